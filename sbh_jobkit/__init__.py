@@ -1,0 +1,1 @@
+"""Simulated job runs as a library: see the README."""

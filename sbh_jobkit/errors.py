@@ -1,0 +1,78 @@
+"""What a user can get wrong, each as one sentence: what, which value, where, what to do."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class JobkitError(Exception):
+    """A user's mistake; its text alone tells what to mend, so callers print it without a traceback."""
+
+
+class TimeFormatError(JobkitError, ValueError):
+    """A time, a duration or a zone that cannot be read."""
+
+
+class ScheduleError(JobkitError, ValueError):
+    """An expression that is not cron, or that can never fire."""
+
+
+class FilterError(JobkitError, ValueError):
+    """A database filter that is not of the filter language."""
+
+
+class UnknownTableError(JobkitError, LookupError):
+    """A table that the world does not have."""
+
+
+class PluginError(JobkitError):
+    """A plugin that cannot be loaded."""
+
+
+class UnknownJobError(PluginError, LookupError):
+    """A job that the plugin does not have."""
+
+
+class WorldError(JobkitError):
+    """A fake tenant that is described wrongly."""
+
+
+class ManifestError(PluginError):
+    """A `plugin.json` with faults: all of them at once, each with its JSON path in `faults`."""
+
+    def __init__(self, where: str, faults: Sequence[str]) -> None:
+        """Join the faults to one text; a single one stays on one line."""
+        self.where = where
+        self.faults = tuple(faults)
+        if len(self.faults) == 1:
+            super().__init__(f"{where}: {self.faults[0]}")
+        else:
+            lines = "\n".join(f"  {fault}" for fault in self.faults)
+            super().__init__(f"{where} has {len(self.faults)} faults:\n{lines}")
+
+
+class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section 4
+    """A job called a member of its context that its manifest does not permit."""
+
+
+class LimitExceeded(BaseException):  # noqa: N818  named as `asyncio.CancelledError` is, for the same reason
+    """A run passed a limit; outside `Exception`, so that a job's `except Exception` cannot swallow it."""
+
+
+class TimeLimitExceeded(LimitExceeded):
+    """A run took longer than its limit, in virtual or in real time."""
+
+
+class MemoryLimitExceeded(LimitExceeded):
+    """A run used more memory than its limit."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Name the nearest choice as the end of a sentence, or nothing where none is near."""
+    folded = {choice.casefold(): choice for choice in choices}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""

@@ -1,0 +1,211 @@
+"""One execution of a job and all that was seen of it, as values.
+
+The simulator and every engine write the same `Run`, so that views and tests serve both. Texts in it are
+already free of secrets' values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+class Outcome(StrEnum):
+    """How a due instant ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """The job returned, and its value says that it failed."""
+    CRASHED = "crashed"
+    """The job raised."""
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    COALESCED = "coalesced"
+
+    @property
+    def started(self) -> bool:
+        """Whether the job's code ran at all."""
+        return self not in {Outcome.MISSED, Outcome.SKIPPED, Outcome.COALESCED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fire:
+    """One instant at which a schedule says that a job is due."""
+
+    plugin: str
+    job: str
+    at: datetime
+    note: str | None = None
+    """Why it is not at the time the expression names, on days when clocks change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that went wrong in a run although the job may have swallowed it."""
+
+    kind: str
+    """The name that `allow` takes, such as `secret-missing`."""
+    member: str
+    """What was called, such as `ctx.secrets.get`."""
+    message: str
+    place: str | None = None
+    """The plugin's file:line."""
+    advice: str | None = None
+    """What to do, often a line to paste."""
+    allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a job emitted."""
+
+    type: str
+    payload: Any
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """A request and the status of its answer; 0 where none came."""
+
+    method: str
+    url: str
+    status: int
+    matched: bool
+    at: datetime
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmCall:
+    """A prompt and its answer."""
+
+    prompt: str
+    model: str
+    text: str
+    tokens: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A file that a run uploaded or deleted."""
+
+    action: str
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunError:
+    """Why a run failed: what the job raised, or the error that it returned."""
+
+    type: str
+    message: str
+    place: str | None = None
+    """The plugin's file:line."""
+    traceback: str | None = None
+    """The frames inside the plugin, as Python prints them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a job, or a due instant that did not become one."""
+
+    tenant: str
+    plugin: str
+    job: str
+    fire_time: datetime
+    started_at: datetime | None
+    duration: timedelta
+    """Virtual time in a simulation, real time on an engine."""
+    outcome: Outcome
+    reason: str | None = None
+    """The rule that decided, where the outcome alone does not tell."""
+    value: Any = None
+    error: RunError | None = None
+    stdout: str = ""
+    logs: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    http_calls: tuple[HttpCall, ...] = ()
+    llm_calls: tuple[LlmCall, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    expected: str | None = None
+    """Why the world expects this run to fail; with pytest's strict xfail meaning."""
+    _clean: bool = field(init=False, repr=False, compare=False, default=True)
+
+    def __post_init__(self) -> None:
+        """Settle once whether anything went wrong."""
+        clean = self.outcome in _HARMLESS and all(fault.allowed for fault in self.faults)
+        object.__setattr__(self, "_clean", clean)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing here needs a look: no failure, no unallowed fault; or a failure that was expected."""
+        return self._clean is (self.expected is None)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome as reports count it: also `faulty`, `expected` and `unexpected_ok`."""
+        if self.expected is not None:
+            return "unexpected_ok" if self._clean else "expected"
+        if self.outcome is Outcome.OK and not self._clean:
+            return "faulty"
+        return self.outcome.value
+
+    @property
+    def summary(self) -> str:
+        """One line that says why the run is as it is; empty for a plain success."""
+        parts = [self.reason] if self.reason else []
+        if self.error:
+            parts.append(f"{self.error.type}: {self.error.message}" if self.error.type else self.error.message)
+        parts += [f"{fault.kind}: {fault.message}" for fault in self.faults if not fault.allowed]
+        return "; ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as plain JSON values: ISO times with offset, durations in seconds."""
+        row = {name: getattr(self, name) for name in _PLAIN}
+        row["fire_time"] = self.fire_time.isoformat()
+        row["started_at"] = self.started_at.isoformat() if self.started_at else None
+        row["duration"] = self.duration.total_seconds()
+        row["outcome"] = self.outcome.value
+        row["verdict"] = self.verdict
+        row["ok"] = self.ok
+        row["value"] = jsonable(self.value)
+        row["error"] = asdict(self.error) if self.error else None
+        row["logs"] = list(self.logs)
+        for name in _MANY:
+            row[name] = [jsonable(asdict(item)) for item in getattr(self, name)]
+        return row
+
+
+_HARMLESS = {Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED}
+_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "expected")
+_MANY = ("events", "http_calls", "llm_calls", "files", "faults")
+
+
+def jsonable(value: Any) -> Any:
+    """Return the value as JSON can carry it: times in ISO 8601, what JSON has no word for as its text."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((jsonable(item) for item in value), key=repr)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return _ADDRESS.sub("", str(value))
