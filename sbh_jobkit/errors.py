@@ -59,7 +59,7 @@ class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section
     """A job called a member of its context that its manifest does not permit."""
 
 
-class LimitExceeded(BaseException):  # noqa: N818  named as `asyncio.CancelledError` is, for the same reason
+class LimitExceeded(BaseException):
     """A run passed a limit; outside `Exception`, so that a job's `except Exception` cannot swallow it."""
 
 

@@ -194,7 +194,7 @@ _PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "expected")
 _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 
-def jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:  # noqa: PLR0911  a table of kinds
     """Return the value as JSON can carry it: times in ISO 8601, what JSON has no word for as its text."""
     if value is None or isinstance(value, (str, bool, int)):
         return value

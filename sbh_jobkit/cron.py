@@ -1,0 +1,199 @@
+"""A cron expression, read once: bounds are checked here, field by field, then croniter expands it.
+
+croniter accepts what a schedule must not contain (six or seven fields, `R`, `L`, ranges that run backwards,
+a step that silently means "once", dates that never come), so its input is validated and put into numbers first.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sbh_jobkit.errors import ScheduleError, did_you_mean
+
+NAMED = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_LONGEST = 256
+_LEAP_YEAR = 2024
+_PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\w+))?", re.ASCII)
+_FOREIGN = {"L": "last day", "W": "nearest weekday", "#": "nth weekday", "?": "no value", "H": "hashed", "R": "random"}
+
+
+class _Field(NamedTuple):
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_FIELDS = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day-of-month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day-of-week", 0, 7, _WEEKDAYS),
+)
+_SHAPE = "minute hour day-of-month month day-of-week"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cron:
+    """What an expression means: sorted values per field, None where a day field does not restrict."""
+
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[int] | None
+    months: frozenset[int]
+    weekdays: frozenset[int] | None
+    """Sunday is 0."""
+    fixed: bool
+    """Whether neither minute nor hour begins with `*`: such a job is bound to the clock on the wall (Debian cron)."""
+    debian_differs: bool
+    """Whether Debian cron would combine the two day fields by AND, because one begins with `*`."""
+
+    def matches_day(self, day: int, month: int, weekday: int) -> bool:
+        """Whether the job is due on such a date; day-of-month OR day-of-week where both restrict."""
+        if month not in self.months:
+            return False
+        if self.days is None or self.weekdays is None:
+            return (self.days is None or day in self.days) and (self.weekdays is None or weekday in self.weekdays)
+        return day in self.days or weekday in self.weekdays
+
+
+def parse(expression: str) -> Cron:
+    """Read five-field cron or a name such as `@daily`; raises ScheduleError with the field and the value."""
+    texts = _split(expression)
+    try:
+        numbers = [_numbers(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
+    except ValueError as fault:
+        raise _refused(expression, str(fault)) from None
+    minutes, hours, days, months, weekdays = _expand(expression, numbers)
+    cron = Cron(
+        minutes=tuple(range(60)) if minutes is None else tuple(sorted(minutes)),
+        hours=tuple(range(24)) if hours is None else tuple(sorted(hours)),
+        days=days,
+        months=frozenset(range(1, 13)) if months is None else months,
+        weekdays=weekdays,
+        fixed=not texts[0].startswith("*") and not texts[1].startswith("*"),
+        debian_differs=days is not None and weekdays is not None and (texts[2][0] == "*" or texts[4][0] == "*"),
+    )
+    if cron.days is not None and cron.weekdays is None:
+        longest = max(monthrange(_LEAP_YEAR, month)[1] for month in cron.months)
+        if min(cron.days) > longest:
+            raise _refused(expression, f"day {min(cron.days)} does not exist in month {texts[3]}, so it never fires")
+    return cron
+
+
+def _refused(expression: object, why: str) -> ScheduleError:
+    shown = repr(expression)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:60]}…"
+    return ScheduleError(f"schedule {shown} is not cron: {why}")
+
+
+def _split(expression: str) -> list[str]:
+    if not isinstance(expression, str):
+        raise _refused(expression, f"it is of type {type(expression).__name__}, not text such as '0 2 * * *'")
+    if len(expression) > _LONGEST:
+        raise _refused(expression, f"it is {len(expression)} characters long, at most {_LONGEST} are read")
+    if not expression.isascii():
+        odd = next(character for character in expression if not character.isascii())
+        raise _refused(expression, f"it contains {odd!r}, only ASCII is read")
+    texts = expression.split()
+    if len(texts) == 1 and texts[0].startswith("@"):
+        return _named(expression, texts[0].lower()).split()
+    if len(texts) in {6, 7}:
+        raise _refused(expression, f"it has {len(texts)} fields, seconds and years are not supported; write {_SHAPE}")
+    if len(texts) != len(_FIELDS):
+        count = f"{len(texts)} field{'' if len(texts) == 1 else 's'}"
+        raise _refused(expression, f"it has {count}, cron has five: {_SHAPE}")
+    return texts
+
+
+def _named(expression: str, name: str) -> str:
+    if name == "@reboot":
+        raise _refused(expression, "'@reboot' is no point in time; use five fields")
+    if name not in NAMED:
+        hint = did_you_mean(name, NAMED) or f"; known are {', '.join(NAMED)}"
+        raise _refused(expression, f"unknown name {name!r}{hint}")
+    return NAMED[name]
+
+
+def _numbers(field: _Field, text: str) -> str:
+    """Return a field with names put into numbers; raises ValueError that says what is wrong with it."""
+    return ",".join(_part(field, part, alone=part == text) for part in text.split(","))
+
+
+def _part(field: _Field, part: str, *, alone: bool) -> str:
+    match = _PART.fullmatch(part)
+    if not match:
+        raise ValueError(_foreign(field, part) or f"{field.name} {part!r} is not a value, a range or a step")
+    low_text, high_text, step_text = match["low"], match["high"], match["step"]
+    if low_text == "*":
+        if high_text is not None or not (alone or step_text):
+            msg = f"{field.name} {part!r} cannot stand in a range or a list: '*' already is every {field.name}"
+            raise ValueError(msg)
+        low, high = field.low, min(field.high, 6) if field.names is _WEEKDAYS else field.high
+    else:
+        low = _value(field, low_text)
+        last = field.high if step_text else low
+        high = _value(field, high_text, end=True) if high_text else last
+    if low > high:
+        msg = f"{field.name} range {low_text}-{high_text} runs backwards; write it as two ranges"
+        raise ValueError(msg)
+    base = "*" if low_text == "*" else f"{low}-{high}" if high_text or step_text else str(low)
+    return f"{base}/{_step(field, step_text, low, high)}" if step_text else base
+
+
+def _value(field: _Field, text: str, *, end: bool = False) -> int:
+    name = text.upper()
+    if name in field.names:
+        number = field.names.index(name) + (field.low if field.names is _MONTHS else 0)
+        return field.high if end and name == "SUN" else number
+    if not text.isdigit():
+        foreign = None if field.names and text.isalpha() else _foreign(field, text)
+        kind = "a number or a name" if field.names else "a number"
+        raise ValueError(foreign or f"{field.name} {text!r} is not {kind}{did_you_mean(text, field.names)}")
+    if len(text) > len("0000") or not field.low <= int(text) <= field.high:
+        msg = f"{field.name} {text} is outside {field.low}-{field.high}"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _foreign(field: _Field, part: str) -> str | None:
+    sign = next((sign for sign in _FOREIGN if sign in part.upper()), None)
+    return f"{field.name} {part!r} uses {sign!r} ({_FOREIGN[sign]}), which is not standard cron" if sign else None
+
+
+def _step(field: _Field, text: str, low: int, high: int) -> int:
+    if not text.isdigit() or int(text[:4]) == 0:
+        msg = f"{field.name} step {text!r} is not a number from 1"
+        raise ValueError(msg)
+    if len(text) > len("000") or int(text) > high - low:
+        if low == high or int(text) == 1:
+            msg = f"{field.name} step {text} has nothing to step over; write {low}"
+        else:
+            msg = f"{field.name} step {text} is longer than {low}-{high}, so it would only ever be {low}; write {low}"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _expand(expression: str, numbers: list[str]) -> list[frozenset[int] | None]:
+    from croniter import CroniterBadCronError, croniter  # noqa: PLC0415  40 ms that only schedules cost
+
+    try:
+        expanded, _ = croniter.expand(" ".join(numbers))
+    except CroniterBadCronError as error:  # pragma: no cover  everything known is refused above
+        raise _refused(expression, str(error)) from error
+    return [None if values[0] == "*" else frozenset(map(int, values)) for values in expanded]
