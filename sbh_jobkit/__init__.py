@@ -1,1 +1,76 @@
-"""Simulated job runs as a library: see the README."""
+"""Run, simulate and test SBH App Scripts before they are deployed.
+
+Names load when they are first used, so that importing the kit costs next to nothing. What it does at once is
+to make `from src.ext.sdk import …` work where no host checkout does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import importer
+from sbh_jobkit.version import __version__
+
+if TYPE_CHECKING:
+    from sbh_jobkit.errors import JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
+    from sbh_jobkit.fakes.context import FakeContext
+    from sbh_jobkit.fakes.script import every
+    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.plugin import Job, Plugin
+    from sbh_jobkit.run import Event, Fault, Fire, HttpCall, Outcome, Run
+    from sbh_jobkit.schedule import Schedule
+    from sbh_jobkit.simulator import Simulation, Simulator, run_job, simulate
+
+__all__ = [
+    "Event",
+    "FakeContext",
+    "Fault",
+    "Fire",
+    "HttpCall",
+    "Job",
+    "JobkitError",
+    "ManifestError",
+    "Outcome",
+    "PermissionDenied",
+    "Plugin",
+    "PluginError",
+    "Run",
+    "Schedule",
+    "ScheduleError",
+    "Simulation",
+    "Simulator",
+    "World",
+    "__version__",
+    "every",
+    "run_job",
+    "simulate",
+]
+
+_ROOMS = {
+    "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
+    "fakes.script": ("every",),
+    "fakes.world": ("FakeContext", "World"),
+    "plugin": ("Job", "Plugin"),
+    "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
+    "schedule": ("Schedule",),
+    "simulator": ("Simulation", "Simulator", "run_job", "simulate"),
+}
+_HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+
+importer.install()
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name's module when it is first asked for."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List what can be imported."""
+    return sorted(__all__)

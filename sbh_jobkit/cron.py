@@ -190,7 +190,7 @@ def _step(field: _Field, text: str, low: int, high: int) -> int:
 
 
 def _expand(expression: str, numbers: list[str]) -> list[frozenset[int] | None]:
-    from croniter import CroniterBadCronError, croniter  # noqa: PLC0415  40 ms that only schedules cost
+    from croniter import CroniterBadCronError, croniter
 
     try:
         expanded, _ = croniter.expand(" ".join(numbers))

@@ -134,6 +134,7 @@ class Run:
     value: Any = None
     error: RunError | None = None
     stdout: str = ""
+    stderr: str = ""
     logs: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     http_calls: tuple[HttpCall, ...] = ()
@@ -190,7 +191,7 @@ class Run:
 
 
 _HARMLESS = {Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED}
-_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "expected")
+_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "stderr", "expected")
 _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 

@@ -22,6 +22,7 @@ from sbh_jobkit.errors import ScheduleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
 _DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -55,8 +56,8 @@ class Schedule:
         """Read the expression once."""
         self.cron: Cron = parse(expression)
         self.expression = expression
-        self.tz: tzinfo = times.zone(tz) if isinstance(tz, str) else tz
-        self._utc = str(self.tz) == "UTC"
+        self.tz: ZoneInfo = times.zone(tz)
+        self._utc = self.tz.key == "UTC"
         self._seconds = [hour * 3600 + minute * 60 for hour in self.cron.hours for minute in self.cron.minutes]
         self._deltas = [timedelta(seconds=second) for second in self._seconds]
 
@@ -103,7 +104,7 @@ class Schedule:
 
     def describe(self) -> str:
         """Say it in plain English, such as `At 09:00, only on Monday (Europe/Paris)`."""
-        from cron_descriptor import Options, get_description  # noqa: PLC0415  only a person asks
+        from cron_descriptor import Options, get_description
 
         options = Options()
         options.use_24hour_time_format = True

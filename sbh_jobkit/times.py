@@ -23,8 +23,15 @@ _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds
 
 
 @cache
-def zone(name: str) -> ZoneInfo:
+def zone(name: str | tzinfo) -> ZoneInfo:
     """Find a time zone by its IANA name; raises TimeFormatError with the nearest name."""
+    if isinstance(name, ZoneInfo):
+        return name
+    if name is UTC:
+        return ZoneInfo("UTC")
+    if not isinstance(name, str):
+        msg = f"{name!r} is no time zone with rules; use a name such as 'UTC' or 'Europe/Paris'"
+        raise TimeFormatError(msg)
     if name not in available_timezones():
         hint = did_you_mean(name, available_timezones()) or "; use a name such as 'UTC' or 'Europe/Paris'"
         msg = f"unknown time zone {name!r}{hint}"

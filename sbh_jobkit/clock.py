@@ -1,0 +1,152 @@
+"""Virtual time: the one place that asks the machine what time it is, and the one that lies about it.
+
+A clock is opened by `with`, and inside it `datetime.now`, `time.time`, `time.localtime`, logging and whatever
+else asks C for the time see virtual time, in every thread; `time.sleep` advances it instead of waiting.
+A process has one time, so one clock is open at a time; a second thread waits, a nested one takes over.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from zoneinfo import TZPATH, ZoneInfo
+
+from sbh_jobkit.errors import TimeLimitExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
+
+_sleep = time.sleep
+_one_at_a_time = threading.RLock()
+_open: list[VirtualClock] = []
+
+
+def now(tz: tzinfo) -> datetime:
+    """Return what time it is: virtual inside an open clock, the machine's otherwise."""
+    return datetime.now(tz)  # noqa: TID251  the one place
+
+
+def is_virtual() -> bool:
+    """Whether a clock is open."""
+    return bool(_open)
+
+
+def sleep(seconds: float | SupportsIndex, /) -> None:
+    """Wait as `time.sleep` does; inside an open clock, advance it instead."""
+    seconds = float(seconds)
+    clock = _open[-1] if _open else None
+    if clock is None or not clock.governs(threading.current_thread()):
+        _sleep(seconds)
+    elif seconds < 0:
+        msg = "sleep length must be non-negative"
+        raise ValueError(msg)
+    else:
+        clock.advance(seconds)
+
+
+@contextmanager
+def sleep_bound() -> Iterator[None]:
+    """Let what is imported inside bind our `sleep` by `from time import sleep`, so that it can follow a clock later."""
+    before = time.sleep
+    time.sleep = sleep
+    try:
+        yield
+    finally:
+        time.sleep = before
+
+
+def bind_sleep(names: MutableMapping[str, Any]) -> None:
+    """Do the same for names that were imported already."""
+    for name, value in list(names.items()):
+        if value is _sleep:
+            names[name] = sleep
+
+
+class VirtualClock:
+    """A time that only its owner moves; `with clock:` opens it, and may be repeated: it resumes where it stood."""
+
+    __slots__ = ("_driver", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "epoch", "zone")
+
+    def __init__(self, at: datetime, zone: ZoneInfo) -> None:
+        """Stand at an aware time; naive `datetime.now()` will be wall-clock time in `zone`."""
+        self.epoch = at.timestamp()
+        self.zone = zone
+        self.deadline: float | None = None
+        """The epoch second past which advancing raises TimeLimitExceeded."""
+        self._outsiders = set(threading.enumerate())
+        self._driver = threading.current_thread()
+        self._travels: Any = None
+        self._traveller: Any = None
+        self._restore: Any = None
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time, in the clock's zone."""
+        return datetime.fromtimestamp(self.epoch, self.zone)
+
+    def governs(self, thread: threading.Thread) -> bool:
+        """Whether a thread sleeps in virtual time: the one that drives, and those that jobs started."""
+        return thread is self._driver or thread not in self._outsiders
+
+    def __enter__(self) -> Self:
+        """Open: from here on the process sees virtual time."""
+        from time_machine import travel
+
+        _one_at_a_time.acquire()
+        self._driver = threading.current_thread()
+        self._restore = (time.sleep, os.environ.get("TZ"))
+        self._travels = travel(self.epoch, tick=False)
+        self._traveller = self._travels.start()
+        _set_wall_clock(_tz_setting(self.zone))
+        time.sleep = sleep
+        _open.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close: the process sees the machine's time again."""
+        _open.remove(self)
+        time.sleep, setting = self._restore
+        _set_wall_clock(setting)
+        self._travels.stop()
+        _one_at_a_time.release()
+
+    def move_to(self, epoch: float, zone: ZoneInfo | None = None) -> None:
+        """Stand at another time, and in another zone where one is given."""
+        self.epoch = epoch
+        self._traveller.move_to(epoch)
+        if zone is not None and zone is not self.zone:
+            self.zone = zone
+            _set_wall_clock(_tz_setting(zone))
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass; raises TimeLimitExceeded where that crosses the deadline."""
+        if self.deadline is not None and self.epoch + seconds > self.deadline:
+            deadline, self.deadline = self.deadline, None
+            self.move_to(deadline)
+            raise TimeLimitExceeded
+        self.move_to(self.epoch + seconds)
+
+
+def _set_wall_clock(setting: str | None) -> None:
+    if setting == os.environ.get("TZ"):
+        return
+    if setting is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = setting
+    time.tzset()
+
+
+@cache
+def _tz_setting(zone: ZoneInfo) -> str:
+    """Return the TZ that makes C follow a zone: its name, or its file where the machine knows no zones."""
+    if any(Path(folder, zone.key).is_file() for folder in TZPATH):
+        return zone.key
+    return f":{files('tzdata').joinpath('zoneinfo', *zone.key.split('/'))}"

@@ -1,0 +1,91 @@
+"""The tenant's language model, scripted: text, or a function of the prompt, by regular expression."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import clock
+from sbh_jobkit.errors import WorldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.run import LlmCall
+
+    Gate = Callable[[str, str], None]
+    Answer = str | Exception | Callable[[str], str]
+
+MODEL = "fake-llm"
+
+
+class LlmScript:
+    """`world.llm`: what the model answers; the latest reply whose `when` is found in the prompt counts."""
+
+    def __init__(self) -> None:
+        """Start with a default answer that is plainly fake."""
+        self._replies: list[tuple[re.Pattern[str], Answer]] = []
+        self.calls: list[LlmCall] = []
+        """Every prompt and its answer."""
+
+    def __repr__(self) -> str:
+        """Count replies and calls."""
+        return f"<llm: {len(self._replies)} replies, {len(self.calls)} calls>"
+
+    def reply(self, answer: Answer, *, when: str = "") -> None:
+        """Answer with a text, what a function makes of the prompt, or an exception, for prompts that match `when`."""
+        if not isinstance(answer, (str, Exception)) and not callable(answer):
+            msg = f"world.llm.reply takes text, an exception or a function of the prompt, got {answer!r}"
+            raise WorldError(msg)
+        try:
+            pattern = re.compile(when)
+        except (re.error, TypeError) as error:
+            msg = f"world.llm.reply: when={when!r} is not a regular expression: {error}"
+            raise WorldError(msg) from error
+        self._replies.insert(0, (pattern, answer))
+
+    def answer(self, prompt: str) -> str:
+        """Return the scripted answer to a prompt, or raise the scripted error."""
+        for pattern, answer in self._replies:
+            if pattern.search(prompt):
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer if isinstance(answer, str) else str(answer(prompt))
+        return f"[fake answer to a prompt of {len(prompt)} characters]"
+
+
+class FakeLlm:
+    """`ctx.llm`."""
+
+    __slots__ = ("_gate", "_journal", "_script", "_zone")
+
+    def __init__(self, script: LlmScript, journal: Journal, gate: Gate, zone: ZoneInfo) -> None:
+        """Answer from the tenant's script."""
+        self._script = script
+        self._journal = journal
+        self._gate = gate
+        self._zone = zone
+
+    def run(
+        self, prompt: str, model: str | None = None, temperature: float = 0.7, max_tokens: int = 1000
+    ) -> dict[str, Any]:
+        """Return `{text, usage, model}`; an error is `{text: "", error, usage: None, model}`. Tokens are words."""
+        del temperature
+        self._gate("llm.run", "llm.use")
+        name = model or MODEL
+        asked = len(str(prompt).split())
+        try:
+            words = self._script.answer(str(prompt)).split(" ")
+        except Exception as error:  # noqa: BLE001  a scripted failure, or the author's function: the contract's error
+            self._record(str(prompt), name, "", asked)
+            return {"text": "", "error": f"{type(error).__name__}: {error}", "usage": None, "model": name}
+        text = " ".join(words[:max_tokens])
+        said = len(text.split())
+        self._record(str(prompt), name, text, asked + said)
+        usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+        return {"text": text, "usage": usage, "model": name}
+
+    def _record(self, prompt: str, model: str, text: str, tokens: int) -> None:
+        self._script.calls.append(self._journal.llm_call(prompt, model, text, tokens, clock.now(self._zone)))

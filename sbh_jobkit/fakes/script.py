@@ -1,0 +1,93 @@
+"""`world.py`: an author's description of the fake tenant, at the start and as time goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sbh_jobkit.errors import PluginError, WorldError
+from sbh_jobkit.modules import ModuleSpace, explain
+from sbh_jobkit.schedule import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    _Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+FILE = "world.py"
+
+
+def every(expression: str) -> Callable[[_Function], _Function]:
+    """Let a function `(world, now)` change the world whenever a cron expression says so; `now` is aware."""
+    Schedule(expression)
+
+    def mark(function: _Function) -> _Function:
+        function._sbh_every = expression  # type: ignore[attr-defined] # noqa: SLF001  our mark on the author's function
+        return function
+
+    return mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One function of `@every` and when it is due."""
+
+    expression: str
+    function: Callable[[Any, datetime], Any]
+
+    def schedule(self, tz: ZoneInfo) -> Schedule:
+        """When it is due, in the zone in force."""
+        return Schedule(self.expression, tz)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldScript:
+    """What a `world.py` holds: `setup(world)` and the functions of `@every`, in their order."""
+
+    setup: Callable[[Any], Any] | None
+    ticks: tuple[Tick, ...]
+    root: Path | None
+
+    @classmethod
+    def load(cls, path: Path) -> WorldScript:
+        """Load a `world.py`; raises WorldError with the line where it failed."""
+        path = Path(path).resolve()
+        if not path.is_file():
+            msg = f"no such file: {str(path)!r}; a world is described in a Python file with setup(world)"
+            raise WorldError(msg)
+        try:
+            names = vars(ModuleSpace(path.parent).load(path))
+        except PluginError as error:
+            raise WorldError(str(error)) from error
+        return cls.of(names, root=path.parent)
+
+    @classmethod
+    def of(cls, names: Mapping[str, Any], root: Path | None = None) -> WorldScript:
+        """Take `setup` and the functions of `@every` from names."""
+        marked = [value for value in names.values() if hasattr(value, "_sbh_every")]
+        ticks = tuple(Tick(expression=function._sbh_every, function=function) for function in marked)  # noqa: SLF001
+        setup = names.get("setup")
+        if setup is None and not ticks:
+            msg = f"{FILE} has neither setup(world) nor a function under @every(…), so it describes nothing"
+            raise WorldError(msg)
+        return cls(setup=setup, ticks=ticks, root=root)
+
+    def begin(self, world: Any) -> None:
+        """Call `setup(world)`."""
+        if self.setup is not None:
+            self._call(self.setup, world)
+
+    def tick(self, tick: Tick, world: Any, now: datetime) -> None:
+        """Call a function of `@every`."""
+        self._call(tick.function, world, now)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except Exception as error:
+            where = explain(error, self.root or Path())
+            msg = f"the world could not go on: {where}"
+            raise WorldError(msg) from error

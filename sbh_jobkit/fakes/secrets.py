@@ -1,0 +1,96 @@
+"""The tenant's secrets: the author sets them, a job reads them, nothing shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import WorldError
+
+if TYPE_CHECKING:
+    from sbh_jobkit.fakes.journal import Journal
+
+_ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
+
+
+class SecretStore(MutableMapping[str, str]):
+    """`world.secrets["API_KEY"] = "…"`; values are text and never appear in a repr."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._values: dict[str, str] = {}
+        self.ever: dict[str, str] = {}
+        """The name of every value that was ever set: a value that was replaced is still a secret."""
+
+    def __getitem__(self, key: str) -> str:
+        """Return the value."""
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: str) -> None:
+        """Set it; raises WorldError for what is not text."""
+        if not isinstance(key, str) or not key:
+            msg = f"a secret's name must be text that is not empty, got {key!r}"
+            raise WorldError(msg)
+        if not isinstance(value, str):
+            msg = f"secret {key!r} must be text, got a value of type {type(value).__name__}"
+            raise WorldError(msg)
+        self._values[key] = value
+        self.ever[value] = key
+
+    def __delitem__(self, key: str) -> None:
+        """Remove it."""
+        del self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Show names only."""
+        return f"<secrets: {', '.join(self._values) or 'none'}>"
+
+
+class FakeSecrets:
+    """`ctx.secrets`."""
+
+    __slots__ = ("_journal", "_store")
+
+    def __init__(self, store: SecretStore, journal: Journal) -> None:
+        """Read from the tenant's store."""
+        self._store = store
+        self._journal = journal
+
+    def __repr__(self) -> str:
+        """Show names only."""
+        return repr(self._store)
+
+    def get(self, key: str, default: str | None = _ABSENT) -> str | None:
+        """Return the secret; an absent one is the default, and a fault where none was given."""
+        if key in self._store:
+            return self._store[key]
+        if default is not _ABSENT:
+            return default
+        paste = f'world.secrets["{key}"] = "…"'
+        self._journal.fault("secret-missing", "ctx.secrets.get", f"secret {key!r} is not set", paste)
+        return None
+
+    def set(self, key: str, value: str) -> bool:
+        """Store a secret."""
+        self._store[key] = value
+        return True
+
+    def delete(self, key: str) -> bool:
+        """Remove a secret; True if it existed."""
+        return self._store.pop(key, None) is not None
+
+    def list(self) -> dict[str, Any]:
+        """Describe the secrets by name."""
+        return {key: f"‹secret:{key}›" for key in sorted(self._store)}
+
+    def has(self, key: str) -> bool:
+        """Whether the secret is set."""
+        return key in self._store

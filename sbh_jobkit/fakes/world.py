@@ -1,0 +1,207 @@
+"""The fake tenant, as its author sees it: everything a job can meet, to fill and to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Self
+
+from sbh_jobkit import times
+from sbh_jobkit.errors import WorldError, did_you_mean
+from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.db import Tables
+from sbh_jobkit.fakes.files import FileStore
+from sbh_jobkit.fakes.jobs import TABLE, JobTable
+from sbh_jobkit.fakes.journal import FAULTS, Journal
+from sbh_jobkit.fakes.llm import LlmScript
+from sbh_jobkit.fakes.script import WorldScript
+from sbh_jobkit.fakes.secrets import SecretStore
+from sbh_jobkit.manifest import PERMISSIONS
+from sbh_jobkit.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.http import HttpRoutes
+    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.run import Event
+
+
+@dataclass(slots=True)
+class Memory:
+    """`world.memory`: what `ctx.check_memory_usage()` measures."""
+
+    limit_mb: float = 100.0
+    used_mb: float = 0.0
+
+    def use(self, mb: float) -> None:
+        """Let jobs use that much from now on."""
+        self.used_mb = mb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """That a job fails in [start, end), and why; with the meaning of pytest's strict xfail."""
+
+    job: str
+    start: str | datetime
+    end: str | datetime
+    because: str
+
+    def window(self, zone: ZoneInfo) -> tuple[float, float]:
+        """Return the two ends in epoch seconds, naive ones read in the zone in force."""
+        return times.instant(self.start, zone).timestamp(), times.instant(self.end, zone).timestamp()
+
+
+class World:
+    """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
+
+    def __init__(
+        self,
+        tenant_id: str = "acme",
+        tz: str | None = None,
+        *,
+        user_id: str | None = None,
+        role: str | None = None,
+        permissions: Collection[str] | None = None,
+        time_limit: float = 30.0,
+        allow: Collection[str] = (),
+    ) -> None:
+        """Start empty.
+
+        `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
+        `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run.
+        """
+        self.tenant_id = tenant_id
+        self.user_id = user_id
+        self.role = role
+        self.tz = times.zone(tz) if tz is not None else None
+        self.permissions = None if permissions is None else _known("permission", permissions, PERMISSIONS)
+        self.time_limit = float(time_limit)
+        self.allowed = _known("kind of fault", allow, FAULTS)
+        self.secrets = SecretStore()
+        self.files = FileStore(lambda: self.zone)
+        self.db = Tables(lambda: self.zone)
+        self.llm = LlmScript()
+        self.memory = Memory()
+        self.random = Random(0)  # noqa: S311  repeatable on purpose
+        """Chance that is the same in every simulation with the same seed."""
+        self.jobs = JobTable()
+        self.events: list[Event] = []
+        """What jobs emitted, oldest first."""
+        self.expectations: list[Expectation] = []
+        self.script: WorldScript | None = None
+        self._http: HttpRoutes | None = None
+        self._zone: ZoneInfo | None = self.tz
+        self._redactor: Redactor | None = None
+        self._begun = False
+        self.db.compute(TABLE, self.jobs.rows)
+
+    def __repr__(self) -> str:
+        """Say whose world it is and what it holds."""
+        return f"<World {self.tenant_id!r}: {self.db!r} {self.files!r} {self.secrets!r} {len(self.events)} events>"
+
+    @classmethod
+    def load(cls, path: str | Path, *, tenant_id: str = "acme", tz: str | None = None) -> Self:
+        """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
+        world = cls(tenant_id, tz)
+        world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
+        return world
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in force."""
+        return self._zone or times.zone("UTC")
+
+    @property
+    def http(self) -> HttpRoutes:
+        """The internet: respx routes. httpx and respx load when it is first used."""
+        if self._http is None:
+            from sbh_jobkit.fakes.http import HttpRoutes
+
+            self._http = HttpRoutes()
+        return self._http
+
+    def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
+        """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""
+        if not because:
+            msg = f"expect_failure({job!r}) needs a reason: because='…'"
+            raise WorldError(msg)
+        expectation = Expectation(job=job, start=start, end=end, because=because)
+        first, last = expectation.window(self.zone)
+        if first >= last:
+            msg = f"expect_failure({job!r}): the end {end} is not after the start {start}"
+            raise WorldError(msg)
+        self.expectations.append(expectation)
+
+    def expected(self, job: str, epoch: float) -> str | None:
+        """Say why a job is expected to fail at an instant, or None."""
+        for expectation in self.expectations:
+            if expectation.job == job:
+                first, last = expectation.window(self.zone)
+                if first <= epoch < last:
+                    return expectation.because
+        return None
+
+    def begin(self, epoch: float, zone: ZoneInfo) -> None:
+        """Start the world's time, once: files without a time are new now, and `setup` of its script is called."""
+        if self._begun:
+            return
+        self._begun = True
+        self._zone = self.tz or zone
+        if self.script is not None:
+            self.script.begin(self)
+        self.files.begin(epoch)
+
+    def context(self, plugin: Plugin | None = None) -> FakeContext:
+        """Return what a job of the plugin would be called with."""
+        found = plugin.manifest.permissions if plugin is not None else None
+        permissions = self.permissions if self.permissions is not None else found
+        return self.open(self.journal(plugin.root if plugin else None), permissions, self.zone)
+
+    def journal(self, root: Path | None) -> Journal:
+        """Return an empty record for one run of a plugin in that folder."""
+        return Journal(self.redactor, root, self.allowed)
+
+    def redactor(self) -> Redactor:
+        """Return what keeps the values of all secrets that this tenant ever had out of sight."""
+        if self._redactor is None or len(self._redactor) != len(self.secrets.ever):
+            self._redactor = Redactor(self.secrets.ever)
+        return self._redactor
+
+    def open(self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo) -> FakeContext:
+        """Return the context of one run."""
+        if self.permissions is not None:
+            permissions = self.permissions
+        return FakeContext(
+            self.tenant_id,
+            self.user_id,
+            self.role,
+            world=self,
+            journal=journal,
+            permissions=permissions,
+            zone=zone,
+        )
+
+    def forget(self) -> None:
+        """Drop what was recorded of past runs, so that a long simulation does not grow; the tenant's state stays."""
+        self.events.clear()
+        self.llm.calls.clear()
+        if self._http is not None:
+            self._http.forget()
+
+
+FakeContext.new_world = World
+
+
+def _known(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:
+    given = [names] if isinstance(names, str) else names
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+            msg = f"unknown {what} {name!r}{hint}"
+            raise WorldError(msg)
+    return frozenset(given)

@@ -1,0 +1,260 @@
+"""The one filter language of `ctx.db.query`: read and checked once, then compiled to a fast Python predicate.
+
+`parse` knows no rows and the compiler no mistakes, so that another compiler (SQL) can take the same tree. Times are
+datetimes, dates (their midnight) and ISO 8601 text: a calendar date, alone or with `T` or a space and a time of day
+(order numbers look like other forms, such as `2026-01-02-10`). They compare as instants, a naive one in the zone given
+to `predicate`, by its `fold` where clocks skip or repeat it. A value that cannot be compared does not match: no error.
+"""
+
+from __future__ import annotations
+
+import operator as op
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from numbers import Number
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import FilterError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Compare = Callable[[Any, Any], bool]
+    Test = Callable[[Any], bool]
+    Predicate = Callable[[Mapping[str, Any]], bool]
+    Moment = Callable[[Any], timedelta | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One of `$eq $gt $gte $lt $lte $in $exists $regex` on a field; `$ne` and `$nin` are a `$not` of one."""
+
+    field: str
+    operator: str
+    operand: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Parts joined by `$and` (always true of no parts) or `$or`, or the single part of a `$not`."""
+
+    operator: str
+    parts: tuple[Condition | Group, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A filter that has been checked."""
+
+    root: Condition | Group
+
+    def predicate(self, tz: tzinfo) -> Predicate:
+        """Compile to a function that tells whether a row matches; naive times are in `tz`."""
+        return _compile(self.root, tz)
+
+
+def parse(filters: Mapping[str, Any] | None, *, where: str = "filters") -> Filter:
+    """Read a filter (None and {} match every row); raises FilterError with the path from `where` to the mistake."""
+    return Filter(root=_read({} if filters is None else filters, (where,)))
+
+
+_ORDERINGS: dict[str, Compare] = {"$gt": op.gt, "$gte": op.ge, "$lt": op.lt, "$lte": op.le}
+_NEGATIONS = {"$ne": "$eq", "$nin": "$in"}
+_IN_A_FIELD = ("$eq", "$ne", *_ORDERINGS, "$in", "$nin", "$exists", "$regex", "$not")
+_AT_THE_TOP = ("$and", "$or", "$not")
+_DEEPEST = 100
+_MISSING = object()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHAPES = {"--", "--T", "-- "}
+_HASHED = (str, int, float, bool, type(None), Number)  # equal only to what has the same hash
+
+
+def _read(value: Any, path: tuple[object, ...], field: str | None = None) -> Condition | Group:
+    """Read a filter, or with `field` what stands in that field."""
+    if len(path) > _DEEPEST:
+        raise _error(path[:1], f"the filter is nested more than {_DEEPEST} levels deep; make it flatter")
+    marks = [isinstance(key, str) and key.startswith("$") for key in value] if isinstance(value, Mapping) else []
+    if field is None and not isinstance(value, Mapping):
+        raise _error(path, f"{value!r} is not a filter; use a dict such as {{'status': 'active'}}")
+    if field is not None and not any(marks):
+        return Condition(field=field, operator="$eq", operand=value)
+    if field is not None and not all(marks):
+        raise _error(path, f"{value!r} mixes operators with plain keys; for equality with this dict use {{'$eq': ...}}")
+    parts = tuple(_part(key, operand, path, field) for key, operand in value.items())
+    return parts[0] if len(parts) == 1 else Group(operator="$and", parts=parts)
+
+
+def _part(key: Any, operand: Any, path: tuple[object, ...], field: str | None) -> Condition | Group:
+    if not isinstance(key, str):
+        raise _error(path, f"the field name {key!r} is not text; use a string such as {str(key)!r}")
+    allowed = _AT_THE_TOP if field is None else _IN_A_FIELD
+    if key.startswith("$") and key not in allowed:
+        raise _error(path, _explain_operator(key, allowed))
+    below = (*path, key)
+    if key == "$not":
+        return Group(operator=key, parts=(_read(operand, below, field),))
+    if key in _AT_THE_TOP:
+        if not isinstance(operand, (list, tuple)) or not operand:
+            raise _error(below, f"{operand!r} is not a list of filters; use one such as [{{'a': 1}}, {{'b': 2}}]")
+        return Group(operator=key, parts=tuple(_read(part, (*below, number)) for number, part in enumerate(operand)))
+    if field is None:
+        return _read(operand, below, key)
+    condition = Condition(field=field, operator=_NEGATIONS.get(key, key), operand=_operand(key, operand, below))
+    return Group(operator="$not", parts=(condition,)) if key in _NEGATIONS else condition
+
+
+def _operand(operator: str, operand: Any, path: tuple[object, ...]) -> Any:
+    if operator in {"$in", "$nin"}:
+        if not isinstance(operand, (list, tuple, set, frozenset)):
+            raise _error(path, f"{operand!r} is not a list, tuple or set; use [{operand!r}]")
+        return tuple(operand)
+    if operator == "$exists" and not isinstance(operand, bool):
+        raise _error(path, f"{operand!r} is not a bool; use True or False")
+    if operator == "$regex":
+        if not isinstance(operand, str):
+            raise _error(path, f"{operand!r} is not text; use a pattern such as '^a'")
+        try:
+            re.compile(operand)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise _error(path, f"{operand!r} is not a pattern: {error}; re.escape() makes one of plain text") from None
+    return operand
+
+
+def _explain_operator(name: str, allowed: tuple[str, ...]) -> str:
+    if name in _IN_A_FIELD:
+        return f"the operator {name!r} needs a field; use {{'name': {{{name!r}: ...}}}}"
+    if name in _AT_THE_TOP:
+        return f"the operator {name!r} stands outside of fields; use {{{name!r}: [{{'name': ...}}, {{'name': ...}}]}}"
+    return f"unknown operator {name!r}{did_you_mean(name, allowed) or '; use one of ' + ' '.join(allowed)}"
+
+
+def _error(path: tuple[object, ...], text: str) -> FilterError:
+    return FilterError(f"{path[0]}{''.join(f'[{key!r}]' for key in path[1:])}: {text}")
+
+
+def _compile(node: Condition | Group, tz: tzinfo) -> Predicate:
+    if isinstance(node, Condition):
+        return _compile_condition(node, tz)
+    parts = [_compile(part, tz) for part in node.parts]
+    if node.operator == "$not":
+        return lambda row: not parts[0](row)
+    if node.operator == "$or":
+        return lambda row: any(part(row) for part in parts)
+    if len(parts) == 2:  # noqa: PLR2004  a range, the usual case: no generator for each row
+        first, second = parts
+        return lambda row: first(row) and second(row)
+    return lambda row: all(part(row) for part in parts)
+
+
+def _compile_condition(condition: Condition, tz: tzinfo) -> Predicate:
+    field, test = condition.field, _test(condition.operator, condition.operand, _moments(tz))
+    default = _MISSING if condition.operator == "$exists" else None
+    names = field.split(".") if "." in field else []
+
+    def predicate(row: Mapping[str, Any]) -> bool:
+        try:
+            return test(_find(row, names, default) if names else row.get(field, default))
+        except Exception:  # noqa: BLE001  rows hold anybody's objects: one whose own operators raise does not match
+            return False
+
+    return predicate
+
+
+def _find(value: Any, names: list[str], default: object) -> Any:
+    if isinstance(value, (dict, Mapping)):
+        for end in range(len(names), 0, -1):
+            key = ".".join(names[:end])
+            if key in value:
+                return value[key] if end == len(names) else _find(value[key], names[end:], default)
+    return default
+
+
+def _test(operator: str, operand: Any, moment: Moment) -> Test:
+    if operator == "$exists":
+        return lambda value: (value is not _MISSING) is operand
+    if operator == "$regex":
+        search = re.compile(operand).search
+        return lambda value: isinstance(value, str) and search(value) is not None
+    if operator == "$in":
+        return _membership(operand, moment)
+    at = moment(operand)
+    if operator == "$eq":
+        return (lambda value: bool(value == operand)) if at is None else (lambda value: moment(value) == at)
+    compare = _ORDERINGS[operator]
+    if at is not None:
+        return _time_ordering(compare, operand, at, moment)
+    kinds = next(of for of in ((bool,), (int, float, Number), (str,), (type(operand),)) if isinstance(operand, of))
+    return lambda value: isinstance(value, kinds) and type(value) is not bool and bool(compare(value, operand))
+
+
+def _membership(operands: tuple[Any, ...], moment: Moment) -> Test:
+    times = {moment(operand) for operand in operands} - {None}
+    others = [operand for operand in operands if moment(operand) is None]
+    hashed = {x for x in others if type(x) in _HASHED and op.eq(x, x)}  # a set would find NaN, which equals nothing
+    all_hashed = all(type(x) in _HASHED for x in others)
+
+    def test(value: Any) -> bool:
+        if times and moment(value) in times:
+            return True
+        if all_hashed and isinstance(value, _HASHED):
+            return value in hashed
+        return any(value == x for x in others)
+
+    return test
+
+
+def _time_ordering(compare: Compare, operand: Any, at: timedelta, moment: Moment) -> Test:
+    # Text of a date three days off is not parsed. Offsets are shorter than a day, so as a time it is before or after in
+    # any zone; what only looks like one is compared as text, which agrees. But `20260102` sorts above all of `2026-`.
+    text = operand if isinstance(operand, str) else ""
+    low = high = ""
+    if text[4:5] == "-":
+        day = date.fromisoformat(text[:10]).toordinal()
+        low = date.fromordinal(max(day - 2, 1)).isoformat()
+        high = date.fromordinal(day + 3).isoformat() if day + 3 <= date.max.toordinal() else "9999-99"
+    before, after = compare(0, 1), compare(1, 0)
+
+    def test(value: Any) -> bool:
+        if high and type(value) is str:
+            if value < low:
+                return before
+            if value >= high and value[4:5] == "-":
+                return after
+        if (when := moment(value)) is not None:
+            return compare(when, at)
+        return text != "" and isinstance(value, str) and compare(value, text)
+
+    return test
+
+
+def _moments(tz: tzinfo) -> Moment:
+    """Measure times from 1970: comparing datetimes ignores `fold` within a zone, and `astimezone` can overflow."""
+    naive, local = _EPOCH.replace(tzinfo=None), _EPOCH.replace(tzinfo=tz)
+    offset: Callable[[datetime], timedelta] = tz.utcoffset  # type: ignore[assignment]  # None only of a broken zone
+
+    def moment(value: Any) -> timedelta | None:
+        when = value
+        if type(value) is not datetime and (when := _when(value)) is None:
+            return None
+        if (zone := when.tzinfo) is None:
+            return when - naive - offset(when)
+        if zone is tz and zone is not UTC:
+            return when - local - offset(when)
+        return when - _EPOCH
+
+    return moment
+
+
+def _when(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        if value[4:11:3] not in _SHAPES and not (value[8:9] in {"", "T"} and value[:8].isdigit()):
+            return None
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return value
+    return datetime(value.year, value.month, value.day) if isinstance(value, date) else None  # noqa: DTZ001  its midnight

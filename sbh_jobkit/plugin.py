@@ -1,0 +1,287 @@
+"""A plugin: its manifest, its jobs and where they stand, from wherever an author keeps it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Self
+
+from sbh_jobkit import archive, times
+from sbh_jobkit import manifest as _manifest
+from sbh_jobkit.clock import bind_sleep
+from sbh_jobkit.errors import PluginError, ScheduleError, UnknownJobError, did_you_mean
+from sbh_jobkit.manifest import Manifest
+from sbh_jobkit.modules import ModuleSpace, shown_path
+from sbh_jobkit.schedule import Schedule
+from sbh_jobkit.sdk import declarations
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A function that runs when its schedule says so, or by hand."""
+
+    name: str
+    function: Callable[..., Any]
+    manifest: Manifest
+    expression: str | None = None
+    """Its cron expression; None for a job that only runs by hand."""
+    timezone: str | None = None
+    """The zone that the manifest gives this very job."""
+    place: str | None = None
+    """Where it is defined, such as `main.py:7`."""
+    root: Path | None = None
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """When it is due, by its own zone, else the plugin's, else UTC."""
+        return self.schedule_in(None)
+
+    def schedule_in(self, tz: ZoneInfo | None) -> Schedule | None:
+        """When it is due if the zone in force is `tz`; a zone that the manifest gives this very job stays."""
+        if self.expression is None:
+            return None
+        return Schedule(self.expression, self.timezone or tz or self.manifest.timezone or "UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A function that answers requests below `/ext/<slug>`."""
+
+    path: str
+    methods: tuple[str, ...]
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A function that the host calls: on an `event`, as an `llm_filter`, or as a `generator`."""
+
+    kind: str
+    name: str
+    function: Callable[..., Any]
+
+
+class Jobs(dict[str, Job]):
+    """A plugin's jobs by name; an unknown name is answered with the nearest."""
+
+    def __missing__(self, name: str) -> Job:
+        """Raise UnknownJobError."""
+        known = f"; its jobs are {', '.join(self)}" if self else "; it has none"
+        msg = f"the plugin has no job {name!r}{did_you_mean(name, self) or known}"
+        raise UnknownJobError(msg)
+
+
+class Plugin:
+    """What `Plugin.load` found."""
+
+    def __init__(self, *, found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: list[Any]) -> None:
+        """Collect what is decorated; raises PluginError for jobs that clash."""
+        self.manifest = found
+        self.root = root
+        self.source = str(root) if root else found.slug
+        """What an author would type to load it again."""
+        self.jobs = Jobs({job.name: job for job in _jobs(found, names, root, hidden)})
+        self.routes = tuple(_routes(names))
+        self.hooks = tuple(_hooks(names))
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __repr__(self) -> str:
+        """Name it and count its jobs."""
+        return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} jobs>"
+
+    @property
+    def slug(self) -> str:
+        """The name by which the host knows it."""
+        return self.manifest.slug
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not wrong, but surely not meant: jobs of the manifest without a function, and the reverse."""
+        listed = {job.name for job in self.manifest.jobs or ()}
+        lost = [
+            f"job {name!r} of the manifest has no function in {self.manifest.entry}, so it never runs"
+            f"{did_you_mean(name, self.jobs)}"
+            for name in sorted(listed - set(self.jobs))
+        ]
+        if self.manifest.jobs is not None:
+            lost += [
+                f"job {job.name!r} ({job.place}) is not among the manifest's jobs"
+                for job in self.jobs.values()
+                if job.expression and job.name not in listed
+            ]
+        return tuple(lost)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path | ModuleType | Mapping[str, Any],
+        *,
+        manifest: Mapping[str, Any] | Manifest | None = None,
+    ) -> Self:
+        """Load a plugin from a directory, its `plugin.json` or `main.py`, a zip, a module, or a mapping of names.
+
+        Raises ManifestError for a manifest with faults, PluginError for anything else that is wrong with it.
+        """
+        given = _manifest.parse(manifest, "manifest") if isinstance(manifest, Mapping) else manifest
+        if isinstance(source, ModuleType):
+            return cls._from_module(source, given)
+        if isinstance(source, Mapping):
+            if isinstance(source, MutableMapping):
+                bind_sleep(source)
+            return cls(found=given or Manifest(slug="notebook", name="Notebook"), names=source, root=None, hidden=[])
+        if not isinstance(source, (str, Path)):
+            msg = f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
+            raise PluginError(msg)
+        path = Path(source)
+        if not path.exists():
+            msg = f"no such path: {str(source)!r}; give a plugin's directory, its plugin.json, main.py or zip"
+            raise PluginError(msg)
+        if path.suffix == ".zip":
+            return cls._from_zip(path, given)
+        plugin = cls._from_files(path, given)
+        plugin.source = str(source)
+        return plugin
+
+    @classmethod
+    def _from_module(cls, module: ModuleType, given: Manifest | None) -> Self:
+        bind_sleep(vars(module))
+        root = Path(module.__file__).resolve().parent if module.__file__ else None
+        beside = root / _manifest.FILE if root else None
+        if given is None and beside and beside.is_file():
+            given = _manifest.read(beside.read_bytes(), str(beside))
+        slug = re.sub(r"[^A-Za-z0-9_-]", "-", module.__name__)
+        return cls(found=given or Manifest(slug=slug, name=module.__name__), names=vars(module), root=root, hidden=[])
+
+    @classmethod
+    def _from_zip(cls, path: Path, given: Manifest | None) -> Self:
+        folder = tempfile.TemporaryDirectory(prefix="sbh-plugin-")
+        try:
+            archive.unpack(path, Path(folder.name))
+            plugin = cls._from_files(Path(folder.name), given)
+        except BaseException:
+            folder.cleanup()
+            raise
+        plugin._folder = folder  # noqa: SLF001  it lives as long as the plugin
+        plugin.source = str(path)
+        return plugin
+
+    @classmethod
+    def _from_files(cls, path: Path, given: Manifest | None) -> Self:
+        if path.is_dir():
+            beside = path / _manifest.FILE
+            if given is None and not beside.is_file():
+                msg = f"{path} has no {_manifest.FILE}; a plugin is a directory with {_manifest.FILE} and main.py"
+                raise PluginError(msg)
+            return cls._from_folder(path, given or _manifest.read(beside.read_bytes(), str(beside)))
+        if path.name == _manifest.FILE:
+            return cls._from_folder(path.parent, given or _manifest.read(path.read_bytes(), str(path)))
+        if path.suffix != ".py":
+            msg = f"{path} is not a plugin; give a directory, a plugin.json, a .py file or a .zip"
+            raise PluginError(msg)
+        beside = path.parent / _manifest.FILE
+        if given is None and beside.is_file():
+            found = _manifest.read(beside.read_bytes(), str(beside))
+            if found.entry == path.name:
+                return cls._from_folder(path.parent, found)
+        slug = re.sub(r"[^A-Za-z0-9_-]", "-", path.resolve().parent.name) or "plugin"
+        return cls._from_folder(path.parent, given or Manifest(slug=slug, name=slug, entry=path.name))
+
+    @classmethod
+    def _from_folder(cls, folder: Path, found: Manifest) -> Self:
+        root = folder.resolve()
+        entry = root / found.entry
+        if not entry.is_file():
+            msg = f"{folder / _manifest.FILE}: $.entry: there is no file {found.entry!r} in {folder}"
+            raise PluginError(msg)
+        space = ModuleSpace(root)
+        with declarations() as declared:
+            module = space.load(entry)
+        hidden = [function for function in declared if function.__module__ == module.__name__]
+        plugin = cls(found=found, names=vars(module), root=root, hidden=hidden)
+        weakref.finalize(plugin, space.close)
+        return plugin
+
+
+def _jobs(found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: list[Any]) -> Iterator[Job]:
+    listed = {entry.name: entry for entry in found.jobs or ()}
+    first: dict[str, Any] = {}
+    for function in _marked([*hidden, *names.values()], "_plugin_job_type", "job"):
+        name = function._plugin_job_name  # noqa: SLF001  the platform's mark
+        here = defined_at(function, root)
+        if name in first:
+            msg = f"job {name!r} is defined twice: at {defined_at(first[name], root)} and at {here}; rename one"
+            raise PluginError(msg)
+        first[name] = function
+        entry = listed.get(name)
+        expression = _expression(name, here, function._plugin_job_schedule, entry.schedule if entry else None)  # noqa: SLF001
+        zone = entry.timezone if entry else None
+        if zone:
+            times.zone(zone)
+        yield Job(
+            name=name,
+            function=function,
+            manifest=found,
+            expression=expression,
+            timezone=zone,
+            place=here,
+            root=root,
+        )
+
+
+def _expression(name: str, here: str | None, decorated: str | None, listed: str | None) -> str | None:
+    if decorated is not None:
+        try:
+            Schedule(decorated)
+        except ScheduleError as error:
+            msg = f"{name} ({here}): {error}"
+            raise ScheduleError(msg) from error
+    if decorated is not None and listed is not None and decorated.split() != listed.split():
+        msg = f"job {name!r}: the decorator ({here}) says {decorated!r}, the manifest {listed!r}; make them agree"
+        raise PluginError(msg)
+    return decorated if decorated is not None else listed
+
+
+def _marked(values: list[Any], mark: str, kind: str) -> Iterator[Any]:
+    seen: set[int] = set()
+    for value in values:
+        if callable(value) and id(value) not in seen and _mark(value, mark) == kind:
+            seen.add(id(value))
+            yield value
+
+
+def _mark(value: Any, mark: str) -> Any:
+    return getattr(value, "__dict__", {}).get(mark)
+
+
+def _routes(names: Mapping[str, Any]) -> Iterator[Route]:
+    for function in _marked(list(names.values()), "_plugin_route_type", "route"):
+        marks = vars(function)
+        path, methods = marks["_plugin_route_path"], marks["_plugin_route_methods"]
+        yield Route(path=path, methods=tuple(methods), function=function)
+
+
+def _hooks(names: Mapping[str, Any]) -> Iterator[Hook]:
+    for kind, mark in (
+        ("event", "_plugin_event_type"),
+        ("llm_filter", "_plugin_filter_type"),
+        ("generator", "_plugin_generator_hook_type"),
+    ):
+        for function in _marked(list(names.values()), "_plugin_hook_type", kind):
+            yield Hook(kind=kind, name=vars(function)[mark], function=function)
+
+
+def defined_at(function: Callable[..., Any], root: Path | None) -> str | None:
+    """Return `main.py:7` for a function of the plugin."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return None
+    return f"{shown_path(code.co_filename, root) or code.co_filename}:{code.co_firstlineno}"

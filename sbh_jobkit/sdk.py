@@ -1,0 +1,83 @@
+"""The decorators that plugins import as `from src.ext.sdk import job, route, …`.
+
+Each returns the function itself, with the marks set that the platform looks for (its guide's "Job Decorator").
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sbh_jobkit.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
+
+
+def job(name: str, schedule: str | None = None) -> Callable[[_Function], _Function]:
+    """Make a function a job: `@job("daily_cleanup", schedule="0 2 * * *")`; without a schedule it runs by hand."""
+    _check_text("job", "name", name)
+    if schedule is not None:
+        _check_text("job", "schedule", schedule)
+    return _marked(_plugin_job_type="job", _plugin_job_name=name, _plugin_job_schedule=schedule)
+
+
+def route(path: str, methods: Sequence[str] | None = None) -> Callable[[_Function], _Function]:
+    """Make a function answer HTTP requests below `/ext/<slug>`; GET unless told otherwise."""
+    _check_text("route", "path", path)
+    verbs = ["GET"] if methods is None else list(methods)
+    return _marked(_plugin_route_type="route", _plugin_route_path=path, _plugin_route_methods=verbs)
+
+
+def hook(event_type: str) -> Callable[[_Function], _Function]:
+    """Make a function receive events of a type, called with `(ctx, event_data)`."""
+    _check_text("hook", "event_type", event_type)
+    return _marked(_plugin_hook_type="event", _plugin_event_type=event_type)
+
+
+def llm_filter(filter_type: str) -> Callable[[_Function], _Function]:
+    """Make a function see what goes to or comes from the language model, called with `(ctx, data)`."""
+    _check_text("llm_filter", "filter_type", filter_type)
+    return _marked(_plugin_hook_type="llm_filter", _plugin_filter_type=filter_type)
+
+
+def generator_hook(hook_type: str) -> Callable[[_Function], _Function]:
+    """Make a function take part in generating an application, called with `(ctx, data)`."""
+    _check_text("generator_hook", "hook_type", hook_type)
+    return _marked(_plugin_hook_type="generator", _plugin_generator_hook_type=hook_type)
+
+
+@contextmanager
+def declarations() -> Iterator[list[Any]]:
+    """Collect every function that is decorated inside, also those that a later one of the same name hides."""
+    seen: list[Any] = []
+    token = _declared.set(seen)
+    try:
+        yield seen
+    finally:
+        _declared.reset(token)
+
+
+def _marked(**marks: Any) -> Callable[[_Function], _Function]:
+    def mark(function: _Function) -> _Function:
+        for name, value in marks.items():
+            setattr(function, name, value)
+        seen = _declared.get()
+        if seen is not None:
+            seen.append(function)
+        return function
+
+    return mark
+
+
+def _check_text(decorator: str, parameter: str, value: object) -> None:
+    if callable(value):
+        msg = f"@{decorator} needs its {parameter}: write @{decorator}('…') above the function, with parentheses"
+        raise PluginError(msg)
+    if not isinstance(value, str) or not value.strip():
+        msg = f"@{decorator}: {parameter} must be text that is not empty, got {value!r}"
+        raise PluginError(msg)

@@ -1,0 +1,307 @@
+"""A range of dates, replayed: every fire time in its order, in virtual time, on one world that lives on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import clock as _clock
+from sbh_jobkit import times
+from sbh_jobkit.clock import VirtualClock
+from sbh_jobkit.errors import TimeFormatError, UnknownJobError, WorldError, did_you_mean
+from sbh_jobkit.fakes.script import FILE
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.plugin import Job, Plugin
+from sbh_jobkit.run import Fire, Outcome, Run
+from sbh_jobkit.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.script import Tick
+    from sbh_jobkit.schedule import Schedule
+
+DURATION = "30d"
+"""How long a simulation is unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A job and the schedule that it has in this simulation."""
+
+    job: Job
+    schedule: Schedule
+
+
+class Simulator:
+    """What a plugin's jobs do from `start` until before `end`.
+
+    Times are datetimes or ISO text, naive ones in the zone in force: `tz`, else the world's, else the
+    manifest's, else UTC. Without a world, the `world.py` beside the plugin describes it.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        world: World | None = None,
+        *,
+        start: str | datetime = times.START,
+        end: str | datetime | None = None,
+        duration: str | timedelta | None = None,
+        tz: str | None = None,
+        jobs: Iterable[str] | None = None,
+    ) -> None:
+        """Settle the range and the jobs; nothing runs yet."""
+        self.plugin = plugin
+        self.world = world if world is not None else world_of(plugin.root)
+        self.zone = _zone_in_force(tz, self.world, plugin)
+        self.start = times.instant(start, self.zone)
+        self.end = self._end(end, duration)
+        self._last = self.end.timestamp()
+        names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(jobs)
+        own_zone = times.zone(tz) if tz is not None else self.world.tz
+        self.due = [
+            Due(job=plugin.jobs[name], schedule=schedule)
+            for name in names
+            if (schedule := plugin.jobs[name].schedule_in(own_zone)) is not None
+        ]
+
+    def _end(self, end: str | datetime | None, duration: str | timedelta | None) -> datetime:
+        if end is not None and duration is not None:
+            msg = "give an end or a duration, not both"
+            raise TimeFormatError(msg)
+        if end is None:
+            return times.after(self.start, times.duration(duration if duration is not None else DURATION))
+        ending = times.instant(end, self.zone)
+        if ending <= self.start:
+            msg = f"the end {ending.isoformat()} is not after the start {self.start.isoformat()}"
+            raise TimeFormatError(msg)
+        return ending
+
+    def fires(self) -> Iterator[Fire]:
+        """Yield every fire time of every job, in true order; nothing runs."""
+        streams = [self._stream(index, due.schedule) for index, due in enumerate(self.due)]
+        for epoch, index in merge(*streams):
+            due = self.due[index]
+            at = datetime.fromtimestamp(epoch, due.schedule.tz)
+            yield Fire(plugin=self.plugin.slug, job=due.job.name, at=at, note=due.schedule.note(at))
+
+    def count(self) -> int:
+        """Count the fire times, quickly."""
+        return sum(sum(1 for _ in self._stream(0, due.schedule)) for due in self.due)
+
+    def runs(self) -> Iterator[Run]:
+        """Yield each run when it has ended; between two of them the process sees the machine's time.
+
+        Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
+        """
+        clock = VirtualClock(self.start, self.zone)
+        steps = self._steps(clock)
+        while True:
+            self.world.forget()
+            with clock:
+                run = next(steps, None)
+            if run is None:
+                return
+            yield run
+
+    def until(self, at: str | datetime) -> Iterator[Run]:
+        """Yield the runs from the start up to and including the instant `at`."""
+        self.end = times.instant(at, self.zone)
+        if self.end < self.start:
+            msg = f"{self.end.isoformat()} is before the start {self.start.isoformat()}"
+            raise TimeFormatError(msg)
+        self._last = self.end.timestamp() + 1
+        return self.runs()
+
+    def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
+        """Run all of it; `progress` is called with the number of runs so far."""
+        runs = []
+        with VirtualClock(self.start, self.zone) as clock:
+            for run in self._steps(clock):
+                runs.append(run)
+                if progress is not None:
+                    progress(len(runs))
+        return Simulation(simulator=self, runs=runs)
+
+    def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
+        return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self._last))
+
+    def _steps(self, clock: VirtualClock) -> Iterator[Run]:
+        world, runner = self.world, Runner(self.world, clock)
+        install(world, self.plugin, self.due)
+        world.begin(clock.epoch, self.zone)
+        self._check_expectations()
+        ticks = list(world.script.ticks) if world.script else []
+        first = -len(ticks)  # life goes on before the jobs of the same instant look at it
+        streams = [self._stream(first + number, tick.schedule(self.zone)) for number, tick in enumerate(ticks)]
+        streams += [self._stream(index, due.schedule) for index, due in enumerate(self.due)]
+        busy: dict[int, tuple[float, float]] = {}
+        for epoch, index in merge(*streams):
+            if index < 0:
+                self._tick(clock, ticks[index], epoch)
+                continue
+            due = self.due[index]
+            since, until = busy.get(index, (0.0, 0.0))
+            if epoch < until:
+                yield self._skipped(due, epoch, since)
+                continue
+            note = (
+                due.schedule.note(datetime.fromtimestamp(epoch, due.schedule.tz)) if due.schedule.cron.fixed else None
+            )
+            run = runner.run(due.job, epoch, due.schedule.tz, note)
+            busy[index] = (epoch, clock.epoch)
+            yield run
+
+    def _tick(self, clock: VirtualClock, tick: Tick, epoch: int) -> None:
+        clock.move_to(epoch, self.zone)
+        if self.world.script is not None:
+            self.world.script.tick(tick, self.world, clock.now)
+
+    def _skipped(self, due: Due, epoch: int, since: float) -> Run:
+        zone = due.schedule.tz
+        earlier = datetime.fromtimestamp(since, zone)
+        return Run(
+            tenant=self.world.tenant_id,
+            plugin=self.plugin.slug,
+            job=due.job.name,
+            fire_time=datetime.fromtimestamp(epoch, zone),
+            started_at=None,
+            duration=timedelta(0),
+            outcome=Outcome.SKIPPED,
+            reason=f"skipped: the run of {earlier:%H:%M} was still going, max_instances=1",
+        )
+
+    def _check_expectations(self) -> None:
+        schedules = {due.job.name: due.schedule for due in self.due}
+        for expectation in self.world.expectations:
+            name = expectation.job
+            if name not in self.plugin.jobs:
+                msg = f"expect_failure: the plugin has no job {name!r}{did_you_mean(name, self.plugin.jobs)}"
+                raise UnknownJobError(msg)
+            first, last = expectation.window(self.zone)
+            inside = self.start.timestamp() <= first and last <= self.end.timestamp()
+            if inside and name in schedules and next(schedules[name].epochs(first, last), None) is None:
+                msg = (
+                    f"expect_failure({name!r}, {expectation.start!s}, {expectation.end!s}): "
+                    "the job is never due in that time, so nothing could fail"
+                )
+                raise WorldError(msg)
+
+
+@dataclass(slots=True, kw_only=True)
+class Simulation:
+    """What happened: every run, in the order in which they were due."""
+
+    simulator: Simulator
+    runs: list[Run]
+
+    def __repr__(self) -> str:
+        """Say how it went in one line."""
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(self.verdicts).items()))
+        return f"<Simulation of {self.simulator.plugin.slug}: {len(self.runs)} runs ({counts or 'none'})>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether no run needs a look."""
+        return not self.failures
+
+    @property
+    def failures(self) -> list[Run]:
+        """The runs that need a look: failed, faulty, or expected to fail and did not."""
+        return [run for run in self.runs if not run.ok]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Each run's verdict."""
+        return [run.verdict for run in self.runs]
+
+    @property
+    def world(self) -> World:
+        """The tenant as the simulation left it."""
+        return self.simulator.world
+
+    def to_frame(self) -> Any:
+        """Return the runs as a pandas DataFrame, a row a run."""
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            msg = "to_frame needs pandas: pip install 'sbh-jobkit[notebook]'"
+            raise WorldError(msg) from error
+        columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
+        counted = ("events", "http_calls", "llm_calls", "files", "faults")
+        rows = [
+            {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
+            for run in self.runs
+        ]
+        return DataFrame(rows, columns=[*columns, *counted])
+
+
+def simulate(
+    plugin: Plugin | str | Path,
+    world: World | None = None,
+    *,
+    start: str | datetime = times.START,
+    end: str | datetime | None = None,
+    duration: str | timedelta | None = None,
+    tz: str | None = None,
+    jobs: Iterable[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Simulation:
+    """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise)."""
+    loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
+    simulator = Simulator(loaded, world, start=start, end=end, duration=duration, tz=tz, jobs=jobs)
+    return simulator.simulate(progress)
+
+
+def run_job(
+    job: Job | Callable[..., Any],
+    world: World | None = None,
+    *,
+    at: str | datetime | None = None,
+    tz: str | None = None,
+) -> Run:
+    """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do."""
+    if not isinstance(job, Job):
+        job = _only_job(job)
+    tenant = world if world is not None else world_of(job.root)
+    schedule = job.schedule_in(times.zone(tz) if tz is not None else tenant.tz)
+    zone = schedule.tz if schedule else times.zone(tz or tenant.tz or job.manifest.timezone or "UTC")
+    moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
+    with VirtualClock(moment, zone) as clock:
+        tenant.jobs.install(job.manifest.slug, job.name, schedule)
+        tenant.begin(clock.epoch, zone)
+        return Runner(tenant, clock).run(job, moment.timestamp(), zone)
+
+
+def world_of(root: Path | None) -> World:
+    """Return the world that the `world.py` in a plugin's folder describes, or an empty one where there is none."""
+    if root is not None and (root / FILE).is_file():
+        return World.load(root / FILE)
+    return World()
+
+
+def install(world: World, plugin: Plugin, due: Iterable[Due]) -> None:
+    """List a plugin's jobs in the tenant's `plugin_jobs`."""
+    schedules = {each.job.name: each.schedule for each in due}
+    for name, job in plugin.jobs.items():
+        world.jobs.install(plugin.slug, name, schedules.get(name) or job.schedule)
+
+
+def _only_job(function: Any) -> Job:
+    jobs = Plugin.load({"job": function}).jobs
+    if not jobs:
+        msg = f"{function!r} is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
+        raise UnknownJobError(msg)
+    return next(iter(jobs.values()))
+
+
+def _zone_in_force(tz: str | None, world: World, plugin: Plugin) -> ZoneInfo:
+    if tz is not None:
+        return times.zone(tz)
+    return world.tz or times.zone(plugin.manifest.timezone or "UTC")

@@ -1,0 +1,141 @@
+"""A simulation as one HTML file that loads nothing: no script, no font, no picture, no address.
+
+A policy in its head makes browsers hold it to that. The bytes follow from the values alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.version import __version__
+from sbh_jobkit.views.axis import Axis
+from sbh_jobkit.views.calm import calm
+from sbh_jobkit.views.failures import choose, sections
+from sbh_jobkit.views.heat import heat
+from sbh_jobkit.views.jobtable import job_table
+from sbh_jobkit.views.rows import summarise
+from sbh_jobkit.views.timeline import timeline
+from sbh_jobkit.views.verdicts import SIGNS, glyph, sign_of
+from sbh_jobkit.views.words import DAYS, count, offset, safe, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.run import Run
+    from sbh_jobkit.views.rows import JobLine
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_SIGNED = '<p class="note">Failing runs with a sign on top have a section below; the others are tall marks only.</p>'
+
+
+def report(
+    *,
+    title: str,
+    plugin: str,
+    start: datetime,
+    end: datetime,
+    zone: str,
+    jobs: Sequence[JobLine],
+    runs: Sequence[Run],
+    rerun: Callable[[Run], str],
+) -> str:
+    """Write the report: a timeline, a heat strip, a table by job, and each failing run with the command that reruns it.
+
+    `start` and `end` are aware and in `zone`; `rerun` gives the command that repeats a run.
+    """
+    axis = Axis(start, end)
+    summaries = summarise(jobs, runs)
+    failures = choose(summaries, runs)
+    failing = sum(job.failures for job in summaries)
+    verdict = headline(len(runs), failing)
+    style = files("sbh_jobkit.views").joinpath("report.css").read_text(encoding="utf-8")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="sbh-jobkit {__version__}">
+<title>{verdict} · {safe(title)}</title>
+<link rel="icon" href="data:,">
+<style>
+{style}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the report</a>
+<header class="{"bad" if failing else "good"}">
+<p class="title">{safe(title)}</p>
+<h1>{verdict}</h1>
+<dl class="meta">
+<div><dt>Plugin</dt><dd>{safe(plugin)}</dd></div>
+<div><dt>Range</dt><dd>{_range(axis)}</dd></div>
+<div><dt>Zone</dt><dd>{safe(zone)} {_offsets(axis)}</dd></div>
+</dl>
+<nav aria-label="Sections"><a href="#timeline">Timeline</a> <a href="#heat">Pile-ups</a> <a href="#jobs">Jobs</a> \
+<a href="#failures">{count(failing, "failing run") if failing else "Failing runs"}</a></nav>
+</header>
+<main id="main" tabindex="-1">
+<section id="timeline" aria-labelledby="timeline-head">
+<h2 id="timeline-head">Timeline</h2>
+{_legend(runs)}{_SIGNED if failures.rest else ""}{_clock_changes(axis)}
+{timeline(summaries, runs, axis, failures.shown)}
+</section>
+<section id="heat" aria-labelledby="heat-head">
+<h2 id="heat-head">Pile-ups</h2>
+{heat(runs, axis)}
+</section>
+<section id="jobs" aria-labelledby="jobs-head">
+<h2 id="jobs-head">Jobs</h2>
+{job_table(summaries, failures.first_section)}
+</section>
+<section id="failures" aria-labelledby="failures-head">
+<h2 id="failures-head">Failing runs</h2>
+{sections(failures, rerun)}
+{calm(runs)}
+</section>
+</main>
+<footer><p>Written by sbh-jobkit {__version__}. This file loads nothing from anywhere.</p></footer>
+</body>
+</html>
+"""
+
+
+def headline(runs: int, failing: int) -> str:
+    """Say in one line how the runs went."""
+    if not runs:
+        return "No run was due"
+    if failing:
+        return f"{failing:,} of {count(runs, 'run')} failed"
+    return "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
+
+
+def _legend(runs: Sequence[Run]) -> str:
+    counted = Counter(sign_of(run).verdict for run in runs)
+    items = "".join(
+        f"<li>{glyph(sign)}<strong>{counted[sign.verdict]:,}</strong> {sign.word}<span> {sign.meaning}</span></li>"
+        for sign in reversed(SIGNS.values())
+        if counted[sign.verdict]
+    )
+    return f'<ul class="legend" aria-label="Runs by verdict">{items}</ul>' if items else ""
+
+
+def _range(axis: Axis) -> str:
+    return f"{stamp(axis.start)} to {stamp(axis.end)}"
+
+
+def _offsets(axis: Axis) -> str:
+    first, last = offset(axis.start.utcoffset()), offset(axis.end.utcoffset())
+    return f"({first})" if first == last else f"({first}, at the end {last})"
+
+
+def _clock_changes(axis: Axis) -> str:
+    return "".join(
+        f'<p class="note">Clocks go {"forward" if change.after > change.before else "back"} on '
+        f"{DAYS[change.at.weekday()]} {change.at:%Y-%m-%d} (the dashed line): "
+        f"from {offset(change.before)} to {offset(change.after)}.</p>"
+        for change in axis.clock_changes()
+    )

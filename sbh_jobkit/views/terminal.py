@@ -1,0 +1,129 @@
+"""Runs, simulations and fire times as plain text, good at 80 columns."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.run import jsonable
+from sbh_jobkit.views.words import count, took
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from sbh_jobkit.run import Fire, Run
+    from sbh_jobkit.views.rows import JobSummary
+
+_FAILURES_A_JOB = 3
+_LONGEST_LINE = 200
+
+
+def moment(at: datetime) -> str:
+    """Write a time with its weekday and zone, such as `Mon 2026-01-05 09:00 CET`."""
+    return f"{at:%a %Y-%m-%d %H:%M %Z}"
+
+
+def summary_table(summaries: Sequence[JobSummary]) -> Table:
+    """Lay out what each job came to, as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("job", overflow="fold")
+    table.add_column("schedule", overflow="fold")
+    for name in ("runs", "failed", "expected", "http", "emits"):
+        table.add_column(name, justify="right")
+    for job in summaries:
+        style = "red" if job.failures else "green" if job.runs else "dim"
+        numbers = (job.runs, job.failures, job.expected, job.http_calls, job.emits)
+        table.add_row(Text(job.name, style), Text(job.schedule or "by hand"), *(f"{number:,}" for number in numbers))
+    return table
+
+
+def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
+    """Tell the first failing runs of each job, and how many more there are."""
+    total, told = Counter(run.job for run in runs), Counter[str]()
+    for run in runs:
+        told[run.job] += 1
+        if told[run.job] > _FAILURES_A_JOB:
+            continue
+        yield f"{moment(run.fire_time)}  {run.job}  {run.verdict.replace('_', ' ')}"
+        yield from (f"    {line}" for line in _why(run))
+        more = total[run.job] - told[run.job]
+        if told[run.job] == _FAILURES_A_JOB and more:
+            yield f"    … and {count(more, 'more failing run')} of {run.job}"
+
+
+def _why(run: Run) -> Iterator[str]:
+    if run.verdict == "unexpected_ok":
+        yield f"it was expected to fail ({run.expected}), and did not"
+    if run.reason:
+        yield run.reason
+    if run.error:
+        kind = f"{run.error.type}: " if run.error.type else ""
+        place = f"{run.error.place}: " if run.error.place else ""
+        yield f"{place}{kind}{run.error.message}"
+    for fault in run.faults:
+        if not fault.allowed:
+            yield f"{f'{fault.place}: ' if fault.place else ''}{fault.message} [{fault.kind}]"
+            if fault.advice:
+                yield f"  try: {fault.advice}"
+
+
+def one_run(run: Run) -> Iterator[str]:
+    """Tell everything about one run."""
+    yield f"{run.job}  {moment(run.fire_time)}  {run.verdict.replace('_', ' ')}  took {took(run.duration)}"
+    yield from (f"  {line}" for line in _why(run))
+    if run.expected is not None and run.verdict == "expected":
+        yield f"  expected: {run.expected}"
+    if run.error and run.error.traceback:
+        yield from _block("traceback", run.error.traceback)
+    if run.value is not None:
+        yield f"  value: {_short(run.value)}"
+    yield from _block("output", run.stdout)
+    yield from _block("stderr", run.stderr)
+    yield from _block("log", "\n".join(run.logs))
+    for event in run.events:
+        yield f"  emit: {event.type} {_short(event.payload)}"
+    for call in run.http_calls:
+        yield f"  http: {call.method} {call.url} {call.status or 'no answer'}"
+    for prompt in run.llm_calls:
+        yield f"  llm: {_short(prompt.prompt)} ({count(prompt.tokens, 'token')})"
+    for file in run.files:
+        yield f"  file: {file.action} {file.key} ({count(file.size, 'byte')})"
+
+
+def _block(name: str, text: str) -> Iterator[str]:
+    if text.strip():
+        yield f"  {name}:"
+        yield from (f"    {line}" for line in text.rstrip("\n").splitlines())
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(jsonable(value), ensure_ascii=False)
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
+
+
+def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iterator[str]:
+    """Tell fire times, one a line: weekday, time, distance from now, job, and what the clocks did to it."""
+    width = max((len(distance(fire.at, now)) for fire in fires), default=0)
+    for fire in fires:
+        job = f"  {fire.job}" if with_jobs else ""
+        note = f"  ({fire.note})" if fire.note else ""
+        yield f"{moment(fire.at)}  {distance(fire.at, now):>{width}}{job}{note}"
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """Say how far ahead a time is in its two largest units, such as `in 6d 17h`."""
+    seconds = round((at - now).total_seconds())
+    if seconds < 0:
+        return "past"
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    units = [(days, "d"), (hours, "h"), (rest // 60, "m")]
+    largest = [f"{number}{unit}" for number, unit in units if number][:2]
+    return f"in {' '.join(largest) or '<1m'}"

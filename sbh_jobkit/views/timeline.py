@@ -1,0 +1,164 @@
+"""The timeline: one lane a job, every run a mark, tall where it needs a look.
+
+All marks of a lane that look alike are one path, so 43,200 runs stay small and quick to draw. The picture has no
+fixed width: paths stretch with the page (their strokes do not), signs and labels stand at percentages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.views.verdicts import SIGNS, Sign, sign_of
+from sbh_jobkit.views.words import count, moment, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sbh_jobkit.run import Run
+    from sbh_jobkit.views.axis import Axis
+    from sbh_jobkit.views.rows import JobSummary
+
+MOST_LANES = 200
+"""Beyond this many jobs, those with failures come first and a note says how many are not drawn."""
+
+_HEIGHTS = ((12, 30), (30, 22), (MOST_LANES, 14))
+_BLOCK = 25
+_HEAD = 24
+_FOOT = 4
+_FINEST = 50_000
+_MOST_MARKS = 1_000_000
+_DENSE = 500
+
+
+def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
+    """Draw the runs on their lanes; those in `sections`, by number, link to their section."""
+    lanes = choose_lanes(summaries)
+    if not lanes:
+        return '<p class="note">There is no job, so there is no lane to draw.</p>'
+    drawing = _Drawing.of(lanes, runs, axis, sections)
+    size = ceil(len(lanes) / ceil(len(lanes) / _BLOCK))
+    blocks = "".join(drawing.block(lanes[first : first + size]) for first in range(0, len(lanes), size))
+    return (
+        f'{_left_out(summaries, lanes)}<div class="scroll lanes h{drawing.height}" role="region"'
+        f' aria-labelledby="timeline-head" tabindex="0">{blocks}</div>'
+    )
+
+
+def choose_lanes(summaries: Sequence[JobSummary]) -> list[JobSummary]:
+    """Choose the jobs that get a lane: all in their order, or, of too many, those with failures before the others."""
+    if len(summaries) <= MOST_LANES:
+        return list(summaries)
+    return sorted(summaries, key=lambda job: not job.failures)[:MOST_LANES]
+
+
+def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> str:
+    missing = len(summaries) - len(lanes)
+    if not missing:
+        return ""
+    failing = sum(bool(job.failures) for job in summaries) - sum(bool(job.failures) for job in lanes)
+    which = f"{failing:,} of them with failures" if failing else "none of them with failures"
+    told = f"{count(missing, 'job')} not drawn, {which}; failing jobs come first. The table below has them all."
+    return f'<p class="note">{told}</p>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawing:
+    axis: Axis
+    units: int
+    """The width that marks are counted in; marks that share a unit are drawn once."""
+    height: int
+    """Of a lane, in pixels."""
+    marks: Mapping[tuple[str, str], set[int]]
+    """Places by job and verdict."""
+    pins: Mapping[str, Sequence[tuple[int, Run]]]
+    """Runs that link to a section, with its number, by job."""
+
+    @classmethod
+    def of(cls, lanes: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> _Drawing:
+        drawn = {job.name for job in lanes}
+        units = min(_FINEST, _MOST_MARKS // len(lanes))
+        marks: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        for run in runs:
+            if run.job in drawn:
+                marks[run.job, sign_of(run).verdict].add(round(axis.share(run.fire_time) * units))
+        pins: defaultdict[str, list[tuple[int, Run]]] = defaultdict(list)
+        for number, run in sections.items():
+            pins[run.job].append((number, run))
+        height = next(height for most, height in _HEIGHTS if len(lanes) <= most)
+        return cls(axis=axis, units=units, height=height, marks=marks, pins=pins)
+
+    def block(self, lanes: Sequence[JobSummary]) -> str:
+        inner = self.height * len(lanes) + _FOOT
+        total = _HEAD + inner
+        names = "".join(_name(job) for job in lanes)
+        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(_HEAD, total, self.height))
+        paths = "".join(self.path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
+        links = "".join(
+            self.pin(number, run, n) for n, job in enumerate(lanes) for number, run in self.pins.get(job.name, ())
+        )
+        return (
+            f'<div class="block"><ol class="names">{names}</ol>'
+            f'<svg class="plot" height="{total}" role="group" aria-label="Runs by fire time">'
+            f"{''.join(_grid(self.axis, total))}{lines}"
+            f'<svg y="{_HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
+            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{links}</svg></div>'
+        )
+
+    def path(self, job: JobSummary, sign: Sign, lane: int) -> str:
+        places = sorted(self.marks.get((job.name, sign.verdict), ()))
+        if not places:
+            return ""
+        high = max(3, round((self.height - 5) * sign.reach))
+        low = (lane + 1) * self.height - 2
+        steps = [f"M{places[0]} {low}v-{high}"]
+        steps += [f"m{right - left} {high}v-{high}" for left, right in pairwise(places)]
+        dense = " dense" if len(places) > _DENSE else ""
+        return f'<path class="marks v-{sign.verdict}{dense}" d="{"".join(steps)}"/>'
+
+    def pin(self, number: int, run: Run, lane: int) -> str:
+        sign = sign_of(run)
+        label = f"{safe(run.job)}, {safe(moment(run.fire_time))}: {sign.word}"
+        kind = "hollow" if sign.hollow else "full"
+        x, y = _percent(self.axis.share(run.fire_time)), _HEAD + lane * self.height
+        return (
+            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{y}" overflow="visible">'
+            f'<a href="#run-{number}" aria-label="{label}"><title>{label}</title>'
+            f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}" rx="3"/>'
+            f'<path class="{kind}" transform="translate(0 7)" d="{sign.shape}"/></a></svg>'
+        )
+
+
+def _name(job: JobSummary) -> str:
+    name = safe(job.name)
+    if not job.failures:
+        return f'<li title="{name}: {count(job.runs, "run")}"><span>{name}</span></li>'
+    title = f"{name}: {job.failures:,} of {count(job.runs, 'run')} failed"
+    return f'<li title="{title}"><span>{name}</span><b>{job.failures:,}<i class="aloud"> failed</i></b></li>'
+
+
+def _grid(axis: Axis, total: int) -> Iterator[str]:
+    for left, right in axis.weekends():
+        yield (
+            f'<rect class="weekend" x="{_percent(left)}" y="{_HEAD}" width="{_percent(right - left)}"'
+            f' height="{total - _HEAD - _FOOT}"/>'
+        )
+    for tick in axis.ticks():
+        x = _percent(tick.share)
+        kind = "tick" if tick.label else "small tick"
+        yield f'<line class="{kind}" x1="{x}" x2="{x}" y1="{4 if tick.label else _HEAD - 4}" y2="{total - _FOOT}"/>'
+        if tick.label:
+            yield f'<text class="when" x="{x}" y="14" dx="4">{tick.label}</text>'
+    for change in axis.clock_changes():
+        x = _percent(change.share)
+        yield (
+            f'<line class="change" x1="{x}" x2="{x}" y1="{_HEAD - 4}" y2="{total - _FOOT}">'
+            f"<title>Clocks change: {safe(moment(change.at))}</title></line>"
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3f}".rstrip("0").rstrip(".") + "%"
