@@ -7,12 +7,14 @@ to make `from src.ext.sdk import …` work where no host checkout does.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import importer
 from sbh_jobkit.version import __version__
 
+TYPE_CHECKING = False  # as in typing, which would cost more than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from sbh_jobkit.errors import JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.script import every

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from io import StringIO
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MOST_CHARACTERS = 1_000_000
 _MOST_LINES = 10_000
@@ -14,30 +17,42 @@ _HTTP_LIBRARIES = ("httpx", "httpcore")
 
 
 class Capture:
-    """Open around one run: standard output, standard error and the root logger from level INFO."""
+    """Standard output, standard error and the root logger from level INFO, run by run: `with` it around each."""
+
+    __slots__ = ("_err", "_lines", "_out", "_restore")
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.out = _Tape()
-        self.err = _Tape()
-        self.logs = _Lines()
+        self._out, self._err = _Tape(), _Tape()
+        self._lines = _Lines()
+        self._restore: Callable[[], None]
 
     def __enter__(self) -> Self:
         """Take over."""
         root = logging.getLogger()
-        self._restore = (sys.stdout, sys.stderr, root.handlers, root.level)
-        sys.stdout, sys.stderr = self.out, self.err
-        root.handlers = [self.logs]
-        if not root.isEnabledFor(logging.INFO):
-            root.setLevel(logging.INFO)
+        before = (sys.stdout, sys.stderr, root.handlers)
+
+        def restore() -> None:
+            sys.stdout, sys.stderr, root.handlers = before
+
+        self._restore = restore
+        sys.stdout, sys.stderr, root.handlers = self._out, self._err, [self._lines]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give back."""
-        root = logging.getLogger()
-        sys.stdout, sys.stderr, root.handlers, level = self._restore
-        if root.level != level:
-            root.setLevel(level)
+        self._restore()
+
+    def take(self) -> tuple[str, str, tuple[str, ...]]:
+        """Return what was printed, what went to standard error, and the log's lines; and start anew."""
+        out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
+        if out:
+            self._out = _Tape()
+        if err:
+            self._err = _Tape()
+        if lines:
+            self._lines.lines.clear()
+        return out, err, lines
 
 
 class _Tape(StringIO):

@@ -86,7 +86,7 @@ def parse(expression: str) -> Cron:
         months=frozenset(range(1, 13)) if months is None else months,
         weekdays=weekdays,
         fixed=not texts[0].startswith("*") and not texts[1].startswith("*"),
-        debian_differs=days is not None and weekdays is not None and (texts[2][0] == "*" or texts[4][0] == "*"),
+        debian_differs=(days is None or weekdays is None) != (texts[2][0] == "*" or texts[4][0] == "*"),
     )
     if cron.days is not None and cron.weekdays is None:
         longest = max(monthrange(_LEAP_YEAR, month)[1] for month in cron.months)
@@ -144,16 +144,25 @@ def _part(field: _Field, part: str, *, alone: bool) -> str:
         if high_text is not None or not (alone or step_text):
             msg = f"{field.name} {part!r} cannot stand in a range or a list: '*' already is every {field.name}"
             raise ValueError(msg)
-        low, high = field.low, min(field.high, 6) if field.names is _WEEKDAYS else field.high
+        low, high = field.low, _highest(field)
     else:
         low = _value(field, low_text)
-        last = field.high if step_text else low
-        high = _value(field, high_text, end=True) if high_text else last
+        if step_text and not high_text and field.names is _WEEKDAYS:
+            better = f"{low}-{max(low, 6)}/{step_text}"
+            msg = f"{field.name} {part!r} ends on 6 or on 7, depending on who reads it; write {better}"
+            raise ValueError(msg)
+        last = _highest(field) if step_text else low
+        high = _value(field, high_text, end=low > 0) if high_text else last
     if low > high:
         msg = f"{field.name} range {low_text}-{high_text} runs backwards; write it as two ranges"
         raise ValueError(msg)
-    base = "*" if low_text == "*" else f"{low}-{high}" if high_text or step_text else str(low)
+    # an equal range is its value: croniter would widen it to the whole field
+    base = "*" if low_text == "*" else f"{low}-{high}" if low < high else str(low)
     return f"{base}/{_step(field, step_text, low, high)}" if step_text else base
+
+
+def _highest(field: _Field) -> int:
+    return field.high - 1 if field.names is _WEEKDAYS else field.high  # a week ends on 6; 7 is Sunday again
 
 
 def _value(field: _Field, text: str, *, end: bool = False) -> int:
@@ -165,22 +174,23 @@ def _value(field: _Field, text: str, *, end: bool = False) -> int:
         foreign = None if field.names and text.isalpha() else _foreign(field, text)
         kind = "a number or a name" if field.names else "a number"
         raise ValueError(foreign or f"{field.name} {text!r} is not {kind}{did_you_mean(text, field.names)}")
-    if len(text) > len("0000") or not field.low <= int(text) <= field.high:
+    if len(text.lstrip("0")) > len("00") or not field.low <= int(text) <= field.high:
         msg = f"{field.name} {text} is outside {field.low}-{field.high}"
         raise ValueError(msg)
     return int(text)
 
 
 def _foreign(field: _Field, part: str) -> str | None:
-    sign = next((sign for sign in _FOREIGN if sign in part.upper()), None)
+    rest = re.sub("|".join(field.names) or "$", "", part.upper())  # the W of WED is no sign
+    sign = next((sign for sign in _FOREIGN if sign in rest), None)
     return f"{field.name} {part!r} uses {sign!r} ({_FOREIGN[sign]}), which is not standard cron" if sign else None
 
 
 def _step(field: _Field, text: str, low: int, high: int) -> int:
-    if not text.isdigit() or int(text[:4]) == 0:
+    if not text.isdigit() or not text.strip("0"):
         msg = f"{field.name} step {text!r} is not a number from 1"
         raise ValueError(msg)
-    if len(text) > len("000") or int(text) > high - low:
+    if len(text.lstrip("0")) > len("00") or int(text) > high - low:
         if low == high or int(text) == 1:
             msg = f"{field.name} step {text} has nothing to step over; write {low}"
         else:

@@ -232,29 +232,26 @@ def _time_ordering(compare: Compare, operand: Any, at: timedelta, moment: Moment
 def _moments(tz: tzinfo) -> Moment:
     """Measure times from 1970: comparing datetimes ignores `fold` within a zone, and `astimezone` can overflow."""
     naive, local = _EPOCH.replace(tzinfo=None), _EPOCH.replace(tzinfo=tz)
-    offset: Callable[[datetime], timedelta] = tz.utcoffset  # type: ignore[assignment]  # None only of a broken zone
+    offset: Callable[[datetime], timedelta] = tz.utcoffset  # type: ignore[assignment]  # None raises below
 
     def moment(value: Any) -> timedelta | None:
-        when = value
-        if type(value) is not datetime and (when := _when(value)) is None:
+        try:
+            when = value if type(value) is datetime else _when(value)
+            if when is None:
+                return None
+            if (zone := when.tzinfo) is None:
+                return when - naive - offset(when)
+            return when - local - offset(when) if zone is tz and zone is not UTC else when - _EPOCH
+        except (NotImplementedError, TypeError, ValueError):  # only looks like ISO 8601, NaT, a zone without offsets
             return None
-        if (zone := when.tzinfo) is None:
-            return when - naive - offset(when)
-        if zone is tz and zone is not UTC:
-            return when - local - offset(when)
-        return when - _EPOCH
 
     return moment
 
 
 def _when(value: Any) -> datetime | None:
     if isinstance(value, str):
-        if value[4:11:3] not in _SHAPES and not (value[8:9] in {"", "T"} and value[:8].isdigit()):
-            return None
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return None
+        looks_iso = value[4:11:3] in _SHAPES or (value[8:9] in {"", "T"} and value[:8].isdigit())
+        return datetime.fromisoformat(value) if looks_iso else None
     if isinstance(value, datetime):
         return value
     return datetime(value.year, value.month, value.day) if isinstance(value, date) else None  # noqa: DTZ001  its midnight

@@ -6,15 +6,16 @@ The runner never sleeps and never decides when; whoever calls it has moved the c
 from __future__ import annotations
 
 import inspect
+import logging
 import traceback
 from asyncio import CancelledError
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.capture import Capture
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
-from sbh_jobkit.limits import real_time
+from sbh_jobkit.limits import RealTime
 from sbh_jobkit.modules import place, shown_path
 from sbh_jobkit.run import Outcome, Run, RunError
 
@@ -22,85 +23,101 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.clock import VirtualClock
-    from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin import Job
 
 
 class Runner:
-    """Runs jobs in a fake tenant, under a clock that is open."""
+    """Runs jobs in a fake tenant under an open clock; `with` it around any number of runs."""
+
+    __slots__ = ("_capture", "_clock", "_level", "_real_time", "_world")
 
     def __init__(self, world: World, clock: VirtualClock) -> None:
         """Serve one world."""
         self._world = world
         self._clock = clock
+        self._capture = Capture()
+        self._real_time = RealTime()
+        self._level = logging.NOTSET
+
+    def __enter__(self) -> Self:
+        """Let the log pass from level INFO, and take the alarm for endless loops."""
+        root = logging.getLogger()
+        self._level = root.level
+        if not root.isEnabledFor(logging.INFO):
+            root.setLevel(logging.INFO)
+        self._real_time.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give both back."""
+        self._real_time.__exit__()
+        if logging.getLogger().level != self._level:
+            logging.getLogger().setLevel(self._level)
 
     def run(self, job: Job, epoch: float, zone: ZoneInfo, note: str | None = None) -> Run:
         """Run a job at a fire time (epoch seconds), with naive times in `zone`, and return what happened."""
         world, clock = self._world, self._clock
-        slug = job.manifest.slug
         clock.move_to(epoch, zone)
         journal = world.journal(job.root)
         context = world.open(journal, job.manifest.permissions, zone)
-        world.jobs.start(slug, job.name)
-        capture = Capture()
-        value: Any = None
-        error: RunError | None = None
-        reason = note
-        with capture:
-            clock.deadline = epoch + world.time_limit
-            try:
-                with real_time(world.time_limit):
-                    value = job.function(context)
-                    if inspect.iscoroutine(value):
-                        value = self._await(value)
-                outcome, error = _judged(value)
-            except TimeLimitExceeded as limit:
-                outcome = Outcome.TIMED_OUT
-                reason = f"timed out: the limit is {world.time_limit:g} s{f' ({limit})' if limit.args else ''}"
-            except (MemoryLimitExceeded, MemoryError):
-                outcome = Outcome.OUT_OF_MEMORY
-                reason = f"out of memory: the limit is {world.memory.limit_mb:g} MB"
-            except (Exception, SystemExit, CancelledError) as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
-                outcome, error = Outcome.CRASHED, _told(crash, job)
-            finally:
-                clock.deadline = None
-        fire_time = datetime.fromtimestamp(epoch, zone)
+        world.jobs.start(job.manifest.slug, job.name)
+        clock.deadline = epoch + world.time_limit
+        with self._capture:
+            value, outcome, error, limit = self._call(job, context)
+        clock.deadline = None
         redact = world.redactor()
+        out, err, logs = self._capture.take()
+        fire_time = datetime.fromtimestamp(epoch, zone)
         run = Run(
             tenant=world.tenant_id,
-            plugin=slug,
+            plugin=job.manifest.slug,
             job=job.name,
             fire_time=fire_time,
             started_at=fire_time,
             duration=timedelta(seconds=clock.epoch - epoch),
             outcome=outcome,
-            reason=reason,
+            reason=limit or note,
             value=redact.value(value),
             error=error and _redacted(error, redact.text),
-            stdout=redact.text(capture.out.getvalue()),
-            stderr=redact.text(capture.err.getvalue()),
-            logs=tuple(map(redact.text, capture.logs.lines)),
+            stdout=redact.text(out),
+            stderr=redact.text(err),
+            logs=tuple(map(redact.text, logs)),
             expected=world.expected(job.name, epoch),
-            **_seen(journal),
+            events=tuple(journal.events),
+            http_calls=tuple(journal.http_calls),
+            llm_calls=tuple(journal.llm_calls),
+            files=tuple(journal.files),
+            faults=tuple(journal.faults),
         )
         world.jobs.finish(run)
         return run
+
+    def _call(self, job: Job, context: FakeContext) -> tuple[Any, Outcome, RunError | None, str | None]:
+        """Return what the job returned, how that counts, its error, and the limit that it passed."""
+        try:
+            self._real_time.start(self._world.time_limit)
+            try:
+                value = job.function(context)
+                if inspect.iscoroutine(value):
+                    value = self._await(value)
+            finally:
+                self._real_time.stop()
+            return value, *_judged(value), None
+        except TimeLimitExceeded as passed:
+            more = f" ({passed})" if passed.args else ""
+            return None, Outcome.TIMED_OUT, None, f"timed out: the limit is {self._world.time_limit:g} s{more}"
+        except (MemoryLimitExceeded, MemoryError):
+            reason = f"out of memory: the limit is {self._world.memory.limit_mb:g} MB"
+            return None, Outcome.OUT_OF_MEMORY, None, reason
+        except (Exception, SystemExit, CancelledError) as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
+            return None, Outcome.CRASHED, _told(crash, job), None
 
     def _await(self, coroutine: Any) -> Any:
         from sbh_jobkit import loop
 
         return loop.run(coroutine, self._clock)
-
-
-def _seen(journal: Journal) -> dict[str, Any]:
-    return {
-        "events": tuple(journal.events),
-        "http_calls": tuple(journal.http_calls),
-        "llm_calls": tuple(journal.llm_calls),
-        "files": tuple(journal.files),
-        "faults": tuple(journal.faults),
-    }
 
 
 def _judged(value: Any) -> tuple[Outcome, RunError | None]:

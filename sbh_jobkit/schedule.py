@@ -4,7 +4,8 @@ Days are walked, not minutes: a matching local day times the sorted minutes of t
 seconds, and datetimes only at the rim. A day without a change of UTC offset is plain arithmetic; one with a
 change is settled by Debian cron's rules (its manual's section on daylight saving time): a fixed-time job whose
 local time falls in a gap fires once, at the first instant after it; in a fold it fires once, the first time; a
-job with `*` in its minute or hour field follows elapsed time.
+job that begins with `*` in its minute or hour field follows elapsed time. Unlike Debian cron, a change of more
+than three hours (Samoa skipped a whole day in 2011) is no exception.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbh_jobkit import times
-from sbh_jobkit.cron import NAMED, Cron, parse
+from sbh_jobkit.cron import Cron, parse
+from sbh_jobkit.english import english
 from sbh_jobkit.errors import ScheduleError
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 _DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal()
-_BACK = (2, 62, 800, 3_700, 40_000)
-"""Days to look back for the last fire time, wider and wider; the rarest schedule waits 40 years."""
+_BACK = (2, 62, 800, 3_700)
+"""Days to look back for the last fire time, wider and wider; the rarest, 29 February, may wait 8 years."""
 
 
 class _Day(NamedTuple):
@@ -103,13 +105,8 @@ class Schedule:
         raise ScheduleError(msg)
 
     def describe(self) -> str:
-        """Say it in plain English, such as `At 09:00, only on Monday (Europe/Paris)`."""
-        from cron_descriptor import Options, get_description
-
-        options = Options()
-        options.use_24hour_time_format = True
-        text = " ".join(self.expression.split())
-        return f"{get_description(NAMED.get(text.lower(), text), options)} ({self.tz})"
+        """Say it in plain English, such as `at 09:00 on Mondays (Europe/Paris)`."""
+        return f"{english(self.cron)} ({self.tz})"
 
     def note(self, at: datetime) -> str | None:
         """Say why a fire time is not simply what the expression names, on a day when clocks change."""
@@ -121,8 +118,13 @@ class Schedule:
         if local.hour in self.cron.hours and local.minute in self.cron.minutes:
             return None
         gap = datetime.fromtimestamp(local.timestamp() - 1, self.tz).replace(tzinfo=None) + timedelta(seconds=1)
-        lost = next((wall for wall in self._walls(gap.date()) if gap <= wall < local.replace(tzinfo=None)), None)
-        return f"{lost:%H:%M} does not exist on {lost:%Y-%m-%d} in {self.tz}: fired at {local:%H:%M}" if lost else None
+        lost = [wall for wall in self._walls(gap.date()) if gap <= wall < local.replace(tzinfo=None)]
+        if not lost:
+            return None
+        times_ = ", ".join(f"{wall:%H:%M}" for wall in lost)
+        fired = f"{local:%H:%M}" if local.date() == lost[0].date() else f"{local:%Y-%m-%d %H:%M}"
+        verb = "does" if len(lost) == 1 else "do"
+        return f"{times_} {verb} not exist on {lost[0]:%Y-%m-%d} in {self.tz}: fired at {fired}"
 
     def _walls(self, day: date) -> Iterator[datetime]:
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  clock on the wall

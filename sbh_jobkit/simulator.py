@@ -101,10 +101,11 @@ class Simulator:
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
         clock = VirtualClock(self.start, self.zone)
-        steps = self._steps(clock)
+        runner = Runner(self.world, clock)
+        steps = self._steps(clock, runner)
         while True:
             self.world.forget()
-            with clock:
+            with clock, runner:
                 run = next(steps, None)
             if run is None:
                 return
@@ -122,8 +123,9 @@ class Simulator:
     def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
         """Run all of it; `progress` is called with the number of runs so far."""
         runs = []
-        with VirtualClock(self.start, self.zone) as clock:
-            for run in self._steps(clock):
+        clock = VirtualClock(self.start, self.zone)
+        with clock, Runner(self.world, clock) as runner:
+            for run in self._steps(clock, runner):
                 runs.append(run)
                 if progress is not None:
                     progress(len(runs))
@@ -132,8 +134,8 @@ class Simulator:
     def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
         return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self._last))
 
-    def _steps(self, clock: VirtualClock) -> Iterator[Run]:
-        world, runner = self.world, Runner(self.world, clock)
+    def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
+        world = self.world
         install(world, self.plugin, self.due)
         world.begin(clock.epoch, self.zone)
         self._check_expectations()
@@ -273,10 +275,11 @@ def run_job(
     schedule = job.schedule_in(times.zone(tz) if tz is not None else tenant.tz)
     zone = schedule.tz if schedule else times.zone(tz or tenant.tz or job.manifest.timezone or "UTC")
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    with VirtualClock(moment, zone) as clock:
+    clock = VirtualClock(moment, zone)
+    with clock, Runner(tenant, clock) as runner:
         tenant.jobs.install(job.manifest.slug, job.name, schedule)
         tenant.begin(clock.epoch, zone)
-        return Runner(tenant, clock).run(job, moment.timestamp(), zone)
+        return runner.run(job, moment.timestamp(), zone)
 
 
 def world_of(root: Path | None) -> World:

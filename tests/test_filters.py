@@ -209,6 +209,36 @@ def test_the_ends_of_the_calendar_compare(tz):
     assert matching({"at": {"$in": [first, last]}}, rows, tz) == "0 1 2 3"
 
 
+class Offsetless(tzinfo):
+    """A zone that does not know its offset."""
+
+    def utcoffset(self, _when: datetime | None) -> None:
+        """Return nothing, as Python allows."""
+
+
+@pytest.mark.parametrize("zone", [tzinfo(), Offsetless()], ids=["abstract", "offsetless"])
+def test_a_time_of_a_broken_zone_matches_nothing(zone):
+    """A time that is no instant is no error, neither in a row nor in a filter."""
+    broken = datetime(2026, 1, 2, tzinfo=zone)
+    rows = [{"id": "broken", "at": broken}, {"id": "sound", "at": datetime(2026, 1, 2, tzinfo=UTC)}]
+    assert matching({"at": {"$gte": "2026-01-02"}}, rows) == "sound"
+    assert matching({"at": "2026-01-02"}, rows) == "sound"
+    assert matching({"at": {"$in": ["2026-01-02"]}}, rows) == "sound"
+    assert matching({"at": {"$gt": broken}}, rows) == ""
+    assert matching({"at": broken}, rows[1:]) == ""
+
+
+def test_a_kind_of_datetime_is_a_time():
+    """Rows of a DataFrame hold subclasses of datetime."""
+
+    class Timestamp(datetime):
+        """As pandas has one."""
+
+    rows = [{"id": 1, "at": Timestamp(2026, 1, 2, 9)}, {"id": 2, "at": Timestamp(2026, 1, 2, 9, tzinfo=UTC)}]
+    assert matching({"at": "2026-01-02T08:00Z"}, rows, PARIS) == "1"
+    assert matching({"at": {"$gt": rows[0]["at"]}}, rows, PARIS) == "2"
+
+
 def test_enumerations_are_text_and_rows_may_be_any_mapping():
     """A member of a StrEnum equals its text, and a read-only row is a row."""
 
@@ -466,10 +496,13 @@ def is_time(text: str) -> bool:
     return True
 
 
+DAY = st.dates(date(1901, 1, 1), date(2099, 12, 31))
+
+
 @st.composite
 def nearly_iso(draw):
     """Draw text that is, or almost is, a time."""
-    text = draw(ISO | st.dates().map(str) | st.dates().map(lambda day: day.strftime("%Y%m%d")))
+    text = draw(ISO | DAY.map(str) | DAY.map(lambda day: day.strftime("%Y%m%d")))
     at = draw(st.integers(0, len(text)))
     return text[:at] + draw(st.sampled_from(["", "-", "0", "9", "T", "W", " "])) + text[at + draw(st.integers(0, 1)) :]
 

@@ -253,7 +253,7 @@ def test_equal_to_croniter(expression, start, length):
 
 
 @given(expressions(), spans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_equal_to_cronsim(expression, span):
     """In any zone, on any day, a job is due when cronsim says; where neither it nor Debian cron goes its own way."""
     name, (start, end) = span

@@ -1,0 +1,44 @@
+# The one list of commands. Each sets up what it needs; `make setup` does it ahead.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: setup demo test lint types bench readme clean
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+
+.venv/runtime: pyproject.toml constraints.txt | .venv/bin/pip
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/dev: .venv/runtime
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[notebook,test]' --group dev
+	@touch $@
+
+setup: .venv/dev
+
+demo: .venv/runtime
+	@$(BIN)/sbh-jobkit simulate examples/hub_ops --for 30d --html build/report.html
+
+test: .venv/dev
+	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+lint: .venv/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: .venv/dev
+	@$(BIN)/mypy
+
+bench: .venv/dev
+	@$(BIN)/python bench/bench.py
+
+readme: .venv/dev
+	@$(BIN)/python tests/readme.py --update
+
+clean:
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,150 @@
+"""Measure what the kit promises beside what people use today, in one run, as ratios.
+
+Machines are noisy: each pair is measured in turns, five times, and the median ratio is shown.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from unittest.mock import MagicMock
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+from freezegun import freeze_time
+
+from sbh_jobkit import Plugin, Schedule, Simulator, World, simulate
+from sbh_jobkit.sdk import job
+
+ROOT = Path(__file__).parents[1]
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+ROUNDS = 5
+
+
+def seconds(work) -> float:
+    """Time one call."""
+    before = perf_counter()
+    work()
+    return perf_counter() - before
+
+
+def ratio(ours, theirs, *, scale: float = 1.0) -> tuple[float, float]:
+    """Return the median of theirs / ours (theirs did `scale` times less work), and our median seconds."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
+    return median(b * scale / a for a, b in pairs), median(a for a, _ in pairs)
+
+
+def drain(iterator) -> None:
+    """Go through an iterator."""
+    for _ in iterator:
+        pass
+
+
+def fire_times() -> None:
+    """Compare a dense year of fire times with cronsim's."""
+    share = 50
+    for zone in ("UTC", "Europe/Paris"):
+        for expression in ("* * * * *", "*/15 * * * *"):
+            schedule = Schedule(expression, zone)
+            total = sum(1 for _ in schedule.epochs(START.timestamp(), END.timestamp()))
+            begin = START.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
+
+            def theirs(expression=expression, begin=begin, total=total) -> None:
+                drain(islice(CronSim(expression, begin), total // share))
+
+            integers, took = ratio(
+                lambda schedule=schedule: drain(schedule.epochs(START.timestamp(), END.timestamp())),
+                theirs,
+                scale=share,
+            )
+            datetimes, _ = ratio(lambda schedule=schedule: drain(schedule.fires(START, END)), theirs, scale=share)
+            name = f"a year of {expression} in {zone}"
+            row(
+                name,
+                f"{total / took / 1e6:.1f} M/s",
+                f"{integers:.0f}x cronsim as integers (20), {datetimes:.0f}x as datetimes (4)",
+            )
+
+
+@job("tick", schedule="* * * * *")
+def tick(ctx) -> dict[str, str]:
+    """Do next to nothing."""
+    ctx.emit("tick", {"at": datetime.now(UTC).isoformat()})  # noqa: TID251  what a job does
+    return {"status": "success"}
+
+
+@job("noop", schedule="* * * * *")
+def noop(ctx) -> None:
+    """Do nothing."""
+    del ctx
+
+
+def by_hand(runs: int) -> None:
+    """Do what authors do today: freeze each fire time, and hand a MagicMock to the function."""
+    at = START
+    for _ in range(runs):
+        with freeze_time(at):
+            tick(MagicMock())
+        at += timedelta(minutes=1)
+
+
+def simulated_runs() -> None:
+    """Compare simulated runs with the loop by hand."""
+    for name, function in (("noop", noop), ("tick: an emit and a look at the time", tick)):
+        plugin = Plugin.load({"function": function})
+        times = [seconds(lambda plugin=plugin: simulate(plugin, World(), duration="7d")) for _ in range(ROUNDS)]
+        row(f"simulate, {name}", f"{10_080 / median(times):,.0f} runs/s", "at least 20,000 trivial ones")
+        streamed = [
+            seconds(lambda plugin=plugin: drain(Simulator(plugin, World(), duration="7d").runs()))
+            for _ in range(ROUNDS)
+        ]
+        row(f"streamed, {name}", f"{10_080 / median(streamed):,.0f} runs/s", "")
+    plugin = Plugin.load({"function": tick})
+    share = 200
+    faster, _ = ratio(lambda: simulate(plugin, World(), duration="7d"), lambda: by_hand(10_080 // share), scale=share)
+    row("simulate, beside freezegun and MagicMock by hand", f"{faster:.0f}x", "at least 100x")
+
+
+def month() -> None:
+    """Time the demo's simulation."""
+    path = ROOT / "examples" / "hub_ops"
+    simulate(path, duration="1d")
+    times = [seconds(lambda: simulate(path, duration="30d")) for _ in range(ROUNDS)]
+    row("30 days of examples/hub_ops", f"{median(times):.2f} s", "under 2 s")
+
+
+def start_up() -> None:
+    """Compare starting Python with starting it and importing the kit."""
+    rows = (
+        ("import sbh_jobkit", [sys.executable, "-c", "import sbh_jobkit"], "under 30 ms over bare Python"),
+        ("sbh-jobkit --help", [sys.executable, "-m", "sbh_jobkit", "--help"], "under 250 ms in all"),
+    )
+    for name, command, promise in rows:
+        pairs = [
+            (seconds(lambda command=command: quiet(command)), seconds(lambda: quiet([sys.executable, "-c", ""])))
+            for _ in range(11)
+        ]
+        whole, over = median(a for a, _ in pairs), median(a - b for a, b in pairs)
+        row(name, f"{whole * 1000:.0f} ms", f"{over * 1000:.0f} ms over bare Python; {promise}")
+
+
+def quiet(command: list[str]) -> None:
+    """Run a command without showing what it prints."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  our own interpreter
+
+
+def row(name: str, figure: str, promise: str) -> None:
+    """Print one line of the table."""
+    print(f"{name:<52} {figure:>14}  {promise}", flush=True)
+
+
+if __name__ == "__main__":
+    start_up()
+    fire_times()
+    simulated_runs()
+    month()

@@ -1,0 +1,44 @@
+"""`sbh-jobkit run`: one job, once, at a virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.commands import source
+from sbh_jobkit.errors import TimeFormatError
+from sbh_jobkit.simulator import run_job
+from sbh_jobkit.views.terminal import one_run
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from sbh_jobkit.run import Run
+
+
+def run(options: Namespace) -> bool:
+    """Run the job, print what happened, and return whether all is ok."""
+    if options.start and not options.at:
+        msg = "--from replays up to --at: give --at, too"
+        raise TimeFormatError(msg)
+    done = _replayed(options) if options.start else _alone(options)
+    if options.json:
+        source.print_json(done.to_dict())
+    else:
+        print("\n".join(one_run(done)))
+    return done.ok
+
+
+def _alone(options: Namespace) -> Run:
+    plugin = source.load(options.path)
+    job = plugin.jobs[options.job]
+    return run_job(job, source.tenant(plugin, options), at=options.at, tz=options.tz)
+
+
+def _replayed(options: Namespace) -> Run:
+    """Live from the start up to the run, so that it meets the world that it met in a simulation."""
+    simulator = source.simulator(options)
+    job = simulator.plugin.jobs[options.job]
+    for done in simulator.until(options.at):
+        if done.job == job.name and done.fire_time == simulator.end:
+            return done
+    return run_job(job, simulator.world, at=options.at, tz=options.tz)

@@ -1,0 +1,101 @@
+"""`sbh-jobkit simulate`: a range of dates as a table, JSON, or a report."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.commands import source
+from sbh_jobkit.errors import JobkitError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from sbh_jobkit.simulator import Simulation, Simulator
+    from sbh_jobkit.views.rows import JobLine
+
+
+def simulate(options: Namespace) -> bool:
+    """Simulate, print, and return whether all is ok."""
+    simulation = _watched(source.simulator(options, duration=options.duration, jobs=options.job))
+    if options.html:
+        _write_report(options, simulation)
+    if options.json:
+        source.print_json(_as_json(options, simulation))
+    else:
+        _print_summary(options, simulation)
+    return simulation.ok
+
+
+def _watched(simulator: Simulator) -> Simulation:
+    if not sys.stderr.isatty():
+        return simulator.simulate()
+    from sbh_jobkit.progress import Progress
+
+    with Progress(simulator.count()) as progress:
+        return simulator.simulate(progress.show)
+
+
+def _job_lines(simulator: Simulator) -> list[JobLine]:
+    from sbh_jobkit.views.rows import JobLine
+
+    return [
+        JobLine(name=due.job.name, schedule=due.schedule.expression, english=due.schedule.describe())
+        for due in simulator.due
+    ]
+
+
+def _write_report(options: Namespace, simulation: Simulation) -> None:
+    from sbh_jobkit.views.html import report
+
+    simulator = simulation.simulator
+    text = report(
+        title=f"{simulator.plugin.manifest.name}: {simulator.start:%Y-%m-%d} to {simulator.end:%Y-%m-%d}",
+        plugin=simulator.plugin.slug,
+        start=simulator.start,
+        end=simulator.end,
+        zone=simulator.zone.key,
+        jobs=_job_lines(simulator),
+        runs=simulation.runs,
+        rerun=lambda run: source.rerun(options, simulator.start, run),
+    )
+    try:
+        options.html.parent.mkdir(parents=True, exist_ok=True)
+        options.html.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write the report to {str(options.html)!r}: {error.strerror}"
+        raise JobkitError(msg) from error
+
+
+def _print_summary(options: Namespace, simulation: Simulation) -> None:
+    from rich.console import Console
+
+    from sbh_jobkit.views.html import headline
+    from sbh_jobkit.views.rows import summarise
+    from sbh_jobkit.views.terminal import failing_runs, moment, summary_table
+
+    simulator, failures = simulation.simulator, simulation.failures
+    print(f"{simulator.plugin.manifest.name}: {moment(simulator.start)} to {moment(simulator.end)}\n")
+    Console(highlight=False).print(summary_table(summarise(_job_lines(simulator), simulation.runs)))
+    if failures:
+        print()
+        print("\n".join(failing_runs(failures)))
+        print(f"\nrerun the first: {source.rerun(options, simulator.start, failures[0])}")
+    print(f"\n{headline(len(simulation.runs), len(failures))}")
+    if options.html:
+        print(f"report: {options.html}")
+
+
+def _as_json(options: Namespace, simulation: Simulation) -> dict[str, Any]:
+    simulator = simulation.simulator
+    return {
+        "plugin": simulator.plugin.slug,
+        "start": simulator.start.isoformat(),
+        "end": simulator.end.isoformat(),
+        "tz": simulator.zone.key,
+        "ok": simulation.ok,
+        "runs": [
+            run.to_dict() if run.ok else {**run.to_dict(), "rerun": source.rerun(options, simulator.start, run)}
+            for run in simulation.runs
+        ],
+    }

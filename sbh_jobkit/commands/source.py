@@ -1,0 +1,58 @@
+"""The plugin that a command was given, its simulator, and the command that repeats one of its runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import times
+from sbh_jobkit.plugin import Plugin
+from sbh_jobkit.simulator import Simulator, world_of
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime
+
+    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.run import Run
+
+
+def load(path: str) -> Plugin:
+    """Load a plugin, and warn on standard error of what is surely not meant."""
+    plugin = Plugin.load(path)
+    for warning in plugin.warnings:
+        print(f"sbh-jobkit: warning: {warning}", file=sys.stderr)
+    return plugin
+
+
+def tenant(plugin: Plugin, options: Namespace) -> World:
+    """Return the plugin's world, with the seed that was asked for."""
+    world = world_of(plugin.root)
+    world.random.seed(options.seed)
+    return world
+
+
+def simulator(options: Namespace, **more: Any) -> Simulator:
+    """Return the simulator that the options describe."""
+    plugin = load(options.path)
+    return Simulator(plugin, tenant(plugin, options), start=options.start or times.START, tz=options.tz, **more)
+
+
+def rerun(options: Namespace, start: datetime, run: Run) -> str:
+    """Return the one command that repeats a run in the world of its time."""
+    words = ["sbh-jobkit", "run", options.path, run.job, "--from", _iso(start), "--at", _iso(run.fire_time)]
+    words += ["--tz", options.tz] if options.tz else []
+    words += ["--seed", str(options.seed)] if options.seed else []
+    return shlex.join(words)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for machines."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=1)
+    print()
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="minutes").replace("+00:00", "Z")
