@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +23,7 @@ from sbh_jobkit.errors import TimeLimitExceeded
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
+_SECOND = 1_000_000_000
 _sleep = time.sleep
 _one_at_a_time = threading.RLock()
 _open: list[VirtualClock] = []
@@ -72,11 +73,11 @@ def bind_sleep(names: MutableMapping[str, Any]) -> None:
 class VirtualClock:
     """A time that only its owner moves; `with clock:` opens it, and may be repeated: it resumes where it stood."""
 
-    __slots__ = ("_driver", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "epoch", "zone")
+    __slots__ = ("_driver", "_ns", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "zone")
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
         """Stand at an aware time; naive `datetime.now()` will be wall-clock time in `zone`."""
-        self.epoch = at.timestamp()
+        self._ns = _nanoseconds(at.timestamp())
         self.zone = zone
         self.deadline: float | None = None
         """The epoch second past which advancing raises TimeLimitExceeded."""
@@ -87,9 +88,20 @@ class VirtualClock:
         self._restore: Any = None
 
     @property
+    def epoch(self) -> float:
+        """The virtual time in seconds since 1970."""
+        return self._ns / 1e9
+
+    def since(self, epoch: float) -> timedelta:
+        """Return how much virtual time has passed since an instant, to the microsecond."""
+        return timedelta(microseconds=(self._ns - _nanoseconds(epoch)) // 1_000)
+
+    @property
     def now(self) -> datetime:
         """The virtual time, in the clock's zone."""
-        return datetime.fromtimestamp(self.epoch, self.zone)
+        return datetime.fromtimestamp(self._ns // _SECOND, self.zone) + timedelta(
+            microseconds=self._ns % _SECOND // 1_000
+        )
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that drives, and those that jobs started."""
@@ -102,8 +114,9 @@ class VirtualClock:
         _one_at_a_time.acquire()
         self._driver = threading.current_thread()
         self._restore = (time.sleep, os.environ.get("TZ"))
-        self._travels = travel(self.epoch, tick=False)
+        self._travels = travel(0, tick=False)
         self._traveller = self._travels.start()
+        self._place()
         _set_wall_clock(_tz_setting(self.zone))
         time.sleep = sleep
         _open.append(self)
@@ -119,19 +132,33 @@ class VirtualClock:
 
     def move_to(self, epoch: float, zone: ZoneInfo | None = None) -> None:
         """Stand at another time, and in another zone where one is given."""
-        self.epoch = epoch
-        self._traveller.move_to(epoch)
+        self._ns = _nanoseconds(epoch)
+        self._place()
         if zone is not None and zone is not self.zone:
             self.zone = zone
             _set_wall_clock(_tz_setting(zone))
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass; raises TimeLimitExceeded where that crosses the deadline."""
-        if self.deadline is not None and self.epoch + seconds > self.deadline:
-            deadline, self.deadline = self.deadline, None
-            self.move_to(deadline)
+        target = self._ns + round(seconds * _SECOND)
+        if self.deadline is not None and target > _nanoseconds(self.deadline):
+            self._ns, self.deadline = _nanoseconds(self.deadline), None
+            self._place()
             raise TimeLimitExceeded
-        self.move_to(self.epoch + seconds)
+        self._ns = target
+        self._place()
+
+    def _place(self) -> None:
+        """Tell the traveller; in two steps, since a float of whole seconds cannot hold the nanoseconds."""
+        seconds, rest = divmod(self._ns, _SECOND)
+        self._traveller.move_to(seconds)
+        if rest:
+            self._traveller.shift(rest / _SECOND)
+
+
+def _nanoseconds(epoch: float) -> int:
+    whole = int(epoch // 1)
+    return whole * _SECOND + round((epoch - whole) * 1e6) * 1_000
 
 
 def _set_wall_clock(setting: str | None) -> None:

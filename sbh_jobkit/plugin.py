@@ -6,8 +6,8 @@ import inspect
 import re
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
@@ -39,6 +39,8 @@ class Job:
     place: str | None = None
     """Where it is defined, such as `main.py:7`."""
     root: Path | None = None
+    peers: Mapping[str, Job] = field(default_factory=dict, repr=False, compare=False)
+    """All jobs of the plugin, this one among them."""
 
     @property
     def schedule(self) -> Schedule | None:
@@ -83,13 +85,23 @@ class Jobs(dict[str, Job]):
 class Plugin:
     """What `Plugin.load` found."""
 
-    def __init__(self, *, found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: list[Any]) -> None:
+    def __init__(
+        self,
+        *,
+        found: Manifest,
+        names: Mapping[str, Any],
+        root: Path | None,
+        hidden: Sequence[Any] = (),
+        elsewhere: Sequence[Any] = (),
+    ) -> None:
         """Collect what is decorated; raises PluginError for jobs that clash."""
         self.manifest = found
         self.root = root
         self.source = str(root) if root else found.slug
         """What an author would type to load it again."""
-        self.jobs = Jobs({job.name: job for job in _jobs(found, names, root, hidden)})
+        self.jobs = Jobs()
+        self.jobs.update({job.name: job for job in _jobs(found, names, root, hidden, self.jobs)})
+        self._elsewhere = tuple(elsewhere)
         self.routes = tuple(_routes(names))
         self.hooks = tuple(_hooks(names))
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -118,6 +130,12 @@ class Plugin:
                 for job in self.jobs.values()
                 if job.expression and job.name not in listed
             ]
+        for function in _marked(list(self._elsewhere), "_plugin_job_type", "job"):
+            here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
+            bring = f"from {Path(str(here)).stem} import {function.__name__}"
+            lost.append(
+                f"job {name!r} ({here}) is not in {self.manifest.entry}, so it never runs; write there: {bring}"
+            )
         return tuple(lost)
 
     @classmethod
@@ -137,7 +155,7 @@ class Plugin:
         if isinstance(source, Mapping):
             if isinstance(source, MutableMapping):
                 bind_sleep(source)
-            return cls(found=given or Manifest(slug="notebook", name="Notebook"), names=source, root=None, hidden=[])
+            return cls(found=given or Manifest(slug="notebook", name="Notebook"), names=source, root=None)
         if not isinstance(source, (str, Path)):
             msg = f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
             raise PluginError(msg)
@@ -159,7 +177,7 @@ class Plugin:
         if given is None and beside and beside.is_file():
             given = _manifest.read(beside.read_bytes(), str(beside))
         slug = re.sub(r"[^A-Za-z0-9_-]", "-", module.__name__)
-        return cls(found=given or Manifest(slug=slug, name=module.__name__), names=vars(module), root=root, hidden=[])
+        return cls(found=given or Manifest(slug=slug, name=module.__name__), names=vars(module), root=root)
 
     @classmethod
     def _from_zip(cls, path: Path, given: Manifest | None) -> Self:
@@ -206,12 +224,15 @@ class Plugin:
         with declarations() as declared:
             module = space.load(entry)
         hidden = [function for function in declared if function.__module__ == module.__name__]
-        plugin = cls(found=found, names=vars(module), root=root, hidden=hidden)
+        elsewhere = [function for function in declared if function not in vars(module).values()]
+        plugin = cls(found=found, names=vars(module), root=root, hidden=hidden, elsewhere=elsewhere)
         weakref.finalize(plugin, space.close)
         return plugin
 
 
-def _jobs(found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: list[Any]) -> Iterator[Job]:
+def _jobs(
+    found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: Sequence[Any], peers: Jobs
+) -> Iterator[Job]:
     listed = {entry.name: entry for entry in found.jobs or ()}
     first: dict[str, Any] = {}
     for function in _marked([*hidden, *names.values()], "_plugin_job_type", "job"):
@@ -234,6 +255,7 @@ def _jobs(found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: 
             timezone=zone,
             place=here,
             root=root,
+            peers=peers,
         )
 
 

@@ -41,6 +41,13 @@ class Redactor:
             return text
         return self._pattern.sub(lambda match: f"‹secret:{self._names[match[0]]}›", text)
 
+    def pasteable(self, text: str) -> str:
+        """Return Python that makes the text, with `world.secrets[…]` where a secret's value stands."""
+        if self._pattern is None or not self._pattern.search(text):
+            return f'"{text}"'
+        inner = self._pattern.sub(lambda match: f"{{world.secrets['{self._names[match[0]]}']}}", text)
+        return f'f"{inner}"'
+
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a copy of what a job returned or emitted, with names for values in every text within."""
         if isinstance(value, str):

@@ -10,7 +10,7 @@ import logging
 import traceback
 from asyncio import CancelledError
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.capture import Capture
@@ -76,7 +76,7 @@ class Runner:
             job=job.name,
             fire_time=fire_time,
             started_at=fire_time,
-            duration=timedelta(seconds=clock.epoch - epoch),
+            duration=clock.since(epoch),
             outcome=outcome,
             reason=limit or note,
             value=redact.value(value),

@@ -64,11 +64,12 @@ class Simulator:
         self.end = self._end(end, duration)
         self._last = self.end.timestamp()
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(jobs)
-        own_zone = times.zone(tz) if tz is not None else self.world.tz
+        self.own_zone = times.zone(tz) if tz is not None else self.world.tz
+        """The zone that was asked for, over the manifest's."""
         self.due = [
             Due(job=plugin.jobs[name], schedule=schedule)
             for name in names
-            if (schedule := plugin.jobs[name].schedule_in(own_zone)) is not None
+            if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
         ]
 
     def _end(self, end: str | datetime | None, duration: str | timedelta | None) -> datetime:
@@ -136,8 +137,8 @@ class Simulator:
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         world = self.world
-        install(world, self.plugin, self.due)
-        world.begin(clock.epoch, self.zone)
+        world.install(self.plugin.jobs, self.own_zone)
+        world.begin(self.start, self.zone)
         self._check_expectations()
         ticks = list(world.script.ticks) if world.script else []
         first = -len(ticks)  # life goes on before the jobs of the same instant look at it
@@ -272,13 +273,14 @@ def run_job(
     if not isinstance(job, Job):
         job = _only_job(job)
     tenant = world if world is not None else world_of(job.root)
-    schedule = job.schedule_in(times.zone(tz) if tz is not None else tenant.tz)
+    asked = times.zone(tz) if tz is not None else tenant.tz
+    schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else times.zone(tz or tenant.tz or job.manifest.timezone or "UTC")
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
     clock = VirtualClock(moment, zone)
     with clock, Runner(tenant, clock) as runner:
-        tenant.jobs.install(job.manifest.slug, job.name, schedule)
-        tenant.begin(clock.epoch, zone)
+        tenant.install(job.peers, asked)
+        tenant.begin(moment, zone)
         return runner.run(job, moment.timestamp(), zone)
 
 
@@ -287,13 +289,6 @@ def world_of(root: Path | None) -> World:
     if root is not None and (root / FILE).is_file():
         return World.load(root / FILE)
     return World()
-
-
-def install(world: World, plugin: Plugin, due: Iterable[Due]) -> None:
-    """List a plugin's jobs in the tenant's `plugin_jobs`."""
-    schedules = {each.job.name: each.schedule for each in due}
-    for name, job in plugin.jobs.items():
-        world.jobs.install(plugin.slug, name, schedules.get(name) or job.schedule)
 
 
 def _only_job(function: Any) -> Job:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,9 +37,9 @@ def logged():
 WAYS = {
     "datetime.now()": lambda: datetime.now().isoformat(),  # noqa: DTZ005, TID251  that it follows is the point
     "datetime.now(UTC)": lambda: datetime.now(UTC).astimezone(PARIS).replace(tzinfo=None).isoformat(),  # noqa: TID251
-    "datetime.now().astimezone()": lambda: datetime.now().astimezone().isoformat()[:19],  # noqa: DTZ005, TID251
+    "datetime.now().astimezone()": lambda: datetime.now().astimezone().isoformat()[:19],  # noqa: TID251
     "datetime.today()": lambda: datetime.today().isoformat(),  # noqa: DTZ002
-    "datetime.utcnow()": lambda: (datetime.utcnow() + timedelta(hours=1)).isoformat(),  # noqa: DTZ003, TID251
+    "datetime.utcnow()": lambda: (datetime.utcnow() + timedelta(hours=1)).isoformat(),  # noqa: DTZ003, PLW0108, TID251
     "time.time()": lambda: datetime.fromtimestamp(time.time(), PARIS).replace(tzinfo=None).isoformat(),  # noqa: TID251
     "time.localtime()": lambda: time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime()),
     "time.gmtime()": lambda: f"{time.gmtime().tm_year}-01-05T{time.gmtime().tm_hour + 1}:00:00",
@@ -218,13 +219,10 @@ def test_the_process_is_left_as_it_was(setting, error, monkeypatch):
         monkeypatch.setenv("TZ", setting)
     time.tzset()
     before = (dict(os.environ), time.tzname, time.sleep)
-    try:
-        with opened("America/New_York") as clock:
-            clock.move_to(START.timestamp(), PARIS)
-            if error is not None:
-                raise error
-    except BaseException as raised:  # noqa: BLE001  the test's own
-        assert type(raised) is error  # noqa: PT017
+    with pytest.raises(error) if error else nullcontext(), opened("America/New_York") as clock:
+        clock.move_to(START.timestamp(), PARIS)
+        if error:
+            raise error
     assert (dict(os.environ), time.tzname, time.sleep) == before
     assert abs(module.now(UTC).timestamp() - os.stat("/proc/self").st_ctime) < 3600  # noqa: PTH116
     assert not is_virtual()

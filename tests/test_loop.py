@@ -23,7 +23,7 @@ def seconds():
 
 @pytest.fixture
 def clock():
-    """A clock at 09:00 that is open."""
+    """Open a clock at 09:00."""
     with VirtualClock(datetime.fromisoformat("2026-01-05T09:00:00+00:00"), ZoneInfo("UTC")) as opened:
         yield opened
 
@@ -190,7 +190,7 @@ def test_an_error_comes_out_where_a_loop_runs_already(clock):
     async def cell():
         return loop.run(broken(), clock)
 
-    with pytest.raises(LookupError, match="^no$"):
+    with pytest.raises(LookupError, match=r"^no$"):
         asyncio.run(cell())
 
 
@@ -318,6 +318,7 @@ def test_asynchronous_generators_are_closed(clock):
     async def job():
         async for number in numbers():
             return number
+        return None
 
     assert loop.run(job(), clock) == 1
     gc.collect()

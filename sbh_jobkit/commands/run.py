@@ -31,7 +31,10 @@ def run(options: Namespace) -> bool:
 def _alone(options: Namespace) -> Run:
     plugin = source.load(options.path)
     job = plugin.jobs[options.job]
-    return run_job(job, source.tenant(plugin, options), at=options.at, tz=options.tz)
+    world = source.tenant(plugin, options)
+    if world.script is not None and world.script.ticks:
+        source.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
+    return run_job(job, world, at=options.at, tz=options.tz)
 
 
 def _replayed(options: Namespace) -> Run:
@@ -41,4 +44,5 @@ def _replayed(options: Namespace) -> Run:
     for done in simulator.until(options.at):
         if done.job == job.name and done.fire_time == simulator.end:
             return done
+    source.tell(f"note: {job.name} is not due at {simulator.end.isoformat()}, so it ran by hand then")
     return run_job(job, simulator.world, at=options.at, tz=options.tz)

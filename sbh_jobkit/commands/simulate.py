@@ -72,16 +72,18 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
 
     from sbh_jobkit.views.html import headline
     from sbh_jobkit.views.rows import summarise
-    from sbh_jobkit.views.terminal import failing_runs, moment, summary_table
+    from sbh_jobkit.views.terminal import expected_runs, failing_runs, moment, summary_table
 
     simulator, failures = simulation.simulator, simulation.failures
     print(f"{simulator.plugin.manifest.name}: {moment(simulator.start)} to {moment(simulator.end)}\n")
     Console(highlight=False).print(summary_table(summarise(_job_lines(simulator), simulation.runs)))
+    for line in expected_runs(simulation.runs):
+        print(f"\n{line}")
     if failures:
         print()
         print("\n".join(failing_runs(failures)))
         print(f"\nrerun the first: {source.rerun(options, simulator.start, failures[0])}")
-    print(f"\n{headline(len(simulation.runs), len(failures))}")
+    print(f"\n{headline(simulation.runs)}")
     if options.html:
         print(f"report: {options.html}")
 

@@ -23,8 +23,13 @@ def load(path: str) -> Plugin:
     """Load a plugin, and warn on standard error of what is surely not meant."""
     plugin = Plugin.load(path)
     for warning in plugin.warnings:
-        print(f"sbh-jobkit: warning: {warning}", file=sys.stderr)
+        tell(f"warning: {warning}")
     return plugin
+
+
+def tell(text: str) -> None:
+    """Tell a person something on standard error, where it is in no machine's way."""
+    print(f"sbh-jobkit: {text}", file=sys.stderr)
 
 
 def tenant(plugin: Plugin, options: Namespace) -> World:

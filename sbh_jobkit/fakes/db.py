@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit import filters as language
@@ -29,6 +29,7 @@ class Tables:
     def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
         """Start without tables; naive times in filters are in the zone that `zone` tells."""
         self._tables: dict[str, list[Row]] = {}
+        self._numbers: dict[str, count[int]] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
         self._zone = zone
 
@@ -65,12 +66,14 @@ class Tables:
     def insert(self, table: str, rows: Mapping[str, Any] | Iterable[Mapping[str, Any]] | Any) -> None:
         """Add a row, several, or a DataFrame; a row without `id` gets the next number."""
         stored = self._tables.setdefault(table, [])
+        numbers = self._numbers.setdefault(table, count(1))
         for row in _as_rows(table, rows):
-            stored.append(copied(row) if "id" in row else {"id": len(stored) + 1, **copied(row)})
+            number = next(numbers)  # also for a row with an id, and never again after a delete
+            stored.append(copied(row) if "id" in row else {"id": number, **copied(row)})
 
     def update(self, table: str, filters: Mapping[str, Any] | None, changes: Mapping[str, Any]) -> int:
         """Change the rows that match; return how many."""
-        matching = [row for row in self._stored(table) if self._predicate(filters)(row)]
+        matching = list(filter(self._predicate(filters), self._stored(table)))
         for row in matching:
             row.update(copied(changes))
         return len(matching)

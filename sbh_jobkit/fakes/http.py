@@ -118,7 +118,7 @@ class FakeHttp:
 
     def _unmatched(self, method: str, url: str) -> str:
         message = f"{method} {url} met no route of the world{self._nearest(url)}"
-        paste = f'world.http.{method.lower()}("{url}").respond(json={{…}})'
+        paste = f"world.http.{method.lower()}({self._journal.pasteable(url)}).respond(json={{…}})"
         self._journal.fault("http-unmatched", f"ctx.http.{method.lower()}", message, paste)
         return f"no route for {method} {url}"
 

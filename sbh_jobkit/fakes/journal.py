@@ -64,6 +64,10 @@ class Journal:
         self.llm_calls.append(call)
         return call
 
+    def pasteable(self, text: str) -> str:
+        """Return Python that makes the text without showing a secret."""
+        return self._redactor().pasteable(text)
+
     def file(self, action: str, key: str, size: int) -> None:
         """Write down that a file was uploaded or deleted."""
         self.files.append(FileChange(action=action, key=self._redactor().text(key), size=size))

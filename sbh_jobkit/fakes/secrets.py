@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit.errors import WorldError, did_you_mean
 
 if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
@@ -75,7 +75,8 @@ class FakeSecrets:
         if default is not _ABSENT:
             return default
         paste = f'world.secrets["{key}"] = "…"'
-        self._journal.fault("secret-missing", "ctx.secrets.get", f"secret {key!r} is not set", paste)
+        message = f"secret {key!r} is not set{did_you_mean(str(key), self._store)}"
+        self._journal.fault("secret-missing", "ctx.secrets.get", message, paste)
         return None
 
     def set(self, key: str, value: str) -> bool:

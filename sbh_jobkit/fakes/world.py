@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit import times
+from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.db import Tables
@@ -20,13 +21,13 @@ from sbh_jobkit.manifest import PERMISSIONS
 from sbh_jobkit.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.http import HttpRoutes
-    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.plugin import Job, Plugin
     from sbh_jobkit.run import Event
 
 
@@ -146,21 +147,31 @@ class World:
                     return expectation.because
         return None
 
-    def begin(self, epoch: float, zone: ZoneInfo) -> None:
-        """Start the world's time, once: files without a time are new now, and `setup` of its script is called."""
+    def begin(self, at: str | datetime, tz: ZoneInfo | str | None = None) -> None:
+        """Start the world's time, once: `setup` of its script is called, and files without a time are new then.
+
+        Runs and simulations do it; do it yourself to change what `setup` made before the first of them.
+        """
         if self._begun:
             return
         self._begun = True
-        self._zone = self.tz or zone
-        if self.script is not None:
-            self.script.begin(self)
-        self.files.begin(epoch)
+        self._zone = self.tz or times.zone(tz or "UTC")
+        with VirtualClock(times.instant(at, self._zone), self._zone) as clock:
+            if self.script is not None:
+                self.script.begin(self)
+            self.files.begin(clock.epoch)
 
     def context(self, plugin: Plugin | None = None) -> FakeContext:
         """Return what a job of the plugin would be called with."""
-        found = plugin.manifest.permissions if plugin is not None else None
-        permissions = self.permissions if self.permissions is not None else found
-        return self.open(self.journal(plugin.root if plugin else None), permissions, self.zone)
+        if plugin is None:
+            return self.open(self.journal(None), None, self.zone)
+        self.install(plugin.jobs)
+        return self.open(self.journal(plugin.root), plugin.manifest.permissions, self.zone)
+
+    def install(self, jobs: Mapping[str, Job], tz: ZoneInfo | None = None) -> None:
+        """List a plugin's jobs in the table `plugin_jobs`, scheduled as if `tz` were in force."""
+        for name, job in jobs.items():
+            self.jobs.install(job.manifest.slug, name, job.schedule_in(tz or self.tz))
 
     def journal(self, root: Path | None) -> Journal:
         """Return an empty record for one run of a plugin in that folder."""

@@ -50,7 +50,7 @@ def report(
     summaries = summarise(jobs, runs)
     failures = choose(summaries, runs)
     failing = sum(job.failures for job in summaries)
-    verdict = headline(len(runs), failing)
+    verdict = headline(runs)
     style = files("sbh_jobkit.views").joinpath("report.css").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -104,13 +104,15 @@ def report(
 """
 
 
-def headline(runs: int, failing: int) -> str:
+def headline(runs: Sequence[Run]) -> str:
     """Say in one line how the runs went."""
+    failing = [run for run in runs if not run.ok]
     if not runs:
         return "No run was due"
-    if failing:
-        return f"{failing:,} of {count(runs, 'run')} failed"
-    return "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
+    if not failing:
+        return "1 run, as expected" if len(runs) == 1 else f"{len(runs):,} runs, all as expected"
+    how = "passed unexpectedly" if all(run.verdict == "unexpected_ok" for run in failing) else "failed"
+    return f"{len(failing):,} of {count(len(runs), 'run')} {how}"
 
 
 def _legend(runs: Sequence[Run]) -> str:

@@ -58,6 +58,13 @@ def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
             yield f"    … and {count(more, 'more failing run')} of {run.job}"
 
 
+def expected_runs(runs: Sequence[Run]) -> Iterator[str]:
+    """Tell how many runs failed as they were expected to, and why."""
+    reasons = Counter((run.job, run.expected) for run in runs if run.verdict == "expected")
+    for (job, because), number in reasons.items():
+        yield f"{count(number, 'run')} of {job} failed as expected: {because}"
+
+
 def _why(run: Run) -> Iterator[str]:
     if run.verdict == "unexpected_ok":
         yield f"it was expected to fail ({run.expected}), and did not"
