@@ -38,7 +38,7 @@ bench: .venv/dev
 	@$(BIN)/python bench/bench.py
 
 readme: .venv/dev
-	@$(BIN)/python tests/readme.py --update
+	@$(BIN)/python tests/readme.py
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -34,9 +34,7 @@ def sbh_plugin(request: pytest.FixtureRequest) -> Plugin:
 @pytest.fixture
 def sbh_world(sbh_plugin: Plugin) -> World:
     """Return a fresh fake tenant: as the plugin's `world.py` describes it, or empty."""
-    from sbh_jobkit.simulator import world_of
-
-    return world_of(sbh_plugin.root)
+    return sbh_jobkit.World.of(sbh_plugin.root)
 
 
 @pytest.fixture

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.script import every
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.plugin import Job, Plugin
+    from sbh_jobkit.job import Job
+    from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.run import Event, Fault, Fire, HttpCall, Outcome, Run
     from sbh_jobkit.schedule import Schedule
-    from sbh_jobkit.simulator import Simulation, Simulator, run_job, simulate
+    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.simulator import Simulator, run_job, simulate
 
 __all__ = [
     "Event",
@@ -53,10 +55,12 @@ _ROOMS = {
     "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
     "fakes.script": ("every",),
     "fakes.world": ("FakeContext", "World"),
-    "plugin": ("Job", "Plugin"),
+    "job": ("Job",),
+    "plugin": ("Plugin",),
     "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
     "schedule": ("Schedule",),
-    "simulator": ("Simulation", "Simulator", "run_job", "simulate"),
+    "simulation": ("Simulation",),
+    "simulator": ("Simulator", "run_job", "simulate"),
 }
 _HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 

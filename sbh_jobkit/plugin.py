@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from sbh_jobkit import archive, times
+from sbh_jobkit import archive
 from sbh_jobkit import manifest as _manifest
 from sbh_jobkit.clock import bind_sleep
-from sbh_jobkit.errors import PluginError, ScheduleError, UnknownJobError, did_you_mean
+from sbh_jobkit.errors import PluginError, did_you_mean
+from sbh_jobkit.job import Jobs, defined_at, find_jobs, marked
 from sbh_jobkit.manifest import Manifest
-from sbh_jobkit.modules import ModuleSpace, shown_path
-from sbh_jobkit.schedule import Schedule
+from sbh_jobkit.modules import ModuleSpace
 from sbh_jobkit.sdk import declarations
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A function that runs when its schedule says so, or by hand."""
-
-    name: str
-    function: Callable[..., Any]
-    manifest: Manifest
-    expression: str | None = None
-    """Its cron expression; None for a job that only runs by hand."""
-    timezone: str | None = None
-    """The zone that the manifest gives this very job."""
-    place: str | None = None
-    """Where it is defined, such as `main.py:7`."""
-    root: Path | None = None
-    peers: Mapping[str, Job] = field(default_factory=dict, repr=False, compare=False)
-    """All jobs of the plugin, this one among them."""
-
-    @property
-    def schedule(self) -> Schedule | None:
-        """When it is due, by its own zone, else the plugin's, else UTC."""
-        return self.schedule_in(None)
-
-    def schedule_in(self, tz: ZoneInfo | None) -> Schedule | None:
-        """When it is due if the zone in force is `tz`; a zone that the manifest gives this very job stays."""
-        if self.expression is None:
-            return None
-        return Schedule(self.expression, self.timezone or tz or self.manifest.timezone or "UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +39,6 @@ class Hook:
     function: Callable[..., Any]
 
 
-class Jobs(dict[str, Job]):
-    """A plugin's jobs by name; an unknown name is answered with the nearest."""
-
-    def __missing__(self, name: str) -> Job:
-        """Raise UnknownJobError."""
-        known = f"; its jobs are {', '.join(self)}" if self else "; it has none"
-        msg = f"the plugin has no job {name!r}{did_you_mean(name, self) or known}"
-        raise UnknownJobError(msg)
-
-
 class Plugin:
     """What `Plugin.load` found."""
 
@@ -100,7 +57,7 @@ class Plugin:
         self.source = str(root) if root else found.slug
         """What an author would type to load it again."""
         self.jobs = Jobs()
-        self.jobs.update({job.name: job for job in _jobs(found, names, root, hidden, self.jobs)})
+        self.jobs.update({job.name: job for job in find_jobs(found, names, root, hidden, self.jobs)})
         self._elsewhere = tuple(elsewhere)
         self.routes = tuple(_routes(names))
         self.hooks = tuple(_hooks(names))
@@ -130,7 +87,7 @@ class Plugin:
                 for job in self.jobs.values()
                 if job.expression and job.name not in listed
             ]
-        for function in _marked(list(self._elsewhere), "_plugin_job_type", "job"):
+        for function in marked(self._elsewhere, "_plugin_job_type", "job"):
             here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
             bring = f"from {Path(str(here)).stem} import {function.__name__}"
             lost.append(
@@ -230,62 +187,8 @@ class Plugin:
         return plugin
 
 
-def _jobs(
-    found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: Sequence[Any], peers: Jobs
-) -> Iterator[Job]:
-    listed = {entry.name: entry for entry in found.jobs or ()}
-    first: dict[str, Any] = {}
-    for function in _marked([*hidden, *names.values()], "_plugin_job_type", "job"):
-        name = function._plugin_job_name  # noqa: SLF001  the platform's mark
-        here = defined_at(function, root)
-        if name in first:
-            msg = f"job {name!r} is defined twice: at {defined_at(first[name], root)} and at {here}; rename one"
-            raise PluginError(msg)
-        first[name] = function
-        entry = listed.get(name)
-        expression = _expression(name, here, function._plugin_job_schedule, entry.schedule if entry else None)  # noqa: SLF001
-        zone = entry.timezone if entry else None
-        if zone:
-            times.zone(zone)
-        yield Job(
-            name=name,
-            function=function,
-            manifest=found,
-            expression=expression,
-            timezone=zone,
-            place=here,
-            root=root,
-            peers=peers,
-        )
-
-
-def _expression(name: str, here: str | None, decorated: str | None, listed: str | None) -> str | None:
-    if decorated is not None:
-        try:
-            Schedule(decorated)
-        except ScheduleError as error:
-            msg = f"{name} ({here}): {error}"
-            raise ScheduleError(msg) from error
-    if decorated is not None and listed is not None and decorated.split() != listed.split():
-        msg = f"job {name!r}: the decorator ({here}) says {decorated!r}, the manifest {listed!r}; make them agree"
-        raise PluginError(msg)
-    return decorated if decorated is not None else listed
-
-
-def _marked(values: list[Any], mark: str, kind: str) -> Iterator[Any]:
-    seen: set[int] = set()
-    for value in values:
-        if callable(value) and id(value) not in seen and _mark(value, mark) == kind:
-            seen.add(id(value))
-            yield value
-
-
-def _mark(value: Any, mark: str) -> Any:
-    return getattr(value, "__dict__", {}).get(mark)
-
-
 def _routes(names: Mapping[str, Any]) -> Iterator[Route]:
-    for function in _marked(list(names.values()), "_plugin_route_type", "route"):
+    for function in marked(names.values(), "_plugin_route_type", "route"):
         marks = vars(function)
         path, methods = marks["_plugin_route_path"], marks["_plugin_route_methods"]
         yield Route(path=path, methods=tuple(methods), function=function)
@@ -297,13 +200,5 @@ def _hooks(names: Mapping[str, Any]) -> Iterator[Hook]:
         ("llm_filter", "_plugin_filter_type"),
         ("generator", "_plugin_generator_hook_type"),
     ):
-        for function in _marked(list(names.values()), "_plugin_hook_type", kind):
+        for function in marked(names.values(), "_plugin_hook_type", kind):
             yield Hook(kind=kind, name=vars(function)[mark], function=function)
-
-
-def defined_at(function: Callable[..., Any], root: Path | None) -> str | None:
-    """Return `main.py:7` for a function of the plugin."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return None
-    return f"{shown_path(code.co_filename, root) or code.co_filename}:{code.co_firstlineno}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.plugin import Job
+    from sbh_jobkit.job import Job
 
 
 class Runner:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING, Any
@@ -12,11 +10,12 @@ from sbh_jobkit import clock as _clock
 from sbh_jobkit import times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, UnknownJobError, WorldError, did_you_mean
-from sbh_jobkit.fakes.script import FILE
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.plugin import Job, Plugin
+from sbh_jobkit.job import Job
+from sbh_jobkit.plugin import Plugin
 from sbh_jobkit.run import Fire, Outcome, Run
 from sbh_jobkit.runner import Runner
+from sbh_jobkit.simulation import Due, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
 
 DURATION = "30d"
 """How long a simulation is unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A job and the schedule that it has in this simulation."""
-
-    job: Job
-    schedule: Schedule
 
 
 class Simulator:
@@ -58,7 +49,7 @@ class Simulator:
     ) -> None:
         """Settle the range and the jobs; nothing runs yet."""
         self.plugin = plugin
-        self.world = world if world is not None else world_of(plugin.root)
+        self.world = world if world is not None else World.of(plugin.root)
         self.zone = _zone_in_force(tz, self.world, plugin)
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
@@ -66,11 +57,11 @@ class Simulator:
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(jobs)
         self.own_zone = times.zone(tz) if tz is not None else self.world.tz
         """The zone that was asked for, over the manifest's."""
-        self.due = [
+        self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule)
             for name in names
             if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
-        ]
+        )
 
     def _end(self, end: str | datetime | None, duration: str | timedelta | None) -> datetime:
         if end is not None and duration is not None:
@@ -130,7 +121,15 @@ class Simulator:
                 runs.append(run)
                 if progress is not None:
                     progress(len(runs))
-        return Simulation(simulator=self, runs=runs)
+        return Simulation(
+            plugin=self.plugin,
+            world=self.world,
+            start=self.start,
+            end=self.end,
+            zone=self.zone,
+            due=self.due,
+            runs=runs,
+        )
 
     def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
         return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self._last))
@@ -197,54 +196,6 @@ class Simulator:
                 raise WorldError(msg)
 
 
-@dataclass(slots=True, kw_only=True)
-class Simulation:
-    """What happened: every run, in the order in which they were due."""
-
-    simulator: Simulator
-    runs: list[Run]
-
-    def __repr__(self) -> str:
-        """Say how it went in one line."""
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(self.verdicts).items()))
-        return f"<Simulation of {self.simulator.plugin.slug}: {len(self.runs)} runs ({counts or 'none'})>"
-
-    @property
-    def ok(self) -> bool:
-        """Whether no run needs a look."""
-        return not self.failures
-
-    @property
-    def failures(self) -> list[Run]:
-        """The runs that need a look: failed, faulty, or expected to fail and did not."""
-        return [run for run in self.runs if not run.ok]
-
-    @property
-    def verdicts(self) -> list[str]:
-        """Each run's verdict."""
-        return [run.verdict for run in self.runs]
-
-    @property
-    def world(self) -> World:
-        """The tenant as the simulation left it."""
-        return self.simulator.world
-
-    def to_frame(self) -> Any:
-        """Return the runs as a pandas DataFrame, a row a run."""
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            msg = "to_frame needs pandas: pip install 'sbh-jobkit[notebook]'"
-            raise WorldError(msg) from error
-        columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
-        counted = ("events", "http_calls", "llm_calls", "files", "faults")
-        rows = [
-            {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
-            for run in self.runs
-        ]
-        return DataFrame(rows, columns=[*columns, *counted])
-
-
 def simulate(
     plugin: Plugin | str | Path,
     world: World | None = None,
@@ -272,7 +223,7 @@ def run_job(
     """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do."""
     if not isinstance(job, Job):
         job = _only_job(job)
-    tenant = world if world is not None else world_of(job.root)
+    tenant = world if world is not None else World.of(job.root)
     asked = times.zone(tz) if tz is not None else tenant.tz
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else times.zone(tz or tenant.tz or job.manifest.timezone or "UTC")
@@ -282,13 +233,6 @@ def run_job(
         tenant.install(job.peers, asked)
         tenant.begin(moment, zone)
         return runner.run(job, moment.timestamp(), zone)
-
-
-def world_of(root: Path | None) -> World:
-    """Return the world that the `world.py` in a plugin's folder describes, or an empty one where there is none."""
-    if root is not None and (root / FILE).is_file():
-        return World.load(root / FILE)
-    return World()
 
 
 def _only_job(function: Any) -> Job:

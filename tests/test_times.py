@@ -5,35 +5,45 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit.errors import TimeFormatError
-from sbh_jobkit.times import START, after, duration, instant, spoken, zone
+from sbh_jobkit.times import START, Duration, after, duration, instant, spoken, zone
 
 UNITS = "use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
 ISO = "use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
 NAME = "use a name such as 'UTC' or 'Europe/Paris'"
 
+DAY, HOUR, MINUTE = 86_400, 3_600, 60
+
 DURATIONS = [
-    ("30d", {"days": 30}),
-    ("12h", {"hours": 12}),
-    ("90m", {"minutes": 90}),
-    ("45s", {"seconds": 45}),
-    ("2w", {"weeks": 2}),
-    ("1d12h", {"days": 1, "hours": 12}),
-    ("1w 2d 3h 4m 5s", {"weeks": 1, "days": 2, "hours": 3, "minutes": 4, "seconds": 5}),
-    ("12h 1d", {"days": 1, "hours": 12}),
-    ("1d1d", {"days": 2}),
-    ("  30 D ", {"days": 30}),
-    ("007d", {"days": 7}),
-    ("24h", {"days": 1}),
-    ("P30D", {"days": 30}),
-    ("P2W", {"weeks": 2}),
-    ("PT12H", {"hours": 12}),
-    ("PT90M", {"minutes": 90}),
-    ("P1DT12H30M15S", {"days": 1, "hours": 12, "minutes": 30, "seconds": 15}),
-    ("p1dt1h", {"days": 1, "hours": 1}),
+    # days and weeks are the calendar's, all that is smaller is elapsed time
+    ("30d", 30, 0),
+    ("2w", 14, 0),
+    ("1d1d", 2, 0),
+    ("12h", 0, 12 * HOUR),
+    ("24h", 0, DAY),
+    ("48h", 0, 2 * DAY),
+    ("90m", 0, 90 * MINUTE),
+    ("1440m", 0, DAY),
+    ("45s", 0, 45),
+    ("1d12h", 1, 12 * HOUR),
+    ("1d24h", 1, DAY),
+    ("1w 2d 3h 4m 5s", 9, 3 * HOUR + 4 * MINUTE + 5),
+    ("12h 1d", 1, 12 * HOUR),
+    ("0d90m", 0, 90 * MINUTE),
+    ("  30 D ", 30, 0),
+    ("007d", 7, 0),
+    ("9999999d", 9_999_999, 0),
+    ("9999999h", 0, 9_999_999 * HOUR),
+    ("P30D", 30, 0),
+    ("P2W", 14, 0),
+    ("PT12H", 0, 12 * HOUR),
+    ("PT24H", 0, DAY),
+    ("PT90M", 0, 90 * MINUTE),
+    ("P1DT12H30M15S", 1, 12 * HOUR + 30 * MINUTE + 15),
+    ("p1dt1h", 1, HOUR),
 ]
 
 NO_DURATIONS = [
@@ -63,8 +73,11 @@ NO_DURATIONS = [
         "datetime.timedelta(days=-1) is not a duration: it must be longer than nothing, such as '30d'",
     ),
     ("9999999999d", "the duration '9999999999d' is too long"),
-    ("P999999999DT9999999999H", "the duration 'P999999999DT9999999999H' is too long"),
-    ("99999999999999999999s", "the duration '99999999999999999999s' is too long"),
+    ("10000000s", "the duration '10000000s' is too long"),
+    ("1d 10000000s", "the duration '1d 10000000s' is too long"),
+    ("P99999999D", "the duration 'P99999999D' is too long"),
+    ("P999999999DT9999999999H", "the duration 'P999999999DT99999999' is too long"),
+    ("9" * 5_000 + "d", "the duration '99999999999999999999' is too long"),
 ]
 
 INSTANTS = [
@@ -142,6 +155,8 @@ NO_ZONES = [
     (" UTC", "unknown time zone ' UTC'; did you mean 'UTC'?"),
     ("../../etc/passwd", f"unknown time zone '../../etc/passwd'; {NAME}"),
     ("a\nb", f"unknown time zone 'a\\nb'; {NAME}"),
+    ("localtime", f"unknown time zone 'localtime'; {NAME}"),
+    ("Factory", f"unknown time zone 'Factory'; {NAME}"),
     (None, f"None is no time zone with rules; {NAME}"),
     (
         timezone(timedelta(hours=1)),
@@ -157,14 +172,17 @@ LATER = [
     ("Europe/Paris", "2026-10-01T00:00", "30d", "2026-10-31T00:00:00+01:00"),
     ("Australia/Lord_Howe", "2025-10-04T12:00", "1w", "2025-10-11T12:00:00+11:00"),
     ("Australia/Lord_Howe", "2026-04-04T12:00", "1w", "2026-04-11T12:00:00+10:30"),
-    # hours are elapsed time, but for those that make a day
+    # hours are elapsed time, also those that make a day
     ("Europe/Paris", "2026-03-29T00:00", "23h", "2026-03-30T00:00:00+02:00"),
     ("Europe/Paris", "2026-10-24T12:00", "23h", "2026-10-25T10:00:00+01:00"),
     ("Europe/Paris", "2026-03-29T01:30", "60m", "2026-03-29T03:30:00+02:00"),
     ("Europe/Paris", "2026-10-25T02:30", "60m", "2026-10-25T02:30:00+01:00"),
     ("Europe/Paris", "2026-03-28T00:00", "1d12h", "2026-03-29T13:00:00+02:00"),
     ("Europe/Paris", "2026-10-24T00:00", "1d12h", "2026-10-25T11:00:00+01:00"),
-    ("Europe/Paris", "2026-03-28T12:00", "24h", "2026-03-29T12:00:00+02:00"),
+    ("Europe/Paris", "2026-03-28T12:00", "24h", "2026-03-29T13:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T12:00", "24h", "2026-10-25T11:00:00+01:00"),
+    ("Europe/Paris", "2026-03-28T12:00", "1d", "2026-03-29T12:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T12:00", "1d", "2026-10-25T12:00:00+01:00"),
     # days that end where clocks change
     ("Europe/Paris", "2026-03-28T02:30", "1d", "2026-03-29T03:30:00+02:00"),
     ("Europe/Paris", "2026-10-24T02:30", "1d", "2026-10-25T02:30:00+02:00"),
@@ -176,11 +194,17 @@ LATER = [
 SPOKEN = [
     ("30d", "30d"),
     ("2w", "14d"),
-    ("48h", "2d"),
+    ("24h", "24h"),
+    ("48h", "48h"),
     ("36h", "36h"),
+    ("1d12h", "1d12h"),
+    ("12h 1d", "1d12h"),
+    ("1d24h", "1d24h"),
     ("90m", "90m"),
+    ("1h30m", "90m"),
     ("60m", "1h"),
     ("90s", "90s"),
+    ("1d90s", "1d90s"),
     ("86401s", "86401s"),
 ]
 
@@ -192,15 +216,30 @@ def said(call, *arguments):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "parts"), DURATIONS)
-def test_duration(text, parts):
-    """A duration is a number and a unit, several of them, or ISO 8601."""
-    assert duration(text) == timedelta(**parts)
+@pytest.mark.parametrize(("text", "days", "seconds"), DURATIONS)
+def test_duration(text, days, seconds):
+    """A duration is a number and a unit, several of them, or ISO 8601: days of the calendar and elapsed seconds."""
+    assert duration(text) == Duration(days, seconds)
 
 
-def test_duration_is_a_timedelta():
-    """A timedelta is a duration already."""
-    assert duration(timedelta(hours=36)) == timedelta(hours=36)
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [
+        (Duration(1, 12 * HOUR), Duration(1, 12 * HOUR)),
+        (timedelta(days=30), Duration(30, 0)),
+        (timedelta(hours=12), Duration(0, 12 * HOUR)),
+        (timedelta(hours=36), Duration(1, 12 * HOUR)),
+    ],
+    ids=repr,
+)
+def test_duration_of_a_value(value, length):
+    """A duration is a duration already; a timedelta is its days, which cannot be told from 24 hours, and its rest."""
+    assert duration(value) == length
+
+
+def test_total_seconds():
+    """In seconds, a day is 24 hours."""
+    assert duration("1d12h").total_seconds() == duration("36h").total_seconds() == 36 * HOUR
 
 
 @pytest.mark.parametrize(("value", "message"), NO_DURATIONS)
@@ -209,19 +248,13 @@ def test_no_duration(value, message):
     assert said(duration, value) == message
 
 
-@pytest.mark.xfail(reason="BUG: Python refuses 4,300 digits itself", raises=ValueError)
-def test_duration_of_many_digits():
-    """A number too long for Python to read is too long."""
-    assert said(duration, "9" * 5_000 + "d").endswith("is too long")
-
-
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"P?([0-9]{1,12}[wdhmsT ]{1,2}){1,4}", fullmatch=True)))
 @settings(max_examples=200, deadline=None)
 def test_any_duration(text):
     """Any text is a duration or is refused in one line."""
     message = "'"
     try:
-        assert duration(text) > timedelta(0)
+        assert duration(text).total_seconds() > 0
     except TimeFormatError as error:
         message = str(error)
     assert message.isprintable()
@@ -253,10 +286,9 @@ def test_no_instant(value, name, message):
         ),
     ],
 )
-@pytest.mark.xfail(reason="BUG: a raw OverflowError at the ends of the calendar", raises=OverflowError)
 def test_instant_beyond_the_calendar(value, name, message):
     """A time that the calendar does not have in UTC, or in the zone, is refused."""
-    assert said(instant, value, zone(name)).startswith(message)
+    assert said(instant, value, zone(name)) == message
 
 
 @given(st.text(max_size=30))
@@ -296,9 +328,9 @@ def test_after(name, start, length, end):
     [
         ("2026-10-25T02:30+01:00", "60m", "2026-10-25T03:30:00+01:00"),
         ("2026-10-25T02:30+01:00", "10m", "2026-10-25T02:40:00+01:00"),
+        ("2026-10-25T02:30+01:00", "1d", "2026-10-26T02:30:00+01:00"),
     ],
 )
-@pytest.mark.xfail(reason="BUG: adding days to a time within the repeated hour takes it for the first time")
 def test_after_the_second_time(start, length, end):
     """An hour after the second 02:30 is 03:30, not the second 02:30 again."""
     assert after(instant(start, zone("Europe/Paris")), duration(length)).isoformat() == end
@@ -308,19 +340,20 @@ def test_beyond_the_calendar():
     """A duration that leads beyond the year 9999 is refused."""
     start = instant("2026-01-01", zone("Europe/Paris"))
     assert said(after, start, duration("9999999d")) == (
-        "9999999 days after 2026-01-01T00:00:00+01:00 is beyond the calendar; use a shorter duration"
+        "9999999d after 2026-01-01T00:00:00+01:00 is beyond the calendar; use a shorter duration"
     )
 
 
 @pytest.mark.parametrize(("text", "shortest"), SPOKEN)
 def test_spoken(text, shortest):
-    """A duration is written as one would type it, in its largest unit that is exact."""
+    """A duration is written as one would type it: its days, and the rest in its largest unit that is exact."""
     assert spoken(duration(text)) == shortest
 
 
-@given(st.integers(1, 10**10))
+@given(st.builds(Duration, st.integers(0, 9_999_999), st.integers(0, 9_999_999)))
+@example(Duration(1, DAY))
 @settings(max_examples=200, deadline=None)
-def test_spoken_is_read(seconds):
-    """What is spoken can be typed."""
-    length = timedelta(seconds=seconds)
+def test_spoken_is_read(length):
+    """What is spoken can be typed, as far as numbers are read."""
+    assume(length.total_seconds())
     assert duration(spoken(length)) == length

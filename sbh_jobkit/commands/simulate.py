@@ -36,28 +36,27 @@ def _watched(simulator: Simulator) -> Simulation:
         return simulator.simulate(progress.show)
 
 
-def _job_lines(simulator: Simulator) -> list[JobLine]:
+def _job_lines(simulation: Simulation) -> list[JobLine]:
     from sbh_jobkit.views.rows import JobLine
 
     return [
         JobLine(name=due.job.name, schedule=due.schedule.expression, english=due.schedule.describe())
-        for due in simulator.due
+        for due in simulation.due
     ]
 
 
 def _write_report(options: Namespace, simulation: Simulation) -> None:
     from sbh_jobkit.views.html import report
 
-    simulator = simulation.simulator
     text = report(
-        title=f"{simulator.plugin.manifest.name}: {simulator.start:%Y-%m-%d} to {simulator.end:%Y-%m-%d}",
-        plugin=simulator.plugin.slug,
-        start=simulator.start,
-        end=simulator.end,
-        zone=simulator.zone.key,
-        jobs=_job_lines(simulator),
+        title=f"{simulation.plugin.manifest.name}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
+        plugin=simulation.plugin.slug,
+        start=simulation.start,
+        end=simulation.end,
+        zone=simulation.zone.key,
+        jobs=_job_lines(simulation),
         runs=simulation.runs,
-        rerun=lambda run: source.rerun(options, simulator.start, run),
+        rerun=lambda run: source.rerun(options, simulation.start, run),
     )
     try:
         options.html.parent.mkdir(parents=True, exist_ok=True)
@@ -74,30 +73,29 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
     from sbh_jobkit.views.rows import summarise
     from sbh_jobkit.views.terminal import expected_runs, failing_runs, moment, summary_table
 
-    simulator, failures = simulation.simulator, simulation.failures
-    print(f"{simulator.plugin.manifest.name}: {moment(simulator.start)} to {moment(simulator.end)}\n")
-    Console(highlight=False).print(summary_table(summarise(_job_lines(simulator), simulation.runs)))
+    failures = simulation.failures
+    print(f"{simulation.plugin.manifest.name}: {moment(simulation.start)} to {moment(simulation.end)}\n")
+    Console(highlight=False).print(summary_table(summarise(_job_lines(simulation), simulation.runs)))
     for line in expected_runs(simulation.runs):
         print(f"\n{line}")
     if failures:
         print()
         print("\n".join(failing_runs(failures)))
-        print(f"\nrerun the first: {source.rerun(options, simulator.start, failures[0])}")
+        print(f"\nrerun the first: {source.rerun(options, simulation.start, failures[0])}")
     print(f"\n{headline(simulation.runs)}")
     if options.html:
         print(f"report: {options.html}")
 
 
 def _as_json(options: Namespace, simulation: Simulation) -> dict[str, Any]:
-    simulator = simulation.simulator
     return {
-        "plugin": simulator.plugin.slug,
-        "start": simulator.start.isoformat(),
-        "end": simulator.end.isoformat(),
-        "tz": simulator.zone.key,
+        "plugin": simulation.plugin.slug,
+        "start": simulation.start.isoformat(),
+        "end": simulation.end.isoformat(),
+        "tz": simulation.zone.key,
         "ok": simulation.ok,
         "runs": [
-            run.to_dict() if run.ok else {**run.to_dict(), "rerun": source.rerun(options, simulator.start, run)}
+            run.to_dict() if run.ok else {**run.to_dict(), "rerun": source.rerun(options, simulation.start, run)}
             for run in simulation.runs
         ],
     }

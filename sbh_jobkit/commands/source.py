@@ -8,14 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import times
+from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.simulator import Simulator, world_of
+from sbh_jobkit.simulator import Simulator
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
 
-    from sbh_jobkit.fakes.world import World
     from sbh_jobkit.run import Run
 
 
@@ -34,7 +34,7 @@ def tell(text: str) -> None:
 
 def tenant(plugin: Plugin, options: Namespace) -> World:
     """Return the plugin's world, with the seed that was asked for."""
-    world = world_of(plugin.root)
+    world = World.of(plugin.root)
     world.random.seed(options.seed)
     return world
 

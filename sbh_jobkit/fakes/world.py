@@ -15,7 +15,7 @@ from sbh_jobkit.fakes.files import FileStore
 from sbh_jobkit.fakes.jobs import TABLE, JobTable
 from sbh_jobkit.fakes.journal import FAULTS, Journal
 from sbh_jobkit.fakes.llm import LlmScript
-from sbh_jobkit.fakes.script import WorldScript
+from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.manifest import PERMISSIONS
 from sbh_jobkit.redaction import Redactor
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.http import HttpRoutes
-    from sbh_jobkit.plugin import Job, Plugin
+    from sbh_jobkit.job import Job
+    from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.run import Event
 
 
@@ -111,6 +112,11 @@ class World:
         world = cls(tenant_id, tz)
         world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
         return world
+
+    @classmethod
+    def of(cls, root: Path | None) -> Self:
+        """Make the world that the `world.py` in a plugin's folder describes, or an empty one where there is none."""
+        return cls.load(root / FILE) if root is not None and (root / FILE).is_file() else cls()
 
     @property
     def zone(self) -> ZoneInfo:

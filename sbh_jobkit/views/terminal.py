@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.run import jsonable
 from sbh_jobkit.views.words import count, took
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from rich.table import Table
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _FAILURES_A_JOB = 3
 _LONGEST_LINE = 200
+_ADVICE = "  try: "
 
 
 def moment(at: datetime) -> str:
@@ -52,10 +55,27 @@ def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
         if told[run.job] > _FAILURES_A_JOB:
             continue
         yield f"{moment(run.fire_time)}  {run.job}  {run.verdict.replace('_', ' ')}"
-        yield from (f"    {line}" for line in _why(run))
+        yield from _indented(_why(run), "    ")
         more = total[run.job] - told[run.job]
         if told[run.job] == _FAILURES_A_JOB and more:
             yield f"    … and {count(more, 'more failing run')} of {run.job}"
+
+
+def _indented(lines: Iterable[str], margin: str) -> Iterator[str]:
+    """Fold lines to the terminal's width, but for those that are there to be pasted."""
+    width = get_terminal_size().columns
+    for line in lines:
+        if line.startswith(_ADVICE):
+            yield f"{margin}{line}"
+        else:
+            yield from wrap(
+                line,
+                width,
+                initial_indent=margin,
+                subsequent_indent=f"{margin}  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def expected_runs(runs: Sequence[Run]) -> Iterator[str]:
@@ -78,13 +98,13 @@ def _why(run: Run) -> Iterator[str]:
         if not fault.allowed:
             yield f"{f'{fault.place}: ' if fault.place else ''}{fault.message} [{fault.kind}]"
             if fault.advice:
-                yield f"  try: {fault.advice}"
+                yield f"{_ADVICE}{fault.advice}"
 
 
 def one_run(run: Run) -> Iterator[str]:
     """Tell everything about one run."""
     yield f"{run.job}  {moment(run.fire_time)}  {run.verdict.replace('_', ' ')}  took {took(run.duration)}"
-    yield from (f"  {line}" for line in _why(run))
+    yield from _indented(_why(run), "  ")
     if run.expected is not None and run.verdict == "expected":
         yield f"  expected: {run.expected}"
     if run.error and run.error.traceback:

@@ -1,0 +1,76 @@
+"""What happened in a simulated range: its runs, and the tenant as they left it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import WorldError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.job import Job
+    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.run import Run
+    from sbh_jobkit.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A job and the schedule that it has in this simulation."""
+
+    job: Job
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What happened: every run, in the order in which they were due."""
+
+    plugin: Plugin
+    world: World
+    """The tenant as the simulation left it."""
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+    due: tuple[Due, ...]
+    runs: list[Run]
+
+    def __repr__(self) -> str:
+        """Say how it went in one line."""
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(self.verdicts).items()))
+        return f"<Simulation of {self.plugin.slug}: {len(self.runs)} runs ({counts or 'none'})>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether no run needs a look."""
+        return not self.failures
+
+    @property
+    def failures(self) -> list[Run]:
+        """The runs that need a look: failed, faulty, or expected to fail and did not."""
+        return [run for run in self.runs if not run.ok]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Each run's verdict."""
+        return [run.verdict for run in self.runs]
+
+    def to_frame(self) -> Any:
+        """Return the runs as a pandas DataFrame, a row a run."""
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            msg = "to_frame needs pandas: pip install 'sbh-jobkit[notebook]'"
+            raise WorldError(msg) from error
+        columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
+        counted = ("events", "http_calls", "llm_calls", "files", "faults")
+        rows = [
+            {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
+            for run in self.runs
+        ]
+        return DataFrame(rows, columns=[*columns, *counted])

@@ -1,0 +1,52 @@
+"""The README's commands and code, as tests run them and `make readme` writes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+_CONSOLE = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```\n")
+_PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
+_FILES = {"# main.py, as it is deployed": ROOT / "examples/hello/main.py"}
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Return each command and the output that the README shows for it."""
+    return [(match["command"], match["output"]) for match in _CONSOLE.finditer(text)]
+
+
+def snippets(text: str) -> list[str]:
+    """Return each block of Python."""
+    return [match["code"] for match in _PYTHON.finditer(text)]
+
+
+def output_of(command: str) -> str:
+    """Run one of the README's commands as a reader would, in 80 columns, and return what it prints."""
+    scripts = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        environment.pop(name, None)
+    done = subprocess.run(  # noqa: S602  the README's own commands
+        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    return done.stdout + done.stderr
+
+
+def updated(text: str) -> str:
+    """Return the README with the outputs that its commands print now, and the files that it shows."""
+    for marker, path in _FILES.items():
+        text = re.sub(
+            rf"```python\n{re.escape(marker)}\n(?:.*\n)*?```\n",
+            lambda _, marker=marker, path=path: f"```python\n{marker}\n{path.read_text()}```\n",
+            text,
+        )
+    return _CONSOLE.sub(lambda match: f"```console\n$ {match['command']}\n{output_of(match['command'])}```\n", text)
+
+
+if __name__ == "__main__":
+    README.write_text(updated(README.read_text()))

@@ -1,0 +1,66 @@
+"""The README tells the truth: its commands print what it shows, its code runs, and it names all there is."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import pytest_sbhjobs.plugin
+from sbh_jobkit import Outcome, cli
+from sbh_jobkit.fakes.journal import FAULTS
+
+_SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
+readme = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(readme)
+TEXT = readme.README.read_text()
+
+
+@pytest.mark.parametrize(("command", "shown"), readme.blocks(TEXT), ids=lambda text: text[:40].strip())
+def test_a_command_prints_what_is_shown(command, shown):
+    """Run a command of the README; `make readme` refreshes what it shows."""
+    assert readme.output_of(command) == shown
+
+
+def test_the_shown_file_is_the_example():
+    """The plugin in the README is the one in the examples, to the letter."""
+    assert (readme.ROOT / "examples/hello/main.py").read_text() in TEXT
+
+
+def test_the_code_runs(monkeypatch):
+    """All Python of the README runs, as a script that starts in the repository."""
+    monkeypatch.chdir(readme.ROOT)
+    names = {"__name__": "readme"}
+    for code in readme.snippets(TEXT):
+        exec(code, names)  # noqa: S102  the README's own code
+    names["setup"](names["World"]())
+
+
+def _options():
+    parser = cli._parser()  # noqa: SLF001  argparse has no public way to list its words
+    commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
+    for name, command in commands.choices.items():
+        yield f"sbh-jobkit {name}"
+        yield from (option for action in command._actions for option in action.option_strings if option[:2] == "--")  # noqa: SLF001
+
+
+FIXTURES = [name for name in vars(pytest_sbhjobs.plugin) if name.startswith("sbh_") and name != "sbh_jobkit"]
+
+
+@pytest.mark.parametrize(
+    "word", sorted({*FIXTURES, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"})
+)
+def test_everything_is_documented(word):
+    """A command, option, fixture, outcome or kind of fault that the README does not name does not exist."""
+    assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
+
+
+def test_links_lead_somewhere():
+    """Every relative link of the README names a file of the repository."""
+    targets = re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXT)
+    assert [target for target in targets if not (readme.ROOT / target).exists()] == []
+    assert os.sep in "".join(targets)
