@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from types import ModuleType
 from typing import Any, Self
 
@@ -61,7 +62,6 @@ class Plugin:
         self._elsewhere = tuple(elsewhere)
         self.routes = tuple(_routes(names))
         self.hooks = tuple(_hooks(names))
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __repr__(self) -> str:
         """Name it and count its jobs."""
@@ -138,14 +138,14 @@ class Plugin:
 
     @classmethod
     def _from_zip(cls, path: Path, given: Manifest | None) -> Self:
-        folder = tempfile.TemporaryDirectory(prefix="sbh-plugin-")
+        folder = Path(tempfile.mkdtemp(prefix="sbh-plugin-"))
         try:
-            archive.unpack(path, Path(folder.name))
-            plugin = cls._from_files(Path(folder.name), given)
+            archive.unpack(path, folder)
+            plugin = cls._from_files(folder, given)
         except BaseException:
-            folder.cleanup()
+            rmtree(folder)
             raise
-        plugin._folder = folder  # noqa: SLF001  it lives as long as the plugin
+        weakref.finalize(plugin, rmtree, folder)
         plugin.source = str(path)
         return plugin
 

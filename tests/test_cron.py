@@ -235,7 +235,7 @@ def test_names_are_no_dialect(expression, why):
         "1/2",
         "SUN/3",
         *(
-            pytest.param(text, marks=pytest.mark.xfail(reason="BUG: a step longer than the range is advised"))
+            pytest.param(text, marks=pytest.mark.xfail(reason="BUG: what is advised is refused in turn"))
             for text in ("5/2", "6/2", "7/2", "FRI/9", "1/0")
         ),
     ],

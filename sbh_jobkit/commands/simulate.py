@@ -11,7 +11,8 @@ from sbh_jobkit.errors import JobkitError
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from sbh_jobkit.simulator import Simulation, Simulator
+    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.simulator import Simulator
     from sbh_jobkit.views.rows import JobLine
 
 

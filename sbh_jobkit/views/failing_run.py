@@ -20,11 +20,11 @@ _MOST_LINE = 300
 _MOST_ROWS = 20
 
 
-def section(number: int, run: Run, command: str) -> str:
-    """Write the run as an opened section that the timeline links to."""
+def section(number: int, run: Run, command: str, *, folded: bool = False) -> str:
+    """Write the run as a section that the timeline links to."""
     sign = sign_of(run)
     return (
-        f'<details open id="run-{number}" class="run v-{sign.verdict}"><summary>{glyph(sign)}'
+        f'<details{"" if folded else " open"} id="run-{number}" class="run v-{sign.verdict}"><summary>{glyph(sign)}'
         f"{stamp(run.fire_time)} <strong>{sign.word}</strong> "
         f'<span class="why">{safe(_one_line(_why(run)))}</span></summary>'
         f'<div class="body">{_facts(run)}{_faults(run.faults)}{_texts(run)}{_traffic(run)}'

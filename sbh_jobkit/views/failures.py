@@ -58,13 +58,20 @@ def choose(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failures:
     )
 
 
-def sections(failures: Failures, rerun: Callable[[Run], str]) -> str:
-    """Write a section for each chosen run under its job's name, and name the runs that have none."""
+def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int = 0) -> str:
+    """Write a section for each chosen run under its job's name, and name the runs that have none.
+
+    One that fails as an earlier one of its job is folded, so that what differs stands out.
+    """
     if not failures.shown:
-        return '<p class="note">No run failed.</p>'
+        but = f" but the {expected:,} expected to" if expected else ""
+        return f'<p class="note">No run failed{but}.</p>'
     by_job: defaultdict[str, list[str]] = defaultdict(list)
+    seen: set[tuple[str, str, str]] = set()
     for number, run in failures.shown.items():
-        by_job[run.job].append(section(number, run, rerun(run)))
+        like = (run.job, run.verdict, run.summary)
+        by_job[run.job].append(section(number, run, rerun(run), folded=like in seen))
+        seen.add(like)
     parts = [
         f"<h3>{safe(job)}</h3>{''.join(written)}{_more(failures.rest.get(job, []))}" for job, written in by_job.items()
     ]

@@ -23,6 +23,7 @@ _CONTRAST = 2
 """Half of the most runs takes a quarter of the shades: what is even stays pale, what piles up stands out."""
 _STEP = timedelta(minutes=15)
 _MOST_NAMES = 5
+_MOST_TIES = 9
 _WHOLE = 10
 
 
@@ -57,11 +58,11 @@ def busiest_minute(runs: Sequence[Run], axis: Axis) -> str:
     listed = ", ".join(safe(name) for name in names[:_MOST_NAMES])
     more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     others = sum(number == most for number in minutes.values()) - 1
+    when = f"<strong>{clock(at)} on {at:%Y-%m-%d}</strong> ({DAYS[at.weekday()]})"
+    if others > _MOST_TIES:
+        return f"At most <strong>{most:,} runs at once</strong>, first at {when}: {listed}{more}."
     again = f" {count(others, 'other minute')} {'is' if others == 1 else 'are'} as busy." if others else ""
-    return (
-        f"Busiest minute: <strong>{clock(at)} on {at:%Y-%m-%d}</strong> ({DAYS[at.weekday()]}), "
-        f"<strong>{most:,} runs at once</strong>: {listed}{more}.{again}"
-    )
+    return f"Busiest minute: {when}, <strong>{most:,} runs at once</strong>: {listed}{more}.{again}"
 
 
 def _hours(axis: Axis) -> Counter[tuple[int, int]]:

@@ -94,7 +94,7 @@ def report(
 </section>
 <section id="failures" aria-labelledby="failures-head">
 <h2 id="failures-head">Failing runs</h2>
-{sections(failures, rerun)}
+{sections(failures, rerun, expected=sum(job.expected for job in summaries))}
 {calm(runs)}
 </section>
 </main>

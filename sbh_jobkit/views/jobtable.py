@@ -1,6 +1,6 @@
 """The table by job.
 
-Beyond 200 jobs those without a lane in the timeline are folded away, so that the failing runs stay in reach.
+Columns that would be zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the timeline are folded away, so that the failing runs stay in reach.
 """
 
 from __future__ import annotations
@@ -12,11 +12,23 @@ from sbh_jobkit.views.timeline import choose_lanes
 from sbh_jobkit.views.words import count, safe, stamp, took
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sbh_jobkit.views.rows import JobSummary
 
-_COLUMNS = ("Runs", "Failures", "Expected", "Virtual duration", "Longest", "HTTP calls", "Emits", "Faults")
+_COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
+    "Runs": lambda jobs: sum(job.runs for job in jobs),
+    "Failures": lambda jobs: sum(job.failures for job in jobs),
+    "Expected": lambda jobs: sum(job.expected for job in jobs),
+    "Virtual duration": lambda jobs: sum((job.duration for job in jobs), timedelta(0)),
+    "Longest": lambda jobs: max(job.longest for job in jobs),
+    "HTTP calls": lambda jobs: sum(job.http_calls for job in jobs),
+    "Emits": lambda jobs: sum(job.emits for job in jobs),
+    "Faults": lambda jobs: sum(job.faults for job in jobs),
+}
+_ONLY_IF_ANY = {"Expected", "Longest", "Faults"}
+_FIRST = "First failure"
+_NUMBER = ' class="n"'
 
 
 def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int]) -> str:
@@ -26,62 +38,49 @@ def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int])
     listed = choose_lanes(summaries)
     drawn = {job.name for job in listed}
     folded = [job for job in summaries if job.name not in drawn]
+    shown = [name for name, of in _COLUMNS.items() if name not in _ONLY_IF_ANY or of(summaries)]
+    shown.insert(shown.index("Failures") + 1, _FIRST)
+    expected = " Expected runs failed as their author said they would; they are no failures."
     caption = (
-        f"{count(len(summaries), 'job')}. Expected runs failed as their author said they would; "
-        "they are no failures. Durations are virtual time."
+        f"{count(len(summaries), 'job')}.{expected if 'Expected' in shown else ''} Durations are virtual time."
     )
-    table = _table(caption, listed, first_section, f"<tfoot>{_total(summaries)}</tfoot>")
+    foot = f'<tfoot><tr><th scope="row">All jobs</th>{_cells(shown, summaries, "")}</tr></tfoot>'
+    table = _table(caption, shown, "".join(_row(job, shown, first_section) for job in listed), foot)
     if not folded:
         return table
     name = count(len(folded), "more job")
-    return f'{table}<details class="calm"><summary>{name}</summary>{_table(name, folded, first_section)}</details>'
+    rest = _table(name, shown, "".join(_row(job, shown, first_section) for job in folded))
+    return f'{table}<details class="calm"><summary>{name}</summary>{rest}</details>'
 
 
-def _table(caption: str, jobs: Sequence[JobSummary], first_section: Mapping[str, int], foot: str = "") -> str:
-    head = "".join(f'<th scope="col" class="n">{name}</th>' for name in _COLUMNS)
-    rows = "".join(_row(job, first_section.get(job.name)) for job in jobs)
+def _table(caption: str, shown: Sequence[str], rows: str, foot: str = "") -> str:
+    head = "".join(f'<th scope="col"{"" if name == _FIRST else _NUMBER}>{name}</th>' for name in shown)
     return (
         '<div class="scroll" role="region" aria-label="Jobs" tabindex="0"><table class="jobs">'
         f"<caption><span>{caption}</span></caption>"
-        f'<thead><tr><th scope="col">Job</th><th scope="col">First failure</th>{head}</tr></thead>'
+        f'<thead><tr><th scope="col">Job</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody>{foot}</table></div>"
     )
 
 
-def _row(job: JobSummary, section: int | None) -> str:
+def _row(job: JobSummary, shown: Sequence[str], first_section: Mapping[str, int]) -> str:
     cron = f"<code>{safe(job.schedule)}</code>" if job.schedule else "no schedule"
     english = f" {safe(job.english)}" if job.english else ""
     first = stamp(job.first_failure) if job.first_failure else '<span class="none">none</span>'
-    if section is not None and job.first_failure:
-        first = f'<a href="#run-{section}">{first}</a>'
+    if job.first_failure and job.name in first_section:
+        first = f'<a href="#run-{first_section[job.name]}">{first}</a>'
     bad = ' class="bad"' if job.failures else ""
     return (
-        f'<tr{bad}><th scope="row">{safe(job.name)}<small>{cron}{english}</small></th><td>{first}</td>'
-        f"{_numbers([job])}</tr>"
+        f'<tr{bad}><th scope="row">{safe(job.name)}<small>{cron}{english}</small></th>'
+        f"{_cells(shown, [job], first)}</tr>"
     )
 
 
-def _total(summaries: Sequence[JobSummary]) -> str:
-    return f'<tr><th scope="row">All jobs</th><td></td>{_numbers(summaries)}</tr>'
+def _cells(shown: Sequence[str], jobs: Sequence[JobSummary], first: str) -> str:
+    return "".join(f"<td>{first}</td>" if name == _FIRST else _cell(name, _COLUMNS[name](jobs)) for name in shown)
 
 
-def _numbers(jobs: Sequence[JobSummary]) -> str:
-    cells = (
-        _number(sum(job.runs for job in jobs)),
-        _number(sum(job.failures for job in jobs)),
-        _number(sum(job.expected for job in jobs)),
-        _time(sum((job.duration for job in jobs), timedelta(0))),
-        _time(max(job.longest for job in jobs)),
-        _number(sum(job.http_calls for job in jobs)),
-        _number(sum(job.emits for job in jobs)),
-        _number(sum(job.faults for job in jobs)),
-    )
-    return "".join(f'<td class="n{" failures" if place == 1 else ""}">{cell}</td>' for place, cell in enumerate(cells))
-
-
-def _number(number: int) -> str:
-    return f"{number:,}" if number else '<span class="none">0</span>'
-
-
-def _time(length: timedelta) -> str:
-    return took(length) if length else '<span class="none">0 s</span>'
+def _cell(name: str, number: int | timedelta) -> str:
+    kind = ' class="n failures"' if name == "Failures" else _NUMBER
+    text = f"{number:,}" if isinstance(number, int) else took(number)
+    return f"<td{kind}>{text}</td>" if number else f'<td{kind}><span class="none">{text}</span></td>'

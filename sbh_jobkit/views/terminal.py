@@ -137,16 +137,17 @@ def _short(value: Any) -> str:
 
 def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iterator[str]:
     """Tell fire times, one a line: weekday, time, distance from now, job, and what the clocks did to it."""
-    width = max((len(distance(fire.at, now)) for fire in fires), default=0)
-    for fire in fires:
+    rows = [(moment(fire.at), distance(fire.at, now)) for fire in fires]
+    left, right = (max((len(row[side]) for row in rows), default=0) for side in (0, 1))
+    for fire, (at, ahead) in zip(fires, rows, strict=True):
         job = f"  {fire.job}" if with_jobs else ""
         note = f"  ({fire.note})" if fire.note else ""
-        yield f"{moment(fire.at)}  {distance(fire.at, now):>{width}}{job}{note}"
+        yield f"{at:<{left}}  {ahead:>{right}}{job}{note}"
 
 
 def distance(at: datetime, now: datetime) -> str:
     """Say how far ahead a time is in its two largest units, such as `in 6d 17h`."""
-    seconds = round((at - now).total_seconds())
+    seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
     if seconds < 0:
         return "past"
     days, rest = divmod(seconds, 86_400)

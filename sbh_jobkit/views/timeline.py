@@ -1,4 +1,4 @@
-"""The timeline: one lane a job, every run a mark, tall where it needs a look.
+"""The timeline: one lane a job, every run a mark, tall where it needs a look, low and pale where marks touch.
 
 All marks of a lane that look alike are one path, so 43,200 runs stay small and quick to draw. The picture has no
 fixed width: paths stretch with the page (their strokes do not), signs and labels stand at percentages.
@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.views.verdicts import SIGNS, Sign, sign_of
-from sbh_jobkit.views.words import count, moment, safe
+from sbh_jobkit.views.words import clip, count, moment, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,15 @@ _HEAD = 24
 _FOOT = 4
 _FINEST = 50_000
 _MOST_MARKS = 1_000_000
-_DENSE = 500
+_MOST_SIGNS = 2_000
+_WIDTH = 450
+"""Of a lane in strokes, on the page most people see: a month on a laptop."""
+_CLOSEST = 0.012
+"""The share of the width below which two signs would lie on each other."""
+_CROWDED = 0.5
+_THIN = 0.16
+_MOST_REASONS = 3
+_MOST_TEXT = 300
 
 
 def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
@@ -76,20 +84,28 @@ class _Drawing:
     """Places by job and verdict."""
     pins: Mapping[str, Sequence[tuple[int, Run]]]
     """Runs that link to a section, with its number, by job."""
+    expected: Mapping[str, Sequence[Sequence[Run]]]
+    """Runs that failed as expected, by job; those too close to tell apart share a sign."""
 
     @classmethod
     def of(cls, lanes: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> _Drawing:
         drawn = {job.name for job in lanes}
         units = min(_FINEST, _MOST_MARKS // len(lanes))
         marks: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        expected: defaultdict[str, list[Run]] = defaultdict(list)
         for run in runs:
             if run.job in drawn:
-                marks[run.job, sign_of(run).verdict].add(round(axis.share(run.fire_time) * units))
+                verdict = sign_of(run).verdict
+                marks[run.job, verdict].add(round(axis.share(run.fire_time) * units))
+                if verdict == "expected":
+                    expected[run.job].append(run)
         pins: defaultdict[str, list[tuple[int, Run]]] = defaultdict(list)
         for number, run in sections.items():
             pins[run.job].append((number, run))
         height = next(height for most, height in _HEIGHTS if len(lanes) <= most)
-        return cls(axis=axis, units=units, height=height, marks=marks, pins=pins)
+        apart = max(_CLOSEST, len(lanes) / _MOST_SIGNS)
+        merged = {job: _merged(members, axis, apart) for job, members in expected.items()}
+        return cls(axis=axis, units=units, height=height, marks=marks, pins=pins, expected=merged)
 
     def block(self, lanes: Sequence[JobSummary]) -> str:
         inner = self.height * len(lanes) + _FOOT
@@ -97,6 +113,7 @@ class _Drawing:
         names = "".join(_name(job) for job in lanes)
         lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(_HEAD, total, self.height))
         paths = "".join(self.path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
+        signs = "".join(self.sign(group, n) for n, job in enumerate(lanes) for group in self.expected.get(job.name, ()))
         links = "".join(
             self.pin(number, run, n) for n, job in enumerate(lanes) for number, run in self.pins.get(job.name, ())
         )
@@ -105,19 +122,37 @@ class _Drawing:
             f'<svg class="plot" height="{total}" role="group" aria-label="Runs by fire time">'
             f"{''.join(_grid(self.axis, total))}{lines}"
             f'<svg y="{_HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
-            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{links}</svg></div>'
+            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}</svg></div>'
         )
 
     def path(self, job: JobSummary, sign: Sign, lane: int) -> str:
         places = sorted(self.marks.get((job.name, sign.verdict), ()))
         if not places:
             return ""
-        high = max(3, round((self.height - 5) * sign.reach))
+        crowded = sum(min(right - left, self.units / _WIDTH) for left, right in pairwise(places)) > (
+            _CROWDED * self.units
+        )
+        high = max(3, round((self.height - 5) * (_THIN if crowded and sign.verdict == "ok" else sign.reach)))
         low = (lane + 1) * self.height - 2
         steps = [f"M{places[0]} {low}v-{high}"]
         steps += [f"m{right - left} {high}v-{high}" for left, right in pairwise(places)]
-        dense = " dense" if len(places) > _DENSE else ""
+        dense = " dense" if crowded else ""
         return f'<path class="marks v-{sign.verdict}{dense}" d="{"".join(steps)}"/>'
+
+    def sign(self, group: Sequence[Run], lane: int) -> str:
+        first, last = group[0], group[-1]
+        sign = sign_of(first)
+        reasons = list(dict.fromkeys(clip(run.expected or "", _MOST_TEXT) for run in group))
+        more = ["…"] if len(reasons) > _MOST_REASONS else []
+        when = moment(first.fire_time) + (f" to {moment(last.fire_time)}" if len(group) > 1 else "")
+        what = f"{count(len(group), 'run')} {sign.word}: {'; '.join([*reasons[:_MOST_REASONS], *more])}"
+        x = _percent((self.axis.share(first.fire_time) + self.axis.share(last.fire_time)) / 2)
+        return (
+            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{_HEAD + lane * self.height}" overflow="visible" role="img">'
+            f"<title>{safe(f'{what} ({first.job}, {when})')}</title>"
+            f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}"/>'
+            f'<path class="hollow" transform="translate(0 8)" d="{sign.shape}"/></svg>'
+        )
 
     def pin(self, number: int, run: Run, lane: int) -> str:
         sign = sign_of(run)
@@ -130,6 +165,19 @@ class _Drawing:
             f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}" rx="3"/>'
             f'<path class="{kind}" transform="translate(0 7)" d="{sign.shape}"/></a></svg>'
         )
+
+
+def _merged(runs: Sequence[Run], axis: Axis, apart: float) -> list[list[Run]]:
+    """Put runs that stand closer than `apart` to the first of their group into one."""
+    groups: list[list[Run]] = []
+    start = -1.0
+    for run in sorted(runs, key=lambda run: run.fire_time.timestamp()):
+        share = axis.share(run.fire_time)
+        if not groups or share - start >= apart:
+            groups.append([])
+            start = share
+        groups[-1].append(run)
+    return groups
 
 
 def _name(job: JobSummary) -> str:

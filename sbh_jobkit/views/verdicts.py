@@ -24,20 +24,22 @@ class Sign:
     reach: float
     """How much of the lane's height a mark takes, from the bottom."""
     shape: str
-    """An SVG path around 0,0 for the legend and for runs that have a section of their own."""
+    """An SVG path around 0,0 for the legend, for runs with a section of their own and for expected failures."""
     hollow: bool = False
 
 
 _SIGNS = (
-    Sign(verdict="ok", word="ok", meaning="ended well", reach=0.4, shape="M0-2V4"),
-    Sign(verdict="coalesced", word="coalesced", meaning="folded into a later run", reach=0.2, shape="M0 2V4"),
-    Sign(verdict="skipped", word="skipped", meaning="not started, by rule", reach=0.2, shape="M-3 3H3"),
+    Sign(verdict="ok", word="ok", meaning="ended well", reach=0.4, shape="M0-6V6", hollow=True),
+    Sign(
+        verdict="coalesced", word="coalesced", meaning="folded into a later run", reach=0.2, shape="M0 2V6", hollow=True
+    ),
+    Sign(verdict="skipped", word="skipped", meaning="not started, by rule", reach=0.3, shape="M0-2V6", hollow=True),
     Sign(
         verdict="expected",
         word="failed as expected",
         meaning="its author said that it would",
-        reach=0.35,
-        shape="M-3-1L0 3L3-1",
+        reach=0.6,
+        shape="M-4-3L0 1L4-3",
         hollow=True,
     ),
     Sign(
@@ -84,6 +86,6 @@ def glyph(sign: Sign) -> str:
     """Draw the sign alone, as text beside it names it."""
     kind = "hollow" if sign.hollow else "full"
     return (
-        f'<svg class="glyph v-{sign.verdict}" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
+        f'<svg class="glyph v-{sign.verdict}" viewBox="-7 -7 14 14" width="18" height="18" aria-hidden="true">'
         f'<path class="{kind}" d="{sign.shape}"/></svg>'
     )

@@ -1,0 +1,153 @@
+"""`world.llm` and `ctx.llm`."""
+
+import pytest
+
+from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes.world import World
+
+
+def usage(asked, said):
+    """Return the usage of a call, in words."""
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+def told(*replies, **when):
+    """Make a world with replies, the last ones with a pattern."""
+    world = World()
+    for reply in replies:
+        world.llm.reply(reply)
+    for reply, pattern in when.items():
+        world.llm.reply(reply, when=pattern)
+    return world
+
+
+def failing(prompt):
+    """Answer nothing."""
+    raise LookupError(prompt)
+
+
+@pytest.mark.parametrize(
+    ("world", "expression", "value"),
+    [
+        (
+            World(),
+            "ctx.llm.run('hello there')",
+            {"text": "[fake answer to a prompt of 11 characters]", "usage": usage(2, 8), "model": "fake-llm"},
+        ),
+        (told("one two"), "ctx.llm.run('a b c')", {"text": "one two", "usage": usage(3, 2), "model": "fake-llm"}),
+        (told("x"), "ctx.llm.run('a', model='big')", {"text": "x", "usage": usage(1, 1), "model": "big"}),
+        (told("x"), "ctx.llm.run('a', 'big', 0.0, 5)", {"text": "x", "usage": usage(1, 1), "model": "big"}),
+        (told("x"), "ctx.llm.run(prompt='a', temperature=2)", {"text": "x", "usage": usage(1, 1), "model": "fake-llm"}),
+        (told(""), "ctx.llm.run('a')", {"text": "", "usage": usage(1, 0), "model": "fake-llm"}),
+        (told(str.upper), "ctx.llm.run('loud')", {"text": "LOUD", "usage": usage(1, 1), "model": "fake-llm"}),
+        (told(len), "ctx.llm.run('four')", {"text": "4", "usage": usage(1, 1), "model": "fake-llm"}),
+        (told("a b c d"), "ctx.llm.run('p', max_tokens=2)", {"text": "a b", "usage": usage(1, 2), "model": "fake-llm"}),
+        (told("a  b\nc"), "ctx.llm.run('p')", {"text": "a  b\nc", "usage": usage(1, 3), "model": "fake-llm"}),
+        (
+            told(TimeoutError("busy")),
+            "ctx.llm.run('p', 'big')",
+            {"text": "", "error": "TimeoutError: busy", "usage": None, "model": "big"},
+        ),
+        (
+            told(failing),
+            "ctx.llm.run('why')",
+            {"text": "", "error": "LookupError: why", "usage": None, "model": "fake-llm"},
+        ),
+    ],
+)
+def test_what_a_job_is_answered(answered, world, expression, value):
+    """`ctx.llm.run` returns text, usage and model, or an error; it never raises."""
+    assert answered(expression, world) == value
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("summarise this", "a summary"),
+        ("translate this", "a translation"),
+        ("TRANSLATE this", "the rest"),
+        ("translate the summary", "a translation"),
+        ("anything", "the rest"),
+    ],
+)
+def test_the_latest_reply_that_matches_counts(answered, prompt, text):
+    """Replies are looked through from the last one; a pattern is searched for anywhere."""
+    world = World()
+    world.llm.reply("the rest")
+    world.llm.reply("a summary", when="summar")
+    world.llm.reply("a translation", when=r"^translate\b")
+    assert answered(f"ctx.llm.run({prompt!r})['text']", world) == text
+
+
+def test_a_later_reply_replaces_an_earlier_one(answered):
+    """Telling the model anew is enough."""
+    world = told("old", "new")
+    assert answered("ctx.llm.run('p')['text']", world) == "new"
+
+
+def test_a_reply_may_depend_on_the_run(ran):
+    """A function is asked each time."""
+    world, answers = World(), iter(["first", "second"])
+    world.llm.reply(lambda prompt: f"{next(answers)} {prompt}")
+    assert ran("return [ctx.llm.run('p')['text'] for _ in range(2)]", world).value == ["first p", "second p"]
+
+
+def test_a_slow_model_takes_virtual_time(ran):
+    """A reply may sleep: the run is that much longer."""
+    world = World()
+    world.llm.reply(lambda prompt: __import__("time").sleep(5) or prompt)
+    run = ran("ctx.llm.run('p')", world)
+    assert run.duration.total_seconds() == 5
+
+
+def test_calls_are_recorded(ran):
+    """The run and the world have every prompt and answer, also of calls that failed."""
+    world = World()
+    world.llm.reply("good day")
+    world.llm.reply(TimeoutError("busy"), when="fail")
+    run = ran("ctx.llm.run('say hello', model='big'); ctx.llm.run('fail now')", world)
+    at = "2026-01-05T09:00:00+00:00"
+    assert run.to_dict()["llm_calls"] == [
+        {"prompt": "say hello", "model": "big", "text": "good day", "tokens": 4, "at": at},
+        {"prompt": "fail now", "model": "fake-llm", "text": "", "tokens": 2, "at": at},
+    ]
+    assert tuple(world.llm.calls) == run.llm_calls
+    assert repr(world.llm) == "<llm: 2 replies, 2 calls>"
+
+
+def test_permission(faulted):
+    """Asking the model needs `llm.use`."""
+    message = "ctx.llm.run needs the permission 'llm.use', which plugin.json does not list"
+    assert faulted("ctx.llm.run('p')", permissions=[]) == (
+        ["PermissionDenied", message],
+        ("permission-denied", "ctx.llm.run", message, 'add "llm.use" to "permissions" in plugin.json'),
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "when", "message"),
+    [
+        (5, "", "world.llm.reply takes text, an exception or a function of the prompt, got 5"),
+        (None, "", "world.llm.reply takes text, an exception or a function of the prompt, got None"),
+        (
+            "x",
+            "(",
+            "world.llm.reply: when='(' is not a regular expression: missing ), unterminated subpattern at position 0",
+        ),
+        (
+            "x",
+            5,
+            "world.llm.reply: when=5 is not a regular expression: first argument must be string or compiled pattern",
+        ),
+    ],
+)
+def test_what_is_no_reply_is_refused(reply, when, message):
+    """A wrong reply is refused where it is told."""
+    with pytest.raises(WorldError) as refused:
+        World().llm.reply(reply, when=when)
+    assert str(refused.value) == message
+
+
+def test_an_exception_class_fails_like_its_instance(answered):
+    """`reply(TimeoutError)` is a failure, as it is for a route of `world.http`."""
+    assert answered("ctx.llm.run('p')", told(TimeoutError))["text"] == ""

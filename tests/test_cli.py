@@ -1,0 +1,476 @@
+"""The command line, as a person and a script meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit.cli import FAILED, INTERRUPTED, OK, WRONG_USE, main
+
+MANIFEST = '{"slug": "p", "name": "P"}'
+MAIN = """\
+from src.ext.sdk import job
+
+@job("greet", schedule="0 6 * * *")
+def greet(ctx):
+    print("good morning")
+    return {"status": "success"}
+"""
+FAILING = """\
+from src.ext.sdk import job
+
+@job("grumble", schedule="0 6 * * *")
+def grumble(ctx):
+    raise KeyError("coffee")
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Stand in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def write(folder, manifest=MANIFEST, main_=MAIN, **files):
+    """Write a plugin."""
+    folder.mkdir(exist_ok=True)
+    contents = {"plugin.json": manifest, "main.py": main_, **{f"{name}.py": text for name, text in files.items()}}
+    for name, text in contents.items():
+        if text is not None:
+            (folder / name).write_text(text)
+
+
+def said(capsys, *arguments):
+    """Run a command; return its exit code and what it printed."""
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def broken(main_=MAIN, **manifest):
+    """Describe a plugin whose manifest has these keys, too."""
+    return {"manifest": json.dumps({"slug": "p", "name": "P", **manifest}), "main_": main_}
+
+
+BAD_PLUGINS = {
+    "directory without manifest": (
+        {"manifest": None},
+        "p has no plugin.json; a plugin is a directory with plugin.json and main.py",
+    ),
+    "invalid JSON": (
+        {"manifest": '{"slug": "p",\n "name": }'},
+        "p/plugin.json: line 2 column 10 is not JSON: Expecting value",
+    ),
+    "a manifest that is a list": ({"manifest": "[]"}, "p/plugin.json: $: a manifest is an object, got a list"),
+    "no slug": ({"manifest": '{"name": "P"}'}, "p/plugin.json: $.slug: missing; every manifest has slug and name"),
+    "a slug with a space": (
+        broken(slug="my plugin"),
+        "p/plugin.json: $.slug: 'my plugin' may have letters, digits, '-' and '_' only",
+    ),
+    "an empty name": (broken(name=""), "p/plugin.json: $.name: must not be empty"),
+    "a version that is a number": (broken(version=1), "p/plugin.json: $.version: must be text, got a number (1)"),
+    "an entry outside": (
+        broken(entry="../main.py"),
+        "p/plugin.json: $.entry: '../main.py' is not a Python file inside the plugin, such as 'main.py'",
+    ),
+    "an entry that is not there": (
+        broken(entry="app.py"),
+        "p/plugin.json: $.entry: there is no file 'app.py' in p",
+    ),
+    "an unknown permission": (
+        broken(permissions=["db.reed"]),
+        "p/plugin.json: $.permissions[0]: unknown permission 'db.reed'; did you mean 'db.read'?",
+    ),
+    "permissions that are text": (
+        broken(permissions="db.read"),
+        "p/plugin.json: $.permissions: must be a list, got text ('db.read')",
+    ),
+    "an unknown zone in the manifest": (
+        broken(timezone="Europe/Pari"),
+        "p/plugin.json: $.timezone: unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?",
+    ),
+    "wrong cron in the manifest": (
+        broken(jobs=[{"name": "greet", "schedule": "0 24 * * *"}]),
+        "p/plugin.json: $.jobs[0].schedule: schedule '0 24 * * *' is not cron: hour 24 is outside 0-23",
+    ),
+    "a job without a name": (
+        broken(jobs=[{"schedule": "0 6 * * *"}]),
+        "p/plugin.json: $.jobs[0].name: missing; a job has a name",
+    ),
+    "two faults at once": (
+        broken(slug="a b", secrets="KEY"),
+        (
+            "p/plugin.json has 2 faults:\n"
+            "  $.slug: 'a b' may have letters, digits, '-' and '_' only\n"
+            "  $.secrets: must be a list, got text ('KEY')"
+        ),
+    ),
+    "decorator and manifest at odds": (
+        broken(jobs=[{"name": "greet", "schedule": "0 7 * * *"}]),
+        "job 'greet': the decorator (main.py:3) says '0 6 * * *', the manifest '0 7 * * *'; make them agree",
+    ),
+    "a syntax error": ({"main_": "x = 1\ndef f(:\n"}, "main.py:2: SyntaxError: invalid syntax"),
+    "an import error": (
+        {"main_": "import json\nimport nowhere_to_be_found\n"},
+        (
+            "main.py:2: ModuleNotFoundError: No module named 'nowhere_to_be_found'; "
+            "install it, or put nowhere_to_be_found.py beside the plugin's entry"
+        ),
+    ),
+    "an error in a sibling": (
+        {"main_": "import helper\n", "helper": "x = 1\ny = x / 0\n"},
+        "helper.py:2: ZeroDivisionError: division by zero",
+    ),
+    "wrong cron in the decorator": (
+        {"main_": MAIN.replace("0 6 * * *", "61 * * * *")},
+        "greet (main.py:3): schedule '61 * * * *' is not cron: minute 61 is outside 0-59",
+    ),
+    "a job named twice": (
+        {"main_": MAIN + MAIN.partition("\n")[2]},
+        "job 'greet' is defined twice: at main.py:3 and at main.py:8; rename one",
+    ),
+    "a decorator without parentheses": (
+        {"main_": "from src.ext.sdk import job\n\n@job\ndef greet(ctx): ...\n"},
+        "main.py:3: @job needs its name: write @job('…') above the function, with parentheses",
+    ),
+    "an error in world.py": (
+        {"world": "def setup(world):\n    world.secrets['K'] = 1\n"},
+        "the world could not go on: world.py:2: secret 'K' must be text, got a value of type int",
+    ),
+    "a world.py that describes nothing": (
+        {"world": "x = 1\n"},
+        "world.py has neither setup(world) nor a function under @every(…), so it describes nothing",
+    ),
+    "an expectation of an unknown job": (
+        {"world": "def setup(world):\n    world.expect_failure('gret', '2026-01-01', '2026-01-02', because='x')\n"},
+        "expect_failure: the plugin has no job 'gret'; did you mean 'greet'?",
+    ),
+}
+BAD_WORDS = {
+    "no such path": (
+        ["simulate", "nowhere"],
+        "no such path: 'nowhere'; give a plugin's directory, its plugin.json, main.py or zip",
+    ),
+    "a path that is no plugin": (
+        ["simulate", "notes.txt"],
+        "notes.txt is not a plugin; give a directory, a plugin.json, a .py file or a .zip",
+    ),
+    "a zip that is none": (["simulate", "bad.zip"], "bad.zip is not a zip that can be read: File is not a zip file"),
+    "a wrong zone": (
+        ["simulate", "p", "--tz", "Europe/Pari"],
+        "unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?",
+    ),
+    "a wrong date": (
+        ["simulate", "p", "--from", "2026-13-01"],
+        "'2026-13-01' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'",
+    ),
+    "a time that clocks skip": (
+        ["simulate", "p", "--tz", "Europe/Paris", "--from", "2026-03-29T02:30"],
+        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or give an offset",
+    ),
+    "a wrong duration": (
+        ["simulate", "p", "--for", "30x"],
+        "'30x' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+    ),
+    "an unknown job to simulate": (
+        ["simulate", "p", "--job", "gret"],
+        "the plugin has no job 'gret'; did you mean 'greet'?",
+    ),
+    "an unknown job to run": (["run", "p", "farewell"], "the plugin has no job 'farewell'; its jobs are greet"),
+    "an end before the start": (
+        ["run", "p", "greet", "--from", "2026-02-01", "--at", "2026-01-01"],
+        "2026-01-01T00:00:00+00:00 is before the start 2026-02-01T00:00:00+00:00",
+    ),
+    "a start without an end": (
+        ["run", "p", "greet", "--from", "2026-02-01"],
+        "--from replays up to --at: give --at, too",
+    ),
+    "a report where none can be written": (
+        ["simulate", "p", "--for", "1d", "--html", "notes.txt/r.html"],
+        "cannot write the report to 'notes.txt/r.html': File exists",
+    ),
+    "wrong cron to preview": (
+        ["preview", "0 9 * * FRY"],
+        "schedule '0 9 * * FRY' is not cron: day-of-week 'FRY' is not a number or a name; did you mean 'FRI'?",
+    ),
+    "neither cron nor path": (
+        ["preview", "soon"],
+        "'soon' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')",
+    ),
+    "too long a time": (
+        ["preview", "0 9 * * 1", "--for", "99999999d"],
+        "the duration '99999999d' is too long",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plugin", "sentence"), BAD_PLUGINS.values(), ids=BAD_PLUGINS)
+def test_a_bad_plugin(here, capsys, plugin, sentence):
+    """Whatever is wrong with a plugin is one clear sentence, and exit code 2."""
+    write(here / "p", **plugin)
+    assert said(capsys, "simulate", "p") == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
+
+
+@pytest.mark.parametrize(("words", "sentence"), BAD_WORDS.values(), ids=BAD_WORDS)
+def test_bad_words(here, capsys, words, sentence):
+    """Whatever is wrong with a command is one clear sentence, and exit code 2."""
+    write(here / "p")
+    (here / "notes.txt").write_text("notes")
+    (here / "bad.zip").write_text("no zip")
+    assert said(capsys, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
+
+
+@pytest.mark.parametrize("words", [[], ["simulate"], ["simulat", "p"], ["simulate", "p", "--form", "x"]], ids=" ".join)
+def test_words_that_argparse_refuses(capsys, words):
+    """A missing or unknown word gets the usage, and exit code 2."""
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == WRONG_USE
+    assert capsys.readouterr().err.startswith("usage: sbh-jobkit")
+
+
+def test_simulate(here, capsys):
+    """A month that goes well: a table, a headline, exit code 0."""
+    write(here / "p")
+    assert said(capsys, "simulate", "p") == (
+        OK,
+        (
+            "P: Thu 2026-01-01 00:00 UTC to Sat 2026-01-31 00:00 UTC\n"
+            "\n"
+            "job    schedule   runs  failed  expected  http  emits\n"
+            "greet  0 6 * * *    30       0         0     0      0\n"
+            "\n"
+            "30 runs, all as expected\n"
+        ),
+        "",
+    )
+
+
+def test_simulate_failing(here, capsys):
+    """A month that fails: its first failing runs, how to repeat one, exit code 1."""
+    write(here / "p", main_=FAILING)
+    code, out, err = said(capsys, "simulate", "p", "--for", "5d", "--tz", "Europe/Paris")
+    assert (code, err) == (FAILED, "")
+    assert out.partition("emits\n")[2] == (
+        "grumble  0 6 * * *     5       5         0     0      0\n"
+        "\n"
+        "Thu 2026-01-01 06:00 CET  grumble  crashed\n"
+        "    main.py:5: KeyError: 'coffee'\n"
+        "Fri 2026-01-02 06:00 CET  grumble  crashed\n"
+        "    main.py:5: KeyError: 'coffee'\n"
+        "Sat 2026-01-03 06:00 CET  grumble  crashed\n"
+        "    main.py:5: KeyError: 'coffee'\n"
+        "    … and 2 more failing runs of grumble\n"
+        "\n"
+        "rerun the first: sbh-jobkit run p grumble --from 2026-01-01T00:00+01:00 --at 2026-01-01T06:00+01:00 "
+        "--tz Europe/Paris\n"
+        "\n"
+        "5 of 5 runs failed\n"
+    )
+
+
+def test_the_command_that_reruns(here, capsys):
+    """The rerun command meets the world of its time, and fails as the simulated run did."""
+    counting = MAIN.replace(
+        '    print("good morning")\n', '    if ctx.db.count("days") == 3: raise ValueError("3 days")\n'
+    )
+    world = (
+        "from sbh_jobkit import every\n"
+        "def setup(world): world.db.create('days')\n"
+        "@every('0 0 * * *')\ndef day(world, now): world.db.insert('days', {})\n"
+    )
+    write(here / "p", main_=counting, world=world)
+    code, out, _ = said(capsys, "simulate", "p", "--json")
+    failing = [run for run in json.loads(out)["runs"] if not run["ok"]]
+    assert (code, [run["fire_time"] for run in failing]) == (FAILED, ["2026-01-03T06:00:00+00:00"])
+    words = failing[0]["rerun"].split()
+    assert words[0] == "sbh-jobkit"
+    code, out, err = said(capsys, *words[1:])
+    assert (code, err) == (FAILED, "")
+    assert out.startswith("greet  Sat 2026-01-03 06:00 UTC  crashed  took 0 s\n  main.py:5: ValueError: 3 days\n")
+
+
+def test_run(here, capsys):
+    """One run: what it returned and printed."""
+    write(here / "p")
+    assert said(capsys, "run", "p", "greet", "--at", "2026-01-05T06:00") == (
+        OK,
+        'greet  Mon 2026-01-05 06:00 UTC  ok  took 0 s\n  value: {"status": "success"}\n  output:\n    good morning\n',
+        "",
+    )
+
+
+def test_run_now(here, capsys):
+    """Without a time, a run is now."""
+    write(here / "p")
+    _, out, _ = said(capsys, "run", "p", "greet", "--json")
+    fire_time = time.mktime(time.strptime(json.loads(out)["fire_time"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
+    assert abs(fire_time - time.time()) < 60  # noqa: TID251  the machine's time is the point
+
+
+def test_run_by_hand(here, capsys):
+    """A run at a time when the job is not due says so on standard error."""
+    write(here / "p")
+    code, out, err = said(capsys, "run", "p", "greet", "--from", "2026-01-01", "--at", "2026-01-05T07:00")
+    assert code == OK
+    assert out.startswith("greet  Mon 2026-01-05 07:00 UTC  ok")
+    assert err == "sbh-jobkit: note: greet is not due at 2026-01-05T07:00:00+00:00, so it ran by hand then\n"
+
+
+def test_json(here, capsys):
+    """Machines get the whole simulation as one JSON object, and nothing else."""
+    write(here / "p")
+    code, out, err = said(capsys, "simulate", "p", "--for", "1d", "--json")
+    found = json.loads(out)
+    run = found.pop("runs")
+    assert (code, err) == (OK, "")
+    assert found == {
+        "plugin": "p",
+        "start": "2026-01-01T00:00:00+00:00",
+        "end": "2026-01-02T00:00:00+00:00",
+        "tz": "UTC",
+        "ok": True,
+    }
+    assert [(each["job"], each["stdout"], each["value"]) for each in run] == [
+        ("greet", "good morning\n", {"status": "success"})
+    ]
+
+
+def test_report(here, capsys):
+    """`--html` writes the report where it was told to, and makes the folder."""
+    write(here / "p", main_=FAILING)
+    code, out, _ = said(capsys, "simulate", "p", "--html", "build/r.html")
+    text = (here / "build/r.html").read_text()
+    assert (code, out.splitlines()[-1]) == (FAILED, "report: build/r.html")
+    assert "30 of 30 runs failed" in text
+    assert "sbh-jobkit run p grumble --from 2026-01-01T00:00Z --at 2026-01-01T06:00Z" in text
+
+
+def test_warnings(here, capsys):
+    """What is surely not meant is told on standard error."""
+    listed = json.dumps({"slug": "p", "name": "P", "jobs": [{"name": "great", "schedule": "0 6 * * *"}]})
+    write(here / "p", manifest=listed)
+    assert said(capsys, "simulate", "p")[2] == (
+        "sbh-jobkit: warning: job 'great' of the manifest has no function in main.py, so it never runs; "
+        "did you mean 'greet'?\n"
+        "sbh-jobkit: warning: job 'greet' (main.py:3) is not among the manifest's jobs\n"
+    )
+
+
+def test_zip(here, capsys):
+    """A zip is simulated as its directory is."""
+    with zipfile.ZipFile(here / "p.zip", "w") as archive:
+        archive.writestr("plugin.json", MANIFEST)
+        archive.writestr("main.py", FAILING)
+    code, out, _ = said(capsys, "simulate", "p.zip", "--for", "1d")
+    assert code == FAILED
+    assert "    main.py:5: KeyError: 'coffee'\n" in out
+
+
+def test_preview_of_an_expression(capsys):
+    """Fire times of an expression, with what the clocks do to them."""
+    words = ["preview", "30 2 * * *", "--tz", "Europe/Paris", "--from", "2026-03-28", "--for", "2d"]
+    assert said(capsys, *words) == (
+        OK,
+        (
+            "30 2 * * *: at 02:30 every day (Europe/Paris)\n"
+            "\n"
+            "Sat 2026-03-28 02:30 CET   in 2h 30m\n"
+            "Sun 2026-03-29 03:00 CEST   in 1d 2h  (02:30 does not exist on 2026-03-29 in Europe/Paris: fired at 03:00)\n"
+        ),
+        "",
+    )
+
+
+def test_preview_of_a_rare_expression(capsys):
+    """An expression that is not due soon says when it is."""
+    words = ["preview", "0 0 29 2 *", "--from", "2026-01-01"]
+    out = said(capsys, *words)[1]
+    assert out.splitlines()[1] == "not due within 7d; next: 2028-02-29T00:00:00+00:00"
+
+
+def test_preview_of_a_disputed_expression(capsys):
+    """An expression that schedulers read differently says so."""
+    out = said(capsys, "preview", "0 0 */2 * 1", "--from", "2026-01-01")[1]
+    assert "note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND" in out
+
+
+def test_preview_of_a_plugin(here, capsys):
+    """Fire times of all jobs of a plugin, capped for people and whole for machines."""
+    write(here / "p", main_=MAIN.replace("0 6 * * *", "*/10 * * * *"))
+    out = said(capsys, "preview", "p", "--from", "2026-01-01", "--for", "1d")[1]
+    assert out.splitlines()[0] == "greet: every 10 minutes (UTC)"
+    assert out.splitlines()[-1] == "… and 104 more; --json lists them all"
+    found = json.loads(said(capsys, "preview", "p", "--from", "2026-01-01", "--for", "1d", "--json")[1])
+    assert len(found["fires"]) == 144
+    assert found["fires"][0] == {"job": "greet", "at": "2026-01-01T00:00:00+00:00", "note": None}
+
+
+SLOW = MAIN.replace("0 6 * * *", "* * * * *").replace('print("good morning")', "sum(range(20_000))")
+
+
+def started(*words, **options):
+    """Start the command in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "sbh_jobkit", *words], **options)
+
+
+def test_a_person_sees_progress(here):
+    """On a terminal long work shows a bar on standard error, and leaves nothing of it."""
+    write(here / "p", main_=SLOW)
+    ours, theirs = pty.openpty()
+    work = started("simulate", "p", "--for", "3d", stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    out, _ = work.communicate(timeout=60)
+    os.close(ours)
+    assert work.returncode == OK
+    assert b"simulating" in seen
+    assert b"/4320" in seen
+    assert out.endswith(b"4,320 runs, all as expected\n")
+
+
+def test_pipes_stay_quiet(here):
+    """In a pipe there is no bar, and a reader that leaves early is no error."""
+    write(here / "p", main_=SLOW)
+    work = started("simulate", "p", "--for", "2d", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert work.communicate(timeout=60)[1] == b""
+    work = started("simulate", "p", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert work.stdout.read(10) == b'{\n "plugin'
+    work.stdout.close()
+    assert (work.stderr.read(), work.wait(timeout=60)) == (b"", OK)
+    work.stderr.close()
+
+
+def test_interrupted(here):
+    """Ctrl-C ends it with one line and the usual exit code."""
+    write(here / "p", main_="print('loaded', flush=True)\n" + SLOW)
+    work = started("simulate", "p", "--for", "365d", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert work.stdout.readline() == b"loaded\n"
+    time.sleep(0.3)
+    work.send_signal(signal.SIGINT)
+    _, err = work.communicate(timeout=60)
+    assert (work.returncode, err) == (INTERRUPTED, b"sbh-jobkit: interrupted\n")
+
+
+def test_version(capsys):
+    """`--version` tells it."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text()
+    assert f"## [{capsys.readouterr().out.split()[1]}]" in changelog
