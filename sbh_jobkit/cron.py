@@ -148,8 +148,8 @@ def _part(field: _Field, part: str, *, alone: bool) -> str:
     else:
         low = _value(field, low_text)
         if step_text and not high_text and field.names is _WEEKDAYS:
-            better = f"{low}-{max(low, 6)}/{step_text}"
-            msg = f"{field.name} {part!r} ends on 6 or on 7, depending on who reads it; write {better}"
+            days = ",".join(map(str, range(low % 7, 7, _step(field, step_text, 0, 6))))
+            msg = f"{field.name} {part!r} ends on 6 or on 7, depending on who reads it; list the days, such as {days}"
             raise ValueError(msg)
         last = _highest(field) if step_text else low
         high = _value(field, high_text, end=low > 0) if high_text else last
@@ -171,7 +171,7 @@ def _value(field: _Field, text: str, *, end: bool = False) -> int:
         number = field.names.index(name) + (field.low if field.names is _MONTHS else 0)
         return field.high if end and name == "SUN" else number
     if not text.isdigit():
-        foreign = None if field.names and text.isalpha() else _foreign(field, text)
+        foreign = None if field.names and text.isalpha() and len(text) > 1 else _foreign(field, text)
         kind = "a number or a name" if field.names else "a number"
         raise ValueError(foreign or f"{field.name} {text!r} is not {kind}{did_you_mean(text, field.names)}")
     if len(text.lstrip("0")) > len("00") or not field.low <= int(text) <= field.high:

@@ -25,9 +25,18 @@ def english(cron: Cron) -> str:
     time = _round_the_clock(cron.minutes) if all_day else _at_hours(cron.minutes, cron.hours)
     days, months = _days(cron), [_MONTHS[month - 1] for month in sorted(cron.months)]
     if cron.days is not None and cron.weekdays is None and len(cron.days) == len(months) == 1:
-        return f"{time} on {min(cron.days)} {months[0]}"
-    said = f"{time}{days}" if days else time if all_day else f"{time} every day"
-    return said if len(months) == len(_MONTHS) else f"{said}, in {_list(months)}"
+        return _joined(time, f"on {min(cron.days)} {months[0]}")
+    said = _joined(time, days or ("" if all_day else "every day"))
+    if len(months) == len(_MONTHS):
+        return said
+    return f"in {_list(months)}, {said}" if ", and also" in days else f"{said}, in {_list(months)}"
+
+
+def _joined(time: str, days: str) -> str:
+    if not days:
+        return time
+    flows = "," not in time and days.startswith(("on ", "every "))
+    return f"{time}{' ' if flows else ', '}{days}"
 
 
 def _round_the_clock(minutes: Sequence[int]) -> str:
@@ -48,7 +57,7 @@ def _at_hours(minutes: Sequence[int], hours: Sequence[int]) -> str:
         often = _every(step, "minute") if step else "every hour"
         return f"{often} from {first}:{minutes[0]:02} to {last}:{minutes[-1]:02}"
     if len(minutes) == 1 and (hourly := _step(hours, _HOURS)):
-        return f"every {hourly} hours, from 00:{minutes[0]:02} to {last}:{minutes[0]:02},"
+        return f"every {hourly} hours, from 00:{minutes[0]:02} to {last}:{minutes[0]:02}"
     often = _every(step, "minute") if step else f"at {_plural('minute', minutes)} {_list(minutes)}"
     return f"{often} of the {_plural('hour', hours)} {_list(hours)}"
 
@@ -64,11 +73,13 @@ def _every(step: int, unit: str) -> str:
 
 
 def _days(cron: Cron) -> str:
-    days = "" if cron.days is None else f" on {_month_days(sorted(cron.days))} of the month"
-    weekdays = "" if cron.weekdays is None else _weekdays(sorted(day or 7 for day in cron.weekdays))
-    if days and weekdays:
-        return f"{days}, and also{weekdays.removeprefix(',')}"
-    return days or weekdays
+    if cron.days is not None and cron.weekdays is not None:
+        if len(cron.days) == _LONGEST_MONTH or len(cron.weekdays) == len(_WEEKDAYS):
+            return "every day"  # one of two is enough, and one is always so
+        return f"on {_month_days(sorted(cron.days))} of the month, and also {_weekdays(cron.weekdays)}"
+    if cron.days is not None:
+        return f"on {_month_days(sorted(cron.days))} of the month"
+    return _weekdays(cron.weekdays) if cron.weekdays is not None else ""
 
 
 def _month_days(days: Sequence[int]) -> str:
@@ -80,11 +91,11 @@ def _month_days(days: Sequence[int]) -> str:
     return f"the {_list([_ordinal(day) for day in days])}"
 
 
-def _weekdays(days: Sequence[int]) -> str:
-    """Name weekdays, Monday 1 to Sunday 7."""
+def _weekdays(weekdays: frozenset[int]) -> str:
+    days = sorted(day or 7 for day in weekdays)  # a week that is said begins on Monday
     if len(days) > 2 and days[-1] - days[0] + 1 == len(days):  # noqa: PLR2004  a stretch worth naming by its ends
-        return f", {_WEEKDAYS[days[0] % 7]} to {_WEEKDAYS[days[-1] % 7]}"
-    return f" on {_list([f'{_WEEKDAYS[day % 7]}s' for day in days])}"
+        return f"{_WEEKDAYS[days[0] % 7]} to {_WEEKDAYS[days[-1] % 7]}"
+    return f"on {_list([f'{_WEEKDAYS[day % 7]}s' for day in days])}"
 
 
 def _ordinal(day: int) -> str:

@@ -115,7 +115,8 @@ class Schedule:
         local = at.astimezone(self.tz)
         if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
             return f"{local:%H:%M} occurs twice on {local:%Y-%m-%d} in {self.tz}: fired the first time"
-        if local.hour in self.cron.hours and local.minute in self.cron.minutes:
+        named = local.hour in self.cron.hours and local.minute in self.cron.minutes
+        if named and self.cron.matches_day(local.day, local.month, local.isoweekday() % 7):
             return None
         gap = datetime.fromtimestamp(local.timestamp() - 1, self.tz).replace(tzinfo=None) + timedelta(seconds=1)
         lost = [wall for wall in self._walls(gap.date()) if gap <= wall < local.replace(tzinfo=None)]

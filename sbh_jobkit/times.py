@@ -20,6 +20,7 @@ START = "2026-01-01T00:00"
 
 _PART = re.compile(r"(\d+)\s*([wdhms])", re.IGNORECASE)
 _ISO_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE)
+_LONGEST_SHOWN = 40
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -99,9 +100,10 @@ def _parse(value: str | date | datetime) -> datetime:
 
 def duration(value: str | timedelta | Duration) -> Duration:
     """Read a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or ISO 8601's `P30D`; it must be positive."""
-    if isinstance(value, Duration):
-        return value
-    length = Duration(value.days, value.seconds) if isinstance(value, timedelta) else _length(value)
+    if isinstance(value, timedelta):
+        length = Duration(value.days, value.seconds)
+    else:
+        length = value if isinstance(value, Duration) else _length(value)
     if length.total_seconds() <= 0:
         msg = f"{value!r} is not a duration: it must be longer than nothing, such as '30d'"
         raise TimeFormatError(msg)
@@ -118,8 +120,9 @@ def _length(text: str) -> Duration:
     if not numbers:
         msg = f"{text!r} is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
         raise TimeFormatError(msg)
-    if any(len(number) > len("9999999") for number, _ in numbers):
-        msg = f"the duration {text[:20]!r} is too long"
+    if any(len(number.lstrip("0")) > len("9999999") for number, _ in numbers):
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        msg = f"the duration {shown!r} is too long; use a shorter one"
         raise TimeFormatError(msg)
     sizes = [(int(number) * _SECONDS[unit.lower()], unit.lower()) for number, unit in numbers]
     days = sum(size for size, unit in sizes if unit in "wd") // _SECONDS["d"]

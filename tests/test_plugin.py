@@ -242,7 +242,7 @@ def test_a_zip_may_be_written_in_capitals(tmp_path):
 def test_a_module_without_a_file_is_a_plugin():
     """A notebook's `__main__` has none."""
     module = ModuleType("hub ops")
-    vars(module).update(names(MAIN))
+    exec(MAIN, vars(module))  # noqa: S102  what a notebook does
     plugin = Plugin.load(module)
     assert (plugin.manifest, plugin.root, list(plugin.jobs)) == (
         Manifest(slug="hub-ops", name="hub ops"),
@@ -331,21 +331,25 @@ FOUND = {
         [("a", "main.py:3", "a"), ("b", "main.py:3", "b")],
     ),
     "with a decorator below": (
-        "from functools import wraps\n"
-        "def twice(function):\n"
-        "    @wraps(function)\n"
-        "    def wrapper(ctx): return function(ctx) * 2\n"
-        "    return wrapper\n"
-        f"{job('a')}@twice\ndef run(ctx): return 'a'\n",
+        (
+            "from functools import wraps\n"
+            "def twice(function):\n"
+            "    @wraps(function)\n"
+            "    def wrapper(ctx): return function(ctx) * 2\n"
+            "    return wrapper\n"
+            f"{job('a')}@twice\ndef run(ctx): return 'a'\n"
+        ),
         [("a", "main.py:7", "aa")],
     ),
     "with a decorator above": (
-        "from functools import wraps\n"
-        "def twice(function):\n"
-        "    @wraps(function)\n"
-        "    def wrapper(ctx): return function(ctx) * 2\n"
-        "    return wrapper\n"
-        f"@twice\n{job('a')}def run(ctx): return 'a'\n",
+        (
+            "from functools import wraps\n"
+            "def twice(function):\n"
+            "    @wraps(function)\n"
+            "    def wrapper(ctx): return function(ctx) * 2\n"
+            "    return wrapper\n"
+            f"@twice\n{job('a')}def run(ctx): return 'a'\n"
+        ),
         [("a", "main.py:7", "aa")],
     ),
     "as a lambda": ("run = job('a')(lambda ctx: 'a')\n", [("a", "main.py:2", "a")]),
@@ -489,6 +493,41 @@ def test_what_is_surely_not_meant_is_a_warning(tmp_path, listed, defined, warnin
     manifest = MANIFEST if listed is None else MANIFEST | {"jobs": [{"name": name} for name in listed]}
     main = SDK + "".join(f"{job(*arguments)}def f{number}(ctx): pass\n" for number, arguments in enumerate(defined))
     assert Plugin.load(write(tmp_path, main, manifest)).warnings == warnings
+
+
+ELSEWHERE = {
+    "brought": ("from helpers import run, again\n", ()),
+    "brought under another name": ("from helpers import run as mine, again\n", ()),
+    "imported as a module": (
+        "import helpers\n",
+        (
+            "job 'a' (helpers.py:2) is not in main.py, so it never runs; write there: from helpers import run",
+            "job 'b' (helpers.py:4) is not in main.py, so it never runs; write there: from helpers import again",
+        ),
+    ),
+    "in a folder": (
+        "import lib.more\n",
+        ("job 'c' (lib/more.py:2) is not in main.py, so it never runs; write there: from lib.more import run",),
+    ),
+    "hidden in the entry, where it runs": (
+        f"{job('d')}def run(ctx): pass\n{job('e')}def run(ctx): pass\n",
+        (),
+    ),
+    "wrapped in the entry, where it runs": (
+        f"from functools import wraps\n@lambda f: wraps(f)(lambda ctx: f(ctx))\n{job('d')}def run(ctx): pass\n",
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_a_job_that_the_entry_does_not_have_is_a_warning(tmp_path, case):
+    """The host looks among the entry's names only; the warning has the line to write."""
+    main, warnings = ELSEWHERE[case]
+    helpers = f"{SDK}{job('a')}def run(ctx): pass\n{job('b')}def again(ctx): pass\n"
+    write(tmp_path, SDK + main, **{"helpers.py": helpers})
+    write(tmp_path / "lib", "", None, **{"more.py": f"{SDK}{job('c')}def run(ctx): pass\n"})
+    assert Plugin.load(tmp_path).warnings == warnings
 
 
 UNKNOWN = [

@@ -72,12 +72,12 @@ NO_DURATIONS = [
         timedelta(days=-1),
         "datetime.timedelta(days=-1) is not a duration: it must be longer than nothing, such as '30d'",
     ),
-    ("9999999999d", "the duration '9999999999d' is too long"),
-    ("10000000s", "the duration '10000000s' is too long"),
-    ("1d 10000000s", "the duration '1d 10000000s' is too long"),
-    ("P99999999D", "the duration 'P99999999D' is too long"),
-    ("P999999999DT9999999999H", "the duration 'P999999999DT99999999' is too long"),
-    ("9" * 5_000 + "d", "the duration '99999999999999999999' is too long"),
+    ("9999999999d", "the duration '9999999999d' is too long; use a shorter one"),
+    ("10000000s", "the duration '10000000s' is too long; use a shorter one"),
+    ("1d 10000000s", "the duration '1d 10000000s' is too long; use a shorter one"),
+    ("P99999999D", "the duration 'P99999999D' is too long; use a shorter one"),
+    ("P999999999DT9999999999H", "the duration 'P999999999DT9999999999H' is too long; use a shorter one"),
+    ("9" * 5_000 + "d", "the duration '9999999999999999999999999999999999999999…' is too long; use a shorter one"),
 ]
 
 INSTANTS = [

@@ -35,7 +35,7 @@ def section(number: int, run: Run, command: str, *, folded: bool = False) -> str
 def _why(run: Run) -> str:
     if run.verdict == "unexpected_ok":
         return f"expected to fail: {run.expected}"
-    return run.summary
+    return run.summary.removeprefix(f"{sign_of(run).word}: ")
 
 
 def _one_line(text: str) -> str:

@@ -64,7 +64,7 @@ def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int =
     One that fails as an earlier one of its job is folded, so that what differs stands out.
     """
     if not failures.shown:
-        but = f" but the {expected:,} expected to" if expected else ""
+        but = f", apart from the {'one' if expected == 1 else f'{expected:,}'} expected to" if expected else ""
         return f'<p class="note">No run failed{but}.</p>'
     by_job: defaultdict[str, list[str]] = defaultdict(list)
     seen: set[tuple[str, str, str]] = set()

@@ -41,9 +41,7 @@ def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int])
     shown = [name for name, of in _COLUMNS.items() if name not in _ONLY_IF_ANY or of(summaries)]
     shown.insert(shown.index("Failures") + 1, _FIRST)
     expected = " Expected runs failed as their author said they would; they are no failures."
-    caption = (
-        f"{count(len(summaries), 'job')}.{expected if 'Expected' in shown else ''} Durations are virtual time."
-    )
+    caption = f"{count(len(summaries), 'job')}.{expected if 'Expected' in shown else ''} Durations are virtual time."
     foot = f'<tfoot><tr><th scope="row">All jobs</th>{_cells(shown, summaries, "")}</tr></tfoot>'
     table = _table(caption, shown, "".join(_row(job, shown, first_section) for job in listed), foot)
     if not folded:

@@ -151,7 +151,7 @@ class _Drawing:
             f'<svg class="pin v-{sign.verdict}" x="{x}" y="{_HEAD + lane * self.height}" overflow="visible" role="img">'
             f"<title>{safe(f'{what} ({first.job}, {when})')}</title>"
             f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}"/>'
-            f'<path class="hollow" transform="translate(0 8)" d="{sign.shape}"/></svg>'
+            f'<path class="hollow" transform="translate(0 7)" d="{sign.shape}"/></svg>'
         )
 
     def pin(self, number: int, run: Run, lane: int) -> str:

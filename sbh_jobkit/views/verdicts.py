@@ -39,7 +39,7 @@ _SIGNS = (
         word="failed as expected",
         meaning="its author said that it would",
         reach=0.6,
-        shape="M-4-3L0 1L4-3",
+        shape="M-5-3L0 2L5-3",
         hollow=True,
     ),
     Sign(

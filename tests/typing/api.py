@@ -1,0 +1,186 @@
+"""The public API with the annotations that users write: `mypy --strict` reads this file, nobody runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any, assert_type
+
+from sbh_jobkit import (
+    Event,
+    FakeContext,
+    Fault,
+    Fire,
+    HttpCall,
+    Job,
+    JobkitError,
+    ManifestError,
+    Outcome,
+    PermissionDenied,
+    Plugin,
+    PluginError,
+    Run,
+    Schedule,
+    ScheduleError,
+    Simulation,
+    Simulator,
+    World,
+    __version__,
+    every,
+    run_job,
+    simulate,
+)
+from sbh_jobkit.ports import Context
+from sbh_jobkit.sdk import generator_hook, hook, job, llm_filter, route
+
+version: str = __version__
+
+
+# Decorators leave a function as it was.
+
+
+@job("nightly", schedule="0 2 * * *")
+def nightly(ctx: Context) -> dict[str, str]:
+    """Return what a job returns."""
+    key: str | None = ctx.secrets.get("API_KEY")
+    ctx.emit("done", {"key": bool(key)})
+    return {"status": "success"}
+
+
+@job("by_hand")
+async def by_hand(ctx: Context) -> None:
+    """Await."""
+
+
+@route("/items", methods=["GET", "POST"])
+def items(ctx: Context) -> tuple[list[int], int]:
+    """Answer."""
+    return [], 200
+
+
+@hook("files.uploaded")
+def uploaded(ctx: Context, event_data: Mapping[str, Any]) -> None:
+    """Receive."""
+
+
+@llm_filter("prompt")
+@generator_hook("before_build")
+def prompt(ctx: Context, data: str) -> str:
+    """Change."""
+    return data
+
+
+@every("*/20 * * * *")
+def signups(world: World, now: datetime) -> None:
+    """Let the world go on."""
+    world.db.insert("users", {"name": "Ann", "created_at": now})
+
+
+context = FakeContext("t", user_id="7", role="admin")
+port: Context = context
+assert_type(nightly(context), dict[str, str])
+assert_type(items(context), tuple[list[int], int])
+assert_type(prompt(context, "text"), str)
+
+
+# When a job is due.
+
+
+def when() -> list[datetime]:
+    """Ask a schedule."""
+    schedule = Schedule("0 9 * * 1", tz="Europe/Paris")
+    fires: Iterator[datetime] = schedule.fires("2026-01-01", "2026-02-01T00:00Z")
+    first: datetime = next(fires)
+    later: datetime = schedule.next(first)
+    earlier: datetime = schedule.previous("2026-01-01T00:00")
+    note: str | None = schedule.note(first)
+    assert_type(schedule.describe(), str)
+    assert_type(schedule.expression, str)
+    return [first, later, earlier] if note is None else []
+
+
+# What a plugin has.
+
+
+def load(folder: Path, module: ModuleType, names: Mapping[str, Any]) -> Plugin:
+    """Load from each source."""
+    for source in (str(folder), folder, module, names):
+        plugin: Plugin = Plugin.load(source)
+    plugin = Plugin.load(names, manifest={"slug": "p", "name": "P"})
+    found: Job = plugin.jobs["nightly"]
+    schedule: Schedule | None = found.schedule
+    place: str | None = found.place
+    paths: list[str] = [each.path for each in plugin.routes]
+    kinds: list[str] = [each.kind for each in plugin.hooks]
+    warnings: tuple[str, ...] = plugin.warnings
+    print(schedule, place, paths, kinds, warnings, plugin.slug, plugin.manifest.version)  # noqa: T201  to use them
+    return plugin
+
+
+# The fake tenant.
+
+
+def tenant(plugin: Plugin) -> FakeContext:
+    """Describe a world, and see it as a job does."""
+    world = World("acme", tz="Europe/Paris", permissions=["db.read"], time_limit=5, allow={"secret-missing"})
+    world.secrets["API_KEY"] = "k"
+    world.db.insert("users", [{"name": "Ann"}])
+    world.files.write("temp/a.txt", b"...", modified="2026-01-01T00:00")
+    world.http.get("https://api.example.com/data").respond(json=[])
+    world.llm.reply("yes", when=r"^Is ")
+    world.memory.use(95)
+    world.expect_failure("nightly", "2026-01-02", "2026-01-03", because="the API is down")
+    assert_type(world.events, list[Event])
+    ctx = world.context(plugin)
+    assert_type(ctx.check_memory_usage(), bool)
+    return ctx
+
+
+# What happens.
+
+
+def run(plugin: Plugin, world: World) -> bool:
+    """Run one job, by name or as the function itself."""
+    done: Run = run_job(plugin.jobs["nightly"], world, at="2026-01-01T02:00Z", tz="UTC")
+    again: Run = run_job(nightly)
+    outcome: Outcome = done.outcome
+    events: tuple[Event, ...] = done.events
+    calls: tuple[HttpCall, ...] = done.http_calls
+    faults: tuple[Fault, ...] = done.faults
+    advice: list[str | None] = [fault.advice for fault in faults if not fault.allowed]
+    reason: str | None = done.reason
+    took: timedelta = done.duration
+    row: dict[str, Any] = done.to_dict()
+    print(events, calls, advice, reason, took, row, outcome is Outcome.OK)  # noqa: T201  to use them
+    return done.ok and again.ok
+
+
+def replay(plugin: Plugin, world: World) -> list[Run]:
+    """Run a month, at once or one by one."""
+    simulator = Simulator(plugin, world, start="2026-01-01", end=datetime.fromisoformat("2026-02-01"), jobs=["nightly"])
+    fires: Iterator[Fire] = simulator.fires()
+    runs: Iterator[Run] = simulator.runs()
+    simulation: Simulation = simulate(plugin, world, start="2026-01-01", duration=timedelta(days=30), tz="UTC")
+    other: Simulation = simulate("examples/hub_ops", duration="30d", progress=print)
+    assert_type(simulation.ok, bool)
+    assert_type(simulation.failures, list[Run])
+    at: datetime = next(fires).at
+    return [*runs, *other.runs] if at < simulation.runs[0].fire_time else simulation.runs
+
+
+# What goes wrong.
+
+
+def mistakes() -> list[str]:
+    """Catch from the narrow to the wide."""
+    try:
+        Plugin.load("nope")
+    except ManifestError as error:
+        faults: tuple[str, ...] = error.faults
+        return [error.where, *faults]
+    except (PluginError, ScheduleError, PermissionDenied) as error:
+        mistake: JobkitError = error
+        return [str(mistake)]
+    return []
