@@ -54,7 +54,8 @@ __all__ = [
 _ROOMS = {
     "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
     "fakes.script": ("every",),
-    "fakes.world": ("FakeContext", "World"),
+    "fakes.context": ("FakeContext",),
+    "fakes.world": ("World",),
     "job": ("Job",),
     "plugin": ("Plugin",),
     "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),

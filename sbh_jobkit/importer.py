@@ -48,7 +48,7 @@ class _SdkFinder:
             return
         sdk = importlib.import_module("sbh_jobkit.sdk")
         module.__doc__ = sdk.__doc__
-        fakes = importlib.import_module("sbh_jobkit.fakes.world")
+        fakes = importlib.import_module("sbh_jobkit.fakes.context")
         vars(module).update({name: getattr(sdk, name) for name in _DECORATORS})
         vars(module).update(PluginContext=fakes.FakeContext, __all__=["PluginContext", *_DECORATORS])
 

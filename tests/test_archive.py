@@ -182,11 +182,12 @@ def test_a_member_that_cannot_be_written_is_a_plugin_error(tmp_path, folder, nam
 
 @pytest.fixture(scope="module")
 def good_bytes(tmp_path_factory):
-    """Return a good zip's bytes."""
-    return pack(tmp_path_factory.mktemp("zips") / "good.zip", GOOD).read_bytes()
+    """Return a good zip's bytes, few enough to try them one by one."""
+    members = {name: GOOD[name] for name in ("plugin.json", "lib/helpers.py")}
+    return pack(tmp_path_factory.mktemp("zips") / "good.zip", members).read_bytes()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=3))
 @example(changes=[(0.06, 255)])
 def test_a_damaged_zip_is_unpacked_or_a_plugin_error(good_bytes, changes):

@@ -19,6 +19,7 @@ from sbh_jobkit import Plugin, World, clock, run_job
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.modules import ModuleSpace, call_place, place
 
+SLEEP = time.sleep
 MANIFEST = '{"slug": "p", "name": "P"}'
 SDK = "from src.ext.sdk import job\n"
 
@@ -149,6 +150,13 @@ def run(plugin):
     done = run_job(plugin.jobs["run"], World(), at="2026-01-01T00:00Z")
     assert done.error is None
     return done.value
+
+
+@pytest.fixture(autouse=True)
+def own_sleep():
+    """Give the process its own `sleep` back, whatever a test did to it."""
+    yield
+    time.sleep = SLEEP
 
 
 @pytest.fixture
@@ -328,6 +336,38 @@ def test_what_a_plugin_makes_can_be_pickled(tmp_path):
     assert (back, type(back), pickle.loads(pickle.dumps(module.rows))) == (pair, module.Pair, module.rows)  # noqa: S301
 
 
+@pytest.mark.parametrize(
+    ("top", "expression"),
+    [
+        ("import pkgutil", "pkgutil.get_data(__name__, 'data.txt').decode()"),
+        ("from importlib import resources", "resources.files(__package__).joinpath('data.txt').read_text()"),
+        ("from pathlib import Path", "Path(__file__).with_name('data.txt').read_text()"),
+    ],
+    ids=["pkgutil", "resources", "pathlib"],
+)
+def test_data_beside_a_module_is_read(tmp_path, top, expression):
+    """A template in the plugin's folder is found in each of Python's ways."""
+    assert run(Plugin.load(write(tmp_path, {"data.txt": "data"}, job(f"return {expression}", top)))) == "data"
+
+
+SHOWN = {
+    "a logger": ("import logging", "logging.getLogger(__name__).warning('low')", ("WARNING main: low",), None, None),
+    "an object": ("from helpers import Thing", "return Thing()", (), "<helpers.Thing object>", None),
+    "a class": ("class Thing: pass", "return [Thing]", (), ["<class 'main.Thing'>"], None),
+    "an error": ("", "from helpers import x", (), None, "cannot import name 'x' from 'helpers' (helpers.py)"),
+    "a module": ("", "import helpers.x", (), None, "No module named 'helpers.x'; 'helpers' is not a package"),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_what_a_run_shows_has_the_authors_names(tmp_path, case):
+    """The package that keeps plugins apart, and its number that changes with each load, stay inside."""
+    top, body, logs, value, message = SHOWN[case]
+    plugin = Plugin.load(write(tmp_path, {"helpers.py": "class Thing:\n    pass\n"}, job(body, top)))
+    done = run_job(plugin.jobs["run"], World(), at="2026-01-01T00:00Z")
+    assert (done.logs, done.value, done.error and done.error.message) == (logs, value, message)
+
+
 def test_source_is_found(tmp_path):
     """`inspect`, debuggers and tracebacks show the author's lines."""
     module = ModuleSpace(write(tmp_path, {"helpers.py": ""}, INTROSPECTED)).load(tmp_path / "main.py")
@@ -369,21 +409,17 @@ def test_loads_that_overlap_leave_time_sleep_alone(tmp_path):
         write(tmp_path / name, {}, job("sleep(3600)", f"{began}\n{waits}\nfrom time import sleep"))
         return Plugin.load(tmp_path / name)
 
-    before = time.sleep
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            one = pool.submit(load, "one", "two_began")
-            while not marks["one_began"].exists():
-                pass
-            two = pool.submit(load, "two", "one_ended")
-            one.result(10)
-            marks["one_ended"].touch()
-            plugins = [one.result(10), two.result(10)]
-        after = time.sleep
-    finally:
-        time.sleep = before
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(load, "one", "two_began")
+        while not marks["one_began"].exists():
+            pass
+        two = pool.submit(load, "two", "one_ended")
+        one.result(10)
+        marks["one_ended"].touch()
+        plugins = [one.result(10), two.result(10)]
+    after = time.sleep
     bound = [plugin.jobs["run"].function.__globals__["sleep"] for plugin in plugins]
-    assert (after, bound) == (before, [clock.sleep, clock.sleep])
+    assert (after, bound) == (SLEEP, [clock.sleep, clock.sleep])
 
 
 @pytest.mark.parametrize(("top", "body"), SLEEPS, ids=[" | ".join(case) for case in SLEEPS])

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.errors import PermissionDenied
 from sbh_jobkit.fakes.db import FakeDatabase
 from sbh_jobkit.fakes.files import FakeFiles
-from sbh_jobkit.fakes.journal import Journal
 from sbh_jobkit.fakes.llm import FakeLlm
 from sbh_jobkit.fakes.secrets import FakeSecrets
+from sbh_jobkit.fakes.tenant import Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit import ports
     from sbh_jobkit.fakes.http import FakeHttp
-    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.fakes.journal import Journal
 
 _NEAR = 0.9
 """Share of the memory limit from which `check_memory_usage` answers False."""
@@ -27,36 +28,33 @@ _NEAR = 0.9
 class FakeContext:
     """A `PluginContext` that works anywhere; built directly, it belongs to an empty tenant of that name."""
 
-    new_world: ClassVar[type[World]]
-    """How an empty tenant is made; `world.py` sets it, since worlds make contexts and not the reverse."""
-
     def __init__(
         self,
         tenant_id: str,
         user_id: str | None = None,
         role: str | None = None,
         *,
-        world: World | None = None,
+        tenant: Tenant | None = None,
         journal: Journal | None = None,
         permissions: frozenset[str] | None = None,
         zone: ZoneInfo | None = None,
         request: Any = None,
     ) -> None:
         """Serve a tenant; what the job does and what goes wrong is written into the journal."""
-        if world is None:
-            world = self.new_world(tenant_id)
+        if tenant is None:
+            tenant = Tenant(tenant_id, user_id, role)
         self.tenant_id = tenant_id
         self.user_id = user_id
         self.role = role
         self.request = request
-        self._world = world
-        self._journal = journal if journal is not None else Journal(world.redactor)
+        self._tenant = tenant
+        self._journal = journal if journal is not None else tenant.journal()
         self._permissions = permissions
-        self._zone = zone if zone is not None else world.zone
-        self.secrets = FakeSecrets(world.secrets, self._journal)
-        self.files = FakeFiles(world.files, self._journal, self._need, self._zone)
-        self.db = FakeDatabase(world.db, self._journal, self._need)
-        self.llm = FakeLlm(world.llm, self._journal, self._need, self._zone)
+        self._zone = zone if zone is not None else tenant.zone
+        self.secrets = FakeSecrets(tenant.secrets, self._journal)
+        self.files = FakeFiles(tenant.files, self._journal, self._need, self._zone)
+        self.db = FakeDatabase(tenant.db, self._journal, self._need)
+        self.llm = FakeLlm(tenant.llm, self._journal, self._need, self._zone)
         self._http: FakeHttp | None = None
 
     def __repr__(self) -> str:
@@ -69,7 +67,7 @@ class FakeContext:
         if self._http is None:
             from sbh_jobkit.fakes.http import FakeHttp
 
-            self._http = FakeHttp(self._world.http, self._journal, self._need, self._zone)
+            self._http = FakeHttp(self._tenant.http, self._journal, self._need, self._zone)
         return self._http
 
     def emit(self, event_type: str, payload: Mapping[str, Any] | None = None) -> None:
@@ -81,11 +79,11 @@ class FakeContext:
             advice = "emit text, numbers, lists and dicts; write times with .isoformat()"
             self._journal.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {error}", advice)
             return
-        self._world.events.append(self._journal.event(str(event_type), copy, clock.now(self._zone)))
+        self._tenant.events.append(self._journal.event(str(event_type), copy, clock.now(self._zone)))
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""
-        memory = self._world.memory
+        memory = self._tenant.memory
         return memory.used_mb < memory.limit_mb * _NEAR
 
     def _need(self, member: str, permission: str) -> None:
@@ -95,3 +93,7 @@ class FakeContext:
         advice = f'add "{permission}" to "permissions" in plugin.json'
         self._journal.fault("permission-denied", f"ctx.{member}", message, advice)
         raise PermissionDenied(message)
+
+
+if TYPE_CHECKING:
+    _fulfils: type[ports.Context] = FakeContext

@@ -10,15 +10,10 @@ from sbh_jobkit import times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.fakes.context import FakeContext
-from sbh_jobkit.fakes.db import Tables
-from sbh_jobkit.fakes.files import FileStore
-from sbh_jobkit.fakes.jobs import TABLE, JobTable
-from sbh_jobkit.fakes.journal import FAULTS, Journal
-from sbh_jobkit.fakes.llm import LlmScript
+from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.fakes.script import FILE, WorldScript
-from sbh_jobkit.fakes.secrets import SecretStore
+from sbh_jobkit.fakes.tenant import Tenant
 from sbh_jobkit.manifest import PERMISSIONS
-from sbh_jobkit.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,22 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.http import HttpRoutes
+    from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
-    from sbh_jobkit.run import Event
-
-
-@dataclass(slots=True)
-class Memory:
-    """`world.memory`: what `ctx.check_memory_usage()` measures."""
-
-    limit_mb: float = 100.0
-    used_mb: float = 0.0
-
-    def use(self, mb: float) -> None:
-        """Let jobs use that much from now on."""
-        self.used_mb = mb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +40,7 @@ class Expectation:
         return times.instant(self.start, zone).timestamp(), times.instant(self.end, zone).timestamp()
 
 
-class World:
+class World(Tenant):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
     def __init__(
@@ -77,30 +59,18 @@ class World:
         `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
         `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run.
         """
-        self.tenant_id = tenant_id
-        self.user_id = user_id
-        self.role = role
+        super().__init__(tenant_id, user_id, role)
         self.tz = times.zone(tz) if tz is not None else None
-        self.permissions = None if permissions is None else _known("permission", permissions, PERMISSIONS)
-        self.time_limit = float(time_limit)
+        self._zone = self.tz
+        if permissions is not None:
+            self.permissions = _known("permission", permissions, PERMISSIONS)
         self.allowed = _known("kind of fault", allow, FAULTS)
-        self.secrets = SecretStore()
-        self.files = FileStore(lambda: self.zone)
-        self.db = Tables(lambda: self.zone)
-        self.llm = LlmScript()
-        self.memory = Memory()
+        self.time_limit = float(time_limit)
         self.random = Random(0)  # noqa: S311  repeatable on purpose
         """Chance that is the same in every simulation with the same seed."""
-        self.jobs = JobTable()
-        self.events: list[Event] = []
-        """What jobs emitted, oldest first."""
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
-        self._http: HttpRoutes | None = None
-        self._zone: ZoneInfo | None = self.tz
-        self._redactor: Redactor | None = None
         self._begun = False
-        self.db.compute(TABLE, self.jobs.rows)
 
     def __repr__(self) -> str:
         """Say whose world it is and what it holds."""
@@ -117,20 +87,6 @@ class World:
     def of(cls, root: Path | None) -> Self:
         """Make the world that the `world.py` in a plugin's folder describes, or an empty one where there is none."""
         return cls.load(root / FILE) if root is not None and (root / FILE).is_file() else cls()
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone in force."""
-        return self._zone or times.zone("UTC")
-
-    @property
-    def http(self) -> HttpRoutes:
-        """The internet: respx routes. httpx and respx load when it is first used."""
-        if self._http is None:
-            from sbh_jobkit.fakes.http import HttpRoutes
-
-            self._http = HttpRoutes()
-        return self._http
 
     def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
         """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""
@@ -179,39 +135,18 @@ class World:
         for name, job in jobs.items():
             self.jobs.install(job.manifest.slug, name, job.schedule_in(tz or self.tz))
 
-    def journal(self, root: Path | None) -> Journal:
-        """Return an empty record for one run of a plugin in that folder."""
-        return Journal(self.redactor, root, self.allowed)
-
-    def redactor(self) -> Redactor:
-        """Return what keeps the values of all secrets that this tenant ever had out of sight."""
-        if self._redactor is None or len(self._redactor) != len(self.secrets.ever):
-            self._redactor = Redactor(self.secrets.ever)
-        return self._redactor
-
     def open(self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo) -> FakeContext:
         """Return the context of one run."""
-        if self.permissions is not None:
-            permissions = self.permissions
+        allowed = permissions if self.permissions is None else self.permissions
         return FakeContext(
             self.tenant_id,
             self.user_id,
             self.role,
-            world=self,
+            tenant=self,
             journal=journal,
-            permissions=permissions,
+            permissions=allowed,
             zone=zone,
         )
-
-    def forget(self) -> None:
-        """Drop what was recorded of past runs, so that a long simulation does not grow; the tenant's state stays."""
-        self.events.clear()
-        self.llm.calls.clear()
-        if self._http is not None:
-            self._http.forget()
-
-
-FakeContext.new_world = World
 
 
 def _known(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:

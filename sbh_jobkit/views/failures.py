@@ -64,7 +64,11 @@ def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int =
     One that fails as an earlier one of its job is folded, so that what differs stands out.
     """
     if not failures.shown:
-        but = f", apart from the {'one' if expected == 1 else f'{expected:,}'} expected to" if expected else ""
+        but = (
+            f", apart from the {'one' if expected == 1 else f'{expected:,}'} that {'was' if expected == 1 else 'were'} expected to"
+            if expected
+            else ""
+        )
         return f'<p class="note">No run failed{but}.</p>'
     by_job: defaultdict[str, list[str]] = defaultdict(list)
     seen: set[tuple[str, str, str]] = set()

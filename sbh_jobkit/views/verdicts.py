@@ -58,7 +58,7 @@ _SIGNS = (
         shape="M0-5L5 0L0 5L-5 0z",
         hollow=True,
     ),
-    Sign(verdict="timed_out", word="timed out", meaning="took longer than its limit", reach=1, shape="M-4-5H4L-4 5H4z"),
+    Sign(verdict="timed_out", word="timed out", meaning="took longer than its limit", reach=1, shape="M-5-5H5L-5 5H5z"),
     Sign(
         verdict="out_of_memory",
         word="out of memory",

@@ -1,0 +1,91 @@
+"""The services of one fake tenant: what its author fills through a world, and a job sees through its context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sbh_jobkit import times
+from sbh_jobkit.fakes.db import Tables
+from sbh_jobkit.fakes.files import FileStore
+from sbh_jobkit.fakes.jobs import TABLE, JobTable
+from sbh_jobkit.fakes.journal import Journal
+from sbh_jobkit.fakes.llm import LlmScript
+from sbh_jobkit.fakes.secrets import SecretStore
+from sbh_jobkit.redaction import Redactor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.http import HttpRoutes
+    from sbh_jobkit.run import Event
+
+
+@dataclass(slots=True)
+class Memory:
+    """`world.memory`: what `ctx.check_memory_usage()` measures."""
+
+    limit_mb: float = 100.0
+    used_mb: float = 0.0
+
+    def use(self, mb: float) -> None:
+        """Let jobs use that much from now on."""
+        self.used_mb = mb
+
+
+class Tenant:
+    """The services of one tenant, empty at first."""
+
+    def __init__(self, tenant_id: str, user_id: str | None = None, role: str | None = None) -> None:
+        """Start empty."""
+        self.tenant_id = tenant_id
+        self.user_id = user_id
+        self.role = role
+        self.permissions: frozenset[str] | None = None
+        """What jobs may do, over their manifests; None leaves it to those."""
+        self.allowed: frozenset[str] = frozenset()
+        """Kinds of fault that do not fail a run."""
+        self.secrets = SecretStore()
+        self.files = FileStore(lambda: self.zone)
+        self.db = Tables(lambda: self.zone)
+        self.llm = LlmScript()
+        self.memory = Memory()
+        self.jobs = JobTable()
+        self.events: list[Event] = []
+        """What jobs emitted, oldest first."""
+        self._http: HttpRoutes | None = None
+        self._zone: ZoneInfo | None = None
+        self._redactor: Redactor | None = None
+        self.db.compute(TABLE, self.jobs.rows)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in force."""
+        return self._zone or times.zone("UTC")
+
+    @property
+    def http(self) -> HttpRoutes:
+        """The internet: respx routes. httpx and respx load when it is first used."""
+        if self._http is None:
+            from sbh_jobkit.fakes.http import HttpRoutes
+
+            self._http = HttpRoutes()
+        return self._http
+
+    def journal(self, root: Path | None = None) -> Journal:
+        """Return an empty record for one run of a plugin in that folder."""
+        return Journal(self.redactor, root, self.allowed)
+
+    def redactor(self) -> Redactor:
+        """Return what keeps the values of all secrets that this tenant ever had out of sight."""
+        if self._redactor is None or len(self._redactor) != len(self.secrets.ever):
+            self._redactor = Redactor(self.secrets.ever)
+        return self._redactor
+
+    def forget(self) -> None:
+        """Drop what was recorded of past runs, so that a long simulation does not grow; the state stays."""
+        self.events.clear()
+        self.llm.calls.clear()
+        if self._http is not None:
+            self._http.forget()

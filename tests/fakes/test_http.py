@@ -1,0 +1,361 @@
+"""`world.http` and `ctx.http`."""
+
+import time
+
+import httpx
+import pytest
+
+from sbh_jobkit.fakes.world import World
+
+API = "https://api.example.com"
+
+
+@pytest.fixture
+def world():
+    """Make an internet with one host and answers of every kind."""
+    made = World()
+    http = made.http
+    http.get(f"{API}/users").respond(json=[{"id": 1}])
+    http.get(f"{API}/text").respond(text="plain")
+    http.get(f"{API}/html").respond(html="<p>")
+    http.get(f"{API}/hal").respond(content=b'{"a": 1}', content_type="application/hal+json; charset=utf-8")
+    http.get(f"{API}/broken").respond(content=b"{", content_type="application/json")
+    http.get(f"{API}/lookalike").respond(content=b'{"a": 1}', content_type="text/plain")
+    http.get(f"{API}/nothing").respond(204)
+    http.get(f"{API}/null").respond(json=None, content_type="application/json")
+    http.get(f"{API}/missing").respond(404, json={"error": "no such user"})
+    http.get(f"{API}/down").respond(503, text="maintenance")
+    http.get(f"{API}/old").respond(302, headers={"location": "/users"})
+    http.get(f"{API}/loop").respond(302, headers={"location": "/loop"})
+    http.get(f"{API}/away").respond(302, headers={"location": "https://elsewhere.example.com/x"})
+    http.get(f"{API}/slow").side_effect = httpx.ReadTimeout("took too long")
+    http.get(f"{API}/refused").side_effect = httpx.ConnectError("refused")
+    http.get(f"{API}/bug").side_effect = ZeroDivisionError("in the author's function")
+    http.route(path="/echo").side_effect = echo
+    http.get(f"{API}/page", params={"page": "1"}).respond(json=["first"])
+    return made
+
+
+def echo(request):
+    """Answer with what was asked."""
+    own = {name: value for name, value in request.headers.items() if name.startswith("x-") or name == "content-type"}
+    seen = {"method": request.method, "url": str(request.url), "headers": own, "body": request.content.decode()}
+    return httpx.Response(200, json=seen)
+
+
+def answer(status, text, body, **headers):
+    """Return the dict that a job gets."""
+    return {
+        "status_code": status,
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "text": text,
+        "json": body,
+    }
+
+
+def error(text):
+    """Return the dict for an answer that never came."""
+    return {"status_code": 0, "error": text, "text": "", "json": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("users", answer(200, '[{"id":1}]', [{"id": 1}], content_length="10", content_type="application/json")),
+        ("text", answer(200, "plain", None, content_length="5", content_type="text/plain; charset=utf-8")),
+        ("html", answer(200, "<p>", None, content_length="3", content_type="text/html; charset=utf-8")),
+        (
+            "hal",
+            answer(200, '{"a": 1}', {"a": 1}, content_length="8", content_type="application/hal+json; charset=utf-8"),
+        ),
+        ("broken", answer(200, "{", None, content_length="1", content_type="application/json")),
+        ("lookalike", answer(200, '{"a": 1}', None, content_length="8", content_type="text/plain")),
+        ("nothing", answer(204, "", None)),
+        ("null", answer(200, "", None, content_type="application/json")),
+        (
+            "missing",
+            answer(
+                404,
+                '{"error":"no such user"}',
+                {"error": "no such user"},
+                content_length="24",
+                content_type="application/json",
+            ),
+        ),
+        ("down", answer(503, "maintenance", None, content_length="11", content_type="text/plain; charset=utf-8")),
+        ("old", answer(200, '[{"id":1}]', [{"id": 1}], content_length="10", content_type="application/json")),
+        ("loop", error("TooManyRedirects: Exceeded maximum allowed redirects.")),
+        ("slow", error("ReadTimeout: took too long")),
+        ("refused", error("ConnectError: refused")),
+        ("bug", error("ZeroDivisionError: in the author's function")),
+    ],
+)
+def test_what_a_job_is_answered(answered, world, path, value):
+    """An answer has status, headers, text and JSON; 4xx and 5xx are answers; what fails is status 0 and an error."""
+    assert answered(f"ctx.http.get('{API}/{path}')", world) == value
+
+
+@pytest.mark.parametrize(
+    ("call", "sent"),
+    [
+        ("get(url)", ("GET", "", {}, "")),
+        ("get(url, {'a': 1, 'b': 'x y'})", ("GET", "?a=1&b=x%20y", {}, "")),
+        ("get(url=url, params={'a': [1, 2]})", ("GET", "?a=1&a=2", {}, "")),
+        ("get(url, None, {'X-Key': 'k'})", ("GET", "", {"x-key": "k"}, "")),
+        ("post(url)", ("POST", "", {}, "")),
+        (
+            "post(url, {'a': 1, 'b': 'ü'})",
+            ("POST", "", {"content-type": "application/x-www-form-urlencoded"}, "a=1&b=%C3%BC"),
+        ),
+        ("post(url, 'text')", ("POST", "", {}, "text")),
+        ("post(url, data=b'bytes')", ("POST", "", {}, "bytes")),
+        ("post(url, json={'a': [1]})", ("POST", "", {"content-type": "application/json"}, '{"a":[1]}')),
+        ("post(url, None, [1])", ("POST", "", {"content-type": "application/json"}, "[1]")),
+        ("post(url, '{}', None, {'Content-Type': 'text/x'})", ("POST", "", {"content-type": "text/x"}, "{}")),
+        ("put(url, json={})", ("PUT", "", {"content-type": "application/json"}, "{}")),
+        ("put(url, 'x', headers={'X-A': '1'})", ("PUT", "", {"x-a": "1"}, "x")),
+        ("delete(url)", ("DELETE", "", {}, "")),
+        ("delete(url, {'X-A': '1'})", ("DELETE", "", {"x-a": "1"}, "")),
+    ],
+)
+def test_what_a_job_sends(ran, world, call, sent):
+    """Parameters, headers, forms, text, bytes and JSON arrive as a server would see them."""
+    run = ran(f"url = '{API}/echo'\nreturn ctx.http.{call}['json']", world)
+    method, query, headers, body = sent
+    run.value["url"] = run.value["url"].replace("+", "%20")
+    assert run.value == {"method": method, "url": f"{API}/echo{query}", "headers": headers, "body": body}
+    assert run.faults == ()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "get('no url')",
+        "get('')",
+        "get(None)",
+        "get(5)",
+        "get('http://[bad')",
+        "get('http://[bad', params={'a': 1})",
+        "get('ftp://a.example.com/x')",
+        "get('file:///etc/passwd')",
+        "get('https://')",
+        "get('https://a.example.com:port/')",
+        "get('https://a.example.com/\\x00')",
+        "get('https://a.example.com', headers={'a': 5})",
+        "get('https://a.example.com', headers={'ü': 'é\\u2603'})",
+        "get('https://a.example.com', headers={'a': 'b\\nc'})",
+        "get('https://a.example.com', params=5)",
+        "post('https://a.example.com', json=object())",
+        "post('https://a.example.com', json=float('nan'))",
+        "post('https://a.example.com', data=5)",
+        "post('https://a.example.com', data=[('a', 1)])",
+        "put('https://a.example.com', data=object())",
+        "delete(object())",
+    ],
+)
+def test_it_never_raises(ran, world, call):
+    """Whatever a job passes, the answer is a dict: with status 0 and an error."""
+    run = ran(f"return ctx.http.{call}", world)
+    assert (run.outcome, run.error) == ("ok", None)
+    told = run.value.pop("error")
+    assert run.value == {"status_code": 0, "text": "", "json": None}
+    assert told != ""
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("no url", "UnsupportedProtocol: Request URL is missing an 'http://' or 'https://' protocol."),
+        ("ftp://a/x", "UnsupportedProtocol: Request URL has an unsupported protocol 'ftp://'."),
+    ],
+)
+def test_what_is_no_address_is_said_as_production_says_it(answered, world, url, message):
+    """The error is the one that httpx has for such a URL."""
+    assert answered(f"ctx.http.get({url!r})", world) == error(message)
+
+
+UNMATCHED = [
+    (
+        World(),
+        "get",
+        "https://x.example.com/a",
+        "GET https://x.example.com/a met no route of the world; the world has none",
+    ),
+    (
+        None,
+        "get",
+        f"{API}/user",
+        f"GET {API}/user met no route of the world; the nearest is GET {API}/users",
+    ),
+    (
+        None,
+        "post",
+        f"{API}/users",
+        f"POST {API}/users met no route of the world; the nearest is GET {API}/users",
+    ),
+]
+
+
+@pytest.mark.parametrize(("own", "method", "url", "message"), UNMATCHED)
+def test_a_request_without_a_route_is_an_error_and_a_fault(faulted, own, method, url, message):
+    """The job gets status 0, and the run says which request, what is near, and which line to paste."""
+    world = own or World()
+    if own is None:
+        world.http.get(f"{API}/users").respond(json=[])
+    value, fault = faulted(f"ctx.http.{method}('{url}')", world)
+    assert value == error(f"no route for {method.upper()} {url}")
+    paste = f'world.http.{method}("{url}").respond(json={{…}})'
+    assert fault == ("http-unmatched", f"ctx.http.{method}", message, paste)
+
+
+def test_a_redirect_to_nowhere_names_where_it_leads(faulted, world):
+    """It is the address of the redirect that has no route."""
+    value, (kind, member, message, paste) = faulted(f"ctx.http.get('{API}/away')", world)
+    assert value == error("no route for GET https://elsewhere.example.com/x")
+    assert (kind, member) == ("http-unmatched", "ctx.http.get")
+    assert message.startswith("GET https://elsewhere.example.com/x met no route of the world")
+    assert paste == 'world.http.get("https://elsewhere.example.com/x").respond(json={…})'
+
+
+def test_parameters_are_a_part_of_what_has_no_route(faulted, world):
+    """Where only a parameter differs, the message and the line to paste show it."""
+    _, (_, _, message, paste) = faulted(f"ctx.http.get('{API}/page', params={{'page': 2}})", world)
+    assert message.startswith(f"GET {API}/page?page=2 met no route of the world")
+    assert paste == f'world.http.get("{API}/page?page=2").respond(json={{…}})'
+
+
+def test_the_line_to_paste_works(ran):
+    """An author who pastes the advice, with an answer filled in, has a run without a fault."""
+    world = World()
+    body = f"return ctx.http.post('{API}/orders?a=1', json={{'id': 1}})['json']"
+    (fault,) = ran(body, world).faults
+    exec(fault.advice.replace("{…}", "{'ok': True}"), {"world": world})  # noqa: S102  as its author would
+    run = ran(body, world)
+    assert (run.value, run.faults) == ({"ok": True}, ())
+
+
+@pytest.mark.parametrize("call", ["http.get(u)", "http.post(u)", "http.put(u)", "http.delete(u)"])
+def test_permissions(faulted, world, call):
+    """Requests need `outbound_http`; without it nothing is sent."""
+    value, fault = faulted(f"ctx.{call.replace('(u)', f'({API!r})')}", world, permissions=[])
+    member = f"ctx.{call.partition('(')[0]}"
+    message = f"{member} needs the permission 'outbound_http', which plugin.json does not list"
+    assert value == ["PermissionDenied", message]
+    advice = 'add "outbound_http" to "permissions" in plugin.json'
+    assert fault == ("permission-denied", member, message, advice)
+    assert world.http.log == []
+
+
+def test_a_list_of_answers_repeats_its_last(answered):
+    """The third call and all after it get what the list ends with, also across runs."""
+    world = World()
+    last = httpx.Response(200, json=["up"])
+    world.http.get(API).side_effect = [httpx.Response(503), httpx.ConnectError("no"), last]
+    calls = f"[ctx.http.get('{API}')['status_code'] for _ in range(4)]"
+    assert answered(calls, world) == [503, 0, 200, 200]
+    assert answered(calls, world) == [200, 200, 200, 200]
+
+
+def test_a_list_that_ends_in_an_error_repeats_the_error(answered):
+    """A service that goes down stays down."""
+    world = World()
+    world.http.get(API).side_effect = [httpx.Response(200), httpx.ConnectError("gone")]
+    calls = f"[ctx.http.get('{API}').get('error') for _ in range(3)]"
+    assert answered(calls, world) == [None, "ConnectError: gone", "ConnectError: gone"]
+
+
+def test_each_route_has_its_own_list(answered):
+    """Lists of different routes do not mix."""
+    world = World()
+    for name in "ab":
+        world.http.get(f"{API}/{name}").side_effect = [httpx.Response(200, text=f"{name}{n}") for n in (1, 2)]
+    calls = f"[ctx.http.get('{API}/' + name)['text'] for name in 'abbba']"
+    assert answered(calls, world) == ["a1", "b1", "b2", "b2", "a2"]
+
+
+def test_an_exception_class_is_told_by_its_name(answered):
+    """A class of httpx will do as a failure, and reads like a real one."""
+    world = World()
+    world.http.get(API).side_effect = httpx.ConnectTimeout
+    assert answered(f"ctx.http.get('{API}')", world) == error("ConnectTimeout")
+
+
+def test_calls_are_recorded(ran, world):
+    """The run has every request with the status of its answer, matched or not."""
+    run = ran(
+        f"""
+        ctx.http.get('{API}/users')
+        ctx.http.get('{API}/slow')
+        ctx.http.post('{API}/users', json={{}})
+        """,
+        world,
+    )
+    at = "2026-01-05T09:00:00+00:00"
+    assert run.to_dict()["http_calls"] == [
+        {"method": "GET", "url": f"{API}/users", "status": 200, "matched": True, "at": at, "seconds": 0.0},
+        {"method": "GET", "url": f"{API}/slow", "status": 0, "matched": True, "at": at, "seconds": 0.0},
+        {"method": "POST", "url": f"{API}/users", "status": 0, "matched": False, "at": at, "seconds": 0.0},
+    ]
+    assert tuple(world.http.log) == run.http_calls
+    assert repr(world.http) == f"<http: {len(world.http.routes)} routes, 3 calls>"
+
+
+def test_parameters_are_recorded(ran, world):
+    """Two pages are two addresses."""
+    run = ran(f"for page in (1, 2): ctx.http.get('{API}/echo', params={{'page': page}})", world)
+    assert [call.url for call in run.http_calls] == [f"{API}/echo?page=1", f"{API}/echo?page=2"]
+
+
+def test_a_slow_service_takes_virtual_time(ran):
+    """A route may sleep: the call tells when it was made and how long it took, and the run is that much longer."""
+    world = World()
+
+    def slow(request):
+        del request
+        time.sleep(2.5)
+        return httpx.Response(200)
+
+    world.http.get(API).side_effect = slow
+    run = ran(f"ctx.http.get('{API}'); ctx.http.get('{API}')", world)
+    assert run.duration.total_seconds() == 5
+    assert [call.seconds for call in run.http_calls] == [2.5, 2.5]
+    assert [call.at.isoformat() for call in run.http_calls] == [
+        "2026-01-05T09:00:00+00:00",
+        "2026-01-05T09:00:02.500000+00:00",
+    ]
+
+
+def test_a_service_that_is_too_slow_times_the_run_out(ran):
+    """A limit that passes within a request ends the run: `never raises` is about answers."""
+    world = World()
+    world.http.get(API).side_effect = lambda request: time.sleep(31) or httpx.Response(200, request=request)
+    assert ran(f"ctx.http.get('{API}')", world).outcome == "timed_out"
+
+
+def test_no_cookies_are_carried_along(answered):
+    """Each request stands alone: a cookie that an answer sets is not sent with the next request."""
+    world = World()
+    world.http.get(f"{API}/login").respond(headers={"set-cookie": "session=1"})
+    world.http.get(f"{API}/me").side_effect = lambda request: httpx.Response(200, json=dict(request.headers))
+    answered(f"ctx.http.get('{API}/login')['status_code']", world)
+    assert "cookie" not in answered(f"ctx.http.get('{API}/me')['json']", world)
+
+
+def test_an_answer_belongs_to_the_job(ran, world):
+    """Changing an answer changes no other."""
+    run = ran(f"for _ in range(2): a = ctx.http.get('{API}/users'); a['json'].append(1)\nreturn a['json']", world)
+    assert run.value == [{"id": 1}, 1]
+
+
+def test_routes_are_respxs_own(answered):
+    """Patterns, order and replacement are those of respx."""
+    world = World()
+    world.http.route(host="api.example.com", path__regex=r"/users/(?P<id>\d+)").respond(json={"by": "pattern"})
+    world.http.post(API, json={"a": 1}).respond(201)
+    world.http.get(API).respond(500)
+    world.http.get(API).respond(200)
+    calls = (
+        f"[ctx.http.get('{API}/users/5')['json'], ctx.http.post('{API}', json={{'a': 1}})['status_code'],"
+        f" ctx.http.get('{API}')['status_code']]"
+    )
+    assert answered(calls, world) == [{"by": "pattern"}, 201, 200]

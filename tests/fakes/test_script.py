@@ -1,0 +1,259 @@
+"""`world.py`: the fake tenant's beginning, and how it changes as time goes by."""
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from sbh_jobkit.errors import ScheduleError, WorldError
+from sbh_jobkit.fakes.script import WorldScript, every
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.plugin import Plugin
+from sbh_jobkit.simulator import run_job, simulate
+
+PLUGIN = """
+from src.ext.sdk import job
+
+@job("count", schedule="0 12 * * *")
+def count(ctx):
+    return [row["at"] for row in ctx.db.query("seen")]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a plugin that returns what its world has seen."""
+    (tmp_path / "main.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "plugin.json").write_text(json.dumps({"slug": "shop", "name": "Shop"}), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder):
+    """Write the world.py beside the plugin."""
+
+    def written(source):
+        path = folder / "world.py"
+        path.write_text(dedent(source).lstrip("\n"), encoding="utf-8")
+        return path
+
+    return written
+
+
+LIVELY = """
+from datetime import datetime
+from sbh_jobkit import every
+
+def setup(world):
+    world.db.create("seen")
+    world.db.insert("seen", {"at": "setup " + datetime.now().isoformat()})
+
+@every("0 */6 * * *")
+def six_hourly(world, now):
+    world.db.insert("seen", {"at": "tick " + now.isoformat()})
+
+@every("0 12 * * *")
+def at_noon(world, now):
+    world.db.insert("seen", {"at": "noon " + datetime.now().isoformat()})
+"""
+
+
+def test_the_world_beside_a_plugin_lives(folder, write):
+    """`setup` is called once at the start; functions of `@every` when due, before the jobs of the same instant."""
+    write(LIVELY)
+    simulation = simulate(folder, start="2026-03-01", duration="2d", tz="Europe/Paris")
+    first = [
+        "setup 2026-03-01T00:00:00",
+        "tick 2026-03-01T00:00:00+01:00",
+        "tick 2026-03-01T06:00:00+01:00",
+        "tick 2026-03-01T12:00:00+01:00",
+        "noon 2026-03-01T12:00:00",
+    ]
+    second = [
+        "tick 2026-03-01T18:00:00+01:00",
+        "tick 2026-03-02T00:00:00+01:00",
+        "tick 2026-03-02T06:00:00+01:00",
+        "tick 2026-03-02T12:00:00+01:00",
+        "noon 2026-03-02T12:00:00",
+    ]
+    assert [run.value for run in simulation.runs] == [first, first + second]
+
+
+def test_one_run_has_the_world_at_its_beginning(folder, write):
+    """`run_job` calls `setup` at the run's time, and no functions of `@every`."""
+    write(LIVELY)
+    run = run_job(Plugin.load(folder).jobs["count"], at="2026-05-01T12:00")
+    assert run.value == ["setup 2026-05-01T12:00:00"]
+
+
+def test_a_world_begins_once(folder, write):
+    """Several runs and simulations on one world: `setup` is called for the first only."""
+    world = World.load(write(LIVELY))
+    plugin = Plugin.load(folder)
+    run_job(plugin.jobs["count"], world, at="2026-01-01T00:00")
+    simulate(plugin, world, start="2026-01-01T07:00", duration="6h")
+    world.begin("2026-02-01")
+    assert [row["at"] for row in world.db.rows("seen")] == [
+        "setup 2026-01-01T00:00:00",
+        "tick 2026-01-01T12:00:00+00:00",
+        "noon 2026-01-01T12:00:00",
+    ]
+
+
+def test_an_author_may_begin_it(write):
+    """`begin` calls `setup`, so that a test can change what it made before the first run."""
+    world = World.load(write(LIVELY))
+    assert "seen" not in world.db
+    world.begin("2026-01-01T05:00", "Asia/Tokyo")
+    assert world.db.rows("seen") == [{"id": 1, "at": "setup 2026-01-01T05:00:00"}]
+    assert world.zone.key == "Asia/Tokyo"
+
+
+def test_only_one_of_both_is_needed(folder, write):
+    """A world may have `setup` alone or `@every` alone."""
+    write("def setup(world): world.db.create('seen')")
+    assert simulate(folder, duration="1d").runs[0].value == []
+    write(
+        "from sbh_jobkit import every\n@every('@hourly')\ndef f(world, now): world.db.insert('seen', {'at': now.hour})"
+    )
+    assert simulate(folder, duration="1d").runs[0].value == list(range(13))
+
+
+def test_every_returns_the_function(write):
+    """A decorated function can be called as ever, and two expressions make two functions."""
+
+    def function(world, now):
+        return world, now
+
+    assert every("@daily")(function) is function
+    assert function(1, 2) == (1, 2)
+    assert write
+
+
+def test_a_function_under_two_names_ticks_once(folder, write):
+    """An alias is not another function."""
+    write(
+        """
+        from sbh_jobkit import every
+        @every("0 11 * * *")
+        def first(world, now):
+            world.db.insert("seen", {"at": now.hour})
+        again = first
+        """
+    )
+    assert simulate(folder, duration="1d").runs[0].value == [11]
+
+
+def test_functions_may_sleep_in_virtual_time(folder, write):
+    """`time.sleep`, imported by name, does not wait in a world either."""
+    write(
+        """
+        from datetime import datetime
+        from time import sleep
+        def setup(world):
+            sleep(3600)
+            world.db.insert("seen", {"at": datetime.now().isoformat()})
+        """
+    )
+    assert simulate(folder, duration="1d").runs[0].value == ["2026-01-01T01:00:00"]
+
+
+def test_a_world_may_be_in_several_files(folder, write):
+    """A world.py imports its siblings, and what it imports from them counts."""
+    (folder / "people.py").write_text(
+        "from sbh_jobkit import every\n@every('0 11 * * *')\ndef join(world, now):\n"
+        "    world.db.insert('seen', {'at': 1})\n",
+        encoding="utf-8",
+    )
+    write("from people import join\ndef setup(world): world.db.create('seen')")
+    assert simulate(folder, duration="1d").runs[0].value == [1]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1", "world.py has neither setup(world) nor a function under @every(…), so it describes nothing"),
+        ("", "world.py has neither setup(world) nor a function under @every(…), so it describes nothing"),
+        ("def setup(world)\n", "world.py:1: SyntaxError: expected ':'"),
+        ("\nimport sys\nsys.exit(1)", "world.py:2: SystemExit: 1"),
+        ("x = {}\nx['a']", "world.py:2: KeyError: 'a'"),
+        (
+            "import nowhere",
+            "world.py:1: ModuleNotFoundError: No module named 'nowhere'; install it, or put nowhere.py beside world.py",
+        ),
+        (
+            "from sbh_jobkit import every\n@every('61 * * * *')\ndef f(world, now): pass",
+            "world.py:2: schedule '61 * * * *' is not cron: minute 61 is outside 0-59",
+        ),
+        (
+            "from sbh_jobkit import every\n@every('0 0 31 2 *')\ndef f(world, now): pass",
+            "world.py:2: schedule '0 0 31 2 *' is not cron: day 31 does not exist in month 2, so it never fires",
+        ),
+        (
+            "from sbh_jobkit import every\n@every\ndef f(world, now): pass",
+            "world.py:2: @every needs its expression: write @every('…') above the function, with parentheses",
+        ),
+        ("setup = 5", "world.py: setup must be a function setup(world), got 5"),
+    ],
+)
+def test_what_is_no_world_is_refused_with_its_line(write, source, message):
+    """A world that cannot be loaded says where, and why."""
+    path = write(source)
+    with pytest.raises(WorldError) as refused:
+        World.load(path)
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def setup(world):\n    world.nope()", "world.py:2: AttributeError: 'World' object has no attribute 'nope'"),
+        ("def setup(world):\n    raise SystemExit(3)", "world.py:2: SystemExit: 3"),
+        (
+            "def setup(world):\n    world.secrets['K'] = 5",
+            "world.py:2: secret 'K' must be text, got a value of type int",
+        ),
+        ("def setup():\n    pass", "world.py:1: TypeError: setup() takes 0 positional arguments but 1 was given"),
+        (
+            "from sbh_jobkit import every\n@every('@daily')\ndef f(world, now):\n    1 / 0",
+            "world.py:4: ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, write, source, message):
+    """A mistake of the author's is no run's outcome: it is told, with its line."""
+    write(source)
+    with pytest.raises(WorldError) as refused:
+        simulate(folder, duration="1d")
+    assert str(refused.value) == f"the world could not go on: {message}"
+
+
+def test_a_missing_file_is_told():
+    """A wrong path is answered with what belongs there."""
+    with pytest.raises(WorldError) as missing:
+        World.load("/nowhere/world.py")
+    assert str(missing.value) == (
+        "no such file: '/nowhere/world.py'; a world is described in a Python file with setup(world)"
+    )
+
+
+def test_names_make_a_world_too():
+    """In a notebook, functions describe a world, and their mistakes are placed."""
+
+    def setup(world):
+        world.db.create("seen")
+        raise LookupError
+
+    world = World()
+    world.script = WorldScript.of({"setup": setup})
+    with pytest.raises(WorldError) as refused:
+        world.begin("2026-01-01")
+    line = setup.__code__.co_firstlineno + 2
+    assert str(refused.value) == f"the world could not go on: test_script.py:{line}: LookupError: "
+
+
+def test_a_wrong_expression_is_refused_at_once():
+    """`@every` reads its expression when it is written."""
+    with pytest.raises(ScheduleError) as refused:
+        every("nonsense")
+    assert str(refused.value).startswith("schedule 'nonsense' is not cron: ")
