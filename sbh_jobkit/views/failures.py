@@ -64,12 +64,7 @@ def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int =
     One that fails as an earlier one of its job is folded, so that what differs stands out.
     """
     if not failures.shown:
-        but = (
-            f", apart from the {'one' if expected == 1 else f'{expected:,}'} that {'was' if expected == 1 else 'were'} expected to"
-            if expected
-            else ""
-        )
-        return f'<p class="note">No run failed{but}.</p>'
+        return f'<p class="note">No run failed{_apart(expected)}.</p>'
     by_job: defaultdict[str, list[str]] = defaultdict(list)
     seen: set[tuple[str, str, str]] = set()
     for number, run in failures.shown.items():
@@ -80,6 +75,12 @@ def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int =
         f"<h3>{safe(job)}</h3>{''.join(written)}{_more(failures.rest.get(job, []))}" for job, written in by_job.items()
     ]
     return "".join(parts) + _others([job for job in failures.rest if job not in by_job], failures)
+
+
+def _apart(expected: int) -> str:
+    if not expected:
+        return ""
+    return f", apart from the {'one that was' if expected == 1 else f'{expected:,} that were'} expected to"
 
 
 def _more(rest: Sequence[Run]) -> str:

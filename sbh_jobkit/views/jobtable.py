@@ -1,6 +1,7 @@
 """The table by job.
 
-Columns that would be zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the timeline are folded away, so that the failing runs stay in reach.
+Columns that are zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the
+timeline are folded away, so that the failing runs stay in reach.
 """
 
 from __future__ import annotations

@@ -45,11 +45,19 @@ def ran():
 
 
 @pytest.fixture
-def every_verdict(ran):
-    """One run of each verdict, an hour apart, of a job named as the verdict."""
-    return [
-        ran(verdict, f"2026-01-05T{hour:02}:00+00:00", **more) for hour, (verdict, more) in enumerate(VERDICTS.items())
-    ]
+def judged(ran):
+    """Make a run of a verdict, of a job named as the verdict."""
+
+    def make(verdict, at="2026-01-05T00:00+00:00"):
+        return ran(verdict, at, **VERDICTS[verdict])
+
+    return make
+
+
+@pytest.fixture
+def every_verdict(judged):
+    """One run of each verdict, an hour apart."""
+    return [judged(verdict, f"2026-01-05T{hour:02}:00+00:00") for hour, verdict in enumerate(VERDICTS)]
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from sbh_jobkit.run import Event, Fault, HttpCall, RunError
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -64,7 +66,7 @@ def test_more_failures_of_a_job_are_announced(written, ran):
     """A job has ten sections, and the rest is counted with its first and last time."""
     runs = [ran("a", datetime(2026, 1, day, 2, 0, tzinfo=PARIS), "crashed") for day in range(1, 15)]
     html = written(runs)
-    assert html.count('<details open id="run-') == 10
+    assert len(re.findall(r'<details[^>]* id="run-', html)) == 10
     assert "14 of 14 runs failed" in html
     assert (
         re.sub(r"<[^>]*>", "", html).count("and 4 more of this job, from Sun 2026-01-11 02:00 to Wed 2026-01-14") == 1
@@ -77,10 +79,45 @@ def test_a_loud_job_does_not_hide_a_quiet_one(written, ran):
     loud = [ran(f"job_{number}", datetime(2026, 1, 2, number, tzinfo=PARIS), "crashed") for number in range(20)] * 4
     quiet = [ran("quiet", "2026-01-30T02:00+01:00", "crashed")]
     html = written(loud + quiet)
-    assert html.count('<details open id="run-') == 50
+    assert len(re.findall(r'<details[^>]* id="run-', html)) == 50
     assert "<h3>quiet</h3>" in html
     many = written([ran(f"job_{number}", "2026-01-02T02:00+01:00", "crashed") for number in range(52)])
     assert "2 failing runs of 2 further jobs without a section here: job_50 (1), job_51 (1)." in many
+
+
+def test_a_run_that_fails_as_one_before_is_folded(written, ran):
+    """The first of its kind is open in each job, so that what differs stands out; all have their section."""
+    refused, gone = RunError(type="HTTPError", message="503"), RunError(type="HTTPError", message="404")
+    runs = [
+        *(ran("a", datetime(2026, 1, day, tzinfo=PARIS), "crashed", error=refused) for day in (3, 4, 5)),
+        ran("a", datetime(2026, 1, 6, tzinfo=PARIS), "crashed", error=gone),
+        ran("b", datetime(2026, 1, 7, tzinfo=PARIS), "crashed", error=gone),
+    ]
+    sections = re.findall(r'<details( open)? id="run-(\d)" class="run', written(runs))
+    assert sections == [(" open", "1"), ("", "2"), ("", "3"), (" open", "4"), (" open", "5")]
+
+
+def test_the_reason_does_not_repeat_the_verdict(written, ran):
+    """A limit's reason begins with the verdict's word, which stands before it already."""
+    html = written([ran("a", "2026-01-05T02:00+01:00", "timed_out", reason="timed out: the limit is 30 s")])
+    assert '<strong>timed out</strong> <span class="why">the limit is 30 s</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("expected", "line"),
+    [
+        (0, "No run failed."),
+        (1, "No run failed, apart from the one that was expected to."),
+        (2, "No run failed, apart from the 2 that were expected to."),
+    ],
+)
+def test_that_none_failed_is_one_calm_line(written, ran, expected, line):
+    """Without failing runs the section is one sentence, and expected failures follow it."""
+    runs = [
+        ran("a", "2026-01-05T02:00+01:00"),
+        *[ran("a", "2026-01-06T02:00+01:00", "failed", expected="x")] * expected,
+    ]
+    assert f'<p class="note">{line}</p>' in written(runs)
 
 
 def test_expected_and_skipped_runs_are_folded_with_their_reason(written, ran):

@@ -63,6 +63,15 @@ def test_other_minutes_as_busy_are_counted(ran):
     assert busiest_minute(runs, JANUARY).endswith(": a, b, c, d, e and 2 more. 2 other minutes are as busy.")
 
 
+def test_what_is_usual_is_no_busiest_minute(ran):
+    """Beyond nine other minutes as busy the number would be noise: the most and the first time are said."""
+    runs = [ran(job, f"2026-01-{day:02}T02:00+01:00") for day in range(1, 12) for job in "ab"]
+    assert busiest_minute(runs, JANUARY) == (
+        "At most <strong>2 runs at once</strong>, first at <strong>02:00 on 2026-01-01</strong> (Thu): a, b."
+    )
+    assert busiest_minute(runs[:20], JANUARY).endswith(": a, b. 9 other minutes are as busy.")
+
+
 def test_no_pile_up_is_said(ran):
     """One run a minute is no pile-up, and no run makes no strip."""
     assert busiest_minute([ran("a", "2026-01-05T02:00Z")], JANUARY) == "No two runs are due in the same minute."

@@ -114,18 +114,21 @@ def test_the_bytes_follow_from_the_values(written, every_verdict):
 
 
 @pytest.mark.parametrize(
-    ("runs", "failing", "line"),
+    ("verdicts", "line"),
     [
-        (0, 0, "No run was due"),
-        (1, 0, "1 run, as expected"),
-        (2298, 0, "2,298 runs, all as expected"),
-        (1, 1, "1 of 1 run failed"),
-        (2298, 3, "3 of 2,298 runs failed"),
+        ({}, "No run was due"),
+        ({"ok": 1}, "1 run, as expected"),
+        ({"ok": 2296, "expected": 2}, "2,298 runs, all as expected"),
+        ({"crashed": 1}, "1 of 1 run failed"),
+        ({"ok": 2295, "failed": 2, "faulty": 1}, "3 of 2,298 runs failed"),
+        ({"ok": 3, "unexpected_ok": 2}, "2 of 5 runs passed unexpectedly"),
+        ({"ok": 3, "unexpected_ok": 2, "missed": 1}, "3 of 6 runs failed"),
     ],
 )
-def test_the_headline_is_the_verdict(runs, failing, line):
+def test_the_headline_is_the_verdict(judged, verdicts, line):
     """One line tells how the runs went."""
-    assert headline(runs, failing) == line
+    runs = [run for verdict, number in verdicts.items() for run in [judged(verdict)] * number]
+    assert headline(runs) == line
 
 
 def test_the_header_says_what_was_simulated(written):
@@ -169,7 +172,7 @@ def test_the_legend_counts_each_verdict(written, every_verdict):
 
 
 def test_the_table_counts_by_job_and_in_all(written, ran):
-    """A row has runs, failures, expected ones, durations, calls, emits and faults; the foot has their sum."""
+    """A row has runs, failures, expected ones, durations, calls and emits; the foot has their sum."""
     at = datetime.fromisoformat("2026-01-05T02:00+01:00")
     call = HttpCall(method="GET", url="https://a", status=200, matched=True, at=at)
     runs = [
@@ -185,11 +188,34 @@ def test_the_table_counts_by_job_and_in_all(written, ran):
     ]
     assert [row for row in rows if row in {"a", "b", "c", "All jobs"}][:4] == ["a", "b", "c", "All jobs"]
     assert cells == [
-        ["Tue 2026-01-06 02:00", "2", "1", "0", "3 min 2 s", "3 min", "2", "0", "0"],
-        ["none", "1", "0", "1", "2 s", "2 s", "0", "1", "0"],
-        ["none", "0", "0", "0", "0 s", "0 s", "0", "0", "0"],
-        ["", "3", "1", "1", "3 min 4 s", "3 min", "2", "1", "0"],
+        ["2", "1", "Tue 2026-01-06 02:00", "0", "3 min 2 s", "3 min", "2", "0"],
+        ["1", "0", "none", "1", "2 s", "2 s", "0", "1"],
+        ["0", "0", "none", "0", "0 s", "0 s", "0", "0"],
+        ["3", "1", "", "1", "3 min 4 s", "3 min", "2", "1"],
     ]
+
+
+def test_columns_that_are_zero_for_every_job_are_left_out(written, ran, every_verdict):
+    """Expected runs, longest run and faults have a column where there are any; the others always have theirs."""
+
+    def columns(runs):
+        table = written(runs).split('<table class="jobs">')[1].split("</table>")[0]
+        return re.findall(r'<th scope="col"[^>]*>([\w ]+)</th>', table)
+
+    always = ["Job", "Runs", "Failures", "First failure", "Virtual duration", "HTTP calls", "Emits"]
+    more = [
+        "Job",
+        "Runs",
+        "Failures",
+        "First failure",
+        "Expected",
+        "Virtual duration",
+        "Longest",
+        "HTTP calls",
+        "Emits",
+    ]
+    assert columns([ran("a", "2026-01-05T02:00+01:00", duration=timedelta(0))]) == always
+    assert columns(every_verdict) == [*more, "Faults"]
 
 
 def test_a_long_table_folds_what_has_no_lane(written, ran):

@@ -1,7 +1,7 @@
 """The timeline."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,6 +57,49 @@ def test_what_needs_a_look_is_taller(every_verdict):
     assert [sign_of(run).verdict for run in every_verdict] == [run.verdict for run in every_verdict]
     shapes = [(sign.shape, sign.hollow) for sign in SIGNS.values()]
     assert len(set(shapes)) == len(shapes)
+
+
+def test_expected_failures_that_lie_on_each_other_share_a_sign(ran):
+    """Two within a few pixels are one sign in their middle that names both; every run keeps its mark."""
+    hours = ("12:00", "12:10", "18:00")
+    runs = [ran("a<b", f"2026-10-25T{hour}+01:00", "failed", expected=f"down at {hour[:2]} & so on") for hour in hours]
+    html = drawn(runs)
+    assert re.findall(r'<svg class="pin v-expected" x="([^"]*)".*?<title>(.*?)</title>', html) == [
+        (
+            "52.333%",
+            "2 runs failed as expected: down at 12 &amp; so on (a&lt;b, Sun 2026-10-25 12:00 to Sun 2026-10-25 12:10)",
+        ),
+        ("76%", "1 run failed as expected: down at 18 &amp; so on (a&lt;b, Sun 2026-10-25 18:00)"),
+    ]
+    path = re.search(r'<path class="marks v-expected" d="([^"]*)"', html)
+    assert path
+    assert path[1].count("v-") == 3
+
+
+def test_signs_of_expected_failures_are_few(ran):
+    """A sign names three reasons, and two hundred lanes full of signs have two thousand of them at most."""
+    runs = [
+        ran(f"job_{job}", datetime(2026, 10, 25, hour, tzinfo=PARIS), "failed", expected=f"{hour}")
+        for job in range(200)
+        for hour in range(24)
+    ]
+    html = drawn(runs)
+    assert 1_500 < html.count('class="pin v-expected"') <= 2_000
+    four = [ran("a", "2026-10-25T12:00+01:00", "failed", expected=reason) for reason in "wxyz"]
+    assert "<title>4 runs failed as expected: w; x; y; … (a, " in drawn(four)
+
+
+def test_marks_that_touch_are_low_and_pale(ran):
+    """Where runs fill a lane their bar is thin, so that signs stand out; a mark that needs a look stays tall."""
+
+    def marks(minutes, outcome):
+        start = datetime(2026, 10, 25, tzinfo=PARIS).astimezone(UTC)
+        html = drawn([ran("a", start + timedelta(minutes=at), outcome) for at in range(0, 1500, minutes)])
+        return re.findall(r'<path class="marks ([^"]*)" d="M0 28v-(\d+)', html)
+
+    assert marks(60, "ok") == [("v-ok", "10")]
+    assert marks(5, "ok") == [("v-ok dense", "4")]
+    assert marks(5, "failed") == [("v-failed dense", "25")]
 
 
 def test_lanes_are_named_with_their_failures(ran):
