@@ -228,11 +228,7 @@ def test_a_zip_is_loaded_and_its_folder_goes_with_the_plugin(tmp_path):
     path = pack(tmp_path / "good.zip", GOOD)
     plugin = Plugin.load(path)
     root = plugin.root
-    assert (repr(plugin), plugin.source, plugin.jobs["run"].place) == (
-        "<Plugin zipped 0.0.0: 1 jobs>",
-        str(path),
-        "main.py:2",
-    )
+    assert (plugin.slug, plugin.source, plugin.jobs["run"].place) == ("zipped", str(path), "main.py:2")
     assert run_job(plugin.jobs["run"], World(), at="2026-01-01T00:00Z").value == "lib.helpers"
     assert root.is_dir()
     del plugin

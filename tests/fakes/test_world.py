@@ -25,8 +25,10 @@ def test_an_empty_world_is_enough(ran):
         (
             {"permissions": "everything"},
             WorldError,
-            "unknown permission 'everything'; known are db.read, db.write, emit_webhook, files.read, files.write, "
-            "llm.use, outbound_http, send_email",
+            (
+                "unknown permission 'everything'; known are db.read, db.write, emit_webhook, files.read, files.write, "
+                "llm.use, outbound_http, send_email"
+            ),
         ),
         (
             {"allow": ["secret-mising"]},
