@@ -63,20 +63,31 @@ class _Tape(StringIO):
         self._room = _MOST_CHARACTERS
 
     def write(self, text: str) -> int:
-        if self._room > 0:
-            super().write(text[: self._room])
-            if len(text) > self._room:
-                super().write(f"\n… cut after {_MOST_CHARACTERS:,} characters\n")
+        if len(text) <= self._room:
             self._room -= len(text)
+            return super().write(text)
+        if self._room >= 0:
+            super().write(f"{text[: self._room]}\n… cut after {_MOST_CHARACTERS:,} characters\n")
+            self._room = -1
         return len(text)
+
+    def close(self) -> None:
+        """Stay open: what was printed is still to be read."""
 
 
 class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.partition(".")[0] in _HTTP_LIBRARIES or len(self.lines) >= _MOST_LINES:
+        if record.name.partition(".")[0] in _HTTP_LIBRARIES or len(self.lines) > _MOST_LINES:
             return
-        self.lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+        if len(self.lines) == _MOST_LINES:
+            self.lines.append(f"… cut after {_MOST_LINES:,} lines")
+            return
+        try:
+            self.lines.append(self.format(record))
+        except Exception:  # noqa: BLE001  logging's own convention: a wrong log call does not stop the program
+            self.handleError(record)

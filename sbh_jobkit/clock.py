@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from importlib.resources import files
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 from zoneinfo import TZPATH, ZoneInfo
@@ -27,6 +28,9 @@ _SECOND = 1_000_000_000
 _sleep = time.sleep
 _one_at_a_time = threading.RLock()
 _open: list[VirtualClock] = []
+_binding = threading.Lock()
+_bound = 0
+_found: list[Any] = []
 
 
 def now(tz: tzinfo) -> datetime:
@@ -41,26 +45,33 @@ def is_virtual() -> bool:
 
 def sleep(seconds: float | SupportsIndex, /) -> None:
     """Wait as `time.sleep` does; inside an open clock, advance it instead."""
-    seconds = float(seconds)
     clock = _open[-1] if _open else None
     if clock is None or not clock.governs(threading.current_thread()):
         _sleep(seconds)
-    elif seconds < 0:
+        return
+    length = seconds if isinstance(seconds, (int, float)) else index(seconds)
+    if length < 0:
         msg = "sleep length must be non-negative"
         raise ValueError(msg)
-    else:
-        clock.advance(seconds)
+    clock.advance(length)
 
 
 @contextmanager
 def sleep_bound() -> Iterator[None]:
     """Let what is imported inside bind our `sleep` by `from time import sleep`, so that it can follow a clock later."""
-    before = time.sleep
-    time.sleep = sleep
+    global _bound  # noqa: PLW0603  imports of several threads overlap: the first in binds, the last out gives back
+    with _binding:
+        _bound += 1
+        if _bound == 1:
+            _found.append(time.sleep)
+            time.sleep = sleep
     try:
         yield
     finally:
-        time.sleep = before
+        with _binding:
+            _bound -= 1
+            if _bound == 0:
+                time.sleep = _found.pop()
 
 
 def bind_sleep(names: MutableMapping[str, Any]) -> None:
@@ -73,7 +84,7 @@ def bind_sleep(names: MutableMapping[str, Any]) -> None:
 class VirtualClock:
     """A time that only its owner moves; `with clock:` opens it, and may be repeated: it resumes where it stood."""
 
-    __slots__ = ("_driver", "_ns", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "zone")
+    __slots__ = ("_driver", "_ns", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "expired", "zone")
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
         """Stand at an aware time; naive `datetime.now()` will be wall-clock time in `zone`."""
@@ -81,6 +92,8 @@ class VirtualClock:
         self.zone = zone
         self.deadline: float | None = None
         """The epoch second past which advancing raises TimeLimitExceeded."""
+        self.expired: str | None = None
+        """What ran out since this was last None: empty for virtual time; whoever swallowed the exception, it stays."""
         self._outsiders = set(threading.enumerate())
         self._driver = threading.current_thread()
         self._travels: Any = None
@@ -90,7 +103,7 @@ class VirtualClock:
     @property
     def epoch(self) -> float:
         """The virtual time in seconds since 1970."""
-        return self._ns / 1e9
+        return self._ns / _SECOND
 
     def since(self, epoch: float) -> timedelta:
         """Return how much virtual time has passed since an instant, to the microsecond."""
@@ -99,9 +112,8 @@ class VirtualClock:
     @property
     def now(self) -> datetime:
         """The virtual time, in the clock's zone."""
-        return datetime.fromtimestamp(self._ns // _SECOND, self.zone) + timedelta(
-            microseconds=self._ns % _SECOND // 1_000
-        )
+        seconds, rest = divmod(self._ns, _SECOND)
+        return datetime.fromtimestamp(seconds, self.zone).replace(microsecond=rest // 1_000)
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that drives, and those that jobs started."""
@@ -112,6 +124,10 @@ class VirtualClock:
         from time_machine import travel
 
         _one_at_a_time.acquire()
+        if self in _open:
+            _one_at_a_time.release()
+            msg = "this clock is open already"
+            raise RuntimeError(msg)
         self._driver = threading.current_thread()
         self._restore = (time.sleep, os.environ.get("TZ"))
         self._travels = travel(0, tick=False)
@@ -142,7 +158,7 @@ class VirtualClock:
         """Let virtual time pass; raises TimeLimitExceeded where that crosses the deadline."""
         target = self._ns + round(seconds * _SECOND)
         if self.deadline is not None and target > _nanoseconds(self.deadline):
-            self._ns, self.deadline = _nanoseconds(self.deadline), None
+            self._ns, self.deadline, self.expired = _nanoseconds(self.deadline), None, ""
             self._place()
             raise TimeLimitExceeded
         self._ns = target
@@ -162,10 +178,8 @@ def _nanoseconds(epoch: float) -> int:
 
 
 def _set_wall_clock(setting: str | None) -> None:
-    if setting == os.environ.get("TZ"):
-        return
     if setting is None:
-        del os.environ["TZ"]
+        os.environ.pop("TZ", None)
     else:
         os.environ["TZ"] = setting
     time.tzset()

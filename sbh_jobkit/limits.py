@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
+from asyncio import BaseEventLoop, Handle
+from inspect import CO_COROUTINE
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.errors import TimeLimitExceeded
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from sbh_jobkit.clock import VirtualClock
+
+_STEP = Handle._run.__code__  # noqa: SLF001  a frame is known by its code, and this one has no public name
+_LOOP = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined] # noqa: SLF001  as above
+_AGAIN = 1.0
+"""Seconds until the alarm rings again, for code that did not hear it; less would disturb the cleaning up."""
 
 
 class RealTime:
@@ -18,10 +27,11 @@ class RealTime:
     It works by signals, which arrive in the main thread only: elsewhere it does nothing.
     """
 
-    __slots__ = ("_handler", "_pending", "_works")
+    __slots__ = ("_clock", "_handler", "_pending", "_works")
 
-    def __init__(self) -> None:
-        """See whether signals arrive here."""
+    def __init__(self, clock: VirtualClock) -> None:
+        """Tell the clock when time has run out, too."""
+        self._clock = clock
         self._works = False
         self._handler: Any = None
         self._pending = (0.0, 0.0)
@@ -31,7 +41,7 @@ class RealTime:
         self._works = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
         if self._works:
             self._pending = signal.setitimer(signal.ITIMER_REAL, 0)
-            self._handler = signal.signal(signal.SIGALRM, _expired)
+            self._handler = signal.signal(signal.SIGALRM, self._ring)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,15 +53,28 @@ class RealTime:
     def start(self, seconds: float) -> None:
         """Raise TimeLimitExceeded in this thread after so many real seconds."""
         if self._works:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
 
     def stop(self) -> None:
         """Raise nothing any more."""
         if self._works:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        del number
+        self._clock.expired = "real time"
+        if not _between_tasks(frame):
+            raise TimeLimitExceeded(self._clock.expired)
 
-def _expired(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    msg = "real time"
-    raise TimeLimitExceeded(msg)
+
+def _between_tasks(frame: FrameType | None) -> bool:
+    """Whether an event loop is at work at a frame, and no task's own code: what is raised there gets lost with a task.
+
+    A step of a task is called by `Handle._run`; what runs there first is the task's coroutine, or it is the loop's.
+    """
+    inner = None
+    while frame is not None and frame.f_code is not _LOOP:
+        if frame.f_code is _STEP:
+            return inner is None or not inner.f_code.co_flags & CO_COROUTINE
+        inner, frame = frame, frame.f_back
+    return frame is not None

@@ -3,49 +3,87 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import selectors
 import threading
+from contextlib import contextmanager
 from contextvars import copy_context
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import LimitExceeded, TimeLimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from sbh_jobkit.clock import VirtualClock
 
 _PATIENCE = 5.0
-"""Real seconds to wait for a helper thread when no timer is pending."""
+"""Real seconds to wait for a thread that nothing is known of, before calling it a deadlock."""
+_SLICE = 0.05
+_create_loop = asyncio.events.new_event_loop
 
 
 class _Selector(selectors.DefaultSelector):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock
+        self.working = 0
+        """Helper threads of the loop that have not finished: they work in real time, and are waited for."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
+        ready = self._poll(0)
         if ready or timeout == 0:
-            return list(ready)
-        if timeout is None:
-            ready = super().select(_PATIENCE)
-            if not ready:
-                msg = "it awaits something that nothing will ever finish"
-                raise TimeLimitExceeded(msg)
-            return list(ready)
-        self._clock.advance(timeout)
-        return []
+            return ready
+        since = perf_counter()
+        while not ready and (self.working or (timeout is None and perf_counter() - since < _PATIENCE)):
+            ready = self._poll(_SLICE)
+        if not ready and timeout is None:
+            self._clock.expired = "it awaits something that nothing will ever finish"
+            raise TimeLimitExceeded(self._clock.expired)
+        if not ready and timeout is not None:
+            self._clock.advance(timeout)
+        return ready
+
+    def _poll(self, seconds: float) -> list[Any]:
+        if self._clock.expired:  # an alarm rang between two tasks, where raising would lose one of them
+            raise TimeLimitExceeded(self._clock.expired)
+        return list(super().select(seconds))
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        super().__init__(_Selector(clock))
+        self._waiting = _Selector(clock)
+        super().__init__(self._waiting)
         self._clock_resolution = 1e-6  # finer than that, seconds since 1970 are no longer distinct
 
     def time(self) -> float:
         return self._clock.epoch
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # passed on as it is
+        future = super().run_in_executor(executor, func, *args)
+        self._waiting.working += 1
+        future.add_done_callback(self._finished)
+        return future
+
+    def _finished(self, _: object) -> None:
+        self._waiting.working -= 1
+
+
+@contextmanager
+def virtual_loops(clock: VirtualClock) -> Iterator[None]:
+    """Let every event loop that a job makes, by `asyncio.run` say, follow the clock."""
+
+    def create() -> asyncio.AbstractEventLoop:
+        return _VirtualLoop(clock) if clock.governs(threading.current_thread()) else _create_loop()
+
+    before = (asyncio.events.new_event_loop, asyncio.new_event_loop)
+    asyncio.events.new_event_loop = asyncio.new_event_loop = create
+    try:
+        yield
+    finally:
+        asyncio.events.new_event_loop, asyncio.new_event_loop = before
 
 
 def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
@@ -55,9 +93,15 @@ def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
     except RuntimeError:
         return _run(coroutine, clock)
     answer: list[Any] = []
-    thread = threading.Thread(target=copy_context().run, args=(_settle, coroutine, clock, answer))
+    work = (_settle, coroutine, clock, answer)
+    thread = threading.Thread(target=copy_context().run, args=work, daemon=True)
     thread.start()
-    thread.join()
+    try:
+        thread.join()
+    except LimitExceeded as limit:  # the alarm rings in the main thread, and the work is in the other
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(type(limit)))
+        thread.join(_PATIENCE)
+        raise
     value, error = answer
     if error is not None:
         raise error
@@ -72,11 +116,23 @@ def _settle(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None, ans
 
 
 def _run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
-    factory = None if clock is None else lambda: _VirtualLoop(clock)
+    factory = _create_loop if clock is None else lambda: _VirtualLoop(clock)
     with asyncio.Runner(loop_factory=factory) as runner:
         try:
             return runner.run(coroutine)
-        except LimitExceeded:
+        except BaseException as error:
+            limit = _limit_in(error)
+            if limit is None:
+                raise
             if clock is not None:
-                clock.deadline = None  # tasks that are cancelled now may clean up
-            raise
+                clock.deadline, clock.expired = None, ""  # tasks that are cancelled now may clean up
+            raise limit from None
+
+
+def _limit_in(error: BaseException) -> LimitExceeded | None:
+    """Return the limit that was passed, also where a task group has wrapped it."""
+    if isinstance(error, LimitExceeded):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_limit_in, error.exceptions)), None)
+    return None

@@ -116,6 +116,11 @@ class RunError:
     traceback: str | None = None
     """The frames inside the plugin, as Python prints them."""
 
+    @property
+    def line(self) -> str:
+        """Say type and message in one line."""
+        return ": ".join(filter(None, (self.type, self.message)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -169,7 +174,7 @@ class Run:
         """One line that says why the run is as it is; empty for a plain success."""
         parts = [self.reason] if self.reason else []
         if self.error:
-            parts.append(f"{self.error.type}: {self.error.message}" if self.error.type else self.error.message)
+            parts.append(self.error.line)
         parts += [f"{fault.kind}: {fault.message}" for fault in self.faults if not fault.allowed]
         return "; ".join(parts)
 

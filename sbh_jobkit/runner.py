@@ -8,11 +8,11 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from asyncio import CancelledError
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from sbh_jobkit import loop
 from sbh_jobkit.capture import Capture
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.limits import RealTime
@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 class Runner:
     """Runs jobs in a fake tenant under an open clock; `with` it around any number of runs."""
 
-    __slots__ = ("_capture", "_clock", "_level", "_real_time", "_world")
+    __slots__ = ("_capture", "_clock", "_level", "_loops", "_real_time", "_world")
 
     def __init__(self, world: World, clock: VirtualClock) -> None:
         """Serve one world."""
         self._world = world
         self._clock = clock
         self._capture = Capture()
-        self._real_time = RealTime()
+        self._real_time = RealTime(clock)
+        self._loops = loop.virtual_loops(clock)
         self._level = logging.NOTSET
 
     def __enter__(self) -> Self:
@@ -47,12 +48,15 @@ class Runner:
         self._level = root.level
         if not root.isEnabledFor(logging.INFO):
             root.setLevel(logging.INFO)
+        self._loops = loop.virtual_loops(self._clock)
+        self._loops.__enter__()
         self._real_time.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give both back."""
         self._real_time.__exit__()
+        self._loops.__exit__(None, None, None)
         if logging.getLogger().level != self._level:
             logging.getLogger().setLevel(self._level)
 
@@ -63,10 +67,8 @@ class Runner:
         journal = world.journal(job.root)
         context = world.open(journal, job.manifest.permissions, zone)
         world.jobs.start(job.manifest.slug, job.name)
-        clock.deadline = epoch + world.time_limit
         with self._capture:
             value, outcome, error, limit = self._call(job, context)
-        clock.deadline = None
         redact = world.redactor()
         out, err, logs = self._capture.take()
         fire_time = datetime.fromtimestamp(epoch, zone)
@@ -78,7 +80,7 @@ class Runner:
             started_at=fire_time,
             duration=clock.since(epoch),
             outcome=outcome,
-            reason=limit or note,
+            reason="; ".join(filter(None, (limit, note))) or None,
             value=redact.value(value),
             error=error and _redacted(error, redact.text),
             stdout=redact.text(out),
@@ -96,32 +98,41 @@ class Runner:
 
     def _call(self, job: Job, context: FakeContext) -> tuple[Any, Outcome, RunError | None, str | None]:
         """Return what the job returned, how that counts, its error, and the limit that it passed."""
+        world, clock = self._world, self._clock
+        clock.deadline, clock.expired = clock.epoch + world.time_limit, None
+        value, outcome, error = None, Outcome.OK, None
         try:
-            self._real_time.start(self._world.time_limit)
+            self._real_time.start(world.time_limit)
             try:
                 value = job.function(context)
                 if inspect.iscoroutine(value):
-                    value = self._await(value)
+                    value = loop.run(value, clock)
             finally:
                 self._real_time.stop()
-            return value, *_judged(value), None
-        except TimeLimitExceeded as passed:
-            more = f" ({passed})" if passed.args else ""
-            return None, Outcome.TIMED_OUT, None, f"timed out: the limit is {self._world.time_limit:g} s{more}"
+            outcome, error = _judged(value, job)
+        except TimeLimitExceeded as limit:
+            clock.expired = str(limit)
         except (MemoryLimitExceeded, MemoryError):
-            reason = f"out of memory: the limit is {self._world.memory.limit_mb:g} MB"
-            return None, Outcome.OUT_OF_MEMORY, None, reason
-        except (Exception, SystemExit, CancelledError) as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
-            return None, Outcome.CRASHED, _told(crash, job), None
+            outcome = Outcome.OUT_OF_MEMORY
+        except KeyboardInterrupt:
+            world.jobs.abandon(job.manifest.slug, job.name)
+            raise
+        except BaseException as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
+            outcome, error = Outcome.CRASHED, _told(crash, job)
+        clock.deadline = None
+        if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
+            why = f" ({clock.expired})" if clock.expired else ""
+            return None, Outcome.TIMED_OUT, None, f"timed out: the limit is {world.time_limit:g} s{why}"
+        if outcome is Outcome.OUT_OF_MEMORY:
+            return None, outcome, None, f"out of memory: the limit is {world.memory.limit_mb:g} MB"
+        return (value if outcome is not Outcome.CRASHED else None), outcome, error, None
 
-    def _await(self, coroutine: Any) -> Any:
-        from sbh_jobkit import loop
 
-        return loop.run(coroutine, self._clock)
-
-
-def _judged(value: Any) -> tuple[Outcome, RunError | None]:
+def _judged(value: Any, job: Job) -> tuple[Outcome, RunError | None]:
     """Read from a returned value whether the job says it failed: the platform's own convention for errors."""
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        message = "the job is a generator, so its code never ran; remove `yield`"
+        return Outcome.CRASHED, RunError(type="", message=message, place=job.place)
     if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
         return Outcome.FAILED, RunError(type="", message=str(message))
@@ -136,11 +147,19 @@ def _told(crash: BaseException, job: Job) -> RunError:
         for frame in frames
         if (shown := shown_path(frame.filename, job.root)) is not None
     ]
-    ending = "".join(traceback.format_exception_only(crash))
+    ending = "".join(traceback.format_exception_only(crash))  # survives an exception that cannot be shown
     text = "".join(["Traceback (most recent call last):\n", *traceback.format_list(own), ending])
-    message = f"exit code {crash.code}" if isinstance(crash, SystemExit) else str(crash)
-    where = place([(frame.filename, frame.lineno or 0) for frame in frames], job.root)
-    return RunError(type=type(crash).__name__, message=message, place=where, traceback=text)
+    where = place([(frame.filename, frame.lineno or 0) for frame in frames], job.root) or job.place
+    return RunError(type=type(crash).__name__, message=_message(crash), place=where, traceback=text)
+
+
+def _message(crash: BaseException) -> str:
+    if isinstance(crash, SystemExit):
+        return f"exit code {crash.code}"
+    try:
+        return str(crash)
+    except Exception as error:  # noqa: BLE001  an exception of the plugin's own making
+        return f"<its text raised {type(error).__name__}>"
 
 
 def _redacted(error: RunError, redact: Any) -> RunError:

@@ -54,7 +54,7 @@ class Simulator:
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
         self._last = self.end.timestamp()
-        names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(jobs)
+        names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         self.own_zone = times.zone(tz) if tz is not None else self.world.tz
         """The zone that was asked for, over the manifest's."""
         self.due = tuple(
@@ -225,13 +225,14 @@ def run_job(
         job = _only_job(job)
     tenant = world if world is not None else World.of(job.root)
     asked = times.zone(tz) if tz is not None else tenant.tz
+    in_force = asked or times.zone(job.manifest.timezone or "UTC")
     schedule = job.schedule_in(asked)
-    zone = schedule.tz if schedule else times.zone(tz or tenant.tz or job.manifest.timezone or "UTC")
+    zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
     clock = VirtualClock(moment, zone)
     with clock, Runner(tenant, clock) as runner:
         tenant.install(job.peers, asked)
-        tenant.begin(moment, zone)
+        tenant.begin(moment, in_force)
         return runner.run(job, moment.timestamp(), zone)
 
 

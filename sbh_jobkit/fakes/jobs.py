@@ -40,6 +40,10 @@ class JobTable:
         """Show a job as running."""
         self._states[plugin, job].status = "running"
 
+    def abandon(self, plugin: str, job: str) -> None:
+        """Show a job as idle again: its run was interrupted from outside."""
+        self._states[plugin, job].status = "idle"
+
     def finish(self, run: Run) -> None:
         """Take in how a run ended."""
         state = self._states[run.plugin, run.job]

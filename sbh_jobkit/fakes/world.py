@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Self
 
@@ -65,6 +66,9 @@ class World(Tenant):
         if permissions is not None:
             self.permissions = _known("permission", permissions, PERMISSIONS)
         self.allowed = _known("kind of fault", allow, FAULTS)
+        if not isinstance(time_limit, (int, float)) or not 0 < time_limit < inf:
+            msg = f"time_limit is a number of seconds above 0, got {time_limit!r}"
+            raise WorldError(msg)
         self.time_limit = float(time_limit)
         self.random = Random(0)  # noqa: S311  repeatable on purpose
         """Chance that is the same in every simulation with the same seed."""
@@ -117,7 +121,7 @@ class World(Tenant):
         if self._begun:
             return
         self._begun = True
-        self._zone = self.tz or times.zone(tz or "UTC")
+        self._zone = times.zone(tz) if tz is not None else self.zone
         with VirtualClock(times.instant(at, self._zone), self._zone) as clock:
             if self.script is not None:
                 self.script.begin(self)

@@ -91,9 +91,8 @@ def _why(run: Run) -> Iterator[str]:
     if run.reason:
         yield run.reason
     if run.error:
-        kind = f"{run.error.type}: " if run.error.type else ""
         place = f"{run.error.place}: " if run.error.place else ""
-        yield f"{place}{kind}{run.error.message}"
+        yield f"{place}{run.error.line}"
     for fault in run.faults:
         if not fault.allowed:
             yield f"{f'{fault.place}: ' if fault.place else ''}{fault.message} [{fault.kind}]"
