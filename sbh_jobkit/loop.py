@@ -67,6 +67,13 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._finished)
         return future
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        self._waiting.working += 1  # its threads end in real time, and a time-out of hours would pass at once
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self._waiting.working -= 1
+
     def _finished(self, _: object) -> None:
         self._waiting.working -= 1
 

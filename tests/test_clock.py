@@ -49,6 +49,7 @@ WAYS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_ask_for_the_time_sees_virtual_time(way):
     """Inside a clock at 09:00 UTC in Paris, it is 10:00, whoever asks."""
