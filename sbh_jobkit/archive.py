@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from lzma import LZMAError
 from pathlib import PurePosixPath
+from struct import error as StructError  # noqa: N812  an exception, whatever struct calls it
 from typing import TYPE_CHECKING
+from zlib import error as ZlibError  # noqa: N812  an exception, whatever zlib calls it
 
 from sbh_jobkit.errors import PluginError
 
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
 
 LARGEST_MB = 50
 _MOST_MEMBERS = 5_000
+_ENCRYPTED = 1
+_DAMAGE = (
+    *(zipfile.BadZipFile, StructError, ZlibError, LZMAError),
+    *(NotImplementedError, RuntimeError, EOFError, LookupError, ValueError),
+)
+"""What zipfile raises for bytes that are not as they should be."""
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -27,19 +36,26 @@ def unpack(path: Path, folder: Path) -> None:
                     raise PluginError(msg)
             _check_size(path, members)
             archive.extractall(folder)  # every member was checked above
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except OSError as error:
+        msg = f"{path} cannot be unpacked: {error.strerror or error}"
+        raise PluginError(msg) from error
+    except _DAMAGE as error:
         msg = f"{path} is not a zip that can be read: {error}"
         raise PluginError(msg) from error
 
 
 def _fault(member: zipfile.ZipInfo) -> str | None:
-    name = member.filename.replace("\\", "/")
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")):
-        return f"member {member.filename!r} would be written outside the plugin"
+    name = member.filename
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or name[1:2] == ":":
+        return f"member {name!r} would be written outside the plugin"
+    if "\\" in name:
+        return f"member {name!r} has a backslash; use '/'"
+    if member.flag_bits & _ENCRYPTED:
+        return f"member {name!r} is encrypted"
     mode = member.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        return f"member {member.filename!r} is a link or a device"
+        return f"member {name!r} is a link or a device"
     return None
 
 

@@ -71,8 +71,8 @@ class MemoryLimitExceeded(LimitExceeded):
     """A run used more memory than its limit."""
 
 
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Name the nearest choice as the end of a sentence, or nothing where none is near."""
+def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:
+    """Name the nearest choice as the end of a sentence, or nothing where none is near; 1 is the same name."""
     folded = {choice.casefold(): choice for choice in choices}
-    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""

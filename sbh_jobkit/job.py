@@ -11,7 +11,7 @@ from sbh_jobkit.modules import shown_path
 from sbh_jobkit.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -57,13 +57,11 @@ class Jobs(dict[str, Job]):
         raise UnknownJobError(msg)
 
 
-def find_jobs(
-    found: Manifest, names: Mapping[str, Any], root: Path | None, hidden: Sequence[Any], peers: Jobs
-) -> Iterator[Job]:
-    """Find the jobs among a plugin's names and those hidden behind them; raises PluginError where two clash."""
+def find_jobs(found: Manifest, offered: Iterable[Any], root: Path | None, peers: Mapping[str, Job]) -> Iterator[Job]:
+    """Find the jobs among what a plugin's entry offers; raises PluginError where two clash."""
     listed = {entry.name: entry for entry in found.jobs or ()}
     first: dict[str, Any] = {}
-    for function in marked([*hidden, *names.values()], "_plugin_job_type", "job"):
+    for function in marked(offered, "_plugin_job_type", "job"):
         name = function._plugin_job_name  # noqa: SLF001  the platform's mark
         here = defined_at(function, root)
         if name in first:
@@ -91,7 +89,7 @@ def _expression(name: str, here: str | None, decorated: str | None, listed: str 
             Schedule(decorated)
         except ScheduleError as error:
             msg = f"{name} ({here}): {error}"
-            raise ScheduleError(msg) from error
+            raise PluginError(msg) from error
     if decorated is not None and listed is not None and decorated.split() != listed.split():
         msg = f"job {name!r}: the decorator ({here}) says {decorated!r}, the manifest {listed!r}; make them agree"
         raise PluginError(msg)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import cron, times
 from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 FILE = "plugin.json"
 PERMISSIONS = frozenset(
@@ -27,8 +28,10 @@ PERMISSIONS = frozenset(
     }
 )
 _REQUIRED = ("slug", "name")
+_NEAR = 0.8
+"""An unknown key may be somebody's own, such as `min_version`; a misspelt one is nearer than that."""
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
-_ENTRY = re.compile(r"(?:[\w-]+/)*[\w-]+\.py", re.ASCII)
+_ENTRY = re.compile(r"(?:[\w-]+/)*[\w-]+(?:\.[\w-]+)*\.py", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ def read(text: str | bytes, where: str = FILE) -> Manifest:
         raise ManifestError(where, [fault]) from None
     except UnicodeDecodeError as error:
         raise ManifestError(where, [f"byte {error.start} is not UTF-8; save the file as UTF-8"]) from None
+    except ValueError:  # Python reads no number of more than 4300 digits
+        raise ManifestError(where, ["it has a number of too many digits"]) from None
     except RecursionError:
         raise ManifestError(where, ["it is nested too deeply to be a manifest"]) from None
     return parse(data, where, [f"the key {name!r} stands twice in one object" for name in twice])
@@ -86,7 +91,7 @@ def read(text: str | bytes, where: str = FILE) -> Manifest:
 def parse(data: Any, where: str = FILE, earlier: list[str] | None = None) -> Manifest:
     """Validate a manifest's data; raises ManifestError with every fault, those found `earlier` first."""
     faults = list(earlier or ())
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         raise ManifestError(where, [*faults, f"$: a manifest is an object, got {_kind(data)}"])
     values = dict(_values(data, faults))
     if faults:
@@ -96,13 +101,14 @@ def parse(data: Any, where: str = FILE, earlier: list[str] | None = None) -> Man
 
 def _values(data: Mapping[str, Any], faults: list[str]) -> Iterator[tuple[str, Any]]:
     faults.extend(f"$.{key}: missing; every manifest has slug and name" for key in _REQUIRED if key not in data)
+    faults.extend(_misspelt(data))
     for key in ("slug", "name", "version", "entry", "description", "author", "repo_url", "timezone"):
         if key in data:
             yield key, _text(data[key], f"$.{key}", faults, empty=key in {"description", "author", "repo_url"})
     slug, entry = data.get("slug"), data.get("entry")
-    if isinstance(slug, str) and slug and not _SLUG.fullmatch(slug):
+    if isinstance(slug, str) and slug.strip() and not _SLUG.fullmatch(slug):
         faults.append(f"$.slug: {slug!r} may have letters, digits, '-' and '_' only")
-    if isinstance(entry, str) and entry and not _ENTRY.fullmatch(entry):
+    if isinstance(entry, str) and entry.strip() and not _ENTRY.fullmatch(entry):
         faults.append(f"$.entry: {entry!r} is not a Python file inside the plugin, such as 'main.py'")
     _check(times.zone, data.get("timezone"), "$.timezone", faults)
     for key in ("routes", "events", "secrets", "permissions"):
@@ -113,6 +119,15 @@ def _values(data: Mapping[str, Any], faults: list[str]) -> Iterator[tuple[str, A
     _check_names(data, faults)
     if "jobs" in data:
         yield "jobs", tuple(_jobs(data["jobs"], faults))
+
+
+def _misspelt(data: Mapping[str, Any]) -> Iterator[str]:
+    known = {key.name for key in fields(Manifest)}
+    for key in data:
+        if isinstance(key, str) and key not in known:
+            hint = did_you_mean(key, known.difference(data), nearness=_NEAR)
+            if hint:
+                yield f"$.{key}: unknown key{hint}"
 
 
 def _check_names(data: Mapping[str, Any], faults: list[str]) -> None:
@@ -133,7 +148,7 @@ def _jobs(entries: Any, faults: list[str]) -> Iterator[ManifestJob]:
     seen: dict[str, int] = {}
     for index, entry in enumerate(entries):
         path = f"$.jobs[{index}]"
-        if not isinstance(entry, dict):
+        if not isinstance(entry, Mapping):
             faults.append(f"{path}: must be an object with name and schedule, got {_kind(entry)}")
             continue
         if "name" not in entry:
@@ -172,5 +187,9 @@ def _check(read_it: Any, value: Any, path: str, faults: list[str]) -> None:
 
 
 def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return f"{kinds.get(type(value), 'a number')}{'' if isinstance(value, (dict, list)) else f' ({value!r})'}"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, (Mapping, list)):
+        return "a list" if isinstance(value, list) else "an object"
+    kind = "text" if isinstance(value, str) else "a number" if isinstance(value, (int, float)) else type(value).__name__
+    return f"{kind} ({value!r})"

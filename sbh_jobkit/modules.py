@@ -8,25 +8,24 @@ a `main.py` each, imports inside functions and threads all work (the host mixes 
 from __future__ import annotations
 
 import builtins
-import importlib
 import sys
 import traceback
 from functools import cache
-from importlib.machinery import FileFinder, SourceFileLoader
+from importlib import import_module
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.clock import sleep_bound
-from sbh_jobkit.errors import JobkitError, LimitExceeded, PluginError
+from sbh_jobkit.errors import JobkitError, PluginError
+from sbh_jobkit.redaction import PACKAGE, authors_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from importlib.machinery import ModuleSpec
-    from types import CodeType, FrameType
+    from types import CodeType, FrameType, ModuleType
 
-_HOME = "sbh_plugins"
 _numbers = count(1)
 _spaces: dict[str, ModuleSpace] = {}
 
@@ -37,25 +36,40 @@ class ModuleSpace:
     def __init__(self, root: Path) -> None:
         """Give the folder a package name of its own."""
         self.root = root
-        self.package = f"{_HOME}.p{next(_numbers)}"
+        self.package = f"{PACKAGE}.p{next(_numbers)}"
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
+        self._entry: tuple[str, Path] | None = None
         _spaces[self.package] = self
         _install()
-        for name, path in ((_HOME, []), (self.package, [str(root)])):
-            if name not in sys.modules:
-                package = ModuleType(name)
-                package.__path__ = path
-                sys.modules[name] = package
+        sys.modules.setdefault(PACKAGE, _package(PACKAGE, []))
+        sys.modules[self.package] = _package(self.package, [str(root)])
 
-    def load(self, path: Path) -> ModuleType:
-        """Import one of the folder's files; raises PluginError with the file and line where it failed."""
-        name = ".".join(path.relative_to(self.root).with_suffix("").parts)
+    def load(self, path: Path, called: str = "the plugin's entry") -> ModuleType:
+        """Import one of the folder's files; raises PluginError with the file and line where it failed.
+
+        Its name may be one that no import statement can spell, such as `my.jobs.py`. What failed leaves no modules.
+        """
+        shown = path.relative_to(self.root)
+        stem = shown.stem.replace(".", "-")  # a dot would be a package, a dash hides no sibling
+        self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
         try:
             with sleep_bound():
-                return importlib.import_module(f"{self.package}.{name}")
-        except (Exception, SystemExit, LimitExceeded) as error:
-            raise PluginError(explain(error, self.root)) from error
+                return import_module(self._entry[0])
+        except KeyboardInterrupt:
+            self.close()
+            raise
+        except BaseException as error:
+            self.close()
+            raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
+
+    def find_spec(self, name: str, folders: Sequence[str], target: ModuleType | None) -> ModuleSpec | None:
+        """Find a module of the plugin, its entry by the place of the file."""
+        if self._entry and name == self._entry[0]:
+            file = str(self._entry[1])
+            return spec_from_file_location(name, file, loader=_Loader(name, file))
+        specs = (FileFinder(folder, (_Loader, [".py"])).find_spec(name, target) for folder in folders)
+        return next(filter(None, specs), None)
 
     def close(self) -> None:
         """Forget the modules."""
@@ -67,7 +81,7 @@ class ModuleSpace:
         if name in sys.stdlib_module_names:
             return False
         folder = self.root / name
-        return (self.root / f"{name}.py").is_file() or (folder.is_dir() and any(folder.glob("*.py")))
+        return (self.root / f"{name}.py").is_file() or (folder.is_dir() and any(folder.rglob("*.py")))
 
     def _import(
         self,
@@ -78,7 +92,7 @@ class ModuleSpace:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
-        if level or name.startswith("src.ext") or not self._is_sibling(top):
+        if level or f"{name}.".startswith("src.ext.") or not self._is_sibling(top):
             return builtins.__import__(name, names, local_names, wanted or (), level)
         module = builtins.__import__(f"{self.package}.{name}", names, local_names, wanted or (), 0)
         return module if wanted else sys.modules[f"{self.package}.{top}"]
@@ -88,10 +102,15 @@ class _Loader(SourceFileLoader):
     """Compiles afresh each time, so that an edit within the same second counts, and writes no cache files."""
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.get_filename(fullname)), self.path)
+        data = self.get_data(self.get_filename(fullname))
+        before, nul, _ = data.partition(b"\0")
+        if nul:
+            msg = "there is a NUL byte; save the file as UTF-8"
+            raise SyntaxError(msg, (self.path, before.count(b"\n") + 1, None, None))
+        return self.source_to_code(data, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        space = _spaces[".".join(module.__name__.split(".")[:2])]
+        space = _spaces[_package_of(module.__name__)]
         module.__dict__["__builtins__"] = space._builtins  # noqa: SLF001  the loader is a part of the space
         super().exec_module(module)
 
@@ -101,13 +120,20 @@ class _Finder:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if not name.startswith(f"{_HOME}."):
-            return None
-        for folder in path or ():
-            spec = FileFinder(folder, (_Loader, [".py"])).find_spec(name, target)
-            if spec is not None:
-                return spec
-        return None
+        space = _spaces.get(_package_of(name))
+        return space.find_spec(name, list(path or ()), target) if space else None
+
+
+def _package_of(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
+def _package(name: str, folders: list[str]) -> ModuleType:
+    """Make a package that Python's tools know for one, so that they find data beside its modules, too."""
+    loader = _Loader(name, str(Path(folders[0], "__init__.py"))) if folders else None
+    spec = ModuleSpec(name, loader, is_package=True)
+    spec.submodule_search_locations = folders
+    return module_from_spec(spec)
 
 
 def _install() -> None:
@@ -148,16 +174,19 @@ def call_place(frame: FrameType | None, root: Path | None) -> str | None:
     return None
 
 
-def explain(error: BaseException, root: Path) -> str:
-    """Say where in the plugin an import failed and why, in one line and in its author's terms."""
-    if isinstance(error, SyntaxError) and error.filename:
-        shown = shown_path(error.filename, root) or error.filename
-        return f"{shown}:{error.lineno}: {type(error).__name__}: {error.msg}"
+def explain(error: BaseException, root: Path | None, otherwise: str = "", beside: str = "the plugin's entry") -> str:
+    """Say where in the plugin an import failed and why, in one line and in its author's terms.
+
+    `otherwise` is the place to name where none of the plugin's lines had run, `beside` what a missing module goes to.
+    """
+    if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
+        return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"
     frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
-    where = place(frames, root) or root.name
-    if isinstance(error, JobkitError):
-        return f"{where}: {error}"
-    hint = ""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        hint = f"; install it, or put {error.name}.py beside the plugin's entry"
-    return f"{where}: {type(error).__name__}: {error}{hint}"
+    kind = "" if isinstance(error, JobkitError) else type(error).__name__
+    parts = (place(frames, root) or otherwise, kind, authors_terms(f"{error}", root))
+    return ": ".join(filter(None, parts)) + _advice(error, beside)
+
+
+def _advice(error: BaseException, beside: str) -> str:
+    name = authors_terms(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    return f"; install it, or put {name}.py beside {beside}" if name and "." not in name else ""

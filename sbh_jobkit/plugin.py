@@ -1,25 +1,23 @@
-"""A plugin: its manifest, its jobs and where they stand, from wherever an author keeps it."""
+"""A plugin: its manifest, its jobs, routes and hooks."""
 
 from __future__ import annotations
 
-import re
-import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import rmtree
-from types import ModuleType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit import archive
 from sbh_jobkit import manifest as _manifest
-from sbh_jobkit.clock import bind_sleep
-from sbh_jobkit.errors import PluginError, did_you_mean
+from sbh_jobkit import source as _source
+from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.job import Jobs, defined_at, find_jobs, marked
-from sbh_jobkit.manifest import Manifest
-from sbh_jobkit.modules import ModuleSpace
-from sbh_jobkit.sdk import declarations
+from sbh_jobkit.redaction import authors_terms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from sbh_jobkit.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,29 +41,21 @@ class Hook:
 class Plugin:
     """What `Plugin.load` found."""
 
-    def __init__(
-        self,
-        *,
-        found: Manifest,
-        names: Mapping[str, Any],
-        root: Path | None,
-        hidden: Sequence[Any] = (),
-        elsewhere: Sequence[Any] = (),
-    ) -> None:
+    def __init__(self, source: _source.Source) -> None:
         """Collect what is decorated; raises PluginError for jobs that clash."""
-        self.manifest = found
-        self.root = root
-        self.source = str(root) if root else found.slug
+        self.manifest = source.manifest
+        self.root = source.root
+        self.source = source.typed
         """What an author would type to load it again."""
         self.jobs = Jobs()
-        self.jobs.update({job.name: job for job in find_jobs(found, names, root, hidden, self.jobs)})
-        self._elsewhere = tuple(elsewhere)
-        self.routes = tuple(_routes(names))
-        self.hooks = tuple(_hooks(names))
+        self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
+        self._elsewhere = tuple(source.elsewhere)
+        self.routes = tuple(_routes(source.names))
+        self.hooks = tuple(_hooks(source.names))
 
     def __repr__(self) -> str:
         """Name it and count its jobs."""
-        return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} jobs>"
+        return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
 
     @property
     def slug(self) -> str:
@@ -89,7 +79,7 @@ class Plugin:
             ]
         for function in marked(self._elsewhere, "_plugin_job_type", "job"):
             here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
-            bring = f"from {Path(str(here)).stem} import {function.__name__}"
+            bring = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"
             lost.append(
                 f"job {name!r} ({here}) is not in {self.manifest.entry}, so it never runs; write there: {bring}"
             )
@@ -107,83 +97,13 @@ class Plugin:
         Raises ManifestError for a manifest with faults, PluginError for anything else that is wrong with it.
         """
         given = _manifest.parse(manifest, "manifest") if isinstance(manifest, Mapping) else manifest
-        if isinstance(source, ModuleType):
-            return cls._from_module(source, given)
-        if isinstance(source, Mapping):
-            if isinstance(source, MutableMapping):
-                bind_sleep(source)
-            return cls(found=given or Manifest(slug="notebook", name="Notebook"), names=source, root=None)
-        if not isinstance(source, (str, Path)):
-            msg = f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
-            raise PluginError(msg)
-        path = Path(source)
-        if not path.exists():
-            msg = f"no such path: {str(source)!r}; give a plugin's directory, its plugin.json, main.py or zip"
-            raise PluginError(msg)
-        if path.suffix == ".zip":
-            return cls._from_zip(path, given)
-        plugin = cls._from_files(path, given)
-        plugin.source = str(source)
-        return plugin
-
-    @classmethod
-    def _from_module(cls, module: ModuleType, given: Manifest | None) -> Self:
-        bind_sleep(vars(module))
-        root = Path(module.__file__).resolve().parent if module.__file__ else None
-        beside = root / _manifest.FILE if root else None
-        if given is None and beside and beside.is_file():
-            given = _manifest.read(beside.read_bytes(), str(beside))
-        slug = re.sub(r"[^A-Za-z0-9_-]", "-", module.__name__)
-        return cls(found=given or Manifest(slug=slug, name=module.__name__), names=vars(module), root=root)
-
-    @classmethod
-    def _from_zip(cls, path: Path, given: Manifest | None) -> Self:
-        folder = Path(tempfile.mkdtemp(prefix="sbh-plugin-"))
+        found = _source.find(source, given)
         try:
-            archive.unpack(path, folder)
-            plugin = cls._from_files(folder, given)
+            plugin = cls(found)
         except BaseException:
-            rmtree(folder)
+            found.close()
             raise
-        weakref.finalize(plugin, rmtree, folder)
-        plugin.source = str(path)
-        return plugin
-
-    @classmethod
-    def _from_files(cls, path: Path, given: Manifest | None) -> Self:
-        if path.is_dir():
-            beside = path / _manifest.FILE
-            if given is None and not beside.is_file():
-                msg = f"{path} has no {_manifest.FILE}; a plugin is a directory with {_manifest.FILE} and main.py"
-                raise PluginError(msg)
-            return cls._from_folder(path, given or _manifest.read(beside.read_bytes(), str(beside)))
-        if path.name == _manifest.FILE:
-            return cls._from_folder(path.parent, given or _manifest.read(path.read_bytes(), str(path)))
-        if path.suffix != ".py":
-            msg = f"{path} is not a plugin; give a directory, a plugin.json, a .py file or a .zip"
-            raise PluginError(msg)
-        beside = path.parent / _manifest.FILE
-        if given is None and beside.is_file():
-            found = _manifest.read(beside.read_bytes(), str(beside))
-            if found.entry == path.name:
-                return cls._from_folder(path.parent, found)
-        slug = re.sub(r"[^A-Za-z0-9_-]", "-", path.resolve().parent.name) or "plugin"
-        return cls._from_folder(path.parent, given or Manifest(slug=slug, name=slug, entry=path.name))
-
-    @classmethod
-    def _from_folder(cls, folder: Path, found: Manifest) -> Self:
-        root = folder.resolve()
-        entry = root / found.entry
-        if not entry.is_file():
-            msg = f"{folder / _manifest.FILE}: $.entry: there is no file {found.entry!r} in {folder}"
-            raise PluginError(msg)
-        space = ModuleSpace(root)
-        with declarations() as declared:
-            module = space.load(entry)
-        hidden = [function for function in declared if function.__module__ == module.__name__]
-        elsewhere = [function for function in declared if function not in vars(module).values()]
-        plugin = cls(found=found, names=vars(module), root=root, hidden=hidden, elsewhere=elsewhere)
-        weakref.finalize(plugin, space.close)
+        weakref.finalize(plugin.jobs, found.close)  # every job holds them, so the files stay as long as one of them
         return plugin
 
 

@@ -1,22 +1,41 @@
-"""Secrets' values never leave a run: wherever one stands, `‹secret:NAME›` is shown instead."""
+"""What never leaves a run: secrets' values, for which `‹secret:NAME›` is shown, and the kit's own names of modules."""
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+PACKAGE = "sbh_plugins"
+"""The package in which every loaded plugin has one of its own, such as `sbh_plugins.p7`."""
 _SHORTEST = 4
 """Shorter values are left alone: they are no secrets, and would blot out ordinary text."""
 _DEEPEST = 50
+_MOST_REPEATS = 10_000
+"""How often a walk looks into lists and dicts that it met before: what holds itself has endless paths."""
 _PLAIN = (int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_OWN_PACKAGE = re.compile(rf"\b{PACKAGE}\.p\d+(\.(?=\w))?")
+_BOTH_QUOTES = "'\""
+_LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
+
+
+def authors_terms(text: str, root: Path | None = None) -> str:
+    """Return a text with modules as the author names them, and files of the plugin's folder, if given, from there."""
+    if PACKAGE in text:
+        text = _OWN_PACKAGE.sub(lambda found: "" if found[1] else ".", text)
+    if root is not None and root.is_absolute() and f"{root}" in text:
+        text = re.sub(rf"(?<![\w./-]){re.escape(f'{root}')}/", "", text)
+    return text
 
 
 class Redactor:
@@ -27,7 +46,8 @@ class Redactor:
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of secrets by their values."""
         self._size = len(names)
-        self._names = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
+        plain = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
+        self._names = {spelling: name for value, name in plain.items() for spelling in _spellings(value)} | plain
         longest_first = sorted(self._names, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
@@ -48,17 +68,75 @@ class Redactor:
         inner = self._pattern.sub(lambda match: f"{{world.secrets['{self._names[match[0]]}']}}", text)
         return f'f"{inner}"'
 
-    def value(self, value: Any, depth: int = 0) -> Any:
+    def value(self, value: Any) -> Any:
         """Return a copy of what a job returned or emitted, with names for values in every text within."""
+        return _Walk(self).copy(value)
+
+
+class _Walk:
+    """One way through a value, which ends also where the value holds itself."""
+
+    __slots__ = ("_met", "_path", "_redactor", "_repeats")
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._path: set[int] = set()
+        self._met: set[int] = set()
+        self._repeats = 0
+
+    def copy(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self._text(value)
         if isinstance(value, _PLAIN):
             return value
-        if depth > _DEEPEST:
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            return self._container(value)
+        return self._text(_ADDRESS.sub("", _shown(value)))
+
+    def _text(self, text: str) -> str:
+        return authors_terms(self._redactor.text(text))
+
+    def _container(self, value: Any) -> Any:
+        here = id(value)
+        self._repeats += here in self._met
+        if here in self._path or len(self._path) > _DEEPEST or self._repeats > _MOST_REPEATS:
             return "…"
+        self._met.add(here)
+        self._path.add(here)
+        copy = self._filled(value)
+        self._path.remove(here)
+        return copy
+
+    def _filled(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self.value(key, depth + 1): self.value(item, depth + 1) for key, item in value.items()}
-        for kind in (list, tuple, set, frozenset):
-            if isinstance(value, kind):
-                return kind(self.value(item, depth + 1) for item in value)
-        return self.text(_ADDRESS.sub("", f"{value!r}"))
+            return {self._key(key): self.copy(item) for key, item in value.items()}
+        if isinstance(value, (set, frozenset)):
+            return (set if isinstance(value, set) else frozenset)(map(self._key, value))
+        return (list if isinstance(value, list) else tuple)(map(self.copy, value))
+
+    def _key(self, value: Any) -> Any:
+        copy = self.copy(value)
+        try:
+            hash(copy)
+        except TypeError:  # a dict or a list of the plugin's own kind that can be a key
+            return self._text(_shown(value))
+        return copy
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  a plugin's objects may raise anything, and the run has ended already
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Yield a value as programs write it: inside quotes, in JSON, as bytes, in URLs and forms."""
+    data = value.encode("utf-8", "surrogatepass")
+    yield repr(value)[1:-1]
+    yield repr(value + _BOTH_QUOTES)[1:-4]  # as it is written in a longer text that has both quotes
+    yield repr(data)[2:-1]
+    yield repr(data + _BOTH_QUOTES.encode())[2:-4]
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield from (quote(data), quote(data, safe=""), quote(data, safe=_LEFT_IN_URLS), quote_plus(data))

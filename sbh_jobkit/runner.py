@@ -17,6 +17,7 @@ from sbh_jobkit.capture import Capture
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.limits import RealTime
 from sbh_jobkit.modules import place, shown_path
+from sbh_jobkit.redaction import authors_terms
 from sbh_jobkit.run import Outcome, Run, RunError
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ class Runner:
             outcome=outcome,
             reason="; ".join(filter(None, (limit, note))) or None,
             value=redact.value(value),
-            error=error and _redacted(error, redact.text),
+            error=error and _redacted(error, lambda text: authors_terms(redact.text(text))),
             stdout=redact.text(out),
             stderr=redact.text(err),
-            logs=tuple(map(redact.text, logs)),
+            logs=tuple(authors_terms(redact.text(line)) for line in logs),
             expected=world.expected(job.name, epoch),
             events=tuple(journal.events),
             http_calls=tuple(journal.http_calls),

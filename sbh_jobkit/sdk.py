@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
+_NAME = "_plugin_job_name"
 _declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
 
 
@@ -23,32 +25,32 @@ def job(name: str, schedule: str | None = None) -> Callable[[_Function], _Functi
     _check_text("job", "name", name)
     if schedule is not None:
         _check_text("job", "schedule", schedule)
-    return _marked(_plugin_job_type="job", _plugin_job_name=name, _plugin_job_schedule=schedule)
+    return _marked("job", _plugin_job_type="job", _plugin_job_name=name, _plugin_job_schedule=schedule)
 
 
 def route(path: str, methods: Sequence[str] | None = None) -> Callable[[_Function], _Function]:
     """Make a function answer HTTP requests below `/ext/<slug>`; GET unless told otherwise."""
     _check_text("route", "path", path)
-    verbs = ["GET"] if methods is None else list(methods)
-    return _marked(_plugin_route_type="route", _plugin_route_path=path, _plugin_route_methods=verbs)
+    verbs = ["GET"] if methods is None else _verbs(methods)
+    return _marked("route", _plugin_route_type="route", _plugin_route_path=path, _plugin_route_methods=verbs)
 
 
 def hook(event_type: str) -> Callable[[_Function], _Function]:
     """Make a function receive events of a type, called with `(ctx, event_data)`."""
     _check_text("hook", "event_type", event_type)
-    return _marked(_plugin_hook_type="event", _plugin_event_type=event_type)
+    return _marked("hook", _plugin_hook_type="event", _plugin_event_type=event_type)
 
 
 def llm_filter(filter_type: str) -> Callable[[_Function], _Function]:
     """Make a function see what goes to or comes from the language model, called with `(ctx, data)`."""
     _check_text("llm_filter", "filter_type", filter_type)
-    return _marked(_plugin_hook_type="llm_filter", _plugin_filter_type=filter_type)
+    return _marked("llm_filter", _plugin_hook_type="llm_filter", _plugin_filter_type=filter_type)
 
 
 def generator_hook(hook_type: str) -> Callable[[_Function], _Function]:
     """Make a function take part in generating an application, called with `(ctx, data)`."""
     _check_text("generator_hook", "hook_type", hook_type)
-    return _marked(_plugin_hook_type="generator", _plugin_generator_hook_type=hook_type)
+    return _marked("generator_hook", _plugin_hook_type="generator", _plugin_generator_hook_type=hook_type)
 
 
 @contextmanager
@@ -62,8 +64,9 @@ def declarations() -> Iterator[list[Any]]:
         _declared.reset(token)
 
 
-def _marked(**marks: Any) -> Callable[[_Function], _Function]:
+def _marked(decorator: str, **marks: Any) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
+        _check_function(decorator, function, marks.get(_NAME))
         for name, value in marks.items():
             setattr(function, name, value)
         seen = _declared.get()
@@ -72,6 +75,23 @@ def _marked(**marks: Any) -> Callable[[_Function], _Function]:
         return function
 
     return mark
+
+
+def _verbs(methods: object) -> list[str]:
+    if not isinstance(methods, (list, tuple)) or not methods or not all(isinstance(verb, str) for verb in methods):
+        msg = f"@route: methods must be a list of names such as ['GET', 'POST'], got {methods!r}"
+        raise PluginError(msg)
+    return list(methods)
+
+
+def _check_function(decorator: str, function: object, name: str | None) -> None:
+    if not callable(function) or not hasattr(function, "__dict__") or isinstance(function, MethodType):
+        msg = f"@{decorator} must stand above a function, got {function!r}"
+        raise PluginError(msg)
+    before = vars(function).get(_NAME)
+    if name and before and name != before:
+        msg = f"@job({name!r}): the function is already the job {before!r}; give each job a function of its own"
+        raise PluginError(msg)
 
 
 def _check_text(decorator: str, parameter: str, value: object) -> None:

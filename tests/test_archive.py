@@ -110,6 +110,12 @@ def test_a_member_outside_is_refused(tmp_path, folder, name):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "bad.zip", "unpacked"]
 
 
+def test_a_backslash_is_refused(tmp_path, folder):
+    """It would be a folder on one system and a part of the name on another."""
+    path = pack(tmp_path / "bad.zip", GOOD | {"lib\\more.py": "x"})
+    assert refusal(path, folder) == (f"{path}: member 'lib\\\\more.py' has a backslash; use '/'; nothing was unpacked")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=oct)
 def test_a_link_or_a_device_is_refused(tmp_path, folder, kind):
     """A link could point anywhere."""
@@ -177,7 +183,21 @@ def test_a_member_that_cannot_be_written_is_a_plugin_error(tmp_path, folder, nam
         path = pack(tmp_path / "bad.zip", GOOD | {name: "x"})
     with pytest.raises(PluginError) as caught:
         unpack(path, folder)
-    assert str(caught.value).startswith(str(path))
+    assert (str(caught.value).startswith(f"{path} cannot be unpacked: "), str(folder) in str(caught.value)) == (
+        True,
+        False,
+    )
+
+
+def test_a_member_without_a_name_is_a_plugin_error(tmp_path, folder):
+    """As some damage leaves it."""
+    path = pack(tmp_path / "bad.zip", {"plugin.json": "{}", "x": ""})
+    data = path.read_bytes()
+    at = data.rindex(b"x", 0, data.index(b"PK\x05\x06"))
+    path.write_bytes(data[: at - 46 + 28] + b"\0" + data[at - 46 + 29 :])
+    with pytest.raises(PluginError) as caught:
+        unpack(path, folder)
+    assert str(caught.value).startswith(f"{path} is not a zip that can be read: ")
 
 
 @pytest.fixture(scope="module")
@@ -247,9 +267,15 @@ def test_a_job_of_a_zip_keeps_its_files(tmp_path):
 @pytest.mark.parametrize(
     ("members", "error", "message"),
     [
-        ({"plugin.json": "{}"}, ManifestError, "$.slug: missing; every manifest has slug and name"),
+        ({"plugin.json": "{}"}, ManifestError, "bad.zip/plugin.json has 2 faults:"),
+        ({"plugin.json": "{"}, ManifestError, "bad.zip/plugin.json: line 1 column 2 is not JSON"),
         ({"main.py": "1 / 0"}, PluginError, "main.py:1: ZeroDivisionError: division by zero"),
-        ({"plugin.json": '{"slug": "p", "name": "P", "entry": "a.py"}'}, PluginError, "there is no file 'a.py'"),
+        (
+            {"plugin.json": '{"slug": "p", "name": "P", "entry": "a.py"}'},
+            PluginError,
+            "bad.zip/plugin.json: $.entry: there is no file 'a.py' in ",
+        ),
+        ({"main.py": "open(__file__ + 'x')"}, PluginError, "No such file or directory: 'main.pyx'"),
         ({"../evil.py": ""}, PluginError, "would be written outside the plugin"),
     ],
 )

@@ -273,19 +273,6 @@ def test_a_src_that_comes_to_the_path_later_is_found(tmp_path, shape):
     assert python(write(tmp_path, OWN, shape), code) == "shop shop\n"
 
 
-def test_a_src_that_comes_later_has_the_names_of_its_init(tmp_path):
-    """Its `__init__.py` is run, too."""
-    code = """
-    import sys
-    import sbh_jobkit
-    from src.ext.sdk import job
-    sys.path.insert(0, "own")
-    from src import NAME
-    print(NAME)
-    """
-    assert python(write(tmp_path, OWN, "regular"), code) == "src\n"
-
-
 def test_a_plugin_beside_a_src_of_the_users_own_is_loaded(tmp_path):
     """Code of the repository, and the plugin, in one process."""
     folder = write(tmp_path, PLUGIN_FILES | OWN, "regular")

@@ -72,6 +72,10 @@ FAULTS = [
     ({"description": None}, "$.description: must be text, got null"),
     ({"author": {}}, "$.author: must be text, got an object"),
     ({"repo_url": 5}, "$.repo_url: must be text, got a number (5)"),
+    # keys
+    ({"permisions": []}, "$.permisions: unknown key; did you mean 'permissions'?"),
+    ({"Jobs": []}, "$.Jobs: unknown key; did you mean 'jobs'?"),
+    ({"time_zone": "UTC"}, "$.time_zone: unknown key; did you mean 'timezone'?"),
     # slug and entry
     ({"slug": ""}, "$.slug: must not be empty"),
     ({"slug": " "}, "$.slug: must not be empty"),
@@ -147,6 +151,7 @@ UNREADABLE = [
     ("{'slug': 'p'}", "line 1 column 2 is not JSON: Expecting property name enclosed in double quotes"),
     ('{"slug": "p"} x', "line 1 column 15 is not JSON: Extra data"),
     (b'{"slug": "caf\xe9"}', "byte 13 is not UTF-8; save the file as UTF-8"),
+    ('{"slug": ' + "9" * 5_000 + "}", "it has a number of too many digits"),
     ("[" * 100_000, "it is nested too deeply to be a manifest"),
     ('{"slug": "a", "slug": "b", "name": "P"}', "the key 'slug' stands twice in one object"),
     (
@@ -231,6 +236,23 @@ def test_data_need_not_come_from_a_file(wrap):
 def test_permissions_are_exactly_those_listed_or_all_without_the_key(data, permissions):
     """The guide's manifest has no such key and its jobs call everything."""
     assert parse({"slug": "p", "name": "P"} | data).permissions == permissions
+
+
+@pytest.mark.parametrize("key", ["min_version", "author_email", "homepage", "tags", "icon", "entry_point"])
+def test_keys_of_others_are_let_be(key):
+    """Only a key that is nearly one of the contract's is taken for a slip."""
+    assert parse({"slug": "p", "name": "P", key: 5}) == Manifest(slug="p", name="P")
+
+
+def test_a_key_is_no_slip_beside_the_right_one():
+    """Who wrote `author` knows how it is spelt."""
+    assert parse({"slug": "p", "name": "P", "author": "ann", "authors": ["ann"]}).author == "ann"
+
+
+@pytest.mark.parametrize("entry", ["main.py", "my-jobs.py", "my.jobs.py", "lib/deep/jobs_2.py"])
+def test_an_entry_is_a_python_file_inside_the_plugin(entry):
+    """A dot in its name is no fault."""
+    assert parse({"slug": "p", "name": "P", "entry": entry}).entry == entry
 
 
 @pytest.mark.parametrize(("data", "jobs"), [({}, None), ({"jobs": []}, ())])

@@ -11,6 +11,7 @@ import time
 import typing
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -20,6 +21,7 @@ from sbh_jobkit.errors import PluginError
 from sbh_jobkit.modules import ModuleSpace, call_place, place
 
 SLEEP = time.sleep
+UNREADABLE = Path("/proc/self/mem")
 MANIFEST = '{"slug": "p", "name": "P"}'
 SDK = "from src.ext.sdk import job\n"
 
@@ -87,6 +89,13 @@ FAILURES = [
     ("raise ValueError", "main.py:1: ValueError"),
     ("import sys\nsys.exit(3)", "main.py:2: SystemExit: 3"),
     ("raise SystemExit", "main.py:1: SystemExit"),
+    ("raise GeneratorExit", "main.py:1: GeneratorExit"),
+    ("import asyncio\nraise asyncio.CancelledError", "main.py:2: CancelledError"),
+    ("class Stop(BaseException): pass\nraise Stop('now')", "main.py:2: Stop: now"),
+    (b"x = 1\ny = '\0'", "main.py:2: SyntaxError: there is a NUL byte; save the file as UTF-8"),
+    ("\nimport nul", "nul.py:1: SyntaxError: there is a NUL byte; save the file as UTF-8"),
+    ("\nfrom . import nope", "main.py:2: ImportError: cannot import name 'nope' from '.' (unknown location)"),
+    ("open(__file__ + 'x')", "main.py:1: FileNotFoundError: [Errno 2] No such file or directory: 'main.pyx'"),
     ("from src.ext.sdk import job\n@job\ndef run(ctx): pass", "main.py:2: @job needs its name: write @job('…')"),
 ]
 """The end of some messages is Python's and changes with its version, so they are compared up to there."""
@@ -300,6 +309,7 @@ def test_a_failing_import_is_told_at_the_plugins_own_line(tmp_path, main, messag
         "helpers.py": "",
         "pkg/__init__.py": "",
         "broken.py": "\nx = (\n",
+        "nul.py": "\0",
         "raises.py": "\n1 / 0\n",
     }
     with pytest.raises(PluginError) as caught:
@@ -308,6 +318,31 @@ def test_a_failing_import_is_told_at_the_plugins_own_line(tmp_path, main, messag
     ends = ("0xe9", "quotes", "'…')", "sdk'")
     assert (text[: len(message)] if message.endswith(ends) else text) == message
     assert ("sbh_plugins" in text, str(tmp_path) in text) == (False, False)
+
+
+def test_only_the_keyboard_interrupts_a_load(tmp_path):
+    """It stops the kit, too, and leaves no modules."""
+    before = set(sys.modules)
+    with pytest.raises(KeyboardInterrupt):
+        Plugin.load(write(tmp_path, {"helpers.py": ""}, "import helpers\nraise KeyboardInterrupt"))
+    assert {name for name in set(sys.modules) - before if "." in name} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("main.py", "main.py: OSError: [Errno 5] Input/output error"),
+        ("plugin.json", "{folder}/plugin.json cannot be read: Input/output error"),
+    ],
+)
+@pytest.mark.skipif(not UNREADABLE.exists(), reason="needs a file that nobody can read")
+def test_a_file_that_cannot_be_read_is_told(tmp_path, name, message):
+    """With its name, as every other fault."""
+    (write(tmp_path, {}) / name).unlink()
+    (tmp_path / name).symlink_to(UNREADABLE)
+    with pytest.raises(PluginError) as caught:
+        Plugin.load(tmp_path)
+    assert str(caught.value) == message.format(folder=tmp_path)
 
 
 def test_dataclasses_enums_and_hints_work(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, quote_plus
 from uuid import UUID
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbh_jobkit.redaction import Redactor
+from sbh_jobkit.redaction import Redactor, authors_terms
 
 SECRETS = {"hunter22": "DB_PASSWORD", "sk-live-1234": "API_KEY"}
 PASSWORD, KEY = "‹secret:DB_PASSWORD›", "‹secret:API_KEY›"
@@ -62,6 +63,12 @@ class Opaque:
     __module__ = "main"
 
 
+class Row(list):
+    """A list that can be a key."""
+
+    __hash__ = object.__hash__
+
+
 class Broken:
     """An object that cannot be shown."""
 
@@ -96,9 +103,29 @@ VALUES = [
     ([SimpleNamespace(key="sk-live-1234")], [f"namespace(key='{KEY}')"]),
     (ValueError("wrong password 'hunter22'"), f"ValueError(\"wrong password '{PASSWORD}'\")"),
     (Opaque(), "<main.Opaque object>"),
+    ("from sbh_plugins.p7.lib.helpers and sbh_plugins.p7", "from lib.helpers and ."),
+    ({Row(["hunter22"]): 1}, {f"['{PASSWORD}']": 1}),
+    ({Row([5])}, {"[5]"}),
 ]
 
 AWKWARD = '-----BEGIN KEY-----\nit\'s "a"+b/c\\d é&?\n-----END KEY-----'
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "shown"),
+    [
+        ("plain", None, "plain"),
+        ("'sbh_plugins.p1.helpers' (/plugins/hub/helpers.py)", None, "'helpers' (/plugins/hub/helpers.py)"),
+        ("'sbh_plugins.p12.lib.more' (/plugins/hub/lib/more.py)", "/plugins/hub", "'lib.more' (lib/more.py)"),
+        ("/srv/plugins/hub/x /plugins/hub-two/x /plugins/hub", "/plugins/hub", None),
+        ("a/b ./c", ".", None),
+        ("from sbh_plugins.p3 came", None, "from . came"),
+        ("sbh_plugins.py my_sbh_plugins.p1.x", None, None),
+    ],
+)
+def test_a_text_is_told_in_its_authors_terms(text, root, shown):
+    """Modules without the package that keeps plugins apart, files from the plugin's folder."""
+    assert authors_terms(text, root and Path(root)) == (text if shown is None else shown)
 
 
 @pytest.mark.parametrize(("text", "shown"), TEXTS)
@@ -184,6 +211,23 @@ def test_a_tree_whose_nodes_know_their_parents_is_walked_once():
     assert (PASSWORD in shown, "hunter22" in shown) == (True, False)
 
 
+def test_lists_that_share_lists_are_not_followed_for_ever():
+    """Fifty levels of pairs of one list have 2 to the power of 50 paths."""
+    value = "hunter22"
+    for _ in range(50):
+        value = [value, value]
+    shown = Redactor(SECRETS).value(value)
+    for _ in range(50):
+        shown = shown[0]
+    assert shown == PASSWORD
+
+
+def test_what_stands_in_two_places_is_shown_in_both():
+    """Only what holds itself is cut."""
+    row = {"password": "hunter22"}
+    assert Redactor(SECRETS).value([row] * 1_000) == [{"password": PASSWORD}] * 1_000
+
+
 def test_an_object_that_cannot_be_shown_does_not_stop_the_run():
     """A repr that raises is the plugin's fault, and what it raises may hold a secret."""
     assert Redactor(SECRETS).value([Broken(), "hunter22"]) == ["<Broken: its repr raised RuntimeError>", PASSWORD]
@@ -207,6 +251,23 @@ def test_a_value_is_found_as_printing_and_requests_spell_it(encode):
     """A private key in a dict that is printed, or a token in a URL, is the same secret."""
     shown = Redactor({AWKWARD: "PEM"}).text(encode(AWKWARD))
     assert shown == encode("PEM").replace("PEM", "‹secret:PEM›")
+
+
+@pytest.mark.parametrize("value", ["it's me", 'say "hi"', "pass wörd", "a\\b\\c", "tab\tbed", "\udc80abc"])
+@pytest.mark.parametrize("around", ["{}", "'{}'", '"{}"', "'\"{}\"'"])
+def test_a_value_is_found_inside_longer_texts(value, around):
+    """Python picks its quotes by the whole text, not by the value."""
+    text = around.format(value)
+    for spelt in (repr(text), json.dumps(text), quote_plus(text.encode("utf-8", "surrogatepass"))):
+        shown = Redactor({value: "A"}).text(spelt)
+        assert ("‹secret:A›" in shown, value in shown) == (True, False)
+
+
+@pytest.mark.parametrize("value", ["é&?", "\n\n\n", "\\\\\\"])
+def test_a_short_value_has_no_longer_spelling(value):
+    """What counts are the value's own characters."""
+    text = f"{value} {quote(value)} {json.dumps(value)}"
+    assert Redactor({value: "A"}).text(text) == text
 
 
 @given(

@@ -122,7 +122,7 @@ def test_a_schedule_is_text_that_is_not_empty(value):
     assert str(caught.value) == f"@job: schedule must be text that is not empty, got {value!r}"
 
 
-@pytest.mark.parametrize("value", ["POST", [], ["GET", 5], 5], ids=repr)
+@pytest.mark.parametrize("value", ["POST", [], ["GET", 5], 5, {"GET": 1}], ids=repr)
 def test_methods_of_a_route_are_a_list_of_names(value):
     """One name as plain text would become a list of its letters."""
     with pytest.raises(PluginError) as caught:
@@ -136,6 +136,19 @@ def test_a_decorator_stands_above_a_function(value):
     with pytest.raises(PluginError) as caught:
         sdk.job("nightly")(value)
     assert str(caught.value) == f"@job must stand above a function, got {value!r}"
+
+
+def test_a_bound_method_cannot_carry_marks():
+    """Python keeps them on functions only; the message names the decorator that was used."""
+
+    class Jobs:
+        def work(self, ctx):
+            return ctx
+
+    method = Jobs().work
+    with pytest.raises(PluginError) as caught:
+        sdk.hook("files.uploaded")(method)
+    assert str(caught.value) == f"@hook must stand above a function, got {method!r}"
 
 
 def test_a_function_is_one_job():

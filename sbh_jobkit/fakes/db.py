@@ -31,11 +31,12 @@ class Tables:
         self._tables: dict[str, list[Row]] = {}
         self._numbers: dict[str, count[int]] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
+        self._kept: dict[str, str] = {}
         self._zone = zone
 
     def __contains__(self, table: object) -> bool:
         """Whether the table exists."""
-        return table in self._tables or table in self._computed
+        return isinstance(table, str) and (table in self._tables or table in self._computed)
 
     def __iter__(self) -> Iterator[str]:
         """Go through the tables' names."""
@@ -57,22 +58,28 @@ class Tables:
     def create(self, *tables: str) -> None:
         """Make tables that start empty."""
         for table in tables:
+            self._check_writable(table)
+        for table in tables:
             self._tables.setdefault(table, [])
 
-    def compute(self, table: str, rows: Callable[[], list[Row]]) -> None:
-        """Make a table whose rows are asked for when someone queries it."""
+    def compute(self, table: str, rows: Callable[[], list[Row]], *, because: str) -> None:
+        """Make a table whose rows are asked for when someone queries it, and that nobody else can write; say why."""
         self._computed[table] = rows
+        self._kept[table] = because
 
     def insert(self, table: str, rows: Mapping[str, Any] | Iterable[Mapping[str, Any]] | Any) -> None:
-        """Add a row, several, or a DataFrame; a row without `id` gets the next number."""
-        stored = self._tables.setdefault(table, [])
+        """Add a row, several, or a DataFrame, all or none; a row without `id` gets the next number."""
+        self._check_writable(table)
+        added = [copied(row) for row in _as_rows(table, rows)]
         numbers = self._numbers.setdefault(table, count(1))
-        for row in _as_rows(table, rows):
+        stored = self._tables.setdefault(table, [])
+        for row in added:
             number = next(numbers)  # also for a row with an id, and never again after a delete
-            stored.append(copied(row) if "id" in row else {"id": number, **copied(row)})
+            stored.append(row if "id" in row else {"id": number, **row})
 
     def update(self, table: str, filters: Mapping[str, Any] | None, changes: Mapping[str, Any]) -> int:
         """Change the rows that match; return how many."""
+        self._check_writable(table)
         matching = list(filter(self._predicate(filters), self._stored(table)))
         for row in matching:
             row.update(copied(changes))
@@ -80,6 +87,7 @@ class Tables:
 
     def delete(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
         """Remove the rows that match; return how many."""
+        self._check_writable(table)
         rows, matches = self._stored(table), self._predicate(filters)
         kept = [row for row in rows if not matches(row)]
         removed = len(rows) - len(kept)
@@ -104,14 +112,20 @@ class Tables:
         rows = self._stored(table)
         return sum(map(self._predicate(filters), rows)) if filters else len(rows)
 
+    def _check_writable(self, table: str) -> None:
+        if not isinstance(table, str):
+            msg = f"a table's name must be text, got {table!r}"
+            raise WorldError(msg)
+        if table in self._kept:
+            msg = f"table {table!r} is kept by the kit: {self._kept[table]}"
+            raise WorldError(msg)
+
     def _stored(self, table: str) -> list[Row]:
-        if table in self._computed:
-            return self._computed[table]()
-        if table not in self._tables:
+        if table not in self:
             known = did_you_mean(str(table), self) or f"; there are {', '.join(self) or 'none yet'}"
             msg = f"there is no table {table!r}{known}"
             raise UnknownTableError(msg)
-        return self._tables[table]
+        return self._computed[table]() if table in self._computed else self._tables[table]
 
     def _predicate(self, filters: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], bool]:
         return language.parse(filters).predicate(self._zone())
@@ -124,7 +138,7 @@ def copied(row: Mapping[str, Any]) -> Row:
 
 def _as_rows(table: str, rows: Any) -> Iterator[Mapping[str, Any]]:
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # a DataFrame, without loading pandas to ask
-        rows = rows.to_dict("records")
+        rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
     elif isinstance(rows, dict):
         rows = [rows]
     if not hasattr(rows, "__iter__") or isinstance(rows, (str, bytes)):
@@ -165,7 +179,7 @@ class FakeDatabase:
     def get_by_id(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return one row, or None."""
         self._gate("db.get_by_id", "db.read")
-        found = self._asked("get_by_id", table, lambda: self._tables.select(table, {"id": id}, end=1))
+        found = self._asked("get_by_id", table, lambda: self._tables.select(table, {"id": {"$eq": id}}, end=1))
         return found[0] if found else None
 
     def count(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
@@ -178,7 +192,8 @@ class FakeDatabase:
             return answer()
         except UnknownTableError as error:
             paste = f'world.db.insert("{table}", [{{…}}]), or world.db.create("{table}") for an empty one'
-            self._journal.fault("table-unknown", f"ctx.db.{member}", str(error), paste)
+            advice = paste if isinstance(table, str) else "give the table's name as text"
+            self._journal.fault("table-unknown", f"ctx.db.{member}", str(error), advice)
             raise
         except FilterError as error:
             self._journal.fault("filter-invalid", f"ctx.db.{member}", f"table {table!r}: {error}")

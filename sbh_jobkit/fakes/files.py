@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from sbh_jobkit import clock, times
 from sbh_jobkit.errors import WorldError, did_you_mean
+from sbh_jobkit.times import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,12 +26,28 @@ _BINARY = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """One file: its bytes, its content type, and when it was written, in epoch seconds."""
+    """One file: its bytes, its content type, and when it was written."""
 
     data: bytes
     content_type: str
-    modified: float | None
-    """None for a file of the world's beginning, until the world begins."""
+    modified: float | str | datetime | Duration | None
+    """In epoch seconds; before the world begins as it was given: a time, an age, or None for a new file."""
+
+    def epoch(self, begin: datetime) -> float:
+        """Return when it was written, in epoch seconds, in a world that begins then."""
+        match self.modified:
+            case float():
+                return self.modified
+            case None:
+                return begin.timestamp()
+            case Duration(days, seconds):
+                return times.after(begin, Duration(-days, -seconds)).timestamp()
+            case given:
+                return times.instant(given, begin.tzinfo or UTC).timestamp()
+
+    def settled(self, begin: datetime) -> StoredFile:
+        """Return the file as it is in a world that begins then."""
+        return self if isinstance(self.modified, float) else replace(self, modified=self.epoch(begin))
 
 
 class FileStore:
@@ -67,34 +84,31 @@ class FileStore:
         age: str | timedelta | None = None,
     ) -> None:
         """Write a file; `modified` (ISO or datetime) or `age` (such as "40d") say when, else it is new."""
-        if not isinstance(key, str) or not key:
-            msg = f"a file's key must be text that is not empty, got {key!r}"
-            raise WorldError(msg)
+        if (wrong := _wrong_key(key)) is not None:
+            raise WorldError(wrong)
         if not isinstance(data, (bytes, str)):
             msg = f"file {key!r} must be bytes or text, got a value of type {type(data).__name__}"
             raise WorldError(msg)
-        guessed = _TYPES.get(key[key.rfind(".") :], _BINARY)
-        self._files[key] = StoredFile(
-            data=data.encode() if isinstance(data, str) else data,
-            content_type=content_type or guessed,
-            modified=self._moment(modified, age),
-        )
+        try:
+            raw = data.encode() if isinstance(data, str) else data
+        except UnicodeEncodeError as error:
+            msg = f"file {key!r} is text that UTF-8 cannot write: {error}"
+            raise WorldError(msg) from error
+        guessed = content_type or _TYPES.get(key[key.rfind(".") :], _BINARY)
+        file = StoredFile(data=raw, content_type=guessed, modified=self._given(modified, age))
+        self._files[key] = file.settled(clock.now(self._zone())) if clock.is_virtual() else file
 
-    def _moment(self, modified: str | datetime | None, age: str | timedelta | None) -> float | None:
+    def _given(self, modified: str | datetime | None, age: str | timedelta | None) -> str | datetime | Duration | None:
         if modified is not None and age is not None:
             msg = "give a file's modified time or its age, not both"
             raise WorldError(msg)
         if modified is not None:
-            return times.instant(modified, self._zone()).timestamp()
-        if age is not None:
-            return clock.now(self._zone()).timestamp() - times.duration(age).total_seconds()
-        return clock.now(self._zone()).timestamp() if clock.is_virtual() else None
+            times.instant(modified, self._zone())  # a wrong one is refused where it stands
+        return modified if age is None else times.duration(age)
 
-    def begin(self, epoch: float) -> None:
-        """Let files that were written before the world began be new at its beginning."""
-        for key, file in self._files.items():
-            if file.modified is None:
-                self._files[key] = StoredFile(data=file.data, content_type=file.content_type, modified=epoch)
+    def begin(self, at: datetime) -> None:
+        """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
+        self._files = {key: file.settled(at) for key, file in self._files.items()}
 
     def stat(self, key: str) -> StoredFile | None:
         """Return the stored file, or None."""
@@ -124,15 +138,25 @@ class FileStore:
         zone = self._zone()
         width = max(map(len, self._files), default=0)
         return "\n".join(
-            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_shown(self._files[key].modified, zone)}"
-            for key in self
+            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_shown(self._files[key], zone)}" for key in self
         )
 
 
-def _shown(modified: float | None, zone: ZoneInfo) -> str:
-    if modified is None:
-        return "when the world begins"
-    return datetime.fromtimestamp(modified, zone).isoformat(sep=" ", timespec="seconds")
+def _shown(file: StoredFile, zone: ZoneInfo) -> str:
+    match file.modified:
+        case None:
+            return "when the world begins"
+        case Duration():
+            return f"{times.spoken(file.modified)} before the world begins"
+        case float():
+            written = datetime.fromtimestamp(file.modified, zone)
+        case given:
+            written = times.instant(given, zone)
+    return written.isoformat(sep=" ", timespec="seconds")
+
+
+def _wrong_key(key: object) -> str | None:
+    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"
 
 
 class FakeFiles:
@@ -159,18 +183,26 @@ class FakeFiles:
         return None if file is None else {**self._entry(key), "content_type": file.content_type}
 
     def upload(self, key: str, data: bytes | str, content_type: str = _BINARY) -> bool:
-        """Store a file; False, and a fault, for data that is neither bytes nor text."""
+        """Store a file; False, and a fault, for data that is neither bytes nor text, or no key."""
         self._gate("files.upload", "files.write")
-        if not isinstance(data, (bytes, bytearray, str)) or not isinstance(key, str) or not key:
-            what = f"key {key!r}" if not isinstance(key, str) or not key else f"data of type {type(data).__name__}"
+        if (wrong := _wrong_key(key)) is not None:
+            return self._refused(wrong)
+        if not isinstance(data, (bytes, bytearray, str)):
             advice = "upload bytes or text: json.dumps(…) makes text of an object"
-            self._journal.fault("file-type", "ctx.files.upload", f"cannot store {what} as {key!r}", advice)
-            return False
-        raw = data.encode() if isinstance(data, str) else bytes(data)
+            return self._refused(f"cannot store data of type {type(data).__name__} as {key!r}", advice)
+        try:
+            raw = data.encode() if isinstance(data, str) else bytes(data)
+        except UnicodeEncodeError as error:
+            advice = "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 has not"
+            return self._refused(f"cannot store text as {key!r}: {error}", advice)
         moment = clock.now(self._zone).timestamp()
         self._store.put(key, StoredFile(data=raw, content_type=content_type, modified=moment))
         self._journal.file("uploaded", key, len(raw))
         return True
+
+    def _refused(self, message: str, advice: str | None = None) -> bool:
+        self._journal.fault("file-type", "ctx.files.upload", message, advice)
+        return False
 
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""
@@ -192,6 +224,5 @@ class FakeFiles:
         file = self._store.stat(key)
         if file is None:  # pragma: no cover  the caller took the key from the store
             raise KeyError(key)
-        modified = file.modified if file.modified is not None else clock.now(self._zone).timestamp()
-        shown = datetime.fromtimestamp(modified, self._zone).replace(tzinfo=None).isoformat()
+        shown = datetime.fromtimestamp(file.epoch(clock.now(self._zone)), self._zone).replace(tzinfo=None).isoformat()
         return {"key": key, "size": len(file.data), "last_modified": shown}

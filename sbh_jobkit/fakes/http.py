@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx
 import respx
 from respx.models import AllMockedAssertionError
 
 from sbh_jobkit import clock
+from sbh_jobkit.fakes.failure import told
+from sbh_jobkit.fakes.near_miss import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
@@ -22,17 +25,21 @@ if TYPE_CHECKING:
 
 
 class _UnmatchedError(Exception):
-    pass
+    def __init__(self, request: httpx.Request) -> None:
+        super().__init__(request)
+        self.request = request
 
 
 class _Route(respx.Route):
-    """A route whose list of answers repeats its last one instead of ending in an error."""
+    """A route whose list of answers repeats its last one, and whose class of an error fails without a text."""
 
     def _next_side_effect(self) -> Any:
         try:
             self._latest = super()._next_side_effect()
         except StopIteration:
             return self._latest
+        if isinstance(self._latest, type) and issubclass(self._latest, httpx.RequestError):
+            self._latest = self._latest("")  # respx would say "Mock Error"
         return self._latest
 
 
@@ -56,10 +63,12 @@ class HttpRoutes(respx.Router):
         self.log.clear()
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.scheme not in {"http", "https"}:
+            raise httpx.UnsupportedProtocol(_unsupported(request.url.scheme))
         try:
             return self.handler(request)
         except AllMockedAssertionError:
-            raise _UnmatchedError from None
+            raise _UnmatchedError(request) from None
 
     def __repr__(self) -> str:
         """Count routes and calls."""
@@ -101,42 +110,51 @@ class FakeHttp:
         return self._ask("DELETE", url, headers=headers)
 
     def _ask(self, method: str, url: str, *, data: Any = None, **given: Any) -> dict[str, Any]:
-        self._gate(f"http.{method.lower()}", "outbound_http")
+        member = f"http.{method.lower()}"
+        self._gate(member, "outbound_http")
         body = {} if data is None else {"data": data} if hasattr(data, "items") else {"content": data}
-        matched = True
+        client, since, matched = self._routes.client, clock.now(self._zone), True
+        address, answer = _given(url), _failed("no answer")
+        client.cookies.clear()  # each request stands alone
         try:
-            response = self._routes.client.request(method, url, **body, **given)
-            answer = _told(response)
-        except _UnmatchedError:
-            matched = False
-            answer = _failed(self._unmatched(method, str(url)))
-        except Exception as error:  # noqa: BLE001  the contract: ctx.http never raises, whatever the route or the url
-            answer = _failed(f"{type(error).__name__}: {error}")
-        status, moment = answer["status_code"], clock.now(self._zone)
-        self._routes.log.append(self._journal.http_call(method, str(url), status, moment, matched=matched))
+            request = client.build_request(method, url, **body, **given)
+            address = str(request.url)
+            answer = _answered(client.send(request))
+        except _UnmatchedError as unmatched:  # of a request that was redirected, it is the last address
+            method, address, matched = unmatched.request.method, str(unmatched.request.url), False
+            answer = _failed(f"no route for {method} {address}")
+            self._explain(f"ctx.{member}", unmatched.request)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: ctx.http never raises
+            answer = _failed(told(error))
+        finally:  # also when a limit ends the run within the request
+            self._record(method, address, answer["status_code"], since, matched=matched)
         return answer
 
-    def _unmatched(self, method: str, url: str) -> str:
-        message = f"{method} {url} met no route of the world{self._nearest(url)}"
+    def _record(self, method: str, url: str, status: int, since: datetime, *, matched: bool) -> None:
+        seconds = (clock.now(UTC) - since).total_seconds()  # elapsed, also where the zone's clocks change
+        self._routes.log.append(self._journal.http_call(method, url, status, since, matched=matched, seconds=seconds))
+
+    def _explain(self, member: str, request: httpx.Request) -> None:
+        method, url = request.method, str(request.url)
+        message = f"{method} {url} met no route of the world{nearest(request, self._routes.routes)}"
         paste = f"world.http.{method.lower()}({self._journal.pasteable(url)}).respond(json={{…}})"
-        self._journal.fault("http-unmatched", f"ctx.http.{method.lower()}", message, paste)
-        return f"no route for {method} {url}"
-
-    def _nearest(self, url: str) -> str:
-        routes = [f"{route.pattern!r}" for route in self._routes.routes]
-        host = urlsplit(url).hostname
-        near = [route for route in routes if host and host in route] or routes
-        if not near:
-            return "; the world has none"
-        return f"; the nearest {'is' if len(near) == 1 else 'are'} {', '.join(_readable(near[:3]))}"
+        self._journal.fault("http-unmatched", member, message, paste)
 
 
-def _readable(patterns: list[str]) -> Iterator[str]:
-    return (pattern.removeprefix("<").removesuffix(">") for pattern in patterns)
+def _given(url: object) -> str:
+    return url if isinstance(url, str) else f"a value of type {type(url).__name__}"
 
 
-def _told(response: httpx.Response) -> dict[str, Any]:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _unsupported(scheme: str) -> str:
+    """Say what is wrong with a protocol in the words of httpx, which only says them on a real connection."""
+    if not scheme:
+        return "Request URL is missing an 'http://' or 'https://' protocol."
+    return f"Request URL has an unsupported protocol '{scheme}://'."
+
+
+def _answered(response: httpx.Response) -> dict[str, Any]:
+    declared = response.headers.get("content-type", "").lower()
+    kind = declared.partition(";")[0].strip()
     body = None
     if kind == "application/json" or kind.endswith("+json"):
         try:
@@ -145,8 +163,8 @@ def _told(response: httpx.Response) -> dict[str, Any]:
             body = None  # the contract: json is None unless the body is JSON
     return {
         "status_code": response.status_code,
-        "headers": dict(response.headers),
-        "text": response.text,
+        "headers": dict(response.headers.items()),
+        "text": response.text if "charset" in declared else response.content.decode("utf-8", "replace"),
         "json": body,
     }
 

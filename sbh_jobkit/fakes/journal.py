@@ -22,6 +22,7 @@ FAULTS = {
     "payload-not-json": "an event's payload was not JSON",
     "permission-denied": "the manifest does not permit what was called",
     "secret-missing": "a secret was asked for that is not set, without a default",
+    "secret-type": "a secret's name or value was not text",
     "table-unknown": "a table was queried that the world does not have",
 }
 """Every kind of fault, as `allow` takes it, and what it means."""
@@ -47,20 +48,22 @@ class Journal:
 
     def event(self, type_: str, payload: Any, at: datetime) -> Event:
         """Write down what was emitted."""
-        event = Event(type=type_, payload=self._redactor().value(payload), at=at)
+        redactor = self._redactor()
+        event = Event(type=redactor.text(type_), payload=redactor.value(payload), at=at)
         self.events.append(event)
         return event
 
-    def http_call(self, method: str, url: str, status: int, at: datetime, *, matched: bool) -> HttpCall:
+    def http_call(self, method: str, url: str, status: int, at: datetime, *, matched: bool, seconds: float) -> HttpCall:
         """Write down a request."""
-        call = HttpCall(method=method, url=self._redactor().text(url), status=status, matched=matched, at=at)
+        shown = self._redactor().text(url)
+        call = HttpCall(method=method, url=shown, status=status, matched=matched, at=at, seconds=seconds)
         self.http_calls.append(call)
         return call
 
     def llm_call(self, prompt: str, model: str, text: str, tokens: int, at: datetime) -> LlmCall:
         """Write down a prompt and its answer."""
         redact = self._redactor().text
-        call = LlmCall(prompt=redact(prompt), model=model, text=redact(text), tokens=tokens, at=at)
+        call = LlmCall(prompt=redact(prompt), model=redact(model), text=redact(text), tokens=tokens, at=at)
         self.llm_calls.append(call)
         return call
 

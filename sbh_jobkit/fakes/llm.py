@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes.failure import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run import LlmCall
 
     Gate = Callable[[str, str], None]
-    Answer = str | Exception | Callable[[str], str]
+    Answer = str | Exception | type[Exception] | Callable[[str], str]
 
 MODEL = "fake-llm"
 
@@ -26,7 +27,7 @@ class LlmScript:
 
     def __init__(self) -> None:
         """Start with a default answer that is plainly fake."""
-        self._replies: list[tuple[re.Pattern[str], Answer]] = []
+        self._replies: list[tuple[re.Pattern[str], Any]] = []
         self.calls: list[LlmCall] = []
         """Every prompt and its answer."""
 
@@ -50,10 +51,16 @@ class LlmScript:
         """Return the scripted answer to a prompt, or raise the scripted error."""
         for pattern, answer in self._replies:
             if pattern.search(prompt):
-                if isinstance(answer, Exception):
+                if isinstance(answer, str):
+                    return answer
+                if _is_failure(answer):
                     raise answer
-                return answer if isinstance(answer, str) else str(answer(prompt))
+                return str(answer(prompt))
         return f"[fake answer to a prompt of {len(prompt)} characters]"
+
+
+def _is_failure(answer: Any) -> bool:
+    return isinstance(answer, Exception) or (isinstance(answer, type) and issubclass(answer, Exception))
 
 
 class FakeLlm:
@@ -77,15 +84,14 @@ class FakeLlm:
         name = model or MODEL
         asked = len(str(prompt).split())
         try:
-            words = self._script.answer(str(prompt)).split(" ")
-        except Exception as error:  # noqa: BLE001  a scripted failure, or the author's function: the contract's error
+            text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
             self._record(str(prompt), name, "", asked)
-            return {"text": "", "error": f"{type(error).__name__}: {error}", "usage": None, "model": name}
-        text = " ".join(words[:max_tokens])
+            return {"text": "", "error": told(error), "usage": None, "model": name}
         said = len(text.split())
         self._record(str(prompt), name, text, asked + said)
         usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
         return {"text": text, "usage": usage, "model": name}
 
     def _record(self, prompt: str, model: str, text: str, tokens: int) -> None:
-        self._script.calls.append(self._journal.llm_call(prompt, model, text, tokens, clock.now(self._zone)))
+        self._script.calls.append(self._journal.llm_call(prompt, str(model), text, tokens, clock.now(self._zone)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError, WorldError
+from sbh_jobkit.job import defined_at
 from sbh_jobkit.modules import ModuleSpace, explain
 from sbh_jobkit.schedule import Schedule
 
@@ -22,6 +23,9 @@ FILE = "world.py"
 
 def every(expression: str) -> Callable[[_Function], _Function]:
     """Let a function `(world, now)` change the world whenever a cron expression says so; `now` is aware."""
+    if callable(expression):
+        msg = "@every needs its expression: write @every('…') above the function, with parentheses"
+        raise WorldError(msg)
     Schedule(expression)
 
     def mark(function: _Function) -> _Function:
@@ -50,6 +54,7 @@ class WorldScript:
     setup: Callable[[Any], Any] | None
     ticks: tuple[Tick, ...]
     root: Path | None
+    file: str = FILE
 
     @classmethod
     def load(cls, path: Path) -> WorldScript:
@@ -59,21 +64,24 @@ class WorldScript:
             msg = f"no such file: {str(path)!r}; a world is described in a Python file with setup(world)"
             raise WorldError(msg)
         try:
-            names = vars(ModuleSpace(path.parent).load(path))
+            names = vars(ModuleSpace(path.parent).load(path, path.name))
         except PluginError as error:
             raise WorldError(str(error)) from error
-        return cls.of(names, root=path.parent)
+        return cls.of(names, root=path.parent, file=path.name)
 
     @classmethod
-    def of(cls, names: Mapping[str, Any], root: Path | None = None) -> WorldScript:
-        """Take `setup` and the functions of `@every` from names."""
-        marked = [value for value in names.values() if hasattr(value, "_sbh_every")]
-        ticks = tuple(Tick(expression=function._sbh_every, function=function) for function in marked)  # noqa: SLF001
+    def of(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
+        """Take `setup` and the functions of `@every`, each once, from names."""
         setup = names.get("setup")
-        if setup is None and not ticks:
-            msg = f"{FILE} has neither setup(world) nor a function under @every(…), so it describes nothing"
+        if setup is not None and not callable(setup):
+            msg = f"{file}: setup must be a function setup(world), got {setup!r}"
             raise WorldError(msg)
-        return cls(setup=setup, ticks=ticks, root=root)
+        marked = {id(value): (value, mark) for value in names.values() if (mark := _mark(value)) is not None}
+        ticks = tuple(Tick(expression=mark, function=function) for function, mark in marked.values())
+        if setup is None and not ticks:
+            msg = f"{file} has neither setup(world) nor a function under @every(…), so it describes nothing"
+            raise WorldError(msg)
+        return cls(setup=setup, ticks=ticks, root=root, file=file)
 
     def begin(self, world: Any) -> None:
         """Call `setup(world)`."""
@@ -87,7 +95,14 @@ class WorldScript:
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
         try:
             function(*arguments)
-        except Exception as error:
-            where = explain(error, self.root or Path())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also what ends a process: to a simulation it is a mistake in its world
+            where = explain(error, self.root, otherwise=defined_at(function, self.root) or self.file, beside=self.file)
             msg = f"the world could not go on: {where}"
             raise WorldError(msg) from error
+
+
+def _mark(value: Any) -> str | None:
+    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # not of a mock, which has every attribute
+    return mark if callable(value) else None

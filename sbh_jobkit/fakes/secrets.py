@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
 
+_ADVICE = "set text: json.dumps(…) makes text of an object"
+
 
 class SecretStore(MutableMapping[str, str]):
     """`world.secrets["API_KEY"] = "…"`; values are text and never appear in a repr."""
@@ -80,8 +82,12 @@ class FakeSecrets:
         return None
 
     def set(self, key: str, value: str) -> bool:
-        """Store a secret."""
-        self._store[key] = value
+        """Store a secret; False, and a fault, for a name or a value that is not text."""
+        try:
+            self._store[key] = value
+        except WorldError as error:
+            self._journal.fault("secret-type", "ctx.secrets.set", str(error), _ADVICE)
+            return False
         return True
 
     def delete(self, key: str) -> bool:

@@ -57,7 +57,7 @@ class Tenant:
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
-        self.db.compute(TABLE, self.jobs.rows)
+        self.db.compute(TABLE, self.jobs.rows, because="its rows follow the plugin's jobs and their runs")
 
     @property
     def zone(self) -> ZoneInfo:

@@ -118,14 +118,16 @@ class World(Tenant):
 
         Runs and simulations do it; do it yourself to change what `setup` made before the first of them.
         """
+        if not self._begun:
+            self._zone = times.zone(tz) if tz is not None else self.zone
+        beginning = times.instant(at, self.zone)
+        self.files.begin(beginning)  # in a world that goes on, those that were written since
         if self._begun:
             return
         self._begun = True
-        self._zone = times.zone(tz) if tz is not None else self.zone
-        with VirtualClock(times.instant(at, self._zone), self._zone) as clock:
-            if self.script is not None:
+        if self.script is not None:
+            with VirtualClock(beginning, self.zone):
                 self.script.begin(self)
-            self.files.begin(clock.epoch)
 
     def context(self, plugin: Plugin | None = None) -> FakeContext:
         """Return what a job of the plugin would be called with."""

@@ -183,6 +183,14 @@ def test_a_payload_without_end_is_a_fault(ran, payload):
     assert (run.outcome, [fault.kind for fault in run.faults]) == ("ok", ["payload-not-json"])
 
 
+def test_no_secret_is_in_an_event(ran):
+    """A secret's value stands in neither type nor payload."""
+    world = World()
+    world.secrets["KEY"] = "sk-12345"
+    (event,) = ran("k = ctx.secrets.get('KEY'); ctx.emit('got.' + k, {k: k})", world).events
+    assert (event.type, event.payload) == ("got.‹secret:KEY›", {"‹secret:KEY›": "‹secret:KEY›"})
+
+
 def test_emit_needs_its_permission(faulted):
     """Without `emit_webhook`, `emit` raises PermissionDenied."""
     message = "ctx.emit needs the permission 'emit_webhook', which plugin.json does not list"

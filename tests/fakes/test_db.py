@@ -156,8 +156,11 @@ def test_a_wrong_page_is_an_error_and_a_fault(faulted, world, given, message):
 
 def test_a_table_that_is_not_text_is_a_clear_error(faulted, world):
     """A list in place of a name is refused like any unknown table."""
-    value, fault = faulted("ctx.db.query(['users'])", world)
-    assert (value[0], fault[:2]) == ("UnknownTableError", ("table-unknown", "ctx.db.query"))
+    message = "there is no table ['users']; did you mean 'users'?"
+    assert faulted("ctx.db.query(['users'])", world) == (
+        ["UnknownTableError", message],
+        ("table-unknown", "ctx.db.query", message, "give the table's name as text"),
+    )
 
 
 @pytest.mark.parametrize("call", ["db.query('users')", "db.get_by_id('users', 1)", "db.count('users')"])
@@ -238,6 +241,24 @@ def test_what_are_no_rows_is_refused(rows, message):
     assert world.db.rows("users") == []
 
 
+def test_a_refused_insert_makes_no_table():
+    """All rows or none, and none is not even a table."""
+    world = World()
+    with pytest.raises(WorldError):
+        world.db.insert("users", [{"a": 1}, 5])
+    assert "users" not in world.db
+
+
+@pytest.mark.parametrize("write", [lambda db: db.insert(5, {}), lambda db: db.create("users", 5)])
+def test_a_tables_name_is_text(write):
+    """A wrong name is refused, and nothing is made."""
+    world = World()
+    with pytest.raises(WorldError) as refused:
+        write(world.db)
+    assert str(refused.value) == "a table's name must be text, got 5"
+    assert list(world.db) == ["plugin_jobs"]
+
+
 @pytest.mark.parametrize("rows", [[], (), iter([]), {}.values()])
 def test_inserting_nothing_makes_the_table(rows):
     """A table into which nothing was inserted exists, and is empty."""
@@ -268,8 +289,9 @@ def test_a_data_frame_is_a_table(answered):
 def test_times_of_a_data_frame_are_times(answered):
     """A column of timestamps compares with dates."""
     world = World()
-    world.db.insert("users", DataFrame({"seen": [Timestamp("2026-01-01"), Timestamp("2026-02-01")]}))
+    world.db.insert("users", DataFrame({"seen": [Timestamp("2026-01-01"), Timestamp("2026-02-01"), None]}))
     assert answered("[row['id'] for row in ctx.db.query('users', {'seen': {'$gte': '2026-01-15'}})]", world) == [2]
+    assert world.db.rows("users", {"id": 3}) == [{"id": 3, "seen": None}]
 
 
 def test_a_table_is_shown_as_a_data_frame(world):

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.simulator import run_job, simulate
+from sbh_jobkit.times import instant, zone
 
 
 @pytest.fixture
@@ -95,8 +97,10 @@ def test_what_is_no_file_is_false_and_a_fault(faulted, expression, message, advi
 
 def test_text_that_utf_8_cannot_write_is_a_fault(faulted):
     """Half of a character pair is text to Python, but no file."""
-    value, fault = faulted("ctx.files.upload('r.txt', '\\ud800')")
-    assert (value, fault[:2]) == (False, ("file-type", "ctx.files.upload"))
+    value, (kind, member, message, advice) = faulted("ctx.files.upload('r.txt', '\\ud800')")
+    assert (value, kind, member) == (False, "file-type", "ctx.files.upload")
+    assert message.startswith("cannot store text as 'r.txt': 'utf-8' codec can't encode character '\\ud800'")
+    assert advice == "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 has not"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,43 @@ def test_a_file_may_be_written_with_an_age(answered, age):
     assert answered("ctx.files.list()", world) == [entry("old.txt", 1, "2025-11-26T09:00:00")]
 
 
+def test_days_of_an_age_are_those_of_the_calendar(answered):
+    """Across a clock change, a file of 40 days is 40 days old on the wall's clock, by which the guide compares."""
+    world = World(tz="Europe/Paris")
+    world.files.write("old.txt", "x", age="40d")
+    files = answered("ctx.files.list()", world, at="2026-04-15T09:00")
+    assert files == [entry("old.txt", 1, "2026-03-06T09:00:00")]
+
+
+def test_a_naive_time_is_in_the_zone_in_force(answered):
+    """A file of the beginning follows the manifest's zone, as everything naive does."""
+    world = World()
+    world.files.write("old.txt", "x", modified="2026-01-01T08:00")
+    assert world.files.tree() == "old.txt          1  2026-01-01 08:00:00+00:00"
+    assert answered("ctx.files.list()", world, timezone="Asia/Tokyo") == [entry("old.txt", 1, "2026-01-01T08:00:00")]
+    assert world.files.tree() == "old.txt          1  2026-01-01 08:00:00+09:00"
+
+
+def test_files_between_two_runs_are_as_old_as_the_next(ran):
+    """In a world that goes on, what an author writes between runs counts from the next one's time."""
+    world = World()
+    ran("pass", world)
+    world.files.write("new", "x")
+    world.files.write("old", "x", age="1d")
+    times = ran("return [file['last_modified'] for file in ctx.files.list()]", world, at="2026-01-07T09:00").value
+    assert times == ["2026-01-07T09:00:00", "2026-01-06T09:00:00"]
+
+
+def test_a_context_without_a_beginning_sees_files_too():
+    """In a context made by hand, a file without a time is new, and one with an age is older."""
+    world = World()
+    world.files.write("new", "x")
+    world.files.write("old", "x", age="1d")
+    with VirtualClock(instant("2026-01-05T09:00", zone("UTC")), zone("UTC")):
+        times = [file["last_modified"] for file in world.context().files.list()]
+    assert times == ["2026-01-05T09:00:00", "2026-01-04T09:00:00"]
+
+
 def test_a_file_without_a_time_is_new_when_the_world_begins(loaded):
     """A file that an author wrote before a simulation is as old as the simulation."""
     world = World()
@@ -179,6 +220,14 @@ def test_a_job_in_its_own_zone_sees_that_zones_times(loaded):
         ({"key": None}, WorldError, "a file's key must be text that is not empty, got None"),
         ({"data": 5}, WorldError, "file 'k' must be bytes or text, got a value of type int"),
         ({"data": {}}, WorldError, "file 'k' must be bytes or text, got a value of type dict"),
+        (
+            {"data": "\ud800"},
+            WorldError,
+            (
+                "file 'k' is text that UTF-8 cannot write: "
+                "'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed"
+            ),
+        ),
         ({"modified": "2026-01-01", "age": "1d"}, WorldError, "give a file's modified time or its age, not both"),
         (
             {"modified": "yesterday"},
@@ -238,7 +287,8 @@ def test_an_empty_store_shows_nothing_and_a_new_file_waits_for_the_beginning():
     files = World().files
     assert files.tree() == ""
     files.write("a", "x")
-    assert files.tree() == "a          1  when the world begins"
+    files.write("b", "x", age="1d12h")
+    assert files.tree() == "a          1  when the world begins\nb          1  1d12h before the world begins"
 
 
 def test_reading_what_is_not_there_names_the_nearest(world):

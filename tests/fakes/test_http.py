@@ -1,5 +1,6 @@
 """`world.http` and `ctx.http`."""
 
+import sys
 import time
 
 import httpx
@@ -185,13 +186,13 @@ UNMATCHED = [
         None,
         "get",
         f"{API}/user",
-        f"GET {API}/user met no route of the world; the nearest is GET {API}/users",
+        f"GET {API}/user met no route of the world; the nearest is GET {API}/users (the path differs)",
     ),
     (
         None,
         "post",
         f"{API}/users",
-        f"POST {API}/users met no route of the world; the nearest is GET {API}/users",
+        f"POST {API}/users met no route of the world; the nearest is GET {API}/users (the method differs)",
     ),
 ]
 
@@ -215,6 +216,53 @@ def test_a_redirect_to_nowhere_names_where_it_leads(faulted, world):
     assert (kind, member) == ("http-unmatched", "ctx.http.get")
     assert message.startswith("GET https://elsewhere.example.com/x met no route of the world")
     assert paste == 'world.http.get("https://elsewhere.example.com/x").respond(json={…})'
+    (call,) = world.http.log
+    assert (call.url, call.status, call.matched) == ("https://elsewhere.example.com/x", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("routes", "request_", "end"),
+    [
+        (["get(url + '/user')", "get(url + '/text')"], "get(url + '/usr')", f"is GET {API}/user (the path differs)"),
+        (["get(url + '/a')", "get(url + '/b')"], "post(url + '/c')", f"are GET {API}/a, GET {API}/b"),
+        (
+            [f"get(url + '/{name}')" for name in "abcde"],
+            "get(url + '/xyz')",
+            "are " + ", ".join(f"GET {API}/{name} (the path differs)" for name in "abc"),
+        ),
+        (
+            ["get(url + '/p', params={'n': '1'})", "get(url + '/q')"],
+            "get(url + '/p', {'n': 2})",
+            f"is GET {API}/p?n=1 (the parameters differ)",
+        ),
+        (["post(url, json={'a': 1})"], "post(url, json={'a': 2})", f"is POST {API} (the JSON differs)"),
+        (["post(url, data={'a': 1})"], "post(url, {'a': 2})", f"is POST {API} (the form differs)"),
+        (["get(url, headers={'x-key': 'k'})"], "get(url)", f"is GET {API} (the headers differ)"),
+        (["get('http://api.example.com')"], "get(url)", "is GET http://api.example.com (the scheme differs)"),
+        (["get(url + ':8443')"], "get(url)", f"is GET {API}:8443 (the port differs)"),
+        (["get('https://api.exmaple.com/')"], "get(url + '/')", "is GET https://api.exmaple.com/ (the host differs)"),
+        (["route(path='/echo')"], "get(url)", "is any request to /echo (the path differs)"),
+        (["route(method__in=['PUT', 'POST'])"], "get(url)", "is PUT|POST any URL (the method differs)"),
+        (
+            ["route(host='api.example.com', path__regex=r'/users/(?P<id>[0-9]+)')"],
+            "get(url + '/users/x')",
+            "is any request to api.example.com/users/(?P<id>[0-9]+) (the path differs)",
+        ),
+        (
+            ["get(url__startswith='https://b.example.com')"],
+            "get(url)",
+            "is GET https://b.example.com… (the URL differs)",
+        ),
+        (["get(url).mock(side_effect=lambda request: None)"], "get(url)", f"is GET {API}"),
+    ],
+)
+def test_the_nearest_routes_are_named(ran, routes, request_, end):
+    """What comes nearest differs in the fewest parts and has a similar path; where one part differs, it is named."""
+    world = World()
+    for route in routes:
+        eval(f"http.{route}", {"http": world.http, "url": API})  # noqa: S307  as an author would write it
+    (fault,) = ran(f"url = '{API}'\nctx.http.{request_}", world).faults
+    assert fault.message.partition("; the nearest ")[2] == end
 
 
 def test_parameters_are_a_part_of_what_has_no_route(faulted, world):
@@ -330,6 +378,37 @@ def test_a_service_that_is_too_slow_times_the_run_out(ran):
     world = World()
     world.http.get(API).side_effect = lambda request: time.sleep(31) or httpx.Response(200, request=request)
     assert ran(f"ctx.http.get('{API}')", world).outcome == "timed_out"
+
+
+def test_the_request_that_timed_a_run_out_is_recorded(ran):
+    """The run shows which service hung, and for how long."""
+    world = World()
+    world.http.get(API).side_effect = lambda request: time.sleep(31) or httpx.Response(200, request=request)
+    (call,) = ran(f"ctx.http.get('{API}')", world).http_calls
+    assert (call.url, call.status, call.matched, call.seconds) == (API, 0, True, 30)
+
+
+def test_time_is_elapsed_time_where_clocks_change(ran):
+    """An answer that takes a second takes one on the night when clocks go back, too."""
+    world = World(tz="Europe/Paris")
+    world.http.get(API).side_effect = lambda request: time.sleep(1) or httpx.Response(200, request=request)
+    (call,) = ran(f"ctx.http.get('{API}')", world, at="2026-10-25T02:59:59+02:00").http_calls
+    assert (call.at.isoformat(), call.seconds) == ("2026-10-25T02:59:59+02:00", 1)
+
+
+def test_a_route_that_exits_is_an_error(answered):
+    """An author's function that ends the process ends no run: `ctx.http` never raises."""
+    world = World()
+    world.http.get(API).side_effect = lambda request: sys.exit(f"no {request.method}")
+    assert answered(f"ctx.http.get('{API}')", world) == error("SystemExit: no GET")
+
+
+def test_a_service_that_stays_down_does_not_grow(ran):
+    """An error that is raised again and again keeps no tracebacks, which would hold all those runs."""
+    world, down = World(), httpx.ConnectError("refused")
+    world.http.get(API).side_effect = down
+    ran(f"for _ in range(9): ctx.http.get('{API}')", world)
+    assert down.__traceback__ is None
 
 
 def test_no_cookies_are_carried_along(answered):

@@ -150,4 +150,28 @@ def test_what_is_no_reply_is_refused(reply, when, message):
 
 def test_an_exception_class_fails_like_its_instance(answered):
     """`reply(TimeoutError)` is a failure, as it is for a route of `world.http`."""
-    assert answered("ctx.llm.run('p')", told(TimeoutError))["text"] == ""
+    failed = {"text": "", "error": "TimeoutError", "usage": None, "model": "fake-llm"}
+    assert answered("ctx.llm.run('p')", told(TimeoutError)) == failed
+
+
+def test_a_wrong_limit_is_an_error(answered):
+    """Whatever a job passes, `ctx.llm.run` does not raise."""
+    value = answered("ctx.llm.run('p', max_tokens='5')")
+    assert (value["text"], value["usage"], value["error"].partition(":")[0]) == ("", None, "TypeError")
+
+
+def test_a_model_that_stays_down_does_not_grow(ran):
+    """An error that is raised again and again keeps no tracebacks."""
+    world, busy = World(), TimeoutError("busy")
+    world.llm.reply(busy)
+    ran("for _ in range(9): ctx.llm.run('p')", world)
+    assert busy.__traceback__ is None
+
+
+def test_no_secret_is_in_a_record(ran):
+    """A secret's value stands in neither prompt, model nor answer."""
+    world = World()
+    world.secrets["KEY"] = "sk-12345"
+    world.llm.reply(lambda prompt: prompt)
+    (call,) = ran("k = ctx.secrets.get('KEY'); ctx.llm.run(k, model=k)", world).llm_calls
+    assert (call.prompt, call.model, call.text) == ("‹secret:KEY›",) * 3

@@ -2,6 +2,7 @@
 
 import json
 from textwrap import dedent
+from unittest import mock
 
 import pytest
 
@@ -144,6 +145,21 @@ def test_a_function_under_two_names_ticks_once(folder, write):
     assert simulate(folder, duration="1d").runs[0].value == [11]
 
 
+def test_a_mock_is_no_function_of_every():
+    """What answers to every attribute is not marked by `@every`."""
+    assert WorldScript.of({"setup": print, "mock": mock.Mock()}).ticks == ()
+
+
+def test_files_of_the_beginning_are_there_for_setup(folder, write):
+    """`setup` sees files that were written before, with their times, and its sleeping makes them no newer."""
+    world = World.load(
+        write("import time\ndef setup(world):\n    time.sleep(60)\n    world.db.insert('seen', {'at': 1})")
+    )
+    world.files.write("old.txt", "x", age="1d")
+    simulate(folder, world, duration="1d")
+    assert world.files.tree() == "old.txt          1  2025-12-31 00:00:00+00:00"
+
+
 def test_functions_may_sleep_in_virtual_time(folder, write):
     """`time.sleep`, imported by name, does not wait in a world either."""
     write(
@@ -210,6 +226,10 @@ def test_what_is_no_world_is_refused_with_its_line(write, source, message):
         ("def setup(world):\n    world.nope()", "world.py:2: AttributeError: 'World' object has no attribute 'nope'"),
         ("def setup(world):\n    raise SystemExit(3)", "world.py:2: SystemExit: 3"),
         (
+            "def setup(world):\n    import nowhere",
+            "world.py:2: ModuleNotFoundError: No module named 'nowhere'; install it, or put nowhere.py beside world.py",
+        ),
+        (
             "def setup(world):\n    world.secrets['K'] = 5",
             "world.py:2: secret 'K' must be text, got a value of type int",
         ),
@@ -249,7 +269,7 @@ def test_names_make_a_world_too():
     with pytest.raises(WorldError) as refused:
         world.begin("2026-01-01")
     line = setup.__code__.co_firstlineno + 2
-    assert str(refused.value) == f"the world could not go on: test_script.py:{line}: LookupError: "
+    assert str(refused.value) == f"the world could not go on: test_script.py:{line}: LookupError"
 
 
 def test_a_wrong_expression_is_refused_at_once():

@@ -55,6 +55,22 @@ def test_a_missing_secret_is_none_and_a_fault(faulted, expression):
     )
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("set('KEY', 5)", "secret 'KEY' must be text, got a value of type int"),
+        ("set('KEY', {'token': 't'})", "secret 'KEY' must be text, got a value of type dict"),
+        ("set('', 'v')", "a secret's name must be text that is not empty, got ''"),
+    ],
+)
+def test_what_is_no_secret_is_false_and_a_fault(faulted, call, message):
+    """A job that sets what is not text is answered False, nothing is set, and the value is not shown."""
+    world = World()
+    advice = "set text: json.dumps(…) makes text of an object"
+    assert faulted(f"ctx.secrets.{call}", world) == (False, ("secret-type", "ctx.secrets.set", message, advice))
+    assert dict(world.secrets) == {}
+
+
 def test_a_fault_can_be_allowed(ran):
     """A world that allows the kind of fault has a run that is fine, and still tells of it."""
     run = ran("return ctx.secrets.get('API_KEY')", World(allow=["secret-missing"]))

@@ -1,0 +1,102 @@
+"""The real world, out of a simulated job's reach: the network is refused, and files written elsewhere are noted.
+
+An audit hook sees every client alike, be it httpx, requests, urllib or a bare socket. Python never lets one go,
+so there is one for the process, asleep while no run is watched, and deaf to threads that are not the job's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+import tempfile
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sbh_jobkit.clock import VirtualClock
+
+    Report = Callable[[str, str, str, str], None]
+
+_NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+_ADVICE = "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
+_watching: list[Guard] = []
+_installed = threading.Event()
+
+
+class RealNetworkError(ConnectionRefusedError):
+    """A job tried to reach the real network in a simulation."""
+
+
+class Guard:
+    """Watches one run: `with Guard(…)` around the call of its job."""
+
+    __slots__ = ("_clock", "_loopback", "_report")
+
+    def __init__(self, clock: VirtualClock, report: Report, *, loopback: bool) -> None:
+        """Tell `report` of each touch: the kind of fault, the member, the message and the advice."""
+        self._clock = clock
+        self._report = report
+        self._loopback = loopback
+
+    def __enter__(self) -> None:
+        """Watch."""
+        if not _installed.is_set():
+            _installed.set()
+            sys.addaudithook(_hear)
+        _watching.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        """Look away."""
+        _watching.remove(self)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Judge one event; raises RealNetworkError for the network."""
+        if event == "open":
+            self._hear_open(*arguments)
+        elif self._clock.governs(threading.current_thread()):
+            host, where = _address(event, arguments)
+            if host is None or (self._loopback and _is_loopback(host)):
+                return
+            self._report("network", event, f"the job reached for the real network: {where}", _ADVICE)
+            msg = f"{where}: a simulated job has no real network; {_ADVICE}"
+            raise RealNetworkError(msg)
+
+    def _hear_open(self, path: Any, mode: str | None, flags: int) -> None:
+        writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITES)
+        if not writes or not isinstance(path, (str, bytes)) or not self._clock.governs(threading.current_thread()):
+            return
+        real = os.path.realpath(os.fsdecode(path))
+        temporary = os.path.realpath(tempfile.gettempdir())
+        if real.startswith((f"{temporary}{os.sep}", "/dev/")) or "__pycache__" in real:
+            return
+        advice = "store it with ctx.files.upload, or below tempfile.gettempdir()"
+        self._report("real-file", "open", f"the job wrote a real file: {real}", advice)
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watching and (event in _NETWORK or event == "open"):
+        _watching[-1].hear(event, arguments)
+
+
+def _address(event: str, arguments: tuple[Any, ...]) -> tuple[str | None, str]:
+    """Return host and host:port; no host where the socket is none of the network."""
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        host, port = arguments[0], arguments[1] if len(arguments) > 1 else None
+    else:
+        address = arguments[1]
+        if not isinstance(address, tuple):
+            return None, ""
+        host, port = address[0], address[1]
+    shown = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+    return shown, f"{shown}:{port}" if port else shown
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
