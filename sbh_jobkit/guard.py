@@ -71,7 +71,7 @@ class Guard:
             return
         real = os.path.realpath(os.fsdecode(path))
         temporary = os.path.realpath(tempfile.gettempdir())
-        if real.startswith((f"{temporary}{os.sep}", "/dev/")) or "__pycache__" in real:
+        if f"{real}{os.sep}".startswith((f"{temporary}{os.sep}", "/dev/")) or "__pycache__" in real:
             return
         advice = "store it with ctx.files.upload, or below tempfile.gettempdir()"
         self._report("real-file", "open", f"the job wrote a real file: {real}", advice)

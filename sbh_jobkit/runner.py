@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit import loop
 from sbh_jobkit.capture import Capture
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
+from sbh_jobkit.guard import Guard
 from sbh_jobkit.limits import RealTime
 from sbh_jobkit.modules import place, shown_path
 from sbh_jobkit.redaction import authors_terms
@@ -69,7 +70,8 @@ class Runner:
         context = world.open(journal, job.manifest.permissions, zone)
         world.jobs.start(job.manifest.slug, job.name)
         with self._capture:
-            value, outcome, error, limit = self._call(job, context)
+            guard = Guard(clock, journal.fault, loopback=world.loopback)
+            value, outcome, error, limit = self._call(job, context, guard)
         redact = world.redactor()
         out, err, logs = self._capture.take()
         fire_time = datetime.fromtimestamp(epoch, zone)
@@ -83,7 +85,7 @@ class Runner:
             outcome=outcome,
             reason="; ".join(filter(None, (limit, note))) or None,
             value=redact.value(value),
-            error=error and _redacted(error, lambda text: authors_terms(redact.text(text))),
+            error=error and _redacted(error, lambda text: authors_terms(redact.text(text), job.root)),
             stdout=redact.text(out),
             stderr=redact.text(err),
             logs=tuple(authors_terms(redact.text(line)) for line in logs),
@@ -97,7 +99,7 @@ class Runner:
         world.jobs.finish(run)
         return run
 
-    def _call(self, job: Job, context: FakeContext) -> tuple[Any, Outcome, RunError | None, str | None]:
+    def _call(self, job: Job, context: FakeContext, guard: Guard) -> tuple[Any, Outcome, RunError | None, str | None]:
         """Return what the job returned, how that counts, its error, and the limit that it passed."""
         world, clock = self._world, self._clock
         clock.deadline, clock.expired = clock.epoch + world.time_limit, None
@@ -105,9 +107,10 @@ class Runner:
         try:
             self._real_time.start(world.time_limit)
             try:
-                value = job.function(context)
-                if inspect.iscoroutine(value):
-                    value = loop.run(value, clock)
+                with guard:
+                    value = job.function(context)
+                    if inspect.iscoroutine(value):
+                        value = loop.run(value, clock)
             finally:
                 self._real_time.stop()
             outcome, error = _judged(value, job)

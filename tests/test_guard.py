@@ -13,7 +13,7 @@ from sbh_jobkit import Plugin, World, run_job
 CLIENTS = {
     "a bare socket": ("import socket\nsocket.create_connection((HOST, PORT), timeout=2).close()", "{host}:{port}"),
     "a datagram": (
-        "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', (HOST, PORT))",
+        "import socket\nwith socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end: end.sendto(b'x', (HOST, PORT))",
         "{host}:{port}",
     ),
     "urllib": (
@@ -142,7 +142,7 @@ def test_a_real_file_is_noted(tmp_path, monkeypatch, write):
         "import tempfile\nwith tempfile.TemporaryFile() as file: file.write(b'x')",
         "open(__file__).close()",
         "open('/dev/null', 'w').close()",
-        "import sqlite3\nsqlite3.connect(':memory:').execute('create table t (x)')",
+        "import sqlite3\nbase = sqlite3.connect(':memory:')\nbase.execute('create table t (x)')\nbase.close()",
     ],
 )
 def test_harmless_files_are_not(tmp_path, use):

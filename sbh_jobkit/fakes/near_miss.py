@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from respx import Route
     from respx.patterns import Pattern
 
+    _Miss = tuple[list[Pattern], set[str]]
+
 _MOST = 3
 """As many routes are named at most."""
 _PARTS = {
@@ -29,33 +31,28 @@ _PARTS = {
 
 def nearest(request: httpx.Request, routes: Iterable[Route]) -> str:
     """Name the routes nearest to a request, as the end of a sentence."""
-    candidates = [(_differing(route.pattern, request), _address(route.pattern), route) for route in routes]
-    if not candidates:
+    asked = [list(route.pattern) for route in routes]
+    if not asked:
         return "; the world has none"
-    fewest = min(len(parts) for parts, _, _ in candidates)
-    near = {_named(route.pattern, parts): address for parts, address, route in candidates if len(parts) == fewest}
-    shown = _closest(_path(request), near)
-    return f"; the nearest {'is' if len(shown) == 1 else 'are'} {', '.join(shown)}"
+    differing = [{part.key for part in parts if not part.match(request)} for parts in asked]
+    fewest = min(map(len, differing))
+    near = [(parts, keys) for parts, keys in zip(asked, differing, strict=True) if len(keys) == fewest]
+    names = [_named(parts, keys) for parts, keys in _most_alike(request.url.raw_path.decode(), near)]
+    return f"; the nearest {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
 
 
-def _differing(pattern: Pattern, request: httpx.Request) -> set[str]:
-    return {part.key for part in pattern if not part.match(request)}
+def _most_alike(path: str, near: list[_Miss]) -> list[_Miss]:
+    """Return those whose path is similar, the most similar first; the first ones where none is."""
+    by_address: dict[str, list[_Miss]] = {}
+    for parts, keys in near:
+        by_address.setdefault(_address(parts), []).append((parts, keys))
+    alike = get_close_matches(path, by_address, n=_MOST)
+    return [miss for address in alike or by_address for miss in by_address[address]][:_MOST]
 
 
-def _closest(path: str, named: dict[str, str]) -> list[str]:
-    """Return the names whose addresses resemble the path, the most similar first; all where none does."""
-    alike = get_close_matches(path, named.values(), n=_MOST)
-    names = [name for address in dict.fromkeys(alike) for name in named if named[name] == address]
-    return (names or list(named))[:_MOST]
-
-
-def _path(request: httpx.Request) -> str:
-    return request.url.raw_path.decode()
-
-
-def _named(pattern: Pattern, differing: set[str]) -> str:
+def _named(parts: list[Pattern], differing: set[str]) -> str:
     """Write a route as `GET https://api.example.com/users`, with what differs where that is one part."""
-    name = f"{_text(pattern, 'method') or 'any request to'} {_origin(pattern)}{_address(pattern)}"
+    name = f"{_text(parts, 'method') or 'any request to'} {_origin(parts)}{_address(parts)}"
     name += "any URL" if name.endswith(" ") else ""
     if len(differing) != 1:
         return name
@@ -63,19 +60,19 @@ def _named(pattern: Pattern, differing: set[str]) -> str:
     return f"{name} ({_PARTS.get(part, f'the {part} differs')})"
 
 
-def _origin(pattern: Pattern) -> str:
-    scheme, host, port = (_text(pattern, key) for key in ("scheme", "host", "port"))
+def _origin(parts: list[Pattern]) -> str:
+    scheme, host, port = (_text(parts, key) for key in ("scheme", "host", "port"))
     return f"{scheme + '://' if scheme and host else ''}{host}{':' + port if port else ''}"
 
 
-def _address(pattern: Pattern) -> str:
-    query = _text(pattern, "params")
-    return f"{_text(pattern, 'url')}{_text(pattern, 'path')}{'?' + query if query else ''}"
+def _address(parts: list[Pattern]) -> str:
+    query = _text(parts, "params")
+    return f"{_text(parts, 'url')}{_text(parts, 'path')}{'?' + query if query else ''}"
 
 
-def _text(pattern: Pattern, key: str) -> str:
+def _text(parts: list[Pattern], key: str) -> str:
     """Write what a route asks of one part of a request; nothing where it does not ask."""
-    return "|".join(_written(part) for part in pattern if part.key == key)
+    return "|".join([_written(part) for part in parts if part.key == key])
 
 
 def _written(part: Pattern) -> str:

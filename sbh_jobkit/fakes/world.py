@@ -54,11 +54,13 @@ class World(Tenant):
         permissions: Collection[str] | None = None,
         time_limit: float = 30.0,
         allow: Collection[str] = (),
+        loopback: bool = False,
     ) -> None:
         """Start empty.
 
         `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
-        `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run.
+        `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run;
+        `loopback` lets jobs reach real servers of this machine.
         """
         super().__init__(tenant_id, user_id, role)
         self.tz = times.zone(tz) if tz is not None else None
@@ -70,6 +72,7 @@ class World(Tenant):
             msg = f"time_limit is a number of seconds above 0, got {time_limit!r}"
             raise WorldError(msg)
         self.time_limit = float(time_limit)
+        self.loopback = loopback
         self.random = Random(0)  # noqa: S311  repeatable on purpose
         """Chance that is the same in every simulation with the same seed."""
         self.expectations: list[Expectation] = []
