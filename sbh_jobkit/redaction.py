@@ -55,6 +55,10 @@ class Redactor:
         """Count the values it was made for."""
         return self._size
 
+    def concerns(self, text: str) -> bool:
+        """Whether there is anything in a text that must not leave a run."""
+        return PACKAGE in text or (self._pattern is not None and self._pattern.search(text) is not None)
+
     def text(self, text: str) -> str:
         """Return the text with names for values."""
         if self._pattern is None or not text:

@@ -74,12 +74,12 @@ class FakeContext:
         """Publish an event; a payload that is not JSON is a fault, and is not published."""
         self._need("emit", "emit_webhook")
         try:
-            copy = json.loads(json.dumps(payload, allow_nan=False))
+            written = json.dumps(payload, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             advice = "emit text, numbers, lists and dicts; write times with .isoformat()"
             self._journal.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {error}", advice)
             return
-        self._tenant.events.append(self._journal.event(str(event_type), copy, clock.now(self._zone)))
+        self._tenant.events.append(self._journal.event(str(event_type), written, clock.now(self._zone)))
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbh_jobkit.modules import call_place
 from sbh_jobkit.run import Event, Fault, FileChange, HttpCall, LlmCall
@@ -48,10 +49,12 @@ class Journal:
         self.files: list[FileChange] = []
         self.faults: list[Fault] = []
 
-    def event(self, type_: str, payload: Any, at: datetime) -> Event:
-        """Write down what was emitted."""
-        redactor = self._redactor()
-        event = Event(type=redactor.text(type_), payload=redactor.value(payload), at=at)
+    def event(self, type_: str, written: str, at: datetime) -> Event:
+        """Write down what was emitted, its payload written as JSON."""
+        redactor, payload = self._redactor(), json.loads(written)
+        if redactor.concerns(written):
+            payload = redactor.value(payload)
+        event = Event(type=redactor.text(type_), payload=payload, at=at)
         self.events.append(event)
         return event
 
