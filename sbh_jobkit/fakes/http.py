@@ -39,7 +39,7 @@ class _Route(respx.Route):
         except StopIteration:
             return self._latest
         if isinstance(self._latest, type) and issubclass(self._latest, httpx.RequestError):
-            self._latest = self._latest("")  # respx would say "Mock Error"
+            self._latest = self._latest("")  # with a text, an author would search for who said it
         return self._latest
 
 

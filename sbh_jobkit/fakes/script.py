@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +55,8 @@ class WorldScript:
     ticks: tuple[Tick, ...]
     root: Path | None
     file: str = FILE
+    close: Callable[[], object] = lambda: None
+    """Forgets its modules."""
 
     @classmethod
     def load(cls, path: Path) -> WorldScript:
@@ -63,11 +65,12 @@ class WorldScript:
         if not path.is_file():
             msg = f"no such file: {str(path)!r}; a world is described in a Python file with setup(world)"
             raise WorldError(msg)
+        space = ModuleSpace(path.parent)
         try:
-            names = vars(ModuleSpace(path.parent).load(path, path.name))
+            names = vars(space.load(path, path.name))
         except PluginError as error:
             raise WorldError(str(error)) from error
-        return cls.of(names, root=path.parent, file=path.name)
+        return replace(cls.of(names, root=path.parent, file=path.name), close=space.close)
 
     @classmethod
     def of(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
@@ -104,5 +107,5 @@ class WorldScript:
 
 
 def _mark(value: Any) -> str | None:
-    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # not of a mock, which has every attribute
+    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # an object may claim to have every attribute
     return mark if callable(value) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -88,6 +89,7 @@ class World(Tenant):
         """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
         world = cls(tenant_id, tz)
         world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
+        weakref.finalize(world, world.script.close)
         return world
 
     @classmethod

@@ -1,8 +1,9 @@
 """`world.py`: the fake tenant's beginning, and how it changes as time goes by."""
 
+import gc
 import json
+import sys
 from textwrap import dedent
-from unittest import mock
 
 import pytest
 
@@ -145,9 +146,20 @@ def test_a_function_under_two_names_ticks_once(folder, write):
     assert simulate(folder, duration="1d").runs[0].value == [11]
 
 
-def test_a_mock_is_no_function_of_every():
-    """What answers to every attribute is not marked by `@every`."""
-    assert WorldScript.of({"setup": print, "mock": mock.Mock()}).ticks == ()
+class Claims:
+    """Claims to have every attribute."""
+
+    def __getattr__(self, name):
+        """Return something."""
+        return name
+
+    def __call__(self):
+        """Be callable, too."""
+
+
+def test_an_object_that_claims_every_attribute_is_no_function_of_every():
+    """What has every attribute that is asked for was not decorated."""
+    assert WorldScript.of({"setup": print, "claims": Claims()}).ticks == ()
 
 
 def test_files_of_the_beginning_are_there_for_setup(folder, write):
@@ -277,3 +289,13 @@ def test_a_wrong_expression_is_refused_at_once():
     with pytest.raises(ScheduleError) as refused:
         every("nonsense")
     assert str(refused.value).startswith("schedule 'nonsense' is not cron: ")
+
+
+def test_a_world_that_is_gone_leaves_no_modules(tmp_path):
+    """Loading worlds again and again, as tests do, does not fill the interpreter with modules."""
+    (tmp_path / "world.py").write_text("def setup(world): pass\n")
+    before = {name for name in sys.modules if name.startswith("sbh_plugins")}
+    for _ in range(3):
+        World.load(tmp_path / "world.py")
+    gc.collect()
+    assert {name for name in sys.modules if name.startswith("sbh_plugins")} - before <= {"sbh_plugins"}
