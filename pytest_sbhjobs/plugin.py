@@ -33,8 +33,12 @@ def sbh_plugin(request: pytest.FixtureRequest) -> Plugin:
 
 @pytest.fixture
 def sbh_world(sbh_plugin: Plugin) -> World:
-    """Return a fresh fake tenant: as the plugin's `world.py` describes it, or empty."""
-    return sbh_jobkit.World.of(sbh_plugin.root)
+    """Return a fresh fake tenant: as the plugin's `world.py` describes it at 2026-01-01T00:00, or empty."""
+    from sbh_jobkit.times import START
+
+    world = sbh_jobkit.World.of(sbh_plugin.root)
+    world.begin(START, sbh_plugin.manifest.timezone)
+    return world
 
 
 @pytest.fixture

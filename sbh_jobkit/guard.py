@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Report = Callable[[str, str, str, str], None]
 
 _NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
+_FILES = {"open", "sqlite3.connect"}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _ADVICE = "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
 _watching: list[Guard] = []
@@ -34,13 +35,14 @@ class RealNetworkError(ConnectionRefusedError):
 class Guard:
     """Watches one run: `with Guard(…)` around the call of its job."""
 
-    __slots__ = ("_clock", "_loopback", "_report")
+    __slots__ = ("_clock", "_loopback", "_report", "_temporary")
 
     def __init__(self, clock: VirtualClock, report: Report, *, loopback: bool) -> None:
         """Tell `report` of each touch: the kind of fault, the member, the message and the advice."""
         self._clock = clock
         self._report = report
         self._loopback = loopback
+        self._temporary = os.path.realpath(tempfile.gettempdir())  # the first to ask writes a file, to try the folder
 
     def __enter__(self) -> None:
         """Watch."""
@@ -57,6 +59,9 @@ class Guard:
         """Judge one event; raises RealNetworkError for the network."""
         if event == "open":
             self._hear_open(*arguments)
+        elif event == "sqlite3.connect":
+            if arguments[0] != ":memory:":
+                self._hear_open(arguments[0], "w", 0)
         elif self._clock.governs(threading.current_thread()):
             host, where = _address(event, arguments)
             if host is None or (self._loopback and _is_loopback(host)):
@@ -70,15 +75,14 @@ class Guard:
         if not writes or not isinstance(path, (str, bytes)) or not self._clock.governs(threading.current_thread()):
             return
         real = os.path.realpath(os.fsdecode(path))
-        temporary = os.path.realpath(tempfile.gettempdir())
-        if f"{real}{os.sep}".startswith((f"{temporary}{os.sep}", "/dev/")) or "__pycache__" in real:
+        if f"{real}{os.sep}".startswith((f"{self._temporary}{os.sep}", "/dev/")) or "__pycache__" in real:
             return
         advice = "store it with ctx.files.upload, or below tempfile.gettempdir()"
         self._report("real-file", "open", f"the job wrote a real file: {real}", advice)
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watching and (event in _NETWORK or event == "open"):
+    if _watching and (event in _NETWORK or event in _FILES):
         _watching[-1].hear(event, arguments)
 
 

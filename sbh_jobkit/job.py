@@ -24,7 +24,7 @@ class Job:
 
     name: str
     function: Callable[..., Any]
-    manifest: Manifest
+    manifest: Manifest = field(repr=False)
     expression: str | None = None
     """Its cron expression; None for a job that only runs by hand."""
     timezone: str | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STEP = Handle._run.__code__  # noqa: SLF001  a frame is known by its code, and this one has no public name
 _LOOP = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined] # noqa: SLF001  as above
+_REAL_TIME = "real time: an endless loop, or a wait that virtual time does not shorten"
 _AGAIN = 1.0
 """Seconds until the alarm rings again, for code that did not hear it; less would disturb the cleaning up."""
 
@@ -62,7 +63,7 @@ class RealTime:
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         del number
-        self._clock.expired = "real time"
+        self._clock.expired = _REAL_TIME
         if not _between_tasks(frame):
             raise TimeLimitExceeded(self._clock.expired)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5.0
 """Real seconds to wait for a thread that nothing is known of, before calling it a deadlock."""
+_ANSWER = 1.0
+"""Real seconds to wait for a socket or a process, when a timer is pending that virtual time could jump to."""
 _SLICE = 0.05
 _create_loop = asyncio.events.new_event_loop
 
@@ -36,7 +38,7 @@ class _Selector(selectors.DefaultSelector):
         if ready or timeout == 0:
             return ready
         since = perf_counter()
-        while not ready and (self.working or (timeout is None and perf_counter() - since < _PATIENCE)):
+        while not ready and self._may_answer(timeout, perf_counter() - since):
             ready = self._poll(_SLICE)
         if not ready and timeout is None:
             self._clock.expired = "it awaits something that nothing will ever finish"
@@ -44,6 +46,15 @@ class _Selector(selectors.DefaultSelector):
         if not ready and timeout is not None:
             self._clock.advance(timeout)
         return ready
+
+    def _may_answer(self, timeout: float | None, waited: float) -> bool:
+        """Whether something real is under way, which virtual time must not overtake."""
+        if self.working:
+            return True
+        if timeout is None:
+            return waited < _PATIENCE
+        outside = len(self.get_map()) > 1  # more than the pipe by which a loop wakes itself
+        return outside and waited < _ANSWER
 
     def _poll(self, seconds: float) -> list[Any]:
         if self._clock.expired:  # an alarm rang between two tasks, where raising would lose one of them

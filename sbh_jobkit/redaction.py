@@ -25,6 +25,8 @@ _MOST_REPEATS = 10_000
 _PLAIN = (int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _OWN_PACKAGE = re.compile(rf"\b{PACKAGE}\.p\d+(\.(?=\w))?")
+_API = re.compile(r"[a-z]+://[\w.-]+(:\d+)?(/(v?\d{1,3}|[a-z_-]+))*/?", re.ASCII)
+"""The address of an API, such as `https://api.example.com/rest/v2`: kept as a secret, but it lets nobody in."""
 _BOTH_QUOTES = "'\""
 _LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
 
@@ -41,13 +43,15 @@ def authors_terms(text: str, root: Path | None = None) -> str:
 class Redactor:
     """Replaces the values of a tenant's secrets by their names."""
 
-    __slots__ = ("_names", "_pattern", "_size")
+    __slots__ = ("_harmless", "_names", "_pattern", "_size")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of secrets by their values."""
         self._size = len(names)
         plain = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
         self._names = {spelling: name for value, name in plain.items() for spelling in _spellings(value)} | plain
+        addresses = list(filter(_API.fullmatch, plain))
+        self._harmless = {*addresses, *(spelling for value in addresses for spelling in _spellings(value))}
         longest_first = sorted(self._names, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
@@ -58,6 +62,18 @@ class Redactor:
     def concerns(self, text: str) -> bool:
         """Whether there is anything in a text that must not leave a run."""
         return PACKAGE in text or (self._pattern is not None and self._pattern.search(text) is not None)
+
+    def names(self, text: str) -> frozenset[str]:
+        """Return the names of the secrets whose values stand in a text, except for the mere addresses of APIs."""
+        if self._pattern is None or not any(spelling in text for spelling in self._names):  # far faster than a search
+            return frozenset()
+        found = {match[0] for match in self._pattern.finditer(text)}
+        return frozenset(self._names[spelling] for spelling in found - self._harmless)
+
+    def after_base(self, url: str) -> str:
+        """Return what follows in a URL on the secret that it begins with, such as a webhook's own."""
+        base = self._pattern.match(url) if self._pattern is not None else None
+        return url[base.end() :] if base is not None and "://" in base[0] else url
 
     def text(self, text: str) -> str:
         """Return the text with names for values."""

@@ -63,6 +63,11 @@ class Fault:
     """What to do, often a line to paste."""
     allowed: bool = False
 
+    @property
+    def line(self) -> str:
+        """Say place, message and kind in one line."""
+        return f"{f'{self.place}: ' if self.place else ''}{self.message} [{self.kind}]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -122,7 +127,7 @@ class RunError:
         return ": ".join(filter(None, (self.type, self.message)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One execution of a job, or a due instant that did not become one."""
 
@@ -154,6 +159,11 @@ class Run:
         """Settle once whether anything went wrong."""
         clean = self.outcome in _HARMLESS and all(fault.allowed for fault in self.faults)
         object.__setattr__(self, "_clean", clean)
+
+    def __repr__(self) -> str:
+        """Say in a line what came of it, such as `<Run fetch 2026-01-01 06:00 UTC: crashed: KeyError: 'tea'>`."""
+        why = f": {self.summary}" if self.summary else ""
+        return f"<Run {self.job} {self.fire_time:%Y-%m-%d %H:%M %Z}: {self.verdict}{why}>"
 
     @property
     def ok(self) -> bool:

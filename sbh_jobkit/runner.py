@@ -74,6 +74,8 @@ class Runner:
             value, outcome, error, limit = self._call(job, context, guard)
         redact = world.redactor()
         out, err, logs = self._capture.take()
+        if out or err or logs:
+            journal.output(out, err, logs)
         fire_time = datetime.fromtimestamp(epoch, zone)
         run = Run(
             tenant=world.tenant_id,

@@ -48,6 +48,9 @@ class Simulator:
         jobs: Iterable[str] | None = None,
     ) -> None:
         """Settle the range and the jobs; nothing runs yet."""
+        if world is not None and not isinstance(world, World):
+            msg = f"the world must be a World, got {world!r}; World.load('world.py') makes one of a file"
+            raise WorldError(msg)
         self.plugin = plugin
         self.world = world if world is not None else World.of(plugin.root)
         self.zone = _zone_in_force(tz, self.world, plugin)

@@ -98,13 +98,13 @@ def _parse(value: str | date | datetime) -> datetime:
         raise TimeFormatError(msg) from None
 
 
-def duration(value: str | timedelta | Duration) -> Duration:
-    """Read a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or ISO 8601's `P30D`; it must be positive."""
+def duration(value: str | timedelta | Duration, *, zero: bool = False) -> Duration:
+    """Read a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or ISO 8601's `P30D`; above zero unless told so."""
     if isinstance(value, timedelta):
         length = Duration(value.days, value.seconds)
     else:
         length = value if isinstance(value, Duration) else _length(value)
-    if length.total_seconds() <= 0:
+    if length.total_seconds() < 0 or (length.total_seconds() == 0 and not zero):
         msg = f"{value!r} is not a duration: it must be longer than nothing, such as '30d'"
         raise TimeFormatError(msg)
     return length

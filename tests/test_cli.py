@@ -152,6 +152,18 @@ BAD_PLUGINS = {
         {"world": "x = 1\n"},
         "world.py has neither setup(world) nor a function under @every(…), so it describes nothing",
     ),
+    "no job at all": (
+        {"main_": "import json\n"},
+        "main.py defines no @job; a job of another module counts once main.py imports it by name",
+    ),
+    "a limit that is none": (
+        {"world": "def setup(world):\n    world.time_limit = 'long'\n"},
+        "the world could not go on: world.py:2: time_limit is a number of seconds above 0, got 'long'",
+    ),
+    "an unknown kind of fault": (
+        {"world": "def setup(world):\n    world.allow = ['netwrk']\n"},
+        "the world could not go on: world.py:2: unknown kind of fault 'netwrk'; did you mean 'network'?",
+    ),
     "an expectation of an unknown job": (
         {"world": "def setup(world):\n    world.expect_failure('gret', '2026-01-01', '2026-01-02', because='x')\n"},
         "expect_failure: the plugin has no job 'gret'; did you mean 'greet'?",
@@ -366,6 +378,37 @@ def test_warnings(here, capsys):
         "did you mean 'greet'?\n"
         "sbh-jobkit: warning: job 'greet' (main.py:3) is not among the manifest's jobs\n"
     )
+
+
+def test_jobs_by_hand(here, capsys):
+    """A job without a schedule is named, since a simulation never runs it."""
+    write(here / "p", main_=MAIN.replace(', schedule="0 6 * * *"', ""))
+    out = said(capsys, "simulate", "p")[1]
+    assert out.endswith("\nby hand only, for want of a schedule: greet\n\nNo run was due\n")
+
+
+def test_skipped_runs_are_counted(here, capsys):
+    """Runs that were skipped are no failures, and no secret either."""
+    slow = MAIN.replace("0 6 * * *", "* * * * *").replace('print("good morning")', "import time; time.sleep(150)")
+    write(here / "p", main_=slow, world="def setup(world): world.time_limit = 200\n")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "1h")
+    assert (code, out.splitlines()[-1]) == (OK, "60 runs, all as expected, but 40 skipped")
+
+
+def test_whatever_a_job_prints(here, capsys):
+    """What would move the cursor is shown and not done."""
+    write(here / "p", main_=MAIN.replace('"good morning"', r'"\x1b[31mred\x00"'))
+    assert "    ␛[31mred␀\n" in said(capsys, "run", "p", "greet", "--at", "2026-01-05")[1]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_whatever_the_terminal_can_write(here, encoding):
+    """A terminal that knows few characters gets the others spelt out, not a traceback."""
+    write(here / "p", main_=MAIN.replace('"good morning"', '"日本 ‹›"'))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    work = started("run", "p", "greet", "--at", "2026-01-05", stdout=subprocess.PIPE, env=environment)
+    out, _ = work.communicate(timeout=60)
+    assert (work.returncode, b"\\u65e5\\u672c" in out) == (OK, True)
 
 
 def test_zip(here, capsys):

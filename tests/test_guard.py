@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -156,3 +159,52 @@ def test_it_can_be_allowed(tmp_path):
     run = run_job(job_of(tmp_path, CLIENTS["httpx"][0]), World(allow=["network"]), at="2026-01-05T09:00")
     assert run.ok
     assert [(fault.kind, fault.allowed) for fault in run.faults] == [("network", True)]
+
+
+FRESH = """
+from sbh_jobkit import World, run_job
+from src.ext.sdk import job
+
+@job("write")
+def write(ctx):
+    import tempfile
+    open({path!r}, "w").close()
+    tempfile.NamedTemporaryFile().close()
+
+run = run_job(write, World(time_limit=2))
+print(run.verdict, [fault.kind for fault in run.faults])
+"""
+
+
+def test_in_a_process_that_has_never_asked_for_the_temporary_folder(tmp_path):
+    """The first to ask for the temporary folder writes a file there, which must not ask again."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    code = FRESH.format(path=str(tmp_path / "real.txt"))
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("faulty ['real-file']\n", "")
+
+
+def test_a_database_in_a_file_is_a_file(tmp_path, monkeypatch):
+    """Sqlite writes past Python's own files; it is noted all the same."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    path = tmp_path / "real.db"
+    body = f"import sqlite3\nbase = sqlite3.connect({str(path)!r})\nbase.close()"
+    run = run_job(job_of(tmp_path, body), at="2026-01-05T09:00")
+    assert [fault.message for fault in run.faults] == [f"the job wrote a real file: {path}"]
+
+
+def test_a_coroutine_may_wait_for_a_server_of_this_machine(tmp_path, server):
+    """A real answer is waited for in real time: no virtual time-out overtakes it."""
+    body = (
+        "import asyncio\n"
+        "async def ask():\n"
+        "    reader, writer = await asyncio.open_connection(HOST, PORT)\n"
+        "    writer.write(b'GET / HTTP/1.0\\r\\n\\r\\n')\n"
+        "    answer = await asyncio.wait_for(reader.read(), 5)\n"
+        "    writer.close()\n"
+        "    return answer.split()[1].decode()\n"
+        "return asyncio.run(ask())"
+    )
+    run = run_job(job_of(tmp_path, body, *server), World(loopback=True), at="2026-01-05T09:00")
+    assert (run.value, run.ok) == ("200", True)

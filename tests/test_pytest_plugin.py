@@ -50,6 +50,27 @@ def test_it(sbh_run, sbh_world):
     )
 
 
+def test_the_world_can_be_changed(repository):
+    """What world.py set up is there from the start of a test, to look at and to change before the run."""
+    passed(
+        repository,
+        """
+def test_it(sbh_run, sbh_world):
+    assert sbh_world.db.rows("users") == [{"id": 1, "name": "Ada"}]
+    sbh_world.db.delete("users")
+    assert sbh_run("greet", at="2026-01-05T06:00").value["greeted"] == 0
+""",
+    )
+
+
+def test_a_failure_is_told_in_a_line(repository):
+    """Pytest shows what came of a run where a test that looks at it fails."""
+    test = "def test_it(sbh_plugin, sbh_run):\n    assert sbh_run('greet', at='2026-01-05T06:00').value is None\n"
+    (repository.path / "test_it.py").write_text(test)
+    result = repository.runpytest_subprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["E * where * = <Run greet 2026-01-05 06:00 UTC: ok>.value"])
+
+
 def test_a_month(repository):
     """`sbh_simulate` replays a range."""
     passed(
@@ -69,7 +90,7 @@ def test_a_context(repository):
         """
 def test_it(sbh_ctx, sbh_plugin, sbh_world):
     sbh_world.db.insert("users", {"name": "Grace"})
-    assert sbh_plugin.jobs["greet"].function(sbh_ctx) == {"status": "success", "greeted": 1}
+    assert sbh_plugin.jobs["greet"].function(sbh_ctx) == {"status": "success", "greeted": 2}
 """,
     )
 

@@ -726,3 +726,10 @@ def test_errors_of_users_are_one_kind():
     """Whatever is refused here can be caught as one thing, and printed without a traceback."""
     for error in (TimeFormatError, UnknownJobError, WorldError):
         assert issubclass(error, JobkitError)
+
+
+def test_a_path_is_no_world():
+    """A file's name in place of a world says how to make one of it."""
+    with pytest.raises(WorldError) as refused:
+        simulate(plugin_of(daily="0 9 * * *"), "world.py", duration="1d")
+    assert str(refused.value) == "the world must be a World, got 'world.py'; World.load('world.py') makes one of a file"

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def simulate(options: Namespace) -> bool:
     """Simulate, print, and return whether all is ok."""
-    simulation = _watched(source.simulator(options, duration=options.duration, jobs=options.job))
+    simulator = source.simulator(options, duration=options.duration, jobs=options.job)
+    if not simulator.plugin.jobs:
+        entry = simulator.plugin.manifest.entry
+        msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
+        raise JobkitError(msg)
+    simulation = _watched(simulator)
     if options.html:
         _write_report(options, simulation)
     if options.json:
@@ -83,6 +88,9 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
         print()
         print("\n".join(failing_runs(failures)))
         print(f"\nrerun the first: {source.rerun(options, simulation.start, failures[0])}")
+    by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
+    if by_hand:
+        print(f"\nby hand only, for want of a schedule: {', '.join(by_hand)}")
     print(f"\n{headline(simulation.runs)}")
     if options.html:
         print(f"report: {options.html}")

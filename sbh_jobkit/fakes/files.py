@@ -104,7 +104,7 @@ class FileStore:
             raise WorldError(msg)
         if modified is not None:
             times.instant(modified, self._zone())  # a wrong one is refused where it stands
-        return modified if age is None else times.duration(age)
+        return modified if age is None else times.duration(age, zero=True)
 
     def begin(self, at: datetime) -> None:
         """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
@@ -197,7 +197,7 @@ class FakeFiles:
             return self._refused(f"cannot store text as {key!r}: {error}", advice)
         moment = clock.now(self._zone).timestamp()
         self._store.put(key, StoredFile(data=raw, content_type=content_type, modified=moment))
-        self._journal.file("uploaded", key, len(raw))
+        self._journal.upload(key, raw)
         return True
 
     def _refused(self, message: str, advice: str | None = None) -> bool:
@@ -210,7 +210,7 @@ class FakeFiles:
         file = self._store.stat(key)
         if file is None:
             return False
-        self._journal.file("deleted", key, len(file.data))
+        self._journal.deletion(key, len(file.data))
         return self._store.delete(key)
 
     def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx
 import respx
-from respx.models import AllMockedAssertionError
+from respx.models import AllMockedAssertionError, SideEffectError
 
 from sbh_jobkit import clock
+from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes import latency as _latency
 from sbh_jobkit.fakes.failure import told
 from sbh_jobkit.fakes.near_miss import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from random import Random
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.latency import Latency
     from sbh_jobkit.run import HttpCall
 
     Gate = Callable[[str, str], None]
@@ -30,8 +34,51 @@ class _UnmatchedError(Exception):
         self.request = request
 
 
-class _Route(respx.Route):
-    """A route whose list of answers repeats its last one, and whose class of an error fails without a text."""
+class HttpRoute(respx.Route):
+    """A respx route that can be slow and unreliable.
+
+    Its list of answers repeats the last one, and its class of an error fails without a text.
+    """
+
+    def __init__(self, *patterns: Any, chance: Callable[[], Random], **lookups: Any) -> None:
+        """Match what the patterns match; `chance` gives what decides which requests fail."""
+        super().__init__(*patterns, **lookups)
+        self._chance = chance
+        self.steady()
+
+    def steady(self) -> None:
+        """Answer at once, and never fail by chance."""
+        self._seconds, self._rate = 0.0, 0.0
+        self._failure: int | Exception | type[Exception] = 503
+
+    def after(self, latency: Latency) -> Self:
+        """Answer after that much virtual time: seconds, or text such as "300ms" or "2s"."""
+        self._seconds = _latency.read(latency, "a route's after")
+        return self
+
+    def failing(self, rate: float, *, status_code: int = 503, error: Exception | type[Exception] | None = None) -> Self:
+        """Fail that share of requests (0.1 is one in ten) by an error, if given, else by a status.
+
+        Which ones is drawn from `world.random`, so the same seed has the same failures.
+        """
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            msg = f"a route's failing: {rate!r} is not a share of requests; use a number from 0 to 1"
+            raise WorldError(msg)
+        failure = status_code if error is None else error
+        if not _fails(failure):
+            msg = f"a route's failing: {failure!r} is neither a status nor an exception"
+            raise WorldError(msg)
+        self._rate, self._failure = rate, failure
+        return self
+
+    def resolve(self, request: httpx.Request, **context: Any) -> Any:
+        """Answer a request that matches."""
+        _latency.let_pass(self._seconds)
+        if not self._rate or self._chance().random() >= self._rate:
+            return super().resolve(request, **context)
+        if isinstance(self._failure, int):
+            return httpx.Response(self._failure, request=request)
+        raise SideEffectError(self, origin=_made(self._failure))
 
     def _next_side_effect(self) -> Any:
         try:
@@ -39,23 +86,53 @@ class _Route(respx.Route):
         except StopIteration:
             return self._latest
         if isinstance(self._latest, type) and issubclass(self._latest, httpx.RequestError):
-            self._latest = self._latest("")  # with a text, an author would search for who said it
+            self._latest = _made(self._latest)  # with a text, an author would search for who said it
         return self._latest
+
+
+def _fails(failure: object) -> bool:
+    if isinstance(failure, type):
+        return issubclass(failure, Exception)
+    return isinstance(failure, Exception) or (isinstance(failure, int) and 100 <= failure <= 599)  # noqa: PLR2004  HTTP
+
+
+def _made(failure: Exception | type[Exception]) -> Exception:
+    if not isinstance(failure, type):
+        return failure
+    return failure("") if issubclass(failure, httpx.RequestError) else failure()
 
 
 class HttpRoutes(respx.Router):
     """`world.http`: respx routes, such as `world.http.get(url).respond(json=[…])`."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: Callable[[], Random]) -> None:
         """Start without routes; whatever matches none is answered with an error, and a fault."""
         super().__init__(assert_all_called=False)
+        self._chance = chance
         self.client = httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True)
         self.log: list[HttpCall] = []
         """Every request, matched or not, and the status of its answer."""
 
-    def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> respx.Route:
-        """Add a route by respx patterns."""
-        return self.add(_Route(*patterns, **lookups), name=name)
+    def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> HttpRoute:
+        """Add a route by respx patterns; one that is there already begins anew."""
+        route = self.add(HttpRoute(*patterns, chance=self._chance, **lookups), name=name)
+        if isinstance(route, HttpRoute):  # not one that the author made and added
+            route.steady()
+        return cast("HttpRoute", route)
+
+    if TYPE_CHECKING:
+        # what respx makes with our route(), as type checkers and editors should know it
+        def get(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
+            """Add a route for GET."""
+
+        def post(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
+            """Add a route for POST."""
+
+        def put(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
+            """Add a route for PUT."""
+
+        def delete(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
+            """Add a route for DELETE."""
 
     def forget(self) -> None:
         """Drop what was recorded, so that a long simulation does not grow."""

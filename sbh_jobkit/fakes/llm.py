@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes import latency as _latency
 from sbh_jobkit.fakes.failure import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.latency import Latency
     from sbh_jobkit.run import LlmCall
 
     Gate = Callable[[str, str], None]
@@ -22,12 +25,27 @@ if TYPE_CHECKING:
 MODEL = "fake-llm"
 
 
+@dataclass(slots=True)
+class _Reply:
+    """A pattern and its answers, of which the last one repeats."""
+
+    pattern: re.Pattern[str]
+    answers: list[Any]
+    seconds: float
+    given: int = 0
+
+    def next(self) -> Any:
+        answer = self.answers[min(self.given, len(self.answers) - 1)]
+        self.given += 1
+        return answer
+
+
 class LlmScript:
     """`world.llm`: what the model answers; the latest reply whose `when` is found in the prompt counts."""
 
     def __init__(self) -> None:
         """Start with a default answer that is plainly fake."""
-        self._replies: list[tuple[re.Pattern[str], Any]] = []
+        self._replies: list[_Reply] = []
         self.calls: list[LlmCall] = []
         """Every prompt and its answer."""
 
@@ -35,22 +53,31 @@ class LlmScript:
         """Count replies and calls."""
         return f"<llm: {len(self._replies)} replies, {len(self.calls)} calls>"
 
-    def reply(self, answer: Answer, *, when: str = "") -> None:
-        """Answer with a text, what a function makes of the prompt, or an exception, for prompts that match `when`."""
-        if not isinstance(answer, (str, Exception)) and not callable(answer):
-            msg = f"world.llm.reply takes text, an exception or a function of the prompt, got {answer!r}"
-            raise WorldError(msg)
+    def reply(self, answer: Answer | Sequence[Answer], *, when: str = "", latency: Latency = 0) -> None:
+        """Answer with a text, what a function makes of the prompt, or an exception, for prompts that match `when`.
+
+        A list answers one prompt after the other, and its last answer repeats. Each takes `latency`, virtual time:
+        seconds, or text such as "300ms" or "2s".
+        """
+        answers = list(answer) if isinstance(answer, (list, tuple)) else [answer]
+        for one in answers or [answer]:
+            if not isinstance(one, (str, Exception)) and not callable(one):
+                kinds = "text, an exception, a function of the prompt, or a list of these"
+                msg = f"world.llm.reply takes {kinds}, got {one!r}"
+                raise WorldError(msg)
         try:
             pattern = re.compile(when)
         except (re.error, TypeError) as error:
             msg = f"world.llm.reply: when={when!r} is not a regular expression: {error}"
             raise WorldError(msg) from error
-        self._replies.insert(0, (pattern, answer))
+        self._replies.insert(0, _Reply(pattern, answers, _latency.read(latency, "world.llm.reply: latency")))
 
     def answer(self, prompt: str) -> str:
-        """Return the scripted answer to a prompt, or raise the scripted error."""
-        for pattern, answer in self._replies:
-            if pattern.search(prompt):
+        """Return the scripted answer to a prompt, or raise the scripted error, after its latency."""
+        for reply in self._replies:
+            if reply.pattern.search(prompt):
+                answer = reply.next()
+                _latency.let_pass(reply.seconds)
                 if isinstance(answer, str):
                     return answer
                 if _is_failure(answer):
@@ -82,14 +109,14 @@ class FakeLlm:
         del temperature
         self._gate("llm.run", "llm.use")
         name = model or MODEL
-        asked = len(str(prompt).split())
+        asked, text = len(str(prompt).split()), ""
         try:
             text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
-            self._record(str(prompt), name, "", asked)
             return {"text": "", "error": told(error), "usage": None, "model": name}
-        said = len(text.split())
-        self._record(str(prompt), name, text, asked + said)
+        finally:  # also when a limit ends the run before the answer
+            said = len(text.split())
+            self._record(str(prompt), name, text, asked + said)
         usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
         return {"text": text, "usage": usage, "model": name}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
@@ -15,7 +17,6 @@ from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.redaction import Redactor
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.http import HttpRoutes
@@ -48,12 +49,14 @@ class Tenant:
         """Kinds of fault that do not fail a run."""
         self.secrets = SecretStore()
         self.files = FileStore(lambda: self.zone)
-        self.db = Tables(lambda: self.zone)
+        self.db = Tables(lambda: self.zone, lambda: self.folder)
         self.llm = LlmScript()
         self.memory = Memory()
         self.jobs = JobTable()
         self.events: list[Event] = []
         """What jobs emitted, oldest first."""
+        self.random = Random(0)  # noqa: S311  repeatable on purpose
+        """Chance that is the same in every simulation with the same seed."""
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
@@ -65,12 +68,17 @@ class Tenant:
         return self._zone or times.zone("UTC")
 
     @property
+    def folder(self) -> Path:
+        """Where relative paths begin: where the process stands."""
+        return Path()
+
+    @property
     def http(self) -> HttpRoutes:
         """The internet: respx routes. httpx and respx load when it is first used."""
         if self._http is None:
             from sbh_jobkit.fakes.http import HttpRoutes
 
-            self._http = HttpRoutes()
+            self._http = HttpRoutes(lambda: self.random)
         return self._http
 
     def journal(self, root: Path | None = None) -> Journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from math import inf
-from random import Random
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit import times
@@ -20,7 +20,6 @@ from sbh_jobkit.manifest import PERMISSIONS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
-    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
@@ -68,14 +67,9 @@ class World(Tenant):
         self._zone = self.tz
         if permissions is not None:
             self.permissions = _known("permission", permissions, PERMISSIONS)
-        self.allowed = _known("kind of fault", allow, FAULTS)
-        if not isinstance(time_limit, (int, float)) or not 0 < time_limit < inf:
-            msg = f"time_limit is a number of seconds above 0, got {time_limit!r}"
-            raise WorldError(msg)
-        self.time_limit = float(time_limit)
+        self.allow = allow
+        self.time_limit = time_limit
         self.loopback = loopback
-        self.random = Random(0)  # noqa: S311  repeatable on purpose
-        """Chance that is the same in every simulation with the same seed."""
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
         self._begun = False
@@ -83,6 +77,32 @@ class World(Tenant):
     def __repr__(self) -> str:
         """Say whose world it is and what it holds."""
         return f"<World {self.tenant_id!r}: {self.db!r} {self.files!r} {self.secrets!r} {len(self.events)} events>"
+
+    @property
+    def time_limit(self) -> float:
+        """How long a run may take, in seconds."""
+        return self._time_limit
+
+    @time_limit.setter
+    def time_limit(self, seconds: float) -> None:
+        if not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
+            msg = f"time_limit is a number of seconds above 0, got {seconds!r}"
+            raise WorldError(msg)
+        self._time_limit = float(seconds)
+
+    @property
+    def allow(self) -> Collection[str]:
+        """Kinds of fault that do not fail a run."""
+        return self.allowed
+
+    @allow.setter
+    def allow(self, kinds: Collection[str]) -> None:
+        self.allowed = _known("kind of fault", kinds, FAULTS)
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths begin: beside the `world.py` that describes the world, if one does."""
+        return (self.script.root if self.script is not None else None) or Path()
 
     @classmethod
     def load(cls, path: str | Path, *, tenant_id: str = "acme", tz: str | None = None) -> Self:

@@ -9,6 +9,7 @@ from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.run import Outcome
 from sbh_jobkit.version import __version__
 from sbh_jobkit.views.axis import Axis
 from sbh_jobkit.views.calm import calm
@@ -109,8 +110,10 @@ def headline(runs: Sequence[Run]) -> str:
     failing = [run for run in runs if not run.ok]
     if not runs:
         return "No run was due"
+    skipped = sum(run.outcome is Outcome.SKIPPED for run in runs)
     if not failing:
-        return "1 run, as expected" if len(runs) == 1 else f"{len(runs):,} runs, all as expected"
+        told = "1 run, as expected" if len(runs) == 1 else f"{len(runs):,} runs, all as expected"
+        return f"{told}, but {skipped:,} skipped" if skipped else told
     how = "passed unexpectedly" if all(run.verdict == "unexpected_ok" for run in failing) else "failed"
     return f"{len(failing):,} of {count(len(runs), 'run')} {how}"
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FAILURES_A_JOB = 3
 _LONGEST_LINE = 200
 _ADVICE = "  try: "
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
+"""What a job prints to move a terminal's cursor, say, is shown and not done."""
 
 
 def moment(at: datetime) -> str:
@@ -95,7 +97,7 @@ def _why(run: Run) -> Iterator[str]:
         yield f"{place}{run.error.line}"
     for fault in run.faults:
         if not fault.allowed:
-            yield f"{f'{fault.place}: ' if fault.place else ''}{fault.message} [{fault.kind}]"
+            yield fault.line
             if fault.advice:
                 yield f"{_ADVICE}{fault.advice}"
 
@@ -126,7 +128,7 @@ def one_run(run: Run) -> Iterator[str]:
 def _block(name: str, text: str) -> Iterator[str]:
     if text.strip():
         yield f"  {name}:"
-        yield from (f"    {line}" for line in text.rstrip("\n").splitlines())
+        yield from (f"    {line}" for line in text.translate(_CONTROLS).rstrip("\n").splitlines())
 
 
 def _short(value: Any) -> str:
@@ -153,4 +155,4 @@ def distance(at: datetime, now: datetime) -> str:
     hours, rest = divmod(rest, 3_600)
     units = [(days, "d"), (hours, "h"), (rest // 60, "m")]
     largest = [f"{number}{unit}" for number, unit in units if number][:2]
-    return f"in {' '.join(largest) or '<1m'}"
+    return f"in {' '.join(largest) or '<1m'}" if seconds else "now"

@@ -1,6 +1,7 @@
 """`world.db` and `ctx.db`."""
 
 import sys
+from decimal import Decimal
 
 import pytest
 from pandas import DataFrame, Timestamp
@@ -93,6 +94,139 @@ def test_what_an_author_inserts_is_copied():
     row["tags"].append("b")
     world.db.rows("users")[0]["tags"].append("c")
     assert world.db.rows("users") == [{"id": 1, "tags": ["a"]}]
+
+
+@pytest.mark.parametrize("name", ["insert", "update", "delete", "execute", "create", "upsert", "save", "commit"])
+@pytest.mark.parametrize("permissions", [["db.read"], []])
+def test_a_job_that_wants_to_write_is_refused(faulted, world, name, permissions):
+    """The database is read-only to a job, whatever its manifest permits, and who tries is told what there is."""
+    message = f"ctx.db is read-only to a job: {name} is not offered; it has query, get_by_id and count"
+    advice = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
+    value, fault = faulted(f"ctx.db.{name}('users', {{'name': 'dan'}})", world, permissions=permissions)
+    assert value == ["PermissionDenied", message]
+    assert fault == ("db-write", f"ctx.db.{name}", message, advice)
+    assert world.db.rows("users") == [ANN, BOB, CYD]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("ctx.db.querry('users')", "ctx.db has no 'querry'; did you mean 'query'?"),
+        ("ctx.db.get_by_ID('users', 1)", "ctx.db has no 'get_by_ID'; did you mean 'get_by_id'?"),
+        ("ctx.db.mogrify", "ctx.db has no 'mogrify'"),
+    ],
+)
+def test_what_the_database_has_not_is_an_attribute_error(ran, world, expression, message):
+    """Any other name is unknown, as to every object of Python, and the nearest is named."""
+    run = ran(expression, world)
+    assert (run.error.type, run.error.message, run.error.place, run.faults) == (
+        "AttributeError",
+        message,
+        "main.py:5",
+        (),
+    )
+
+
+def test_what_a_job_may_ask_the_database_for_can_be_looked_up(answered):
+    """`hasattr` and copies work as on every object."""
+    expression = "[hasattr(ctx.db, 'query'), hasattr(ctx.db, 'find'), __import__('copy').copy(ctx.db).count('users')]"
+    world = World()
+    world.db.create("users")
+    assert answered(expression, world) == [True, False, 0]
+
+
+class Counted(str):
+    """Text that counts how often a filter has looked at it."""
+
+    __slots__ = ()
+    looks = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        """Count."""
+        Counted.looks += 1
+        return str(self) == other
+
+
+def test_paging_looks_at_each_row_once(answered):
+    """A job that goes through a large table page by page does not make each page dearer than the last."""
+    world = World()
+    world.db.insert("orders", [{"state": Counted("open" if number % 2 else "paid")} for number in range(2_000)])
+    world.db.insert("users", [{"n": 1}])
+    Counted.looks = 0
+    pages = "[ctx.db.query('orders', {'state': 'open'}, offset=10 * page, limit=10) for page in range(120)]"
+    among = "[ctx.db.query('users', {'n': 1}), ctx.db.get_by_id('users', 1)]"  # what a job looks up between two pages
+    ids = answered(f"[row['id'] for page in {pages} for row in page if {among}]", world)
+    assert ids == list(range(2, 2_001, 2))
+    assert Counted.looks == 2_000
+
+
+def test_pages_may_be_asked_for_by_threads(answered):
+    """Each thread of a job gets its page, whole and in order."""
+    world = World()
+    world.db.insert("orders", [{"state": "open" if number % 2 else "paid"} for number in range(2_000)])
+    ask = "lambda page: [row['id'] for row in ctx.db.query('orders', {'state': 'open'}, offset=10 * page, limit=10)]"
+    pool = "__import__('concurrent.futures').futures.ThreadPoolExecutor(8)"
+    ids = answered(f"[id for page in {pool}.map({ask}, range(100)) for id in page]", world)
+    assert ids == list(range(2, 2_001, 2))
+
+
+def test_a_first_page_looks_no_further(answered):
+    """Rows behind the page are not looked at."""
+    world = World()
+    world.db.insert("orders", [{"state": Counted("open")} for _ in range(2_000)])
+    Counted.looks = 0
+    assert len(answered("ctx.db.query('orders', {'state': 'open'}, limit=5)", world)) == 5
+    assert Counted.looks == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "ids"),
+    [
+        (lambda db: db.insert("t", {"v": 1}), [1, 2, 3, 5]),
+        (lambda db: db.update("t", {"id": 4}, {"v": 1}), [1, 2, 3, 4]),
+        (lambda db: db.update("t", {"id": 1}, {"v": 2}), [2, 3]),
+        (lambda db: db.delete("t", {"id": 1}), [2, 3]),
+        (lambda db: db.delete("t"), []),
+        (lambda db: db.insert("other", {"v": 1}), [1, 2, 3]),
+    ],
+)
+def test_a_changed_table_is_looked_at_anew(change, ids):
+    """What was found before a change is forgotten with it, also in the middle of the pages."""
+    world = World()
+    world.db.insert("t", [{"v": 1}, {"v": 1}, {"v": 1}, {"v": 2}])
+    ctx = world.context()
+    assert [row["id"] for row in ctx.db.query("t", {"v": 1}, limit=2)] == [1, 2]
+    change(world.db)
+    assert [row["id"] for row in ctx.db.query("t", {"v": 1})] == ids
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ids"),
+    [
+        ({"v": 1}, {"v": 2}, [[1], [2]]),
+        ({"v": {"$in": [1, 2]}}, {"v": {"$in": [2, 3]}}, [[1, 2], [2, 3]]),
+        ({"v": {"$gt": 1}}, {"v": {"$gte": 1}}, [[2, 3], [1, 2, 3]]),
+        ({"v": {"$in": (1,)}}, {"v": {"$in": (1, 2)}}, [[1], [1, 2]]),
+        ({"v": Decimal(1)}, {"v": Decimal(2)}, [[1], [2]]),
+        ({"v": {"$in": {1, 2}}}, {"v": {"$in": {2, 3}}}, [[1, 2], [2, 3]]),
+    ],
+)
+def test_another_filter_finds_other_rows(first, second, ids):
+    """What one filter has found is nothing to the next, and neither is changed by what the job does to it."""
+    world = World()
+    world.db.insert("t", [{"v": 1}, {"v": 2}, {"v": 3}])
+    ctx = world.context()
+    assert [[row["id"] for row in ctx.db.query("t", filters)] for filters in (first, second)] == ids
+    assert [[row["id"] for row in ctx.db.query("t", filters)] for filters in (second, first)] == ids[::-1]
+
+
+def test_a_filter_that_the_job_changes_is_another(answered):
+    """A dict that is used again with another value in it finds what it says now."""
+    world = World()
+    world.db.insert("t", [{"v": 1}, {"v": 2}])
+    expression = "[[row['id'] for row in ctx.db.query('t', f)] for f in [{'v': 0}] for f['v'] in (1, 2)]"
+    assert answered(expression, world) == [[1], [2]]
 
 
 UNKNOWN = 'world.db.insert("{0}", [{{…}}]), or world.db.create("{0}") for an empty one'

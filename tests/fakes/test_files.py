@@ -296,3 +296,11 @@ def test_reading_what_is_not_there_names_the_nearest(world):
     with pytest.raises(WorldError) as missing:
         world.files.read("temp/b.text")
     assert str(missing.value) == "there is no file 'temp/b.text'; did you mean 'temp/b.txt'?"
+
+
+def test_a_file_may_have_no_age():
+    """An age of nothing is a new file, so that ages can be counted from 0."""
+    world = World()
+    world.files.write("new.txt", age="0d")
+    world.begin("2026-01-05T09:00")
+    assert world.files.tree() == "new.txt          0  2026-01-05 09:00:00+00:00"

@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.world import World
 
 API = "https://api.example.com"
@@ -319,6 +320,111 @@ def test_each_route_has_its_own_list(answered):
         world.http.get(f"{API}/{name}").side_effect = [httpx.Response(200, text=f"{name}{n}") for n in (1, 2)]
     calls = f"[ctx.http.get('{API}/' + name)['text'] for name in 'abbba']"
     assert answered(calls, world) == ["a1", "b1", "b2", "b2", "a2"]
+
+
+@pytest.mark.parametrize(("latency", "seconds"), [("300ms", 0.3), ("2s", 2.0), (0.25, 0.25), (0, 0.0)])
+def test_a_slow_route_takes_virtual_time(ran, latency, seconds):
+    """Each answer comes after the route's latency, which the run and the call show."""
+    world = World()
+    world.http.get(API).after(latency).respond(json=["late"])
+    run = ran(f"return [ctx.http.get('{API}')['json'] for _ in range(2)]", world)
+    assert (run.value, run.duration.total_seconds()) == ([["late"], ["late"]], 2 * seconds)
+    assert [call.seconds for call in run.http_calls] == [seconds, seconds]
+
+
+def test_a_slow_route_can_pass_the_time_limit(ran):
+    """An API that takes too long ends the run, and the request is on record."""
+    world = World()
+    world.http.get(API).respond(200).after("31s")
+    run = ran(f"try: ctx.http.get('{API}')\nexcept Exception: pass", world)
+    assert (run.outcome, [(call.status, call.seconds) for call in run.http_calls]) == ("timed_out", [(0, 30.0)])
+
+
+def test_an_error_comes_after_the_latency_too(ran):
+    """A time-out takes its time."""
+    world = World()
+    world.http.get(API).after("10s").side_effect = httpx.ReadTimeout("too long")
+    run = ran(f"return ctx.http.get('{API}')['error']", world)
+    assert (run.value, run.duration.total_seconds()) == ("ReadTimeout: too long", 10)
+
+
+def drawn(answered, seed, count=200, **how):
+    """Return what each of some requests was answered by a route that fails one in four."""
+    world = World()
+    world.random.seed(seed)
+    world.http.get(API).respond(200).failing(0.25, **how)
+    answers = f"[ctx.http.get('{API}') for _ in range({count})]"
+    return answered(f"[answer.get('error') or answer['status_code'] for answer in {answers}]", world)
+
+
+def test_the_same_seed_has_the_same_failures(answered):
+    """Which requests fail is drawn from the world's chance."""
+    first, again, other = drawn(answered, 1), drawn(answered, 1), drawn(answered, 2)
+    assert first == again != other
+    assert set(first) == {200, 503}
+    assert 30 < first.count(503) < 70
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [
+        ({}, 503),
+        ({"status_code": 429}, 429),
+        ({"error": httpx.ConnectError("refused")}, "ConnectError: refused"),
+        ({"error": httpx.ReadTimeout}, "ReadTimeout"),
+        ({"error": OSError}, "OSError"),
+    ],
+)
+def test_how_a_route_fails(answered, how, answer):
+    """By a status, which is an answer, or by an exception, which is none."""
+    assert set(drawn(answered, 1, count=40, **how)) == {200, answer}
+
+
+@pytest.mark.parametrize(("rate", "answers"), [(0, [1, 2, 2]), (1, [503, 503, 503])])
+def test_what_fails_by_chance_takes_nothing_from_a_list(answered, rate, answers):
+    """All requests fail, or none does; a route that is told anew is neither slow nor failing."""
+    world = World()
+    world.http.get(API).failing(rate).side_effect = [httpx.Response(200, text=text) for text in "12"]
+    calls = f"[int(answer['text'] or answer['status_code']) for answer in [ctx.http.get('{API}') for _ in '123']]"
+    assert answered(calls, world) == answers
+    world.http.get(API).respond(text="3")
+    assert answered(calls, world) == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            lambda route: route.after("soon"),
+            "a route's after: 'soon' is not a latency; use seconds from 0, or text such as '300ms' or '2s'",
+        ),
+        (
+            lambda route: route.failing(10),
+            "a route's failing: 10 is not a share of requests; use a number from 0 to 1",
+        ),
+        (
+            lambda route: route.failing("10%"),
+            "a route's failing: '10%' is not a share of requests; use a number from 0 to 1",
+        ),
+        (
+            lambda route: route.failing(0.1, status_code=5),
+            "a route's failing: 5 is neither a status nor an exception",
+        ),
+        (
+            lambda route: route.failing(0.1, error="down"),
+            "a route's failing: 'down' is neither a status nor an exception",
+        ),
+        (
+            lambda route: route.failing(0.1, error=str),
+            "a route's failing: <class 'str'> is neither a status nor an exception",
+        ),
+    ],
+)
+def test_what_is_no_trouble_is_refused(wrong, message):
+    """A wrong latency, rate or failure is refused where it is told."""
+    with pytest.raises(WorldError) as refused:
+        wrong(World().http.get(API))
+    assert str(refused.value) == message
 
 
 def test_an_exception_class_is_told_by_its_name(answered):

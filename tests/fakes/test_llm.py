@@ -11,6 +11,9 @@ def usage(asked, said):
     return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 
+TAKES = "world.llm.reply takes text, an exception, a function of the prompt, or a list of these"
+
+
 def told(*replies, **when):
     """Make a world with replies, the last ones with a pattern."""
     world = World()
@@ -100,6 +103,51 @@ def test_a_slow_model_takes_virtual_time(ran):
     assert run.duration.total_seconds() == 5
 
 
+def test_a_list_of_replies_repeats_its_last(answered):
+    """Each prompt gets the next answer, the third and all after it the last, also across runs."""
+    world = World()
+    world.llm.reply(["first", TimeoutError("busy"), str.upper])
+    calls = "[answer.get('error') or answer['text'] for answer in [ctx.llm.run('p') for _ in range(4)]]"
+    assert answered(calls, world) == ["first", "TimeoutError: busy", "P", "P"]
+    assert answered(calls, world) == ["P", "P", "P", "P"]
+
+
+def test_each_list_of_replies_is_its_own(answered):
+    """Prompts that another pattern matches take nothing from a list."""
+    world = World()
+    world.llm.reply(("a1", "a2"), when="a")
+    world.llm.reply(["b1", "b2"], when="b")
+    assert answered("[ctx.llm.run(prompt)['text'] for prompt in 'abba']", world) == ["a1", "b1", "b2", "a2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "latency", "seconds"),
+    [("x", "2s", 4), ("x", "300ms", 0.6), ("x", 1.5, 3), (TimeoutError("busy"), "10s", 20), (["x", "y"], "1s", 2)],
+)
+def test_a_latency_is_virtual_time(ran, answer, latency, seconds):
+    """Each answer, and each error, comes after its latency: the run is that much longer."""
+    world = World()
+    world.llm.reply(answer, latency=latency)
+    run = ran("ctx.llm.run('p')\nctx.llm.run('p')", world)
+    assert (run.duration.total_seconds(), run.outcome) == (seconds, "ok")
+
+
+def test_a_latency_can_pass_the_time_limit(ran):
+    """A model that takes too long ends the run, and the prompt is on record."""
+    world = World()
+    world.llm.reply("late", latency="31s")
+    run = ran("try: ctx.llm.run('p')\nexcept Exception: pass", world)
+    assert (run.outcome, run.reason) == ("timed_out", "timed out: the limit is 30 s")
+    assert [(call.prompt, call.text, call.tokens) for call in run.llm_calls] == [("p", "", 1)]
+
+
+def test_nobody_waits_for_a_fake_outside_of_a_run():
+    """A context made by hand, without virtual time, answers at once."""
+    world = World()
+    world.llm.reply("x", latency="1d")
+    assert world.context().llm.run("p")["text"] == "x"
+
+
 def test_calls_are_recorded(ran):
     """The run and the world have every prompt and answer, also of calls that failed."""
     world = World()
@@ -127,8 +175,11 @@ def test_permission(faulted):
 @pytest.mark.parametrize(
     ("reply", "when", "message"),
     [
-        (5, "", "world.llm.reply takes text, an exception or a function of the prompt, got 5"),
-        (None, "", "world.llm.reply takes text, an exception or a function of the prompt, got None"),
+        (5, "", f"{TAKES}, got 5"),
+        (None, "", f"{TAKES}, got None"),
+        ([], "", f"{TAKES}, got []"),
+        (["x", 5], "", f"{TAKES}, got 5"),
+        (["x", ["y"]], "", f"{TAKES}, got ['y']"),
         (
             "x",
             "(",
