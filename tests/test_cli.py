@@ -503,10 +503,11 @@ def test_pipes_stay_quiet(here):
 
 def test_interrupted(here):
     """Ctrl-C ends it with one line and the usual exit code."""
-    write(here / "p", main_="print('loaded', flush=True)\n" + SLOW)
+    begun = here / "begun"
+    write(here / "p", main_=SLOW.replace("    sum(", f"    open({str(begun)!r}, 'w').close()\n    sum("))
     work = started("simulate", "p", "--for", "365d", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert work.stdout.readline() == b"loaded\n"
-    time.sleep(0.3)
+    while not begun.exists() and work.poll() is None:
+        time.sleep(0.01)
     work.send_signal(signal.SIGINT)
     _, err = work.communicate(timeout=60)
     assert (work.returncode, err) == (INTERRUPTED, b"sbh-jobkit: interrupted\n")
