@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,16 +33,22 @@ class RealNetworkError(ConnectionRefusedError):
 
 
 class Guard:
-    """Watches one run: `with Guard(…)` around the call of its job."""
+    """Watches runs, one at a time: `with guard.watch(…)` around the call of a job."""
 
     __slots__ = ("_clock", "_loopback", "_report", "_temporary")
 
-    def __init__(self, clock: VirtualClock, report: Report, *, loopback: bool) -> None:
-        """Tell `report` of each touch: the kind of fault, the member, the message and the advice."""
+    def __init__(self, clock: VirtualClock) -> None:
+        """Know whose threads to listen to."""
         self._clock = clock
+        self._loopback = False
+        self._report: Report
+        self._temporary = os.path.realpath(tempfile.gettempdir())  # the first to ask writes a file, to try the folder
+
+    def watch(self, report: Report, *, loopback: bool) -> Self:
+        """Tell `report` of each touch: the kind of fault, the member, the message and the advice."""
         self._report = report
         self._loopback = loopback
-        self._temporary = os.path.realpath(tempfile.gettempdir())  # the first to ask writes a file, to try the folder
+        return self
 
     def __enter__(self) -> None:
         """Watch."""

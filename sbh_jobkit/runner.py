@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.context import FakeContext
+    from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.job import Job
 
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
 class Runner:
     """Runs jobs in a fake tenant under an open clock; `with` it around any number of runs."""
 
-    __slots__ = ("_capture", "_clock", "_level", "_loops", "_real_time", "_world")
+    __slots__ = ("_capture", "_clock", "_guard", "_level", "_loops", "_real_time", "_world")
 
     def __init__(self, world: World, clock: VirtualClock) -> None:
         """Serve one world."""
         self._world = world
         self._clock = clock
         self._capture = Capture()
+        self._guard = Guard(clock)
         self._real_time = RealTime(clock)
         self._loops = loop.virtual_loops(clock)
         self._level = logging.NOTSET
@@ -70,8 +72,7 @@ class Runner:
         context = world.open(journal, job.manifest.permissions, zone)
         world.jobs.start(job.manifest.slug, job.name)
         with self._capture:
-            guard = Guard(clock, journal.fault, loopback=world.loopback)
-            value, outcome, error, limit = self._call(job, context, guard)
+            value, outcome, error, limit = self._call(job, context, journal)
         redact = world.redactor()
         out, err, logs = self._capture.take()
         if out or err or logs:
@@ -101,7 +102,9 @@ class Runner:
         world.jobs.finish(run)
         return run
 
-    def _call(self, job: Job, context: FakeContext, guard: Guard) -> tuple[Any, Outcome, RunError | None, str | None]:
+    def _call(
+        self, job: Job, context: FakeContext, journal: Journal
+    ) -> tuple[Any, Outcome, RunError | None, str | None]:
         """Return what the job returned, how that counts, its error, and the limit that it passed."""
         world, clock = self._world, self._clock
         clock.deadline, clock.expired = clock.epoch + world.time_limit, None
@@ -109,7 +112,7 @@ class Runner:
         try:
             self._real_time.start(world.time_limit)
             try:
-                with guard:
+                with self._guard.watch(journal.fault, loopback=world.loopback):
                     value = job.function(context)
                     if inspect.iscoroutine(value):
                         value = loop.run(value, clock)
