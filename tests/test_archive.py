@@ -183,10 +183,9 @@ def test_a_member_that_cannot_be_written_is_a_plugin_error(tmp_path, folder, nam
         path = pack(tmp_path / "bad.zip", GOOD | {name: "x"})
     with pytest.raises(PluginError) as caught:
         unpack(path, folder)
-    assert (str(caught.value).startswith(f"{path} cannot be unpacked: "), str(folder) in str(caught.value)) == (
-        True,
-        False,
-    )
+    told = str(caught.value)  # which of the two, for a member named ".", depends on the version of Python
+    assert told.startswith((f"{path} cannot be unpacked: ", f"{path} is not a zip that can be read: "))
+    assert str(folder) not in told
 
 
 def test_a_member_without_a_name_is_a_plugin_error(tmp_path, folder):

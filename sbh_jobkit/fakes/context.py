@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.http import FakeHttp
     from sbh_jobkit.fakes.journal import Journal
 
+_NOT_FINITE = "JSON has no word for NaN or Infinity"
 _NEAR = 0.9
 """Share of the memory limit from which `check_memory_usage` answers False."""
 
@@ -73,13 +74,18 @@ class FakeContext:
     def emit(self, event_type: str, payload: Mapping[str, Any] | None = None) -> None:
         """Publish an event; a payload that is not JSON is a fault, and is not published."""
         self._need("emit", "emit_webhook")
+        if not isinstance(event_type, str) or not event_type:
+            message = f"an event's type must be text that is not empty, got {event_type!r}"
+            self._journal.fault("payload-not-json", "ctx.emit", message)
+            return
         try:
             written = json.dumps(payload, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             advice = "emit text, numbers, lists and dicts; write times with .isoformat()"
-            self._journal.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {error}", advice)
+            why = _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+            self._journal.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {why}", advice)
             return
-        self._tenant.events.append(self._journal.event(str(event_type), written, clock.now(self._zone)))
+        self._tenant.events.append(self._journal.event(event_type, written, clock.now(self._zone)))
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""

@@ -8,12 +8,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
-from sbh_jobkit.fakes.db import Tables
 from sbh_jobkit.fakes.files import FileStore
 from sbh_jobkit.fakes.jobs import TABLE, JobTable
 from sbh_jobkit.fakes.journal import Journal
 from sbh_jobkit.fakes.llm import LlmScript
 from sbh_jobkit.fakes.secrets import SecretStore
+from sbh_jobkit.fakes.tables import Tables
 from sbh_jobkit.redaction import Redactor
 
 if TYPE_CHECKING:

@@ -157,8 +157,8 @@ ADVICE = "emit text, numbers, lists and dicts; write times with .isoformat()"
     ("payload", "message"),
     [
         ("{'at': __import__('datetime').date(2026, 1, 1)}", "Object of type date is not JSON serializable"),
-        ("{'x': float('nan')}", "Out of range float values are not JSON compliant"),
-        ("{'x': float('inf')}", "Out of range float values are not JSON compliant"),
+        ("{'x': float('nan')}", "JSON has no word for NaN or Infinity"),
+        ("{'x': float('inf')}", "JSON has no word for NaN or Infinity"),
         ("{'x': {1, 2}}", "Object of type set is not JSON serializable"),
         ("{'x': b'1'}", "Object of type bytes is not JSON serializable"),
         ("{(1, 2): 3}", "keys must be str, int, float, bool or None, not tuple"),
@@ -224,3 +224,13 @@ def test_an_event_outside_of_a_run_has_the_worlds_zone():
     with VirtualClock(instant("2026-01-05T09:00", zone("Asia/Tokyo")), zone("Asia/Tokyo")):
         world.context().emit("x", {})
     assert world.events[0].at.isoformat() == "2026-01-05T09:00:00+09:00"
+
+
+@pytest.mark.parametrize("kind", ["None", "5", "''", "[]"])
+def test_an_event_has_a_type(faulted, kind):
+    """An event whose type is no text is not published, and the run says why."""
+    world = World()
+    value, fault = faulted(f"ctx.emit({kind}, {{}})", world)
+    message = f"an event's type must be text that is not empty, got {kind}"
+    assert (value, fault) == (None, ("payload-not-json", "ctx.emit", message, None))
+    assert world.events == []

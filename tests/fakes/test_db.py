@@ -473,3 +473,26 @@ def test_tables_are_listed_and_counted(world):
     assert list(world.db) == ["users", "orders", "projects", "plugin_jobs"]
     assert repr(world.db) == "<db: users 3, orders 0, projects 1>"
     assert repr(World().db) == "<db: no tables>"
+
+
+@pytest.mark.parametrize("name", ["insert", "save"])
+def test_asking_whether_writing_is_offered_is_no_writing(ran, name):
+    """A job that looks before it writes has done nothing wrong."""
+    run = ran(f"return hasattr(ctx.db, {name!r})")
+    assert (run.ok, run.faults) == (True, ())
+
+
+@pytest.mark.parametrize("filters", ["[]", "''", "0"])
+def test_nothing_is_no_filter(ran, filters):
+    """What is empty and no filter is refused, as it would be if it were full."""
+    world = World()
+    world.db.insert("users", {"name": "ada"})
+    run = ran(f"ctx.db.query('users', {filters})", world)
+    assert (run.outcome, [fault.kind for fault in run.faults]) == ("crashed", ["filter-invalid"])
+
+
+def test_a_limit_may_be_as_large_as_one_likes(ran):
+    """A job that wants all rows may ask for more than a machine can count."""
+    world = World()
+    world.db.insert("users", {"name": "ada"})
+    assert ran("return len(ctx.db.query('users', {'name': 'ada'}, limit=10**30))", world).value == 1
