@@ -195,7 +195,7 @@ class FakeHttp:
         client.cookies.clear()  # each request stands alone
         try:
             request = client.build_request(method, url, **body, **given)
-            address = str(request.url)
+            address = str(request.url) if request.url.scheme else address  # httpx would put a slash before it
             answer = _answered(client.send(request))
         except _UnmatchedError as unmatched:  # of a request that was redirected, it is the last address
             method, address, matched = unmatched.request.method, str(unmatched.request.url), False

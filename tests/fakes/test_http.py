@@ -544,3 +544,9 @@ def test_routes_are_respxs_own(answered):
         f" ctx.http.get('{API}')['status_code']]"
     )
     assert answered(calls, world) == [{"by": "pattern"}, 201, 200]
+
+
+def test_an_address_without_a_protocol_is_recorded_as_it_was_given(ran):
+    """What is no URL is shown as the job wrote it."""
+    run = ran("ctx.http.get('api.example.com/v1')")
+    assert [call.url for call in run.http_calls] == ["api.example.com/v1"]
