@@ -22,6 +22,7 @@ from sbh_jobkit.redaction import authors_terms
 from sbh_jobkit.run import Outcome, Run, RunError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.clock import VirtualClock
@@ -43,7 +44,7 @@ class Runner:
         self._capture = Capture()
         self._guard = Guard(clock)
         self._real_time = RealTime(clock)
-        self._loops = loop.virtual_loops(clock)
+        self._loops: AbstractContextManager[None]
         self._level = logging.NOTSET
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.script import Tick
+    from sbh_jobkit.manifest import Manifest
     from sbh_jobkit.schedule import Schedule
 
 DURATION = "30d"
@@ -53,13 +54,13 @@ class Simulator:
             raise WorldError(msg)
         self.plugin = plugin
         self.world = world if world is not None else World.of(plugin.root)
-        self.zone = _zone_in_force(tz, self.world, plugin)
+        self.own_zone = _asked(tz, self.world)
+        """The zone that was asked for, over the manifest's."""
+        self.zone = self.own_zone or _of_manifest(plugin.manifest)
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
         self._last = self.end.timestamp()
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
-        self.own_zone = times.zone(tz) if tz is not None else self.world.tz
-        """The zone that was asked for, over the manifest's."""
         self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule)
             for name in names
@@ -227,8 +228,8 @@ def run_job(
     if not isinstance(job, Job):
         job = _only_job(job)
     tenant = world if world is not None else World.of(job.root)
-    asked = times.zone(tz) if tz is not None else tenant.tz
-    in_force = asked or times.zone(job.manifest.timezone or "UTC")
+    asked = _asked(tz, tenant)
+    in_force = asked or _of_manifest(job.manifest)
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
@@ -247,7 +248,9 @@ def _only_job(function: Any) -> Job:
     return next(iter(jobs.values()))
 
 
-def _zone_in_force(tz: str | None, world: World, plugin: Plugin) -> ZoneInfo:
-    if tz is not None:
-        return times.zone(tz)
-    return world.tz or times.zone(plugin.manifest.timezone or "UTC")
+def _asked(tz: str | None, world: World) -> ZoneInfo | None:
+    return times.zone(tz) if tz is not None else world.tz
+
+
+def _of_manifest(manifest: Manifest) -> ZoneInfo:
+    return times.zone(manifest.timezone or "UTC")

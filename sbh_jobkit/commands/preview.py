@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import clock, times
-from sbh_jobkit.commands import source
+from sbh_jobkit.commands import given
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.run import Fire
@@ -38,7 +38,7 @@ def preview(options: Namespace) -> bool:
     found = _of_expression(options) if expression else _of_plugin(options)
     if options.json:
         rows = [{"job": fire.job or None, "at": fire.at.isoformat(), "note": fire.note} for fire in found.fires]
-        source.print_json({"what": options.what, "from": found.now.isoformat(), "fires": rows})
+        given.print_json({"what": options.what, "from": found.now.isoformat(), "fires": rows})
         return True
     lines = fire_lines(found.fires[:_MOST_LINES], found.now, with_jobs=found.of_plugin)
     print("\n".join([*found.heading, "", *lines]))
@@ -65,7 +65,7 @@ def _of_plugin(options: Namespace) -> _Preview:
     if not Path(options.what).exists():
         msg = f"{options.what!r} is neither a path that exists nor cron (five fields, such as '0 9 * * 1')"
         raise JobkitError(msg)
-    plugin = source.load(options.what)
+    plugin = given.load(options.what)
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
     simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
     heading = [f"{due.job.name}: {due.schedule.describe()}" for due in simulator.due]

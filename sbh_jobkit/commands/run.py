@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.commands import source
+from sbh_jobkit.commands import given
 from sbh_jobkit.errors import TimeFormatError
 from sbh_jobkit.simulator import run_job
 from sbh_jobkit.views.terminal import one_run
@@ -22,27 +22,27 @@ def run(options: Namespace) -> bool:
         raise TimeFormatError(msg)
     done = _replayed(options) if options.start else _alone(options)
     if options.json:
-        source.print_json(done.to_dict())
+        given.print_json(done.to_dict())
     else:
         print("\n".join(one_run(done)))
     return done.ok
 
 
 def _alone(options: Namespace) -> Run:
-    plugin = source.load(options.path)
+    plugin = given.load(options.path)
     job = plugin.jobs[options.job]
-    world = source.tenant(plugin, options)
+    world = given.tenant(plugin, options)
     if world.script is not None and world.script.ticks:
-        source.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
+        given.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
     return run_job(job, world, at=options.at, tz=options.tz)
 
 
 def _replayed(options: Namespace) -> Run:
     """Live from the start up to the run, so that it meets the world that it met in a simulation."""
-    simulator = source.simulator(options)
+    simulator = given.simulator(options)
     job = simulator.plugin.jobs[options.job]
     for done in simulator.until(options.at):
         if done.job == job.name and done.fire_time == simulator.end:
             return done
-    source.tell(f"note: {job.name} is not due at {simulator.end.isoformat()}, so it ran by hand then")
+    given.tell(f"note: {job.name} is not due at {simulator.end.isoformat()}, so it ran by hand then")
     return run_job(job, simulator.world, at=options.at, tz=options.tz)

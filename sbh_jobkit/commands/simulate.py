@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.commands import source
+from sbh_jobkit.commands import given
 from sbh_jobkit.errors import JobkitError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def simulate(options: Namespace) -> bool:
     """Simulate, print, and return whether all is ok."""
-    simulator = source.simulator(options, duration=options.duration, jobs=options.job)
+    simulator = given.simulator(options, duration=options.duration, jobs=options.job)
     if not simulator.plugin.jobs:
         entry = simulator.plugin.manifest.entry
         msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
@@ -27,7 +27,7 @@ def simulate(options: Namespace) -> bool:
     if options.html:
         _write_report(options, simulation)
     if options.json:
-        source.print_json(_as_json(options, simulation))
+        given.print_json(_as_json(options, simulation))
     else:
         _print_summary(options, simulation)
     return simulation.ok
@@ -62,7 +62,7 @@ def _write_report(options: Namespace, simulation: Simulation) -> None:
         zone=simulation.zone.key,
         jobs=_job_lines(simulation),
         runs=simulation.runs,
-        rerun=lambda run: source.rerun(options, simulation.start, run),
+        rerun=lambda run: given.rerun(options, simulation.start, run),
     )
     try:
         options.html.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
     if failures:
         print()
         print("\n".join(failing_runs(failures)))
-        print(f"\nrerun the first: {source.rerun(options, simulation.start, failures[0])}")
+        print(f"\nrerun the first: {given.rerun(options, simulation.start, failures[0])}")
     by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
     if by_hand:
         print(f"\nby hand only, for want of a schedule: {', '.join(by_hand)}")
@@ -104,7 +104,7 @@ def _as_json(options: Namespace, simulation: Simulation) -> dict[str, Any]:
         "tz": simulation.zone.key,
         "ok": simulation.ok,
         "runs": [
-            run.to_dict() if run.ok else {**run.to_dict(), "rerun": source.rerun(options, simulation.start, run)}
+            run.to_dict() if run.ok else {**run.to_dict(), "rerun": given.rerun(options, simulation.start, run)}
             for run in simulation.runs
         ],
     }

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
-
 _ADVICE = "set text: json.dumps(…) makes text of an object"
 
 
