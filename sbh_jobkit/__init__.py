@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from sbh_jobkit import importer
+from sbh_jobkit import display, importer
 from sbh_jobkit.version import __version__
 
 TYPE_CHECKING = False  # as in typing, which would cost more than all of this
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.errors import JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
     from sbh_jobkit.fakes.context import FakeContext
+    from sbh_jobkit.fakes.difference import Difference, diff
     from sbh_jobkit.fakes.script import every
+    from sbh_jobkit.fakes.snapshot import Snapshot
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulator import Simulator, run_job, simulate
 
 __all__ = [
+    "Difference",
     "Event",
     "FakeContext",
     "Fault",
@@ -44,8 +47,10 @@ __all__ = [
     "ScheduleError",
     "Simulation",
     "Simulator",
+    "Snapshot",
     "World",
     "__version__",
+    "diff",
     "every",
     "run_job",
     "simulate",
@@ -53,8 +58,10 @@ __all__ = [
 
 _ROOMS = {
     "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
-    "fakes.script": ("every",),
     "fakes.context": ("FakeContext",),
+    "fakes.difference": ("Difference", "diff"),
+    "fakes.script": ("every",),
+    "fakes.snapshot": ("Snapshot",),
     "fakes.world": ("World",),
     "job": ("Job",),
     "plugin": ("Plugin",),
@@ -66,6 +73,8 @@ _ROOMS = {
 _HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 
 importer.install()
+
+display.load_views_by(lambda: importlib.import_module(f"{__name__}.views.mime"))
 
 
 def __getattr__(name: str) -> Any:

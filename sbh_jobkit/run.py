@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol, Self
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -127,6 +127,13 @@ class RunError:
         return ": ".join(filter(None, (self.type, self.message)))
 
 
+class Moment(Protocol):
+    """A world as it was at one moment."""
+
+    def world(self) -> Any:
+        """Return a world of its own that stands there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One execution of a job, or a due instant that did not become one."""
@@ -153,6 +160,10 @@ class Run:
     faults: tuple[Fault, ...] = ()
     expected: str | None = None
     """Why the world expects this run to fail; with pytest's strict xfail meaning."""
+    before: Moment | None = field(repr=False, compare=False, default=None)
+    """The world as the run met it, where a simulation kept it: `run.before.world()` to run the job in again."""
+    after: Moment | None = field(repr=False, compare=False, default=None)
+    """The world as the run left it."""
     _clean: bool = field(init=False, repr=False, compare=False, default=True)
 
     def __post_init__(self) -> None:
@@ -164,6 +175,10 @@ class Run:
         """Say in a line what came of it, such as `<Run fetch 2026-01-01 06:00 UTC: crashed: KeyError: 'tea'>`."""
         why = f": {self.summary}" if self.summary else ""
         return f"<Run {self.job} {self.fire_time:%Y-%m-%d %H:%M %Z}: {self.verdict}{why}>"
+
+    def kept(self, after: Moment) -> Self:
+        """Return the same run, which knows the world that it left."""
+        return replace(self, after=after)
 
     @property
     def ok(self) -> bool:

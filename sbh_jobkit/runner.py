@@ -9,6 +9,8 @@ import inspect
 import logging
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +18,7 @@ from sbh_jobkit import loop
 from sbh_jobkit.capture import Capture
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.guard import Guard
-from sbh_jobkit.limits import RealTime
+from sbh_jobkit.limits import RealMemory, RealTime
 from sbh_jobkit.modules import place, shown_path
 from sbh_jobkit.redaction import authors_terms
 from sbh_jobkit.run import Outcome, Run, RunError
@@ -32,14 +34,26 @@ if TYPE_CHECKING:
     from sbh_jobkit.job import Job
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How the call of a job ended."""
+
+    outcome: Outcome
+    value: Any = None
+    error: RunError | None = None
+    reason: str | None = None
+    """The limit that it passed."""
+
+
 class Runner:
     """Runs jobs in a fake tenant under an open clock; `with` it around any number of runs."""
 
-    __slots__ = ("_capture", "_clock", "_guard", "_level", "_loops", "_real_time", "_world")
+    __slots__ = ("_capture", "_clock", "_guard", "_keep", "_level", "_loops", "_real_time", "_world")
 
-    def __init__(self, world: World, clock: VirtualClock) -> None:
-        """Serve one world."""
+    def __init__(self, world: World, clock: VirtualClock, *, keep: bool = True) -> None:
+        """Serve one world; `keep` says whether each run knows the world before and after it."""
         self._world = world
+        self._keep = keep
         self._clock = clock
         self._capture = Capture()
         self._guard = Guard(clock)
@@ -69,12 +83,13 @@ class Runner:
         """Run a job at a fire time (epoch seconds), with naive times in `zone`, and return what happened."""
         world, clock = self._world, self._clock
         clock.move_to(epoch, zone)
+        before = world.snapshot() if self._keep else None
         journal = world.journal(job.root)
         context = world.open(journal, job.manifest.permissions, zone)
         world.jobs.start(job.manifest.slug, job.name)
         with self._capture:
-            value, outcome, error, limit = self._call(job, context, journal)
-        redact = world.redactor()
+            ending = self._call(job, context, journal)
+        redact, error = world.redactor(), ending.error
         out, err, logs = self._capture.take()
         if out or err or logs:
             journal.output(out, err, logs)
@@ -86,9 +101,9 @@ class Runner:
             fire_time=fire_time,
             started_at=fire_time,
             duration=clock.since(epoch),
-            outcome=outcome,
-            reason="; ".join(filter(None, (limit, note))) or None,
-            value=redact.value(value),
+            outcome=ending.outcome,
+            reason="; ".join(filter(None, (ending.reason, note))) or None,
+            value=redact.value(ending.value),
             error=error and _redacted(error, lambda text: authors_terms(redact.text(text), job.root)),
             stdout=redact.text(out),
             stderr=redact.text(err),
@@ -99,54 +114,56 @@ class Runner:
             llm_calls=tuple(journal.llm_calls),
             files=tuple(journal.files),
             faults=tuple(journal.faults),
+            before=before,
         )
         world.jobs.finish(run)
-        return run
+        return run.kept(world.snapshot()) if self._keep else run
 
-    def _call(
-        self, job: Job, context: FakeContext, journal: Journal
-    ) -> tuple[Any, Outcome, RunError | None, str | None]:
-        """Return what the job returned, how that counts, its error, and the limit that it passed."""
+    def _call(self, job: Job, context: FakeContext, journal: Journal) -> _Ending:
+        """Call the job, and say how that ended: by a limit that it passed, by what it raised or by what it returned."""
         world, clock = self._world, self._clock
         clock.deadline, clock.expired = clock.epoch + world.time_limit, None
-        value, outcome, error = None, Outcome.OK, None
+        memory = RealMemory(world.memory.limit_mb) if world.memory.measured else None
         try:
-            self._real_time.start(world.time_limit)
-            try:
-                with self._guard.watch(journal.fault, loopback=world.loopback):
-                    value = job.function(context)
-                    if inspect.iscoroutine(value):
-                        value = loop.run(value, clock)
-            finally:
-                self._real_time.stop()
-            outcome, error = _judged(value, job)
+            ending = self._returned(job, context, journal, memory)
         except TimeLimitExceeded as limit:
             clock.expired = str(limit)
         except (MemoryLimitExceeded, MemoryError):
-            outcome = Outcome.OUT_OF_MEMORY
+            ending = _Ending(Outcome.OUT_OF_MEMORY)
         except KeyboardInterrupt:
             world.jobs.abandon(job.manifest.slug, job.name)
             raise
         except BaseException as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
-            outcome, error = Outcome.CRASHED, _told(crash, job)
+            ending = _Ending(Outcome.CRASHED, error=_told(crash, job))
         clock.deadline = None
         if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
             why = f" ({clock.expired})" if clock.expired else ""
-            return None, Outcome.TIMED_OUT, None, f"timed out: the limit is {world.time_limit:g} s{why}"
-        if outcome is Outcome.OUT_OF_MEMORY:
-            return None, outcome, None, f"out of memory: the limit is {world.memory.limit_mb:g} MB"
-        return (value if outcome is not Outcome.CRASHED else None), outcome, error, None
+            return _Ending(Outcome.TIMED_OUT, reason=f"timed out: the limit is {world.time_limit:g} s{why}")
+        if ending.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.passed):
+            return _Ending(Outcome.OUT_OF_MEMORY, reason=f"out of memory: the limit is {world.memory.limit_mb:g} MB")
+        return ending
+
+    def _returned(self, job: Job, context: FakeContext, journal: Journal, memory: RealMemory | None) -> _Ending:
+        self._real_time.start(self._world.time_limit)
+        try:
+            with self._guard.watch(journal.fault, loopback=self._world.loopback), memory or nullcontext():
+                value = job.function(context)
+                if inspect.iscoroutine(value):
+                    value = loop.run(value, self._clock)
+        finally:
+            self._real_time.stop()
+        return _judged(value, job)
 
 
-def _judged(value: Any, job: Job) -> tuple[Outcome, RunError | None]:
+def _judged(value: Any, job: Job) -> _Ending:
     """Read from a returned value whether the job says it failed: the platform's own convention for errors."""
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         message = "the job is a generator, so its code never ran; remove `yield`"
-        return Outcome.CRASHED, RunError(type="", message=message, place=job.place)
+        return _Ending(Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
     if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
-        return Outcome.FAILED, RunError(type="", message=str(message))
-    return Outcome.OK, None
+        return _Ending(Outcome.FAILED, value, RunError(type="", message=str(message)))
+    return _Ending(Outcome.OK, value)
 
 
 def _told(crash: BaseException, job: Job) -> RunError:

@@ -97,7 +97,7 @@ class Simulator:
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
         clock = VirtualClock(self.start, self.zone)
-        runner = Runner(self.world, clock)
+        runner = Runner(self.world, clock, keep=False)
         steps = self._steps(clock, runner)
         while True:
             self.world.forget()

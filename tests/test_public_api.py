@@ -16,6 +16,7 @@ from sbh_jobkit.errors import JobkitError
 ROOT = Path(__file__).resolve().parent.parent
 
 NAMES = [
+    "Difference",
     "Event",
     "FakeContext",
     "Fault",
@@ -33,8 +34,10 @@ NAMES = [
     "ScheduleError",
     "Simulation",
     "Simulator",
+    "Snapshot",
     "World",
     "__version__",
+    "diff",
     "every",
     "run_job",
     "simulate",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
 
 _NOT_FINITE = "JSON has no word for NaN or Infinity"
-_NEAR = 0.9
-"""Share of the memory limit from which `check_memory_usage` answers False."""
 
 
 class FakeContext:
@@ -89,8 +87,7 @@ class FakeContext:
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""
-        memory = self._tenant.memory
-        return memory.used_mb < memory.limit_mb * _NEAR
+        return not self._tenant.memory.is_near
 
     def _need(self, member: str, permission: str) -> None:
         if self._permissions is None or permission in self._permissions:

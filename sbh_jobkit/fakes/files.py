@@ -8,6 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from immutables import Map
+
 from sbh_jobkit import clock, times
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.times import Duration
@@ -45,9 +47,14 @@ class StoredFile:
             case given:
                 return times.instant(given, begin.tzinfo or UTC).timestamp()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the world's beginning will say when it was written."""
+        return not isinstance(self.modified, float)
+
     def settled(self, begin: datetime) -> StoredFile:
         """Return the file as it is in a world that begins then."""
-        return self if isinstance(self.modified, float) else replace(self, modified=self.epoch(begin))
+        return replace(self, modified=self.epoch(begin)) if self.waits else self
 
 
 class FileStore:
@@ -55,7 +62,8 @@ class FileStore:
 
     def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
         """Start empty; naive times are in the zone that `zone` tells."""
-        self._files: dict[str, StoredFile] = {}
+        self._files: Map[str, StoredFile] = Map()
+        self._sorted: list[str] | None = None
         self._zone = zone
 
     def __contains__(self, key: object) -> bool:
@@ -64,7 +72,9 @@ class FileStore:
 
     def __iter__(self) -> Iterator[str]:
         """Go through the keys, sorted."""
-        return iter(sorted(self._files))
+        if self._sorted is None:
+            self._sorted = sorted(self._files)
+        return iter(self._sorted)
 
     def __len__(self) -> int:
         """Count the files."""
@@ -96,7 +106,7 @@ class FileStore:
             raise WorldError(msg) from error
         guessed = content_type or _TYPES.get(key[key.rfind(".") :], _BINARY)
         file = StoredFile(data=raw, content_type=guessed, modified=self._given(modified, age))
-        self._files[key] = file.settled(clock.now(self._zone())) if clock.is_virtual() else file
+        self.put(key, file.settled(clock.now(self._zone())) if clock.is_virtual() else file)
 
     def _given(self, modified: str | datetime | None, age: str | timedelta | None) -> str | datetime | Duration | None:
         if modified is not None and age is not None:
@@ -108,7 +118,7 @@ class FileStore:
 
     def begin(self, at: datetime) -> None:
         """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
-        self._files = {key: file.settled(at) for key, file in self._files.items()}
+        self._files = self._files.update({key: file.settled(at) for key, file in self._files.items() if file.waits})
 
     def stat(self, key: str) -> StoredFile | None:
         """Return the stored file, or None."""
@@ -116,7 +126,9 @@ class FileStore:
 
     def put(self, key: str, file: StoredFile) -> None:
         """Store a file as it is."""
-        self._files[key] = file
+        if key not in self._files:
+            self._sorted = None
+        self._files = self._files.set(key, file)
 
     def read(self, key: str) -> bytes:
         """Return a file's bytes; raises WorldError with the nearest key where there is none."""
@@ -131,7 +143,18 @@ class FileStore:
 
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""
-        return self._files.pop(key, None) is not None
+        if key not in self._files:
+            return False
+        self._files, self._sorted = self._files.delete(key), None
+        return True
+
+    def snapshot(self) -> Map[str, StoredFile]:
+        """Keep the files as they are now."""
+        return self._files
+
+    def restore(self, files: Map[str, StoredFile]) -> None:
+        """Have the files of a snapshot again."""
+        self._files, self._sorted = files, None
 
     def tree(self) -> str:
         """Show every file, one a line: key, size in bytes, time of writing in the zone in force."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from immutables import Map
 
 from sbh_jobkit import clock
 
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 TABLE = "plugin_jobs"
 
 
-@dataclass(slots=True, kw_only=True)
-class _State:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """What the platform knows of one job."""
+
     schedule: Schedule | None
     status: str = "idle"
     last_run_at: datetime | None = None
@@ -25,40 +29,62 @@ class _State:
     runs: int = 0
 
 
+_NEW = JobState(schedule=None)
+JobsState = Map[tuple[str, str], JobState]
+"""By plugin and job."""
+
+
 class JobTable:
     """Follows runs as they come and answers `ctx.db.query("plugin_jobs", …)`."""
 
     def __init__(self) -> None:
         """Start without installations."""
-        self._states: dict[tuple[str, str], _State] = {}
+        self._states: JobsState = Map()
+        self._order: dict[tuple[str, str], None] = {}
 
     def install(self, plugin: str, job: str, schedule: Schedule | None) -> None:
         """List a job; known ones keep their history."""
-        self._states.setdefault((plugin, job), _State(schedule=schedule)).schedule = schedule
+        self._order[plugin, job] = None
+        self._set(plugin, job, replace(self._states.get((plugin, job), _NEW), schedule=schedule))
 
     def start(self, plugin: str, job: str) -> None:
         """Show a job as running."""
-        self._states[plugin, job].status = "running"
+        self._set(plugin, job, replace(self._states[plugin, job], status="running"))
 
     def abandon(self, plugin: str, job: str) -> None:
         """Show a job as idle again: its run was interrupted from outside."""
-        self._states[plugin, job].status = "idle"
+        self._set(plugin, job, replace(self._states[plugin, job], status="idle"))
 
     def finish(self, run: Run) -> None:
         """Take in how a run ended."""
-        state = self._states[run.plugin, run.job]
-        failed = run.outcome != "ok"
-        state.status = "failed" if failed else "completed"
-        state.last_run_at = run.started_at
-        state.last_error = (run.error.message if run.error else run.reason) if failed else None
-        state.runs += 1
+        before, failed = self._states[run.plugin, run.job], run.outcome != "ok"
+        after = JobState(
+            schedule=before.schedule,
+            status="failed" if failed else "completed",
+            last_run_at=run.started_at,
+            last_error=(run.error.message if run.error else run.reason) if failed else None,
+            runs=before.runs + 1,
+        )
+        self._set(run.plugin, run.job, after)
+
+    def snapshot(self) -> JobsState:
+        """Keep what is known now."""
+        return self._states
+
+    def restore(self, states: JobsState) -> None:
+        """Know what a snapshot knew again."""
+        self._states = states
+        self._order |= dict.fromkeys(key for key in states if key not in self._order)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a job: times are ISO 8601 in the schedule's zone."""
-        return [self._row(plugin, job, state) for (plugin, job), state in self._states.items()]
+        return [self._row(*key, self._states[key]) for key in self._order if key in self._states]
+
+    def _set(self, plugin: str, job: str, state: JobState) -> None:
+        self._states = self._states.set((plugin, job), state)
 
     @staticmethod
-    def _row(plugin: str, job: str, state: _State) -> dict[str, Any]:
+    def _row(plugin: str, job: str, state: JobState) -> dict[str, Any]:
         schedule = state.schedule
         following = schedule.next(clock.now(schedule.tz)) if schedule else None
         return {

@@ -10,6 +10,7 @@ from sbh_jobkit import clock
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes import latency as _latency
 from sbh_jobkit.fakes.failure import told
+from sbh_jobkit.shared_list import Past, SharedList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,19 +26,25 @@ if TYPE_CHECKING:
 MODEL = "fake-llm"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Reply:
     """A pattern and its answers, of which the last one repeats."""
 
     pattern: re.Pattern[str]
     answers: list[Any]
     seconds: float
-    given: int = 0
 
-    def next(self) -> Any:
-        answer = self.answers[min(self.given, len(self.answers) - 1)]
-        self.given += 1
-        return answer
+    def answer(self, given: int) -> Any:
+        return self.answers[min(given, len(self.answers) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class LlmState:
+    """The replies, how many answers each has given, and what was asked, at one moment."""
+
+    replies: tuple[_Reply, ...]
+    given: tuple[int, ...]
+    calls: Past[LlmCall]
 
 
 class LlmScript:
@@ -46,7 +53,8 @@ class LlmScript:
     def __init__(self) -> None:
         """Start with a default answer that is plainly fake."""
         self._replies: list[_Reply] = []
-        self.calls: list[LlmCall] = []
+        self._given: list[int] = []
+        self.calls: SharedList[LlmCall] = SharedList()
         """Every prompt and its answer."""
 
     def __repr__(self) -> str:
@@ -71,12 +79,14 @@ class LlmScript:
             msg = f"world.llm.reply: when={when!r} is not a regular expression: {error}"
             raise WorldError(msg) from error
         self._replies.insert(0, _Reply(pattern, answers, _latency.read(latency, "world.llm.reply: latency")))
+        self._given.insert(0, 0)
 
     def answer(self, prompt: str) -> str:
         """Return the scripted answer to a prompt, or raise the scripted error, after its latency."""
-        for reply in self._replies:
+        for number, reply in enumerate(self._replies):
             if reply.pattern.search(prompt):
-                answer = reply.next()
+                answer = reply.answer(self._given[number])
+                self._given[number] += 1
                 _latency.let_pass(reply.seconds)
                 if isinstance(answer, str):
                     return answer
@@ -84,6 +94,15 @@ class LlmScript:
                     raise answer
                 return str(answer(prompt))
         return f"[fake answer to a prompt of {len(prompt)} characters]"
+
+    def snapshot(self) -> LlmState:
+        """Keep what it would answer next, and what it was asked."""
+        return LlmState(tuple(self._replies), tuple(self._given), self.calls.snapshot())
+
+    def restore(self, state: LlmState) -> None:
+        """Answer as it would have at a snapshot."""
+        self._replies, self._given = list(state.replies), list(state.given)
+        self.calls.restore(state.calls)
 
 
 def _is_failure(answer: Any) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,7 +48,7 @@ class Tick:
         return Schedule(self.expression, tz)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class WorldScript:
     """What a `world.py` holds: `setup(world)` and the functions of `@every`, in their order."""
 
@@ -55,8 +56,6 @@ class WorldScript:
     ticks: tuple[Tick, ...]
     root: Path | None
     file: str = FILE
-    close: Callable[[], object] = lambda: None
-    """Forgets its modules."""
 
     @classmethod
     def load(cls, path: Path) -> WorldScript:
@@ -70,7 +69,9 @@ class WorldScript:
             names = vars(space.load(path, path.name))
         except PluginError as error:
             raise WorldError(str(error)) from error
-        return replace(cls.of(names, root=path.parent, file=path.name), close=space.close)
+        script = cls.of(names, root=path.parent, file=path.name)
+        weakref.finalize(script, space.close)  # every world that it made a past of holds it, too
+        return script
 
     @classmethod
     def of(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import WorldError, did_you_mean
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
 _ADVICE = "set text: json.dumps(…) makes text of an object"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsState:
+    """Every secret at one moment."""
+
+    values: dict[str, str] = field(repr=False)
 
 
 class SecretStore(MutableMapping[str, str]):
@@ -53,6 +61,15 @@ class SecretStore(MutableMapping[str, str]):
     def __repr__(self) -> str:
         """Show names only."""
         return f"<secrets: {', '.join(self._values) or 'none'}>"
+
+    def snapshot(self) -> SecretsState:
+        """Keep the secrets as they are now."""
+        return SecretsState(dict(self._values))
+
+    def restore(self, state: SecretsState) -> None:
+        """Have the secrets of a snapshot again; what was a secret in between stays one."""
+        self._values = dict(state.values)
+        self.ever |= {value: key for key, value in self._values.items()}
 
 
 class FakeSecrets:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import filters as language
 from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import rows as _rows
+from sbh_jobkit.shared_list import SharedList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.shared_list import Past
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -31,8 +35,8 @@ class Tables:
 
     def __init__(self, zone: Callable[[], ZoneInfo], folder: Callable[[], Path] = lambda: _HERE) -> None:
         """Start without tables; naive times in filters are in the zone, relative paths in the folder, as those tell."""
-        self._tables: dict[str, list[Row]] = {}
-        self._numbers: dict[str, count[int]] = {}
+        self._tables: dict[str, SharedList[Row]] = {}
+        self._numbers: dict[str, int] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
         self._kept: dict[str, str] = {}
         self._selections: dict[str, _Selection] = {}
@@ -65,7 +69,7 @@ class Tables:
         for table in tables:
             self._check_writable(table)
         for table in tables:
-            self._tables.setdefault(table, [])
+            self._tables.setdefault(table, SharedList())
 
     def compute(self, table: str, rows: Callable[[], list[Row]], *, because: str) -> None:
         """Make a table whose rows are asked for when someone queries it, and that nobody else can write; say why."""
@@ -76,10 +80,9 @@ class Tables:
         """Add a row, several, or a DataFrame, all or none; a row without `id` gets the next number."""
         self._check_writable(table)
         added = [copied(row) for row in _as_rows(table, rows)]
-        numbers = self._numbers.setdefault(table, count(1))
-        stored = self._changed(table, self._tables.setdefault(table, []))
+        stored = self._about_to_change(table, self._tables.setdefault(table, SharedList()))
         for row in added:
-            number = next(numbers)  # also for a row with an id, and never again after a delete
+            number = self._numbers[table] = self._numbers.get(table, 0) + 1  # also with an id, and never again
             stored.append(row if "id" in row else {"id": number, **row})
 
     def load(self, table: str, path: str | Path) -> None:
@@ -96,19 +99,16 @@ class Tables:
     def update(self, table: str, filters: Mapping[str, Any] | None, changes: Mapping[str, Any]) -> int:
         """Change the rows that match; return how many."""
         self._check_writable(table)
-        matching = list(filter(self._predicate(filters), self._changed(table, self._stored(table))))
-        for row in matching:
-            row.update(copied(changes))
+        rows, matches = self._own(table), self._predicate(filters)
+        matching = {id(row): {**row, **copied(changes)} for row in rows if matches(row)}
+        rows.change(lambda row: matching.get(id(row), row))
         return len(matching)
 
     def delete(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
         """Remove the rows that match; return how many."""
         self._check_writable(table)
-        rows, matches = self._changed(table, self._stored(table)), self._predicate(filters)
-        kept = [row for row in rows if not matches(row)]
-        removed = len(rows) - len(kept)
-        rows[:] = kept
-        return removed
+        matches = self._predicate(filters)
+        return self._own(table).keep(lambda row: not matches(row))
 
     def rows(self, table: str, filters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return copies of the rows that match, in insertion order."""
@@ -147,8 +147,24 @@ class Tables:
             language.parse(filters)
         return not filters
 
-    def _changed(self, table: str, rows: list[Row]) -> list[Row]:
-        """Return the rows of a table that is about to change."""
+    def snapshot(self) -> TablesState:
+        """Keep the rows as they are now."""
+        return TablesState({name: rows.snapshot() for name, rows in self._tables.items()}, dict(self._numbers))
+
+    def restore(self, state: TablesState) -> None:
+        """Have the rows of a snapshot again."""
+        self._selections.clear()
+        self._numbers = dict(state.numbers)
+        self._tables = {name: SharedList() for name in state.rows}
+        for name, past in state.rows.items():
+            self._tables[name].restore(past)
+
+    def _own(self, table: str) -> SharedList[Row]:
+        """Return the rows of a table that is no computed one and about to change."""
+        self._stored(table)
+        return self._about_to_change(table, self._tables[table])
+
+    def _about_to_change(self, table: str, rows: SharedList[Row]) -> SharedList[Row]:
         self._selections.pop(table, None)
         return rows
 
@@ -160,7 +176,7 @@ class Tables:
             msg = f"table {table!r} is kept by the kit: {self._kept[table]}"
             raise WorldError(msg)
 
-    def _stored(self, table: str) -> list[Row]:
+    def _stored(self, table: str) -> Sequence[Row]:
         if table not in self:
             known = did_you_mean(str(table), self) or f"; there are {', '.join(self) or 'none yet'}"
             msg = f"there is no table {table!r}{known}"
@@ -169,6 +185,14 @@ class Tables:
 
     def _predicate(self, filters: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], bool]:
         return language.parse(filters).predicate(self._zone())
+
+
+@dataclass(frozen=True, slots=True)
+class TablesState:
+    """Every table's rows and the last number that it gave, at one moment."""
+
+    rows: dict[str, Past[Row]]
+    numbers: dict[str, int]
 
 
 class _Selection:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
+from sbh_jobkit.fakes.chance import Chance
 from sbh_jobkit.fakes.files import FileStore
 from sbh_jobkit.fakes.jobs import TABLE, JobTable
 from sbh_jobkit.fakes.journal import Journal
 from sbh_jobkit.fakes.llm import LlmScript
+from sbh_jobkit.fakes.memory import Memory
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
 from sbh_jobkit.redaction import Redactor
+from sbh_jobkit.shared_list import SharedList
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.http import HttpRoutes
+    from sbh_jobkit.fakes.routes import HttpRoutes
     from sbh_jobkit.run import Event
-
-
-@dataclass(slots=True)
-class Memory:
-    """`world.memory`: what `ctx.check_memory_usage()` measures."""
-
-    limit_mb: float = 100.0
-    used_mb: float = 0.0
-
-    def use(self, mb: float) -> None:
-        """Let jobs use that much from now on."""
-        self.used_mb = mb
 
 
 class Tenant:
@@ -53,9 +42,9 @@ class Tenant:
         self.llm = LlmScript()
         self.memory = Memory()
         self.jobs = JobTable()
-        self.events: list[Event] = []
+        self.events: SharedList[Event] = SharedList()
         """What jobs emitted, oldest first."""
-        self.random = Random(0)  # noqa: S311  repeatable on purpose
+        self.random = Chance()
         """Chance that is the same in every simulation with the same seed."""
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
@@ -76,10 +65,14 @@ class Tenant:
     def http(self) -> HttpRoutes:
         """The internet: respx routes. httpx and respx load when it is first used."""
         if self._http is None:
-            from sbh_jobkit.fakes.http import HttpRoutes
+            from sbh_jobkit.fakes.routes import HttpRoutes
 
-            self._http = HttpRoutes(lambda: self.random)
+            self._http = HttpRoutes(self.chance)
         return self._http
+
+    def chance(self) -> Chance:
+        """Return what decides which requests fail."""
+        return self.random
 
     def journal(self, root: Path | None = None) -> Journal:
         """Return an empty record for one run of a plugin in that folder."""

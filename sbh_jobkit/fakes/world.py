@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sbh_jobkit import times
+from sbh_jobkit import clock, times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.fakes.script import FILE, WorldScript
+from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.tenant import Tenant
 from sbh_jobkit.manifest import PERMISSIONS
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
+
+
+_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_zone", "_begun")
+"""What a snapshot keeps of a world beside its services."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,6 @@ class World(Tenant):
         """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
         world = cls(tenant_id, tz)
         world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
-        weakref.finalize(world, world.script.close)
         return world
 
     @classmethod
@@ -153,6 +156,57 @@ class World(Tenant):
         if self.script is not None:
             with VirtualClock(beginning, self.zone):
                 self.script.begin(self)
+
+    def snapshot(self) -> Snapshot:
+        """Keep the world as it is now, to go back to or to compare with; nothing is copied.
+
+        What `world.py` keeps in variables of its own is no part of it.
+        """
+        return Snapshot(
+            origin=self,
+            taken=clock.now(self.zone) if clock.is_virtual() else None,
+            files=self.files.snapshot(),
+            tables=self.db.snapshot(),
+            secrets=self.secrets.snapshot(),
+            llm=self.llm.snapshot(),
+            http=self._http.keep() if self._http is not None else None,
+            jobs=self.jobs.snapshot(),
+            memory=self.memory.snapshot(),
+            events=self.events.snapshot(),
+            chance=self.random.snapshot(),
+            settings=(*(getattr(self, name) for name in _SETTINGS), tuple(self.expectations)),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Make the world what it was when a snapshot was taken, of it or of another world."""
+        if not isinstance(snapshot, Snapshot):
+            msg = f"world.restore takes what world.snapshot() returned, got {snapshot!r}"
+            raise WorldError(msg)
+        self.files.restore(snapshot.files)
+        self.db.restore(snapshot.tables)
+        self.secrets.restore(snapshot.secrets)
+        self.llm.restore(snapshot.llm)
+        if snapshot.http is not None:
+            self.http.go_back(snapshot.http)
+        elif self._http is not None:
+            self._http.routes.clear()
+            self._http.forget()
+        self.jobs.restore(snapshot.jobs)
+        self.memory.restore(snapshot.memory)
+        self.events.restore(snapshot.events)
+        self.random.restore(snapshot.chance)
+        *settings, expectations = snapshot.settings
+        for name, value in zip(_SETTINGS, settings, strict=True):
+            setattr(self, name, value)
+        self.expectations = list(expectations)
+
+    def at(self, snapshot: Snapshot) -> Self:
+        """Return a world of its own as it was when a snapshot was taken; what is done there changes nothing here."""
+        world = type(self)(self.tenant_id, user_id=self.user_id, role=self.role)
+        world.tz, world.script = self.tz, self.script
+        world.secrets.ever |= self.secrets.ever
+        world.restore(snapshot)
+        return world
 
     def context(self, plugin: Plugin | None = None) -> FakeContext:
         """Return what a job of the plugin would be called with."""

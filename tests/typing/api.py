@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, assert_type
 
 from sbh_jobkit import (
+    Difference,
     Event,
     FakeContext,
     Fault,
@@ -24,14 +25,17 @@ from sbh_jobkit import (
     ScheduleError,
     Simulation,
     Simulator,
+    Snapshot,
     World,
     __version__,
+    diff,
     every,
     run_job,
     simulate,
 )
 from sbh_jobkit.ports import Context
 from sbh_jobkit.sdk import generator_hook, hook, job, llm_filter, route
+from sbh_jobkit.shared_list import SharedList
 
 version: str = __version__
 
@@ -130,7 +134,11 @@ def tenant(plugin: Plugin) -> FakeContext:
     world.llm.reply("yes", when=r"^Is ")
     world.memory.use(95)
     world.expect_failure("nightly", "2026-01-02", "2026-01-03", because="the API is down")
-    assert_type(world.events, list[Event])
+    assert_type(world.events, SharedList[Event])
+    moment = world.snapshot()
+    assert_type(moment, Snapshot)
+    assert_type(diff(moment, world), Difference)
+    world.restore(moment)
     ctx = world.context(plugin)
     assert_type(ctx.check_memory_usage(), bool)
     return ctx

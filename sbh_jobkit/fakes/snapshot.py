@@ -1,0 +1,59 @@
+"""A world as it was at one moment: a value that shares what did not change with the world and with other moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from immutables import Map
+
+    from sbh_jobkit.fakes.files import StoredFile
+    from sbh_jobkit.fakes.jobs import JobsState
+    from sbh_jobkit.fakes.llm import LlmState
+    from sbh_jobkit.fakes.memory import MemoryState
+    from sbh_jobkit.fakes.routes import HttpState
+    from sbh_jobkit.fakes.secrets import SecretsState
+    from sbh_jobkit.fakes.tables import TablesState
+    from sbh_jobkit.redaction import Redactor
+    from sbh_jobkit.run import Event
+    from sbh_jobkit.shared_list import Past
+
+
+class _Origin(Protocol):
+    def redactor(self) -> Redactor:
+        """Return what keeps secrets out of sight."""
+
+    def at(self, snapshot: Snapshot) -> Any:
+        """Return a world of its own that stands there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Snapshot:
+    """What `world.snapshot()` keeps; `world.restore` goes back to it, `diff` tells two apart."""
+
+    origin: _Origin
+    taken: datetime | None
+    """The virtual time at which it was taken; None outside of virtual time."""
+    files: Map[str, StoredFile]
+    tables: TablesState
+    secrets: SecretsState
+    llm: LlmState
+    http: HttpState | None
+    jobs: JobsState
+    memory: MemoryState
+    events: Past[Event]
+    chance: Any
+    settings: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        """Say when it was taken, and count."""
+        rows = sum(map(len, self.tables.rows.values()))
+        when = f" at {self.taken:%Y-%m-%d %H:%M:%S %Z}" if self.taken else ""
+        return f"<Snapshot{when}: {rows} rows, {len(self.files)} files, {len(self.events)} events>"
+
+    def world(self) -> Any:
+        """Return a world of its own as it was then, a new one each time: what is done there changes nothing here."""
+        return self.origin.at(self)
