@@ -35,6 +35,7 @@ types: .venv/dev
 	@$(BIN)/mypy
 
 bench: .venv/dev
+	@$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	@$(BIN)/python bench/bench.py
 
 readme: .venv/dev
