@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.script import every
     from sbh_jobkit.fakes.snapshot import Snapshot
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.faultplan import FaultPlan, SchedulerDown
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.policy import Policy
     from sbh_jobkit.run import Event, Fault, Fire, HttpCall, Outcome, Run
     from sbh_jobkit.schedule import Schedule
     from sbh_jobkit.simulation import Simulation
@@ -33,6 +35,7 @@ __all__ = [
     "Event",
     "FakeContext",
     "Fault",
+    "FaultPlan",
     "Fire",
     "HttpCall",
     "Job",
@@ -42,9 +45,11 @@ __all__ = [
     "PermissionDenied",
     "Plugin",
     "PluginError",
+    "Policy",
     "Run",
     "Schedule",
     "ScheduleError",
+    "SchedulerDown",
     "Simulation",
     "Simulator",
     "Snapshot",
@@ -63,8 +68,10 @@ _ROOMS = {
     "fakes.script": ("every",),
     "fakes.snapshot": ("Snapshot",),
     "fakes.world": ("World",),
+    "faultplan": ("FaultPlan", "SchedulerDown"),
     "job": ("Job",),
     "plugin": ("Plugin",),
+    "policy": ("Policy",),
     "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
     "schedule": ("Schedule",),
     "simulation": ("Simulation",),

@@ -21,6 +21,10 @@ class ScheduleError(JobkitError, ValueError):
     """An expression that is not cron, or that can never fire."""
 
 
+class PolicyError(JobkitError, ValueError):
+    """A policy for a job's due instants that is none."""
+
+
 class FilterError(JobkitError, ValueError):
     """A database filter that is not of the filter language."""
 

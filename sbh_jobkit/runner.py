@@ -22,6 +22,7 @@ from sbh_jobkit.limits import RealMemory, RealTime
 from sbh_jobkit.modules import place, shown_path
 from sbh_jobkit.redaction import authors_terms
 from sbh_jobkit.run import Outcome, Run, RunError
+from sbh_jobkit.schedule import Schedule
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -79,10 +80,25 @@ class Runner:
         if logging.getLogger().level != self._level:
             logging.getLogger().setLevel(self._level)
 
-    def run(self, job: Job, epoch: float, zone: ZoneInfo, note: str | None = None) -> Run:
-        """Run a job at a fire time (epoch seconds), with naive times in `zone`, and return what happened."""
+    def run(
+        self,
+        job: Job,
+        fire: float,
+        schedule: Schedule | ZoneInfo,
+        *,
+        started: float | None = None,
+        reason: str | None = None,
+    ) -> Run:
+        """Run a job that was due at `fire`, at `started` if that is later, and return what happened.
+
+        Both are epoch seconds; naive times of the job are in the zone of its schedule, or in the zone that is given
+        for one without.
+        """
         world, clock = self._world, self._clock
-        clock.move_to(epoch, zone)
+        zone = schedule.tz if isinstance(schedule, Schedule) else schedule
+        fire_time = datetime.fromtimestamp(fire, zone)
+        begin = fire if started is None else started
+        clock.move_to(begin, zone)
         before = world.snapshot() if self._keep else None
         journal = world.journal(job.root)
         context = world.open(journal, job.manifest.permissions, zone)
@@ -93,22 +109,22 @@ class Runner:
         out, err, logs = self._capture.take()
         if out or err or logs:
             journal.output(out, err, logs)
-        fire_time = datetime.fromtimestamp(epoch, zone)
+        note = schedule.note(fire_time) if isinstance(schedule, Schedule) and schedule.cron.fixed else None
         run = Run(
             tenant=world.tenant_id,
             plugin=job.manifest.slug,
             job=job.name,
             fire_time=fire_time,
-            started_at=fire_time,
-            duration=clock.since(epoch),
+            started_at=fire_time if begin == fire else datetime.fromtimestamp(begin, zone),
+            duration=clock.since(begin),
             outcome=ending.outcome,
-            reason="; ".join(filter(None, (ending.reason, note))) or None,
+            reason="; ".join(filter(None, (ending.reason, reason, note))) or None,
             value=redact.value(ending.value),
             error=error and _redacted(error, lambda text: authors_terms(redact.text(text), job.root)),
             stdout=redact.text(out),
             stderr=redact.text(err),
             logs=tuple(authors_terms(redact.text(line)) for line in logs),
-            expected=world.expected(job.name, epoch),
+            expected=world.expected(job.name, fire),
             events=tuple(journal.events),
             http_calls=tuple(journal.http_calls),
             llm_calls=tuple(journal.llm_calls),

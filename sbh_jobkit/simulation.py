@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit import times
+from sbh_jobkit.errors import TimeFormatError, WorldError
 
 if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.replay import Due, Moment
     from sbh_jobkit.run import Run
-    from sbh_jobkit.schedule import Schedule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A job and the schedule that it has in this simulation."""
-
-    job: Job
-    schedule: Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +31,8 @@ class Simulation:
     zone: ZoneInfo
     due: tuple[Due, ...]
     runs: list[Run]
+    moments: list[Moment] = field(repr=False, compare=False, default_factory=list)
+    """The world after each step, in the order of their virtual times."""
 
     def __repr__(self) -> str:
         """Say how it went in one line."""
@@ -59,6 +53,20 @@ class Simulation:
     def verdicts(self) -> list[str]:
         """Each run's verdict."""
         return [run.verdict for run in self.runs]
+
+    def at(self, moment: str | datetime) -> World:
+        """Return a world of its own as the jobs that are due at an instant met it: life had gone on until then.
+
+        A naive time is in the simulation's zone. Raises TimeFormatError outside of the range.
+        """
+        instant = times.instant(moment, self.zone)
+        if not self.start <= instant <= self.end:
+            span = f"{self.start.isoformat()} to {self.end.isoformat()}"
+            msg = f"{instant.isoformat()} is outside of the simulation, {span}"
+            raise TimeFormatError(msg)
+        before = [kept for kept in self.moments if (kept.epoch, kept.ran) < (instant.timestamp(), True)]
+        world: World = before[-1].snapshot.world()
+        return world
 
     def to_frame(self) -> Any:
         """Return the runs as a pandas DataFrame, a row a run."""

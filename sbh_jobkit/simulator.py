@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING, Any
@@ -11,19 +13,22 @@ from sbh_jobkit import times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, UnknownJobError, WorldError, did_you_mean
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.job import Job
 from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.run import Fire, Outcome, Run
+from sbh_jobkit.policy import Policy
+from sbh_jobkit.replay import Due, Replay
+from sbh_jobkit.run import Fire, Run
 from sbh_jobkit.runner import Runner
-from sbh_jobkit.simulation import Due, Simulation
+from sbh_jobkit.simulation import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.script import Tick
     from sbh_jobkit.manifest import Manifest
+    from sbh_jobkit.replay import Moment
     from sbh_jobkit.schedule import Schedule
 
 DURATION = "30d"
@@ -47,6 +52,8 @@ class Simulator:
         duration: str | timedelta | None = None,
         tz: str | None = None,
         jobs: Iterable[str] | None = None,
+        policy: Policy | Mapping[str, Policy] | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         """Settle the range and the jobs; nothing runs yet."""
         if world is not None and not isinstance(world, World):
@@ -59,10 +66,10 @@ class Simulator:
         self.zone = self.own_zone or _of_manifest(plugin.manifest)
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
-        self._last = self.end.timestamp()
+        self.faults = faults if faults is not None else FaultPlan()
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         self.due = tuple(
-            Due(job=plugin.jobs[name], schedule=schedule)
+            Due(job=plugin.jobs[name], schedule=schedule, policy=_policy(policy, name))
             for name in names
             if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
         )
@@ -81,8 +88,7 @@ class Simulator:
 
     def fires(self) -> Iterator[Fire]:
         """Yield every fire time of every job, in true order; nothing runs."""
-        streams = [self._stream(index, due.schedule) for index, due in enumerate(self.due)]
-        for epoch, index in merge(*streams):
+        for epoch, index in merge(*(self._stream(index, due.schedule) for index, due in enumerate(self.due))):
             due = self.due[index]
             at = datetime.fromtimestamp(epoch, due.schedule.tz)
             yield Fire(plugin=self.plugin.slug, job=due.job.name, at=at, note=due.schedule.note(at))
@@ -91,6 +97,9 @@ class Simulator:
         """Count the fire times, quickly."""
         return sum(sum(1 for _ in self._stream(0, due.schedule)) for due in self.due)
 
+    def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
+        return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self.end.timestamp()))
+
     def runs(self) -> Iterator[Run]:
         """Yield each run when it has ended; between two of them the process sees the machine's time.
 
@@ -98,7 +107,7 @@ class Simulator:
         """
         clock = VirtualClock(self.start, self.zone)
         runner = Runner(self.world, clock, keep=False)
-        steps = self._steps(clock, runner)
+        steps = self._replay().steps(clock, runner)
         while True:
             self.world.forget()
             with clock, runner:
@@ -107,21 +116,24 @@ class Simulator:
                 return
             yield run
 
-    def until(self, at: str | datetime) -> Iterator[Run]:
-        """Yield the runs from the start up to and including the instant `at`."""
-        self.end = times.instant(at, self.zone)
-        if self.end < self.start:
-            msg = f"{self.end.isoformat()} is before the start {self.start.isoformat()}"
+    def until(self, at: str | datetime) -> Simulator:
+        """Return the same simulator with another end: its last due instants are those of `at`."""
+        last = times.instant(at, self.zone)
+        if last < self.start:
+            msg = f"{last.isoformat()} is before the start {self.start.isoformat()}"
             raise TimeFormatError(msg)
-        self._last = self.end.timestamp() + 1
-        return self.runs()
+        shorter = copy(self)
+        shorter.end = (last.astimezone(UTC) + timedelta(seconds=1)).astimezone(self.zone)
+        return shorter
 
     def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
         """Run all of it; `progress` is called with the number of runs so far."""
-        runs = []
-        clock = VirtualClock(self.start, self.zone)
+        runs: list[Run] = []
+        moments: list[Moment] = []
+        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        replay.moments = moments
         with clock, Runner(self.world, clock) as runner:
-            for run in self._steps(clock, runner):
+            for run in replay.steps(clock, runner):
                 runs.append(run)
                 if progress is not None:
                     progress(len(runs))
@@ -133,54 +145,20 @@ class Simulator:
             zone=self.zone,
             due=self.due,
             runs=runs,
+            moments=moments,
         )
 
-    def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
-        return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self._last))
-
-    def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        world = self.world
-        world.install(self.plugin.jobs, self.own_zone)
-        world.begin(self.start, self.zone)
+    def _replay(self) -> Replay:
+        self.world.install(self.plugin.jobs, self.own_zone)
+        self.world.begin(self.start, self.zone)
         self._check_expectations()
-        ticks = list(world.script.ticks) if world.script else []
-        first = -len(ticks)  # life goes on before the jobs of the same instant look at it
-        streams = [self._stream(first + number, tick.schedule(self.zone)) for number, tick in enumerate(ticks)]
-        streams += [self._stream(index, due.schedule) for index, due in enumerate(self.due)]
-        busy: dict[int, tuple[float, float]] = {}
-        for epoch, index in merge(*streams):
-            if index < 0:
-                self._tick(clock, ticks[index], epoch)
-                continue
-            due = self.due[index]
-            since, until = busy.get(index, (0.0, 0.0))
-            if epoch < until:
-                yield self._skipped(due, epoch, since)
-                continue
-            note = (
-                due.schedule.note(datetime.fromtimestamp(epoch, due.schedule.tz)) if due.schedule.cron.fixed else None
-            )
-            run = runner.run(due.job, epoch, due.schedule.tz, note)
-            busy[index] = (epoch, clock.epoch)
-            yield run
-
-    def _tick(self, clock: VirtualClock, tick: Tick, epoch: int) -> None:
-        clock.move_to(epoch, self.zone)
-        if self.world.script is not None:
-            self.world.script.tick(tick, self.world, clock.now)
-
-    def _skipped(self, due: Due, epoch: int, since: float) -> Run:
-        zone = due.schedule.tz
-        earlier = datetime.fromtimestamp(since, zone)
-        return Run(
-            tenant=self.world.tenant_id,
-            plugin=self.plugin.slug,
-            job=due.job.name,
-            fire_time=datetime.fromtimestamp(epoch, zone),
-            started_at=None,
-            duration=timedelta(0),
-            outcome=Outcome.SKIPPED,
-            reason=f"skipped: the run of {earlier:%H:%M} was still going, max_instances=1",
+        return Replay(
+            self.world,
+            self.due,
+            start=self.start.timestamp(),
+            end=self.end.timestamp(),
+            zone=self.zone,
+            down=self.faults.downtime(self.zone),
         )
 
     def _check_expectations(self) -> None:
@@ -209,11 +187,18 @@ def simulate(
     duration: str | timedelta | None = None,
     tz: str | None = None,
     jobs: Iterable[str] | None = None,
+    policy: Policy | Mapping[str, Policy] | None = None,
+    faults: FaultPlan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
-    """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise)."""
+    """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise).
+
+    `policy` says what becomes of due instants, of all jobs or by job; `faults` what goes wrong meanwhile.
+    """
     loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
-    simulator = Simulator(loaded, world, start=start, end=end, duration=duration, tz=tz, jobs=jobs)
+    simulator = Simulator(
+        loaded, world, start=start, end=end, duration=duration, tz=tz, jobs=jobs, policy=policy, faults=faults
+    )
     return simulator.simulate(progress)
 
 
@@ -237,7 +222,7 @@ def run_job(
     with clock, Runner(tenant, clock) as runner:
         tenant.install(job.peers, asked)
         tenant.begin(moment, in_force)
-        return runner.run(job, moment.timestamp(), zone)
+        return runner.run(job, moment.timestamp(), schedule or zone)
 
 
 def _only_job(function: Any) -> Job:
@@ -246,6 +231,12 @@ def _only_job(function: Any) -> Job:
         msg = f"{function!r} is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
         raise UnknownJobError(msg)
     return next(iter(jobs.values()))
+
+
+def _policy(policy: Policy | Mapping[str, Policy] | None, job: str) -> Policy:
+    if isinstance(policy, Mapping):
+        return policy.get(job) or Policy()
+    return policy or Policy()
 
 
 def _asked(tz: str | None, world: World) -> ZoneInfo | None:

@@ -141,6 +141,14 @@ def after(start: datetime, length: Duration) -> datetime:
         raise TimeFormatError(msg) from None
 
 
+def rough(seconds: float) -> str:
+    """Write elapsed time in its two largest units, such as `6d 17h`, `2h 30m` or `12s`."""
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    units = [(days, "d"), (hours, "h"), (rest // 60, "m"), (rest % 60, "s")]
+    return " ".join([f"{number}{unit}" for number, unit in units if number][:2]) or "0s"
+
+
 def spoken(length: Duration) -> str:
     """Write a duration as it is typed: `30d`, `1d12h`, `90m`."""
     days = f"{length.days}d" if length.days else ""

@@ -544,7 +544,7 @@ def test_a_long_simulation_does_not_grow():
 def test_until_includes_its_instant():
     """`until` is for replaying up to one run."""
     plugin = plugin_of(hourly="0 * * * *")
-    runs = Simulator(plugin, World(), duration="1d").until("2026-01-01T02:00")
+    runs = Simulator(plugin, World(), duration="1d").until("2026-01-01T02:00").runs()
     assert told(runs) == ["01-01T00:00+0000 hourly", "01-01T01:00+0000 hourly", "01-01T02:00+0000 hourly"]
     with pytest.raises(TimeFormatError) as refused:
         Simulator(plugin, World()).until("2025-12-31")
@@ -733,3 +733,35 @@ def test_a_path_is_no_world():
     with pytest.raises(WorldError) as refused:
         simulate(plugin_of(daily="0 9 * * *"), "world.py", duration="1d")
     assert str(refused.value) == "the world must be a World, got 'world.py'; World.load('world.py') makes one of a file"
+
+
+def test_a_world_at_any_instant():
+    """`at` gives the world as the jobs of that instant met it: life had gone on until then, they had not run."""
+
+    @decorated("note", schedule="0 */6 * * *")
+    def note(ctx):
+        ctx.files.upload(f"{len(ctx.files.list())}.txt", "x")
+        return ctx.db.count("users")
+
+    world = World(tz="Europe/Paris")
+    world.db.create("users")
+    live = every("0 * * * *")(lambda world, now: world.db.insert("users", {"at": now}))
+    world.script = WorldScript.of({"live": live})
+    day = simulate(Plugin.load({"note": note}), world, duration="1d")
+
+    def there(at):
+        past = day.at(at)
+        return past.db.count("users"), len(past.files)
+
+    assert there("2026-01-01T00:00") == (1, 0)
+    assert there("2026-01-01T00:00:01") == (1, 1)
+    assert there("2026-01-01T12:00") == (13, 2)
+    assert there("2026-01-01T12:30") == (13, 3)
+    assert there("2026-01-02T00:00") == (24, 4)
+    again = run_job(note, day.at("2026-01-01T12:00"), at="2026-01-01T12:00")
+    assert (again.value, again.files) == (13, day.runs[2].files)
+    with pytest.raises(TimeFormatError) as refused:
+        day.at("2026-01-03")
+    assert str(refused.value) == (
+        "2026-01-03T00:00:00+01:00 is outside of the simulation, 2026-01-01T00:00:00+01:00 to 2026-01-02T00:00:00+01:00"
+    )

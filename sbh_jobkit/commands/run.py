@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbh_jobkit import times
 from sbh_jobkit.commands import given
 from sbh_jobkit.errors import TimeFormatError
 from sbh_jobkit.simulator import run_job
@@ -40,9 +41,9 @@ def _alone(options: Namespace) -> Run:
 def _replayed(options: Namespace) -> Run:
     """Live from the start up to the run, so that it meets the world that it met in a simulation."""
     simulator = given.simulator(options)
-    job = simulator.plugin.jobs[options.job]
-    for done in simulator.until(options.at):
-        if done.job == job.name and done.fire_time == simulator.end:
+    job, at = simulator.plugin.jobs[options.job], times.instant(options.at, simulator.zone)
+    for done in simulator.until(at).runs():
+        if done.job == job.name and done.fire_time == at:
             return done
-    given.tell(f"note: {job.name} is not due at {simulator.end.isoformat()}, so it ran by hand then")
+    given.tell(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand then")
     return run_job(job, simulator.world, at=options.at, tz=options.tz)

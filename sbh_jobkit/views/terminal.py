@@ -8,6 +8,7 @@ from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit import times
 from sbh_jobkit.run import jsonable
 from sbh_jobkit.views.words import count, took
 
@@ -151,8 +152,4 @@ def distance(at: datetime, now: datetime) -> str:
     seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
     if seconds < 0:
         return "past"
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    units = [(days, "d"), (hours, "h"), (rest // 60, "m")]
-    largest = [f"{number}{unit}" for number, unit in units if number][:2]
-    return f"in {' '.join(largest) or '<1m'}" if seconds else "now"
+    return f"in {times.rough(seconds)}" if seconds else "now"

@@ -11,6 +11,7 @@ from sbh_jobkit import (
     Event,
     FakeContext,
     Fault,
+    FaultPlan,
     Fire,
     HttpCall,
     Job,
@@ -20,9 +21,11 @@ from sbh_jobkit import (
     PermissionDenied,
     Plugin,
     PluginError,
+    Policy,
     Run,
     Schedule,
     ScheduleError,
+    SchedulerDown,
     Simulation,
     Simulator,
     Snapshot,
@@ -170,6 +173,10 @@ def replay(plugin: Plugin, world: World) -> list[Run]:
     runs: Iterator[Run] = simulator.runs()
     simulation: Simulation = simulate(plugin, world, start="2026-01-01", duration=timedelta(days=30), tz="UTC")
     other: Simulation = simulate("examples/hub_ops", duration="30d", progress=print)
+    plan = FaultPlan(SchedulerDown("2026-01-12T02:00", "2026-01-12T05:00"), seed=7)
+    policy = Policy(overlap="queue_one", misfire_grace="10m")
+    third: Simulation = simulate(plugin, policy={"nightly": policy}, faults=plan)
+    assert_type(third.at("2026-01-12T02:00"), World)
     assert_type(simulation.ok, bool)
     assert_type(simulation.failures, list[Run])
     at: datetime = next(fires).at

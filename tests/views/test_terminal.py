@@ -123,7 +123,7 @@ def test_expected_runs_are_counted():
 @pytest.mark.parametrize(
     ("at", "text"),
     [
-        ("2026-01-05T09:00:30", "in <1m"),
+        ("2026-01-05T09:00:30", "in 30s"),
         ("2026-01-05T09:05:00", "in 5m"),
         ("2026-01-05T12:30:00", "in 3h 30m"),
         ("2026-01-07T09:05:00", "in 2d 5m"),
