@@ -197,19 +197,23 @@ class FakeFiles:
     def list(self, prefix: str = "") -> list[dict[str, Any]]:
         """List `{key, size, last_modified}`, sorted by key; `last_modified` is naive, in the schedule's zone."""
         self._gate("files.list", "files.read")
+        if not self._is_text("list", "a prefix", prefix):
+            return []
         return [self._entry(key) for key in self._store if key.startswith(prefix)]
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Describe one file, or None."""
         self._gate("files.get", "files.read")
-        file = self._store.stat(key)
+        file = self._store.stat(key) if self._is_text("get", "a file's key", key) else None
         return None if file is None else {**self._entry(key), "content_type": file.content_type}
 
     def upload(self, key: str, data: bytes | str, content_type: str = _BINARY) -> bool:
-        """Store a file; False, and a fault, for data that is neither bytes nor text, or no key."""
+        """Store a file; False, and a fault, for data that is neither bytes nor text, no key or no content type."""
         self._gate("files.upload", "files.write")
         if (wrong := _wrong_key(key)) is not None:
             return self._refused(wrong)
+        if not self._is_text("upload", f"the content type of {key!r}", content_type):
+            return False
         if not isinstance(data, (bytes, bytearray, str)):
             advice = "upload bytes or text: json.dumps(…) makes text of an object"
             return self._refused(f"cannot store data of type {type(data).__name__} as {key!r}", advice)
@@ -227,10 +231,17 @@ class FakeFiles:
         self._journal.fault("file-type", "ctx.files.upload", message, advice)
         return False
 
+    def _is_text(self, member: str, what: str, given: object) -> bool:
+        """Whether it is text; what is not leaves a fault, and finds nothing."""
+        if isinstance(given, str):
+            return True
+        self._journal.fault("file-type", f"ctx.files.{member}", f"{what} must be text, got {given!r}")
+        return False
+
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""
         self._gate("files.delete", "files.write")
-        file = self._store.stat(key)
+        file = self._store.stat(key) if self._is_text("delete", "a file's key", key) else None
         if file is None:
             return False
         self._journal.deletion(key, len(file.data))
@@ -239,9 +250,10 @@ class FakeFiles:
     def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:
         """Return a link of the usual form; nothing answers it."""
         self._gate("files.get_presigned_url", "files.read")
+        self._is_text("get_presigned_url", "a file's key", key)
         signature = sha256(f"{operation} {key} {expires_in}".encode()).hexdigest()[:16]
         query = urlencode({"operation": operation, "expires": expires_in, "signature": signature})
-        return f"https://files.example/{quote(key)}?{query}"
+        return f"https://files.example/{quote(f'{key}')}?{query}"
 
     def _entry(self, key: str) -> dict[str, Any]:
         file = self._store.stat(key)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FAULTS = {
     "db-write": "the job wanted to write to the database, which it may only read",
-    "file-type": "a file's data was neither bytes nor text",
+    "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
     "http-unmatched": "an HTTP request met no route of the world",
     "network": "the job reached for the real network, and was refused",

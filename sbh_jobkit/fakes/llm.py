@@ -130,6 +130,7 @@ class FakeLlm:
         name = model or MODEL
         asked, text = len(str(prompt).split()), ""
         try:
+            _check_most(max_tokens)
             text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
             return {"text": "", "error": told(error), "usage": None, "model": name}
@@ -141,3 +142,10 @@ class FakeLlm:
 
     def _record(self, prompt: str, model: str, text: str, tokens: int) -> None:
         self._script.calls.append(self._journal.llm_call(prompt, str(model), text, tokens, clock.now(self._zone)))
+
+
+def _check_most(tokens: object) -> None:
+    """Refuse a number of tokens that no model takes, as its API would."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+        msg = f"max_tokens must be a whole number from 1, got {tokens!r}"
+        raise ValueError(msg)

@@ -88,12 +88,14 @@ class FakeSecrets:
 
     def get(self, key: str, default: str | None = _ABSENT) -> str | None:
         """Return the secret; an absent one is the default, and a fault where none was given."""
+        if not self._is_name("get", key):
+            return None if default is _ABSENT else default
         if key in self._store:
             return self._store[key]
         if default is not _ABSENT:
             return default
         paste = f'world.secrets["{key}"] = "…"'
-        message = f"secret {key!r} is not set{did_you_mean(str(key), self._store)}"
+        message = f"secret {key!r} is not set{did_you_mean(key, self._store)}"
         self._journal.fault("secret-missing", "ctx.secrets.get", message, paste)
         return None
 
@@ -108,7 +110,7 @@ class FakeSecrets:
 
     def delete(self, key: str) -> bool:
         """Remove a secret; True if it existed."""
-        return self._store.pop(key, None) is not None
+        return self._is_name("delete", key) and self._store.pop(key, None) is not None
 
     def list(self) -> dict[str, Any]:
         """Describe the secrets by name."""
@@ -116,4 +118,11 @@ class FakeSecrets:
 
     def has(self, key: str) -> bool:
         """Whether the secret is set."""
-        return key in self._store
+        return self._is_name("has", key) and key in self._store
+
+    def _is_name(self, member: str, key: object) -> bool:
+        """Whether a name is text; what is not leaves a fault, and is the name of nothing."""
+        if isinstance(key, str):
+            return True
+        self._journal.fault("secret-type", f"ctx.secrets.{member}", f"a secret's name must be text, got {key!r}")
+        return False

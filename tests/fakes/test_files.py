@@ -86,6 +86,7 @@ ADVICE = "upload bytes or text: json.dumps(…) makes text of an object"
         ("ctx.files.upload('r.json', [b'1'])", "cannot store data of type list as 'r.json'", ADVICE),
         ("ctx.files.upload('', b'1')", "a file's key must be text that is not empty, got ''", None),
         ("ctx.files.upload(5, b'1')", "a file's key must be text that is not empty, got 5", None),
+        ("ctx.files.upload('r.txt', b'1', None)", "the content type of 'r.txt' must be text, got None", None),
     ],
 )
 def test_what_is_no_file_is_false_and_a_fault(faulted, expression, message, advice):
@@ -93,6 +94,24 @@ def test_what_is_no_file_is_false_and_a_fault(faulted, expression, message, advi
     world = World()
     assert faulted(expression, world) == (False, ("file-type", "ctx.files.upload", message, advice))
     assert len(world.files) == 0
+
+
+@pytest.mark.parametrize(
+    ("member", "given", "value", "what"),
+    [
+        ("list", "None", [], "a prefix"),
+        ("list", "['temp/']", [], "a prefix"),
+        ("get", "['a.txt']", None, "a file's key"),
+        ("delete", "{}", False, "a file's key"),
+    ],
+)
+def test_what_is_no_key_finds_nothing_and_is_a_fault(faulted, member, given, value, what):
+    """A job that asks for a file by what is not text is answered as if it were not there, and the run tells."""
+    world = World()
+    world.files.write("a.txt", b"1")
+    fault = ("file-type", f"ctx.files.{member}", f"{what} must be text, got {given}", None)
+    assert faulted(f"ctx.files.{member}({given})", world) == (value, fault)
+    assert list(world.files) == ["a.txt"]
 
 
 def test_text_that_utf_8_cannot_write_is_a_fault(faulted):

@@ -205,10 +205,17 @@ def test_an_exception_class_fails_like_its_instance(answered):
     assert answered("ctx.llm.run('p')", told(TimeoutError)) == failed
 
 
-def test_a_wrong_limit_is_an_error(answered):
-    """Whatever a job passes, `ctx.llm.run` does not raise."""
-    value = answered("ctx.llm.run('p', max_tokens='5')")
-    assert (value["text"], value["usage"], value["error"].partition(":")[0]) == ("", None, "TypeError")
+@pytest.mark.parametrize("most", ["'5'", "-1", "0", "1.5", "None", "True"])
+def test_a_wrong_limit_is_an_error(answered, most):
+    """Whatever a job passes, `ctx.llm.run` does not raise, and the model is not asked."""
+    world = told("a b c")
+    error = f"ValueError: max_tokens must be a whole number from 1, got {most}"
+    assert answered(f"ctx.llm.run('p', max_tokens={most})", world) == {
+        "text": "",
+        "error": error,
+        "usage": None,
+        "model": "fake-llm",
+    }
 
 
 def test_a_model_that_stays_down_does_not_grow(ran):

@@ -71,6 +71,17 @@ def test_what_is_no_secret_is_false_and_a_fault(faulted, call, message):
     assert dict(world.secrets) == {}
 
 
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [("get(['KEY'])", None), ("get(5)", None), ("get(None, 'x')", "x"), ("has(['KEY'])", False), ("delete({})", False)],
+)
+def test_what_is_no_name_finds_nothing_and_is_a_fault(faulted, call, value):
+    """A job that asks for a secret by what is not text is answered as if it were absent, and the run tells."""
+    member, given = call.rstrip(")").split("(")
+    message = f"a secret's name must be text, got {given.partition(', ')[0]}"
+    assert faulted(f"ctx.secrets.{call}") == (value, ("secret-type", f"ctx.secrets.{member}", message, None))
+
+
 def test_a_fault_can_be_allowed(ran):
     """A world that allows the kind of fault has a run that is fine, and still tells of it."""
     run = ran("return ctx.secrets.get('API_KEY')", World(allow=["secret-missing"]))
