@@ -80,17 +80,23 @@ class RealMemory:
     It works by signals, too, while the run goes on: in another thread only the peak is looked at, at the end.
     """
 
-    __slots__ = ("_began", "_handler", "_limit", "_works", "passed")
+    __slots__ = ("_began", "_ends", "_handler", "_limit", "_works", "passed")
     _base = 0
 
-    def __init__(self, limit_mb: float) -> None:
-        """Raise MemoryLimitExceeded within the run when it has allocated more."""
+    def __init__(self, limit_mb: float, *, ends: bool = True) -> None:
+        """Raise MemoryLimitExceeded within the run when it has allocated more, unless passing the limit ends none."""
         self._limit = limit_mb * _MB
+        self._ends = ends
         self._works = False
         self._began = False
         self._handler: Any = None
         self.passed = False
         """Whether the run passed the limit; whoever swallowed the exception, it stays."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run passed the limit, and that ends it."""
+        return self._ends and self.passed
 
     @classmethod
     def used_mb(cls) -> float:
@@ -123,7 +129,7 @@ class RealMemory:
         del number
         if tracemalloc.get_traced_memory()[0] - self._base > self._limit:
             self.passed = True
-            if not _between_tasks(frame):
+            if self._ends and not _between_tasks(frame):
                 raise MemoryLimitExceeded
 
 

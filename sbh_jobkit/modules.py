@@ -164,6 +164,11 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith((folder, "<frozen", sys.prefix, sys.base_prefix))
 
 
+def raised_at(error: BaseException, root: Path | None) -> str | None:
+    """Return `main.py:7` for the innermost line of the plugin that an exception went through."""
+    return place([(at.filename, at.lineno or 0) for at in traceback.extract_tb(error.__traceback__)], root)
+
+
 def call_place(frame: FrameType | None, root: Path | None) -> str | None:
     """Return `main.py:7` for the innermost call that the plugin's own code made."""
     while frame is not None:
@@ -181,9 +186,8 @@ def explain(error: BaseException, root: Path | None, otherwise: str = "", beside
     """
     if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
         return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
     kind = "" if isinstance(error, JobkitError) else type(error).__name__
-    parts = (place(frames, root) or otherwise, kind, authors_terms(f"{error}", root))
+    parts = (raised_at(error, root) or otherwise, kind, authors_terms(f"{error}", root))
     return ": ".join(filter(None, parts)) + _advice(error, beside)
 
 

@@ -10,16 +10,17 @@ import logging
 import traceback
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import loop
 from sbh_jobkit.capture import Capture
+from sbh_jobkit.ending import Ending
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
+from sbh_jobkit.fakes.host_rules import HostRules
 from sbh_jobkit.guard import Guard
 from sbh_jobkit.limits import RealMemory, RealTime
-from sbh_jobkit.modules import place, shown_path
+from sbh_jobkit.modules import raised_at, shown_path
 from sbh_jobkit.redaction import authors_terms
 from sbh_jobkit.run import Outcome, Run, RunError
 from sbh_jobkit.schedule import Schedule
@@ -33,17 +34,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.job import Job
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """How the call of a job ended."""
-
-    outcome: Outcome
-    value: Any = None
-    error: RunError | None = None
-    reason: str | None = None
-    """The limit that it passed."""
 
 
 class Runner:
@@ -135,51 +125,74 @@ class Runner:
         world.jobs.finish(run)
         return run.kept(world.snapshot()) if self._keep else run
 
-    def _call(self, job: Job, context: FakeContext, journal: Journal) -> _Ending:
-        """Call the job, and say how that ended: by a limit that it passed, by what it raised or by what it returned."""
+    def _call(self, job: Job, context: FakeContext, journal: Journal) -> Ending:
+        """Call the job, and tell how that ended."""
         world, clock = self._world, self._clock
-        clock.deadline, clock.expired = clock.epoch + world.time_limit, None
-        memory = RealMemory(world.memory.limit_mb) if world.memory.measured else None
+        host = self._host_rules(job, journal)
+        time_limit = host.time_limit if host else world.time_limit
+        memory = RealMemory(world.memory.limit_mb, ends=host is None) if world.memory.measured else None
+        clock.deadline, clock.expired = clock.epoch + time_limit, None
         try:
-            ending = self._returned(job, context, journal, memory)
+            value = self._value(job, context, journal, time_limit=time_limit, memory=memory, host=host)
+            ending = _judged(value, job)
         except TimeLimitExceeded as limit:
             clock.expired = str(limit)
-        except (MemoryLimitExceeded, MemoryError):
-            ending = _Ending(Outcome.OUT_OF_MEMORY)
+            ending = Ending(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
+        except (MemoryLimitExceeded, MemoryError) as full:
+            ending = Ending(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))
         except KeyboardInterrupt:
             world.jobs.abandon(job.manifest.slug, job.name)
             raise
         except BaseException as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
-            ending = _Ending(Outcome.CRASHED, error=_told(crash, job))
+            error = _told(crash, job)
+            exited = isinstance(crash, SystemExit)
+            ending = Ending(outcome=Outcome.CRASHED, error=error, place=error.place, exited=exited)
         clock.deadline = None
         if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
             why = f" ({clock.expired})" if clock.expired else ""
-            return _Ending(Outcome.TIMED_OUT, reason=f"timed out: the limit is {world.time_limit:g} s{why}")
-        if ending.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.passed):
-            return _Ending(Outcome.OUT_OF_MEMORY, reason=f"out of memory: the limit is {world.memory.limit_mb:g} MB")
-        return ending
+            reason = f"timed out: the limit is {time_limit:g} s{why}"
+            ending = Ending(outcome=Outcome.TIMED_OUT, reason=reason, place=ending.place)
+        elif ending.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
+            reason = f"out of memory: the limit is {world.memory.limit_mb:g} MB"
+            ending = Ending(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=ending.place)
+        return host.counted(ending, past_memory=memory is not None and memory.passed) if host else ending
 
-    def _returned(self, job: Job, context: FakeContext, journal: Journal, memory: RealMemory | None) -> _Ending:
-        self._real_time.start(self._world.time_limit)
+    def _value(
+        self,
+        job: Job,
+        context: FakeContext,
+        journal: Journal,
+        *,
+        time_limit: float,
+        memory: RealMemory | None,
+        host: HostRules | None,
+    ) -> Any:
+        self._real_time.start(time_limit)
         try:
             with self._guard.watch(journal.fault, loopback=self._world.loopback), memory or nullcontext():
                 value = job.function(context)
                 if inspect.iscoroutine(value):
-                    value = loop.run(value, self._clock)
+                    value = host.left_alone(value) if host else loop.run(value, self._clock)
         finally:
             self._real_time.stop()
-        return _judged(value, job)
+        return value
+
+    def _host_rules(self, job: Job, journal: Journal) -> HostRules | None:
+        world = self._world
+        if world.target != "host":
+            return None
+        return HostRules(job, journal, time_limit=world.time_limit, limit_mb=world.memory.limit_mb)
 
 
-def _judged(value: Any, job: Job) -> _Ending:
+def _judged(value: Any, job: Job) -> Ending:
     """Read from a returned value whether the job says it failed: the platform's own convention for errors."""
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         message = "the job is a generator, so its code never ran; remove `yield`"
-        return _Ending(Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
+        return Ending(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
     if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
-        return _Ending(Outcome.FAILED, value, RunError(type="", message=str(message)))
-    return _Ending(Outcome.OK, value)
+        return Ending(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
+    return Ending(outcome=Outcome.OK, value=value)
 
 
 def _told(crash: BaseException, job: Job) -> RunError:
@@ -192,7 +205,7 @@ def _told(crash: BaseException, job: Job) -> RunError:
     ]
     ending = "".join(traceback.format_exception_only(crash))  # survives an exception that cannot be shown
     text = "".join(["Traceback (most recent call last):\n", *traceback.format_list(own), ending])
-    where = place([(frame.filename, frame.lineno or 0) for frame in frames], job.root) or job.place
+    where = raised_at(crash, job.root) or job.place
     return RunError(type=type(crash).__name__, message=_message(crash), place=where, traceback=text)
 
 

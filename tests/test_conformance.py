@@ -4,6 +4,9 @@ A row has the `member`, what is `given` (itself, or by the name that it has in t
 `result`, or the type of the error that it `raises`; also the kind of `fault` that it leaves, what that must have
 `said`, and the `events` that were published. `{"$matches": "…"}` stands for any text that the pattern fits,
 `{"$datetime": "…"}` for a time, and `{"$rows": 250}` for as many rows `{"n": 0}`, `{"n": 1}`, …
+
+Today's host must give the same, but where a row has a part `host`: there stand what it gives instead, and the kinds of
+all `faults` that this leaves, among them the id of the divergence.
 """
 
 import inspect
@@ -21,7 +24,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from sbh_jobkit import ports, times
+from sbh_jobkit import divergences, ports, times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.schedule import Schedule
@@ -69,9 +72,9 @@ class Services(Protocol):
 class FakeServices:
     """The kit's fakes: a world whose time stands still."""
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, target: str = "guide") -> None:
         """Start empty, with naive times in a zone."""
-        self.world = World("acme", zone, user_id="u-1", role="admin")
+        self.world = World("acme", zone, user_id="u-1", role="admin", target=target)
         self.permissions: frozenset[str] | None = None
         self.journal = self.world.journal()
 
@@ -227,8 +230,15 @@ def call(row: Mapping[str, Any], services: Services) -> Seen:
 
 def expected(row: Mapping[str, Any]) -> Seen:
     """Return what should come of it."""
-    faults = [row["fault"]] if "fault" in row else []
+    faults = [row["fault"]] if "fault" in row else row.get("faults", [])
     return Seen(result=row.get("result"), raises=row.get("raises"), faults=faults, events=row.get("events", []))
+
+
+def on_host(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the row as today's host fulfils it."""
+    if "host" not in row:
+        return row
+    return {key: row[key] for key in ("member", "given", "call", "why") if key in row} | row["host"]
 
 
 def check(row: Mapping[str, Any], services: Services) -> None:
@@ -249,6 +259,12 @@ def title(row):
 def test_the_fakes_answer_as_the_contract_says(row):
     """Every row of the table holds on the kit's fakes."""
     check(row, FakeServices(given_in(row).get("zone", "UTC")))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=title)
+def test_the_fakes_answer_as_the_host_does(row):
+    """Every row holds on the kit's fakes as today's host: the same, or what is pinned by the id of a divergence."""
+    check(on_host(row), FakeServices(given_in(row).get("zone", "UTC"), target="host"))
 
 
 MEMBERS = {
@@ -280,9 +296,28 @@ def test_the_table_has_every_parameter(port):
 
 def test_rows_are_calls_of_their_member():
     """A row calls its member, says why, tells what it expects, and stands once."""
-    known = {"member", "given", "call", "result", "raises", "fault", "said", "events", "why"}
+    known = {"member", "given", "call", "result", "raises", "fault", "said", "events", "host", "why"}
     odd = [row for row in ROWS if f"ctx.{row['member']}" not in row["call"] or not row["why"] or row.keys() - known]
     assert odd == []
-    assert [row for row in ROWS if ("result" in row) == ("raises" in row)] == []
+    answers = [*ROWS, *(row["host"] for row in ROWS if "host" in row)]
+    assert [row for row in answers if ("result" in row) == ("raises" in row)] == []
     twice = Counter(json.dumps([row["call"], row.get("given")], default=str) for row in ROWS)
     assert [text for text, number in twice.items() if number > 1] == []
+
+
+OF_A_RUN = {"D12", "D13", "D33", "D36"}
+"""Divergences that no call meets, but the run as a whole: see test_host_rules.py."""
+
+
+def test_every_divergence_of_a_call_is_pinned():
+    """Each divergence that a job's call can meet stands in a row, and no other does."""
+    kinds = {kind for row in ROWS for kind in row.get("host", {}).get("faults", ())}
+    assert {kind for kind in kinds if kind in divergences.table()} == {*divergences.of("job")} - OF_A_RUN
+
+
+def test_no_row_differs_on_the_host_without_an_id():
+    """What stands of the host differs from what stands beside it, names a divergence, and nothing else is told."""
+    pinned = [row for row in ROWS if "host" in row]
+    assert [row for row in pinned if row["host"].keys() - {"result", "raises", "faults", "events"}] == []
+    assert [row for row in pinned if not {*row["host"]["faults"]} & {*divergences.table()}] == []
+    assert [row for row in pinned if expected(row) == expected(on_host(row))] == []

@@ -62,7 +62,7 @@ class FakeHttp:
         self._gate(member, "outbound_http")
         body = {} if data is None else {"data": data} if hasattr(data, "items") else {"content": data}
         client, since, matched = self._routes.client, clock.now(self._zone), True
-        address, answer = _given(url), _failed("no answer")
+        address, answer = _given(url), failed("no answer")
         client.cookies.clear()  # each request stands alone
         try:
             request = client.build_request(method, url, **body, **given)
@@ -70,10 +70,10 @@ class FakeHttp:
             answer = _answered(client.send(request))
         except UnmatchedError as unmatched:  # of a request that was redirected, it is the last address
             method, address, matched = unmatched.request.method, str(unmatched.request.url), False
-            answer = _failed(f"no route for {method} {address}")
+            answer = failed(f"no route for {method} {address}")
             self._explain(f"ctx.{member}", unmatched.request)
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: ctx.http never raises
-            answer = _failed(told(error))
+            answer = failed(told(error))
         finally:  # also when a limit ends the run within the request
             self._record(method, address, answer["status_code"], since, matched=matched)
         return answer
@@ -110,5 +110,6 @@ def _answered(response: httpx.Response) -> dict[str, Any]:
     }
 
 
-def _failed(error: str) -> dict[str, Any]:
+def failed(error: str) -> dict[str, Any]:
+    """Return the answer that never came."""
     return {"status_code": 0, "error": error, "text": "", "json": None}

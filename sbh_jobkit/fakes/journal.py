@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from sbh_jobkit import divergences
 from sbh_jobkit.modules import call_place
 from sbh_jobkit.run import Event, Fault, FileChange, HttpCall, LlmCall
 
@@ -116,15 +117,32 @@ class Journal:
             if not any(fault.message == message for fault in self.faults):
                 self.fault("secret-leaked", member, message, _LEAKED, placed=placed)
 
-    def fault(self, kind: str, member: str, message: str, advice: str | None = None, *, placed: bool = True) -> None:
+    def divergence(self, id_: str, member: str, message: str, place: str | None = None) -> None:
+        """Write down that today's host does otherwise than the guide, once for each line that meets it."""
+        where = place or call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
+        if not any(fault.kind == id_ and fault.place == where for fault in self.faults):
+            self.fault(id_, member, message, divergences.table()[id_].advice, place=where)
+
+    def fault(
+        self,
+        kind: str,
+        member: str,
+        message: str,
+        advice: str | None = None,
+        *,
+        placed: bool = True,
+        place: str | None = None,
+    ) -> None:
         """Write down that something went wrong, with the plugin's line that did it, unless that is not known."""
         redact = self._redactor().text
+        if place is None and placed:
+            place = call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
         self.faults.append(
             Fault(
                 kind=kind,
                 member=member,
                 message=redact(message),
-                place=call_place(sys._getframe(1), self.root) if placed else None,  # noqa: SLF001  who called us
+                place=place,
                 advice=redact(advice) if advice else None,
                 allowed=kind in self.allowed,
             )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sbh_jobkit import clock, times
+from sbh_jobkit import clock, divergences, times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.host import HostContext
 from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
 
+TARGETS = {"guide": FakeContext, "host": HostContext}
+"""What answers a job, by what it is asked to be like: the guide's promises, or today's host."""
 
-_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_zone", "_begun")
+
+_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun")
 """What a snapshot keeps of a world beside its services."""
 
 
@@ -59,12 +64,13 @@ class World(Tenant):
         time_limit: float = 30.0,
         allow: Collection[str] = (),
         loopback: bool = False,
+        target: str = "guide",
     ) -> None:
         """Start empty.
 
         `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
         `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run;
-        `loopback` lets jobs reach real servers of this machine.
+        `loopback` lets jobs reach real servers of this machine; `target="host"` answers as today's host does.
         """
         super().__init__(tenant_id, user_id, role)
         self.tz = times.zone(tz) if tz is not None else None
@@ -74,6 +80,7 @@ class World(Tenant):
         self.allow = allow
         self.time_limit = time_limit
         self.loopback = loopback
+        self.target = target
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
         self._begun = False
@@ -101,7 +108,16 @@ class World(Tenant):
 
     @allow.setter
     def allow(self, kinds: Collection[str]) -> None:
-        self.allowed = _known("kind of fault", kinds, FAULTS)
+        self.allowed = _known("kind of fault", kinds, [*FAULTS, *divergences.of("job")])
+
+    @property
+    def target(self) -> str:
+        """Whose answers a job gets: "guide", what is promised, or "host", what today's host does."""
+        return self._target
+
+    @target.setter
+    def target(self, name: str) -> None:
+        (self._target,) = _known("target", [name], TARGETS)
 
     @property
     def folder(self) -> Path:
@@ -223,7 +239,7 @@ class World(Tenant):
     def open(self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo) -> FakeContext:
         """Return the context of one run."""
         allowed = permissions if self.permissions is None else self.permissions
-        return FakeContext(
+        return TARGETS[self.target](
             self.tenant_id,
             self.user_id,
             self.role,
@@ -235,10 +251,13 @@ class World(Tenant):
 
 
 def _known(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:
+    if not isinstance(names, Iterable):
+        msg = f"name each {what} in a list, got {names!r}"
+        raise WorldError(msg)
     given = [names] if isinstance(names, str) else names
     for name in given:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+        if not isinstance(name, str) or name not in known:
+            hint = did_you_mean(f"{name}", known) or f"; known are {', '.join(sorted(known))}"
             msg = f"unknown {what} {name!r}{hint}"
             raise WorldError(msg)
     return frozenset(given)

@@ -129,7 +129,7 @@ def load(folder: Path, module: ModuleType, names: Mapping[str, Any]) -> Plugin:
 
 def tenant(plugin: Plugin) -> FakeContext:
     """Describe a world, and see it as a job does."""
-    world = World("acme", tz="Europe/Paris", permissions=["db.read"], time_limit=5, allow={"secret-missing"})
+    world = World("acme", tz="Europe/Paris", permissions=["db.read"], time_limit=5, allow={"D4"}, target="host")
     world.secrets["API_KEY"] = "k"
     world.db.insert("users", [{"name": "Ann"}])
     world.files.write("temp/a.txt", b"...", modified="2026-01-01T00:00")

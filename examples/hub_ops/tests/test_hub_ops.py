@@ -1,6 +1,7 @@
 """What each job of Hub Ops does, and how its month goes."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,39 @@ def test_month_fails_when_the_bad_hour_does_not_come():
         ("sync_runners", "14:00", "unexpected_ok"),
         ("sync_runners", "14:30", "unexpected_ok"),
     ]
+
+
+ON_HOST = {
+    "clean_temp_files": {"D4", "D5"},  # it compares an aware time with a naive one, and never gets to delete a key
+    "sync_runners": {"D6"},  # without its secrets it asks nobody, so that D8 never comes to light
+    "watch_queue": {"D3"},
+    "end_trials": {"D1"},  # the first page raises, so that D2 never comes to light
+    "index_projects": {"D3"},  # with one project it takes 0.2 s: D12 would need 26 of them
+    "count_seats": {"D33"},  # none of its code runs, so that D3 never comes to light
+    "daily_report": {"D3"},
+    "explain_failures": {"D3"},
+    "weekly_digest": {"D6"},  # it ends for want of its template, before it counts
+}
+"""What today's host does otherwise to each job, by the ids of the kit's README."""
+WELL_ON_HOST = {
+    "watch_queue": 280,  # hours in which the queue is empty: that is what the host answers, too
+    "explain_failures": 1,  # no build failed on 2025-12-31
+    "sync_runners": 2,  # the bad hour, in which it was expected to fail
+}
+"""How many runs of a job have nothing to tell."""
+
+
+def test_month_on_todays_host():
+    """Before it is deployed: each job meets exactly what it must meet, and every failing run names it."""
+    world = World.load(HERE / "world.py")
+    world.target = "host"
+
+    on_host = simulate(plugin, world)
+
+    met = {name: {fault.kind for run in on_host.runs if run.job == name for fault in run.faults} for name in ON_HOST}
+    assert met == ON_HOST
+    assert [run for run in on_host.failures if not {fault.kind for fault in run.faults} & ON_HOST[run.job]] == []
+    assert Counter(run.job for run in on_host.runs if run.ok) == WELL_ON_HOST
 
 
 def test_status_route_lists_every_job(month):
