@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("what", metavar="EXPR|PATH", help='such as "0 9 * * 1", or a plugin')
     _add_start(preview, "first instant, ISO 8601 (default: now)")
     preview.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h, 2w (default: 7d)")
-    _add_common(preview, seed=False)
+    _add_common(preview, runs=False)
     return parser
 
 
@@ -80,8 +80,10 @@ def _add_start(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--from", dest="start", metavar="ISO", help=text)
 
 
-def _add_common(parser: argparse.ArgumentParser, *, seed: bool = True) -> None:
+def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
     parser.add_argument("--tz", metavar="ZONE", help="zone in force (default: the manifest's, else UTC)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    if seed:
+    if runs:
+        text = "answer jobs as the guide promises, or as today's host does (default: the world's, guide)"
+        parser.add_argument("--target", metavar="guide|host", help=text)
         parser.add_argument("--seed", type=int, default=0, metavar="N", help="of world.random (default: 0)")

@@ -1,4 +1,4 @@
-"""The README's commands and code, as tests run them and `make readme` writes them."""
+"""The README's commands, code and table of divergences, as tests hold them and `make readme` writes them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sbh_jobkit import divergences
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 _CONSOLE = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```\n")
 _PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
+_TABLE = re.compile(r"(?P<begin><!-- divergences: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /divergences -->\n)")
 _FILES = {"# main.py, as it is deployed": ROOT / "examples/hello/main.py"}
 
 
@@ -23,6 +26,24 @@ def blocks(text: str) -> list[tuple[str, str]]:
 def snippets(text: str) -> list[str]:
     """Return each block of Python."""
     return [match["code"] for match in _PYTHON.finditer(text)]
+
+
+def divergence_table() -> str:
+    """Return the table of divergences as the data file has them."""
+    head = "\n| id | concerns | the guide, and the kit | today's host | what to do |\n|---|---|---|---|---|\n"
+    return (
+        head
+        + "".join(
+            f"| {row.id} | {divergences.CONCERNS[row.concerns]} | {row.guide} | {row.host} | {row.advice} |\n"
+            for row in divergences.table().values()
+        )
+        + "\n"
+    )
+
+
+def shown_table(text: str) -> str:
+    """Return the table of divergences that the README shows."""
+    return _TABLE.search(text)["table"]
 
 
 def output_of(command: str) -> str:
@@ -38,13 +59,14 @@ def output_of(command: str) -> str:
 
 
 def updated(text: str) -> str:
-    """Return the README with the outputs that its commands print now, and the files that it shows."""
+    """Return the README with what its commands print now, and the files and the table that it shows."""
     for marker, path in _FILES.items():
         text = re.sub(
             rf"```python\n{re.escape(marker)}\n(?:.*\n)*?```\n",
             lambda _, marker=marker, path=path: f"```python\n{marker}\n{path.read_text()}```\n",
             text,
         )
+    text = _TABLE.sub(lambda match: f"{match['begin']}{divergence_table()}{match['end']}", text)
     return _CONSOLE.sub(lambda match: f"```console\n$ {match['command']}\n{output_of(match['command'])}```\n", text)
 
 

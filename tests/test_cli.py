@@ -212,6 +212,8 @@ BAD_WORDS = {
         ["simulate", "p", "--for", "1d", "--html", "notes.txt/r.html"],
         "cannot write the report to 'notes.txt/r.html': File exists",
     ),
+    "an unknown target": (["simulate", "p", "--target", "hots"], "unknown target 'hots'; did you mean 'host'?"),
+    "no target": (["run", "p", "greet", "--target", ""], "unknown target ''; known are guide, host"),
     "wrong cron to preview": (
         ["preview", "0 9 * * FRY"],
         "schedule '0 9 * * FRY' is not cron: day-of-week 'FRY' is not a number or a name; did you mean 'FRI'?",
@@ -279,17 +281,71 @@ def test_simulate_failing(here, capsys):
         "\n"
         "Thu 2026-01-01 06:00 CET  grumble  crashed\n"
         "    main.py:5: KeyError: 'coffee'\n"
-        "Fri 2026-01-02 06:00 CET  grumble  crashed\n"
-        "    main.py:5: KeyError: 'coffee'\n"
-        "Sat 2026-01-03 06:00 CET  grumble  crashed\n"
-        "    main.py:5: KeyError: 'coffee'\n"
-        "    … and 2 more failing runs of grumble\n"
+        "    … and 4 more like it, the last on Mon 2026-01-05 06:00 CET\n"
         "\n"
         "rerun the first: sbh-jobkit run p grumble --from 2026-01-01T00:00+01:00 --at 2026-01-01T06:00+01:00 "
         "--tz Europe/Paris\n"
         "\n"
         "5 of 5 runs failed\n"
     )
+
+
+HOST = """\
+from src.ext.sdk import job
+
+@job("read", schedule="0 6 * * *")
+def read(ctx):
+    return {"status": "success", "key": ctx.secrets.get("KEY")}
+"""
+KEY = "def setup(world): world.secrets['KEY'] = 'k-12345'\n"
+
+
+def test_simulate_on_todays_host(here, capsys):
+    """What today's host would do, by the id of each divergence, and the command that repeats it."""
+    write(here / "p", main_=HOST, world=KEY)
+    assert main(["simulate", "p"]) == OK
+    capsys.readouterr()
+    assert said(capsys, "simulate", "p", "--for", "5d", "--target", "host") == (
+        FAILED,
+        (
+            "P on today's host: Thu 2026-01-01 00:00 UTC to Tue 2026-01-06 00:00 UTC\n"
+            "\n"
+            "job   schedule   runs  failed  expected  http  emits\n"
+            "read  0 6 * * *     5       5         0     0      0\n"
+            "\n"
+            "Thu 2026-01-01 06:00 UTC  read  faulty\n"
+            "    main.py:5: today's host gives no secret to a job: ctx.secrets.get('KEY') is\n"
+            "      None [D6]\n"
+            "      try: end the run with a clear error where a secret is None\n"
+            "    … and 4 more like it, the last on Mon 2026-01-05 06:00 UTC\n"
+            "\n"
+            "where today's host does otherwise:\n"
+            "  D6   5 runs of read\n"
+            "\n"
+            "rerun the first: sbh-jobkit run p read --from 2026-01-01T00:00Z --at 2026-01-01T06:00Z --target host\n"
+            "\n"
+            "5 of 5 runs failed\n"
+        ),
+        "",
+    )
+
+
+def test_run_on_todays_host(here, capsys):
+    """One run, by the guide and on today's host."""
+    write(here / "p", main_=HOST, world=KEY)
+    words = ["run", "p", "read", "--at", "2026-01-05T06:00", "--json"]
+    kinds = {}
+    for target in ("guide", "host"):
+        code, out, _ = said(capsys, *words, "--target", target)
+        kinds[target] = code, [fault["kind"] for fault in json.loads(out)["faults"]]
+    assert kinds == {"guide": (OK, []), "host": (FAILED, ["D6"])}
+
+
+def test_a_world_that_says_its_target_itself(here, capsys):
+    """What setup says of the target holds, and JSON tells which one it was."""
+    write(here / "p", main_=HOST, world=f"{KEY[:-1]}; world.target = 'host'\n")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "1d", "--json")
+    assert (code, json.loads(out)["target"]) == (FAILED, "host")
 
 
 def test_the_command_that_reruns(here, capsys):
@@ -349,6 +405,7 @@ def test_json(here, capsys):
     assert (code, err) == (OK, "")
     assert found == {
         "plugin": "p",
+        "target": "guide",
         "start": "2026-01-01T00:00:00+00:00",
         "end": "2026-01-02T00:00:00+00:00",
         "tz": "UTC",

@@ -31,6 +31,11 @@ def test_the_shown_file_is_the_example():
     assert (readme.ROOT / "examples/hello/main.py").read_text() in TEXT
 
 
+def test_the_table_is_the_data():
+    """The table of divergences is the one of the data file, to the letter; `make readme` writes it."""
+    assert readme.shown_table(TEXT) == readme.divergence_table()
+
+
 def test_the_code_runs(monkeypatch):
     """All Python of the README runs, as a script that starts in the repository."""
     monkeypatch.chdir(readme.ROOT)

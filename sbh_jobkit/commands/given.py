@@ -33,8 +33,10 @@ def tell(text: str) -> None:
 
 
 def tenant(plugin: Plugin, options: Namespace) -> World:
-    """Return the plugin's world, with the seed that was asked for."""
+    """Return the plugin's world, with the seed and the target that were asked for."""
     world = World.of(plugin.root)
+    if options.target is not None:
+        world.target = options.target
     world.random.seed(options.seed)
     return world
 
@@ -49,6 +51,7 @@ def rerun(options: Namespace, start: datetime, run: Run) -> str:
     """Return the one command that repeats a run in the world of its time."""
     words = ["sbh-jobkit", "run", options.path, run.job, "--from", _iso(start), "--at", _iso(run.fire_time)]
     words += ["--tz", options.tz] if options.tz else []
+    words += ["--target", options.target] if options.target else []
     words += ["--seed", str(options.seed)] if options.seed else []
     return shlex.join(words)
 

@@ -51,11 +51,16 @@ def _job_lines(simulation: Simulation) -> list[JobLine]:
     ]
 
 
+def _title(simulation: Simulation) -> str:
+    where = " on today's host" if simulation.world.target == "host" else ""
+    return f"{simulation.plugin.manifest.name}{where}"
+
+
 def _write_report(options: Namespace, simulation: Simulation) -> None:
     from sbh_jobkit.views.html import report
 
     text = report(
-        title=f"{simulation.plugin.manifest.name}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
+        title=f"{_title(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
         plugin=simulation.plugin.slug,
         start=simulation.start,
         end=simulation.end,
@@ -77,16 +82,16 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
 
     from sbh_jobkit.views.html import headline
     from sbh_jobkit.views.rows import summarise
-    from sbh_jobkit.views.terminal import expected_runs, failing_runs, moment, summary_table
+    from sbh_jobkit.views.terminal import divergent, expected_runs, failing_runs, moment, summary_table
 
     failures = simulation.failures
-    print(f"{simulation.plugin.manifest.name}: {moment(simulation.start)} to {moment(simulation.end)}\n")
+    print(f"{_title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
     Console(highlight=False).print(summary_table(summarise(_job_lines(simulation), simulation.runs)))
     for line in expected_runs(simulation.runs):
         print(f"\n{line}")
     if failures:
         print()
-        print("\n".join(failing_runs(failures)))
+        print("\n".join([*failing_runs(failures), *divergent(failures)]))
         print(f"\nrerun the first: {given.rerun(options, simulation.start, failures[0])}")
     by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
     if by_hand:
@@ -99,6 +104,7 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
 def _as_json(options: Namespace, simulation: Simulation) -> dict[str, Any]:
     return {
         "plugin": simulation.plugin.slug,
+        "target": simulation.world.target,
         "start": simulation.start.isoformat(),
         "end": simulation.end.isoformat(),
         "tz": simulation.zone.key,

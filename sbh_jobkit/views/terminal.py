@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import times
+from sbh_jobkit import divergences, times
 from sbh_jobkit.run import jsonable
 from sbh_jobkit.views.words import count, took
 
@@ -51,34 +51,61 @@ def summary_table(summaries: Sequence[JobSummary]) -> Table:
 
 
 def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
-    """Tell the first failing runs of each job, and how many more there are."""
-    total, told = Counter(run.job for run in runs), Counter[str]()
+    """Tell the first failing runs of each job, those that failed alike once, and how many more there are."""
+    alike: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        told[run.job] += 1
-        if told[run.job] > _FAILURES_A_JOB:
+        alike[run.job, run.verdict, run.summary].append(run)
+    told, rest = Counter[str](), Counter(run.job for run in runs)
+    for (job, verdict, _), (run, *others) in alike.items():
+        if told[job] == _FAILURES_A_JOB:
             continue
-        yield f"{moment(run.fire_time)}  {run.job}  {run.verdict.replace('_', ' ')}"
+        told[job] += 1
+        rest[job] -= 1 + len(others)
+        yield f"{moment(run.fire_time)}  {job}  {verdict.replace('_', ' ')}"
         yield from _indented(_why(run), "    ")
-        more = total[run.job] - told[run.job]
-        if told[run.job] == _FAILURES_A_JOB and more:
-            yield f"    … and {count(more, 'more failing run')} of {run.job}"
+        if others:
+            yield f"    … and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}"
+        if told[job] == _FAILURES_A_JOB and rest[job]:
+            yield f"    … and {count(rest[job], 'more failing run')} of {job}"
+
+
+def divergent(runs: Sequence[Run]) -> Iterator[str]:
+    """Tell of each divergence of today's host how many of the runs met it, and of which jobs they are."""
+    known = divergences.table()
+    met: dict[str, list[Run]] = {id_: [] for id_ in known}
+    for run in runs:
+        for id_ in known.keys() & {fault.kind for fault in run.faults if not fault.allowed}:
+            met[id_].append(run)
+    lines = [
+        f"{id_:<3}  {count(len(those), 'run')} of {', '.join(dict.fromkeys(run.job for run in those))}"
+        for id_, those in met.items()
+        if those
+    ]
+    if lines:
+        yield ""
+        yield "where today's host does otherwise:"
+    for line in lines:
+        yield from _folded(line, "  ")
 
 
 def _indented(lines: Iterable[str], margin: str) -> Iterator[str]:
     """Fold lines to the terminal's width, but for those that are there to be pasted."""
-    width = get_terminal_size().columns
     for line in lines:
         if line.startswith(_ADVICE):
             yield f"{margin}{line}"
         else:
-            yield from wrap(
-                line,
-                width,
-                initial_indent=margin,
-                subsequent_indent=f"{margin}  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            yield from _folded(line, margin)
+
+
+def _folded(line: str, margin: str) -> list[str]:
+    return wrap(
+        line,
+        get_terminal_size().columns,
+        initial_indent=margin,
+        subsequent_indent=f"{margin}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def expected_runs(runs: Sequence[Run]) -> Iterator[str]:

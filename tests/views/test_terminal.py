@@ -10,7 +10,7 @@ import pytest
 from sbh_jobkit import Event, Fault, Fire, HttpCall, Outcome, Run
 from sbh_jobkit.run import FileChange, LlmCall, RunError
 from sbh_jobkit.times import zone
-from sbh_jobkit.views.terminal import distance, expected_runs, failing_runs, fire_lines, one_run
+from sbh_jobkit.views.terminal import distance, divergent, expected_runs, failing_runs, fire_lines, one_run
 
 PARIS = zone("Europe/Paris")
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=PARIS)
@@ -103,15 +103,60 @@ def test_expectations(run, lines):
 
 
 def test_failing_runs_are_capped():
-    """Three of a job are told, the rest are counted, and long lines are folded but for those to paste."""
+    """Three of a job that fail each in a way of its own are told, the rest are counted."""
+    runs = [replace(OK, outcome=Outcome.CRASHED, error=RunError(type="KeyError", message=tea)) for tea in "abcdeab"]
+    assert list(failing_runs([*runs, replace(OK, job="buy", outcome=Outcome.FAILED)])) == [
+        "Mon 2026-01-05 09:00 CET  sell  crashed",
+        "    KeyError: a",
+        "    … and 1 more like it, the last on Mon 2026-01-05 09:00 CET",
+        "Mon 2026-01-05 09:00 CET  sell  crashed",
+        "    KeyError: b",
+        "    … and 1 more like it, the last on Mon 2026-01-05 09:00 CET",
+        "Mon 2026-01-05 09:00 CET  sell  crashed",
+        "    KeyError: c",
+        "    … and 2 more failing runs of sell",
+        "Mon 2026-01-05 09:00 CET  buy  failed",
+    ]
+
+
+def test_runs_that_fail_alike_are_told_once():
+    """A month that fails every half hour for one reason is a few lines; another job's failure is its own."""
+    fault = Fault(kind="D6", member="ctx.secrets.get", message="no secret", place="main.py:3")
+    runs = [replace(OK, fire_time=AT + timedelta(minutes=30 * number), faults=(fault,)) for number in range(1440)]
+    assert list(failing_runs([*runs, replace(OK, job="buy", faults=(fault,))])) == [
+        "Mon 2026-01-05 09:00 CET  sell  faulty",
+        "    main.py:3: no secret [D6]",
+        "    … and 1,439 more like it, the last on Wed 2026-02-04 08:30 CET",
+        "Mon 2026-01-05 09:00 CET  buy  faulty",
+        "    main.py:3: no secret [D6]",
+    ]
+
+
+def test_long_lines_are_folded():
+    """Lines keep to the terminal's width, but for those to paste."""
     long = "word " * 30
-    fault = Fault(kind="http-unmatched", member="m", message=long.strip(), advice=long)
-    runs = [replace(OK, faults=(fault,))] * 5
-    lines = list(failing_runs(runs))
-    assert sum(line.startswith("Mon 2026-01-05 09:00 CET  sell  faulty") for line in lines) == 3
-    assert lines[-1] == "    … and 2 more failing runs of sell"
+    lines = list(failing_runs([replace(OK, faults=(Fault(kind="x", member="m", message=long.strip(), advice=long),))]))
     assert max(len(line) for line in lines if "try:" not in line) <= 80
     assert f"      try: {long}" in lines
+
+
+def test_divergences_are_summed_up():
+    """Each id once, in their order, with its runs and its jobs; what is allowed or no divergence is left out."""
+
+    def met(job, *kinds):
+        return replace(OK, job=job, faults=tuple(Fault(kind=kind, member="m", message="x") for kind in kinds))
+
+    allowed = replace(OK, faults=(Fault(kind="D1", member="m", message="x", allowed=True),))
+    jobs = [f"a_job_with_a_long_name_{number}" for number in range(4)]
+    runs = [met("sell", "D12", "D3", "D3"), met("buy", "network"), *(met(job, "D3") for job in [*jobs, "buy"]), allowed]
+    assert list(divergent(runs)) == [
+        "",
+        "where today's host does otherwise:",
+        "  D3   6 runs of sell, a_job_with_a_long_name_0, a_job_with_a_long_name_1,",
+        "    a_job_with_a_long_name_2, a_job_with_a_long_name_3, buy",
+        "  D12  1 run of sell",
+    ]
+    assert list(divergent([met("buy", "network")])) == []
 
 
 def test_expected_runs_are_counted():
