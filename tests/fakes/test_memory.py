@@ -104,3 +104,13 @@ def test_what_is_no_amount_is_refused(wrong, message):
     with pytest.raises(WorldError) as refused:
         wrong(World().memory)
     assert str(refused.value) == message
+
+
+def test_the_host_ends_no_run(ran, measured):
+    """Where today's host would go on, the run does, and says what the guide would have done."""
+    measured.target = "host"
+    run = ran("big = bytearray(21 << 20)\nreturn len(big)", measured)
+    assert (run.outcome, run.value) == ("ok", 21 << 20)
+    assert [(fault.kind, fault.message) for fault in run.faults] == [
+        ("D13", "today's host holds no run to a memory limit, such as 20 MB here")
+    ]
