@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.script import every
     from sbh_jobkit.fakes.snapshot import Snapshot
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.faultplan import FaultPlan, SchedulerDown
+    from sbh_jobkit.faultkinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
+    from sbh_jobkit.faultplan import FaultPlan
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.policy import Policy
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulator import Simulator, run_job, simulate
 
 __all__ = [
+    "Crash",
     "Difference",
+    "Errors",
     "Event",
     "FakeContext",
     "Fault",
@@ -40,19 +43,24 @@ __all__ = [
     "HttpCall",
     "Job",
     "JobkitError",
+    "Latency",
     "ManifestError",
+    "Outage",
     "Outcome",
     "PermissionDenied",
     "Plugin",
     "PluginError",
     "Policy",
+    "RateLimit",
     "Run",
     "Schedule",
     "ScheduleError",
     "SchedulerDown",
     "Simulation",
     "Simulator",
+    "Slow",
     "Snapshot",
+    "StorageFull",
     "World",
     "__version__",
     "diff",
@@ -68,7 +76,8 @@ _ROOMS = {
     "fakes.script": ("every",),
     "fakes.snapshot": ("Snapshot",),
     "fakes.world": ("World",),
-    "faultplan": ("FaultPlan", "SchedulerDown"),
+    "faultkinds": ("Crash", "Errors", "Latency", "Outage", "RateLimit", "SchedulerDown", "Slow", "StorageFull"),
+    "faultplan": ("FaultPlan",),
     "job": ("Job",),
     "plugin": ("Plugin",),
     "policy": ("Policy",),

@@ -25,6 +25,10 @@ class PolicyError(JobkitError, ValueError):
     """A policy for a job's due instants that is none."""
 
 
+class FaultPlanError(JobkitError, ValueError):
+    """A fault plan, or a fault of one, that is none."""
+
+
 class FilterError(JobkitError, ValueError):
     """A database filter that is not of the filter language."""
 

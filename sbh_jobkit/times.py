@@ -64,7 +64,7 @@ def _named_zone(name: str) -> ZoneInfo:
 
 def instant(value: str | date | datetime, tz: tzinfo) -> datetime:
     """Read an ISO 8601 time (or a date: its midnight) as an aware datetime in `tz`."""
-    parsed = _parse(value)
+    parsed = parse(value)
     try:
         return _placed(parsed, tz)
     except OverflowError:
@@ -86,7 +86,8 @@ def _placed(parsed: datetime, tz: tzinfo) -> datetime:
     return local
 
 
-def _parse(value: str | date | datetime) -> datetime:
+def parse(value: str | date | datetime) -> datetime:
+    """Read an ISO 8601 time, or a date as its midnight; a naive one stays naive."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -96,6 +97,13 @@ def _parse(value: str | date | datetime) -> datetime:
     except (ValueError, AttributeError):
         msg = f"{value!r} is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
         raise TimeFormatError(msg) from None
+
+
+def written(at: datetime) -> str:
+    """Write a time as it is typed, such as `2026-01-31T02:00` or `2026-01-31T02:00Z`; a naive one stays naive."""
+    whole = not at.second and not at.microsecond
+    text = at.isoformat(timespec="minutes" if whole else "auto")
+    return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
 
 
 def duration(value: str | timedelta | Duration, *, zero: bool = False) -> Duration:

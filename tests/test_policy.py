@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -99,11 +99,11 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
     """Whatever the policy, the downtime and the zone: each due instant ends once, and no job goes back in time."""
     zone, start = place
     begin = times.instant(start, times.zone(zone))
+    at = begin.astimezone(UTC)  # within one zone Python adds to what clocks show
     down = [
-        SchedulerDown(begin + timedelta(minutes=first), begin + timedelta(minutes=first + length))
-        for first, length in spans
+        SchedulerDown(at + timedelta(minutes=first), at + timedelta(minutes=first + length)) for first, length in spans
     ]
-    plan = FaultPlan(*(SchedulerDown(one.start.isoformat(), one.end.isoformat()) for one in down))
+    plan = FaultPlan(*down)
     plugin = busy(schedule, takes)
     simulator = Simulator(
         plugin, World(time_limit=10**6), start=start, duration="2d", tz=zone, policy=policy, faults=plan

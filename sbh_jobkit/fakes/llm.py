@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
+from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import WorldError
-from sbh_jobkit.fakes import latency as _latency
 from sbh_jobkit.fakes.failure import told
 from sbh_jobkit.shared_list import Past, SharedList
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.latency import Latency
+    from sbh_jobkit.latency import Latency
     from sbh_jobkit.run import LlmCall
 
     Gate = Callable[[str, str], None]

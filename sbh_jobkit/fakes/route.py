@@ -10,14 +10,14 @@ import httpx
 import respx
 from respx.models import SideEffectError
 
+from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import WorldError
-from sbh_jobkit.fakes import latency as _latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from sbh_jobkit.fakes.latency import Latency
+    from sbh_jobkit.latency import Latency
 
 
 class _Answers:

@@ -7,7 +7,9 @@ from types import ModuleType
 from typing import Any, assert_type
 
 from sbh_jobkit import (
+    Crash,
     Difference,
+    Errors,
     Event,
     FakeContext,
     Fault,
@@ -16,19 +18,24 @@ from sbh_jobkit import (
     HttpCall,
     Job,
     JobkitError,
+    Latency,
     ManifestError,
+    Outage,
     Outcome,
     PermissionDenied,
     Plugin,
     PluginError,
     Policy,
+    RateLimit,
     Run,
     Schedule,
     ScheduleError,
     SchedulerDown,
     Simulation,
     Simulator,
+    Slow,
     Snapshot,
+    StorageFull,
     World,
     __version__,
     diff,
@@ -181,6 +188,28 @@ def replay(plugin: Plugin, world: World) -> list[Run]:
     assert_type(simulation.failures, list[Run])
     at: datetime = next(fires).at
     return [*runs, *other.runs] if at < simulation.runs[0].fire_time else simulation.runs
+
+
+# What goes wrong by a plan.
+
+
+def troubled(plugin: Plugin, api: str) -> FaultPlan:
+    """Plan what goes wrong in a simulation."""
+    start, end = "2026-01-12T02:00", datetime(2026, 1, 12, 5)  # noqa: DTZ001  in the zone in force
+    plan = FaultPlan(
+        Outage(api, start, end, status=502),
+        Errors("*", 0.1, start=start),
+        Latency("llm", "2s", p99=timedelta(seconds=30)),
+        RateLimit(api, 60),
+        StorageFull(start, end),
+        SchedulerDown(start, end),
+        Crash("nightly", rate=0.1, call=3),
+        Slow("*", by="45m"),
+        seed=7,
+    )
+    assert_type(simulate(plugin, faults=plan), Simulation)
+    assert_type([str(fault) for fault in plan.faults], list[str])
+    return FaultPlan.load("chaos.toml")
 
 
 # What goes wrong.

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from sbh_jobkit import latency
 from sbh_jobkit.errors import WorldError
-from sbh_jobkit.fakes import latency
 
 
 @pytest.mark.parametrize(
