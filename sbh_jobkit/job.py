@@ -11,7 +11,7 @@ from sbh_jobkit.modules import shown_path
 from sbh_jobkit.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ class Job:
     place: str | None = None
     """Where it is defined, such as `main.py:7`."""
     root: Path | None = None
-    peers: Mapping[str, Job] = field(default_factory=dict, repr=False, compare=False)
+    peers: Jobs = field(default_factory=lambda: Jobs(), repr=False, compare=False)  # noqa: PLW0108  Jobs stands below
     """All jobs of the plugin, this one among them."""
 
     @property
@@ -50,6 +50,9 @@ class Job:
 class Jobs(dict[str, Job]):
     """A plugin's jobs by name; an unknown name is answered with the nearest."""
 
+    plugin: Any = None
+    """The Plugin that has them: a job is enough to find it."""
+
     def __missing__(self, name: str) -> Job:
         """Raise UnknownJobError."""
         known = f"; its jobs are {', '.join(self)}" if self else "; it has none"
@@ -57,7 +60,7 @@ class Jobs(dict[str, Job]):
         raise UnknownJobError(msg)
 
 
-def find_jobs(found: Manifest, offered: Iterable[Any], root: Path | None, peers: Mapping[str, Job]) -> Iterator[Job]:
+def find_jobs(found: Manifest, offered: Iterable[Any], root: Path | None, peers: Jobs) -> Iterator[Job]:
     """Find the jobs among what a plugin's entry offers; raises PluginError where two clash."""
     listed = {entry.name: entry for entry in found.jobs or ()}
     first: dict[str, Any] = {}

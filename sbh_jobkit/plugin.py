@@ -48,6 +48,7 @@ class Plugin:
         self.source = source.typed
         """What an author would type to load it again."""
         self.jobs = Jobs()
+        self.jobs.plugin = self
         self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
         self._elsewhere = tuple(source.elsewhere)
         self.routes = tuple(_routes(source.names))
