@@ -37,7 +37,7 @@ def sbh_world(sbh_plugin: Plugin) -> World:
     from sbh_jobkit.times import START
 
     world = sbh_jobkit.World.of(sbh_plugin.root)
-    world.begin(START, sbh_plugin.manifest.timezone)
+    world.begin(START, sbh_plugin.manifest.timezone, sbh_plugin)
     return world
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.faultkinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
     from sbh_jobkit.faultplan import FaultPlan
+    from sbh_jobkit.hookspecs import hookimpl
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.policy import Policy
@@ -65,6 +66,7 @@ __all__ = [
     "__version__",
     "diff",
     "every",
+    "hookimpl",
     "run_job",
     "simulate",
 ]
@@ -78,6 +80,7 @@ _ROOMS = {
     "fakes.world": ("World",),
     "faultkinds": ("Crash", "Errors", "Latency", "Outage", "RateLimit", "SchedulerDown", "Slow", "StorageFull"),
     "faultplan": ("FaultPlan",),
+    "hookspecs": ("hookimpl",),
     "job": ("Job",),
     "plugin": ("Plugin",),
     "policy": ("Policy",),

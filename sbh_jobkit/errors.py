@@ -49,6 +49,10 @@ class WorldError(JobkitError):
     """A fake tenant that is described wrongly."""
 
 
+class ExtensionError(JobkitError):
+    """An extension that the kit's hooks cannot use, or that failed; its text names the extension."""
+
+
 class ManifestError(PluginError):
     """A `plugin.json` with faults: all of them at once, each with its JSON path in `faults`."""
 

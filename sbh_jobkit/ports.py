@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
+MEMBERS = frozenset(
+    {
+        *("tenant_id", "user_id", "role", "request", "secrets", "http", "llm", "files", "db"),
+        *("emit", "check_memory_usage"),
+    }
+)
+"""The names of all that a context has of its own; extensions add others."""
 
 
 @runtime_checkable
@@ -124,3 +133,46 @@ class Context(Protocol):
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""
+
+
+class Access(Protocol):
+    """What a service of an extension may use of one run.
+
+    A `member` is what the job called of the service: `"send"` is shown as `ctx.email.send`.
+    """
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the run's naive times."""
+
+    def now(self) -> datetime:
+        """Return what time it is to the job, with its offset."""
+
+    def need(self, member: str, permission: str) -> None:
+        """Raise PermissionDenied, and note a fault, unless the manifest lists the permission."""
+
+    def fault(self, kind: str, member: str, message: str, advice: str | None = None) -> None:
+        """Note that something went wrong, whether the job looks or not; a kind is the kit's or of `sbh_fault_kinds`."""
+
+    def shown(self, member: str, what: str, text: str) -> str:
+        """Return a text as it may be kept and shown: names for secrets' values, each of which is a fault.
+
+        `what` says where the secret stood, such as "the subject of an email".
+        """
+
+
+@runtime_checkable
+class Service(Protocol):
+    """What an extension adds to a tenant: `world.<name>` to its author, and opened for one run, `ctx.<name>` to a job.
+
+    It keeps the state; what it opens keeps none, and is gone with the run.
+    """
+
+    def open(self, access: Access) -> Any:
+        """Return what `ctx.<name>` is for one run; called when the job first uses it."""
+
+    def snapshot(self) -> Any:
+        """Return the state as a value that stays as it is, at little cost; equal to another where nothing changed."""
+
+    def restore(self, state: Any) -> None:
+        """Be again as when `snapshot` returned that state."""

@@ -79,7 +79,10 @@ class Replay:
         """The world at each step, where somebody wants to keep it: put a list here."""
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        """Yield every due instant as a run, as it ends."""
+        """Yield every due instant as a run, as it ends; extensions see it first."""
+        return map(self._world.extensions.told, self._steps(clock, runner))
+
+    def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         self._keep(clock.epoch)
         for epoch, index in chain(self._fires, [(inf, 0)]):
             while self._later and self._later[0][:2] < (epoch, _DUE):

@@ -150,7 +150,7 @@ class Simulator:
 
     def _replay(self) -> Replay:
         self.world.install(self.plugin.jobs, self.own_zone)
-        self.world.begin(self.start, self.zone)
+        self.world.begin(self.start, self.zone, self.plugin)
         self._check_expectations()
         return Replay(
             self.world,
@@ -221,8 +221,8 @@ def run_job(
     clock = VirtualClock(moment, zone)
     with clock, Runner(tenant, clock) as runner:
         tenant.install(job.peers, asked)
-        tenant.begin(moment, in_force)
-        return runner.run(job, moment.timestamp(), schedule or zone)
+        tenant.begin(moment, in_force, job.peers.plugin)
+        return tenant.extensions.told(runner.run(job, moment.timestamp(), schedule or zone))
 
 
 def _only_job(function: Any) -> Job:

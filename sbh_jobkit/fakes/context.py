@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit.errors import PermissionDenied
+from sbh_jobkit.errors import PermissionDenied, did_you_mean
+from sbh_jobkit.fakes.access import FakeAccess
 from sbh_jobkit.fakes.db import FakeDatabase
 from sbh_jobkit.fakes.files import FakeFiles
 from sbh_jobkit.fakes.llm import FakeLlm
@@ -59,6 +60,24 @@ class FakeContext:
     def __repr__(self) -> str:
         """Name the tenant."""
         return f"<PluginContext of tenant {self.tenant_id!r}>"
+
+    def _added(self, name: str) -> Any:
+        """Open an extension's service when it is first used; any other name is unknown."""
+        if name.startswith("_") or hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # Python tells what is missing, or the property that raised
+        if name not in self._tenant.extensions.services:
+            msg = f"ctx has no {name!r}{did_you_mean(name, [known for known in dir(self) if known[0] != '_'])}"
+            raise AttributeError(msg)
+        opened = FakeAccess(self._zone, name, self._tenant.extensions, self._journal, self._need).opened()
+        setattr(self, name, opened)
+        return opened
+
+    if not TYPE_CHECKING:  # type checkers know the contract's names, and so find those that are misspelt
+        __getattr__ = _added
+
+    def __dir__(self) -> list[str]:
+        """List also what extensions offer."""
+        return [*super().__dir__(), *self._tenant.extensions.services]
 
     @property
     def http(self) -> FakeHttp:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FAULTS = {
     "db-write": "the job wanted to write to the database, which it may only read",
+    "extension-failed": "an extension failed, or reported what it had not declared",
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
     "http-unmatched": "an HTTP request met no route of the world",
@@ -33,6 +34,11 @@ FAULTS = {
 }
 """Every kind of fault, as `allow` takes it, and what it means."""
 _LEAKED = "leave it out: a secret belongs in the headers or the body of a request, and nowhere else"
+
+
+def known_kinds() -> list[str]:
+    """Return every kind of fault that the kit itself knows: its own, and the ids by which today's host differs."""
+    return [*FAULTS, *divergences.of("job")]
 
 
 class Journal:
@@ -102,6 +108,13 @@ class Journal:
     def deletion(self, key: str, size: int) -> None:
         """Write down that a file was deleted."""
         self.files.append(FileChange(action="deleted", key=self._redactor().text(key), size=size))
+
+    def shown(self, member: str, what: str, text: str) -> str:
+        """Return a text that an extension keeps as it may be shown; a secret in it is a fault."""
+        shown = self._redactor().text(text)
+        if shown != text:
+            self._seek(member, what, text)
+        return shown
 
     def output(self, out: str, err: str, logs: Iterable[str]) -> None:
         """Look for secrets in what a run has printed and logged, when it has ended: no line of it is known."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from immutables import Map
@@ -46,6 +47,8 @@ class Snapshot:
     memory: MemoryState
     events: Past[Event]
     chance: Any
+    services: Mapping[str, Any]
+    """What extensions keep, by the names of their services."""
     settings: tuple[Any, ...]
 
     def __repr__(self) -> str:

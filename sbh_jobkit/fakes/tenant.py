@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import times
+from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.extensions import Extensions
 from sbh_jobkit.fakes.chance import Chance
 from sbh_jobkit.fakes.files import FileStore
 from sbh_jobkit.fakes.jobs import TABLE, JobTable
-from sbh_jobkit.fakes.journal import Journal
+from sbh_jobkit.fakes.journal import Journal, known_kinds
 from sbh_jobkit.fakes.llm import LlmScript
 from sbh_jobkit.fakes.memory import Memory
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
+from sbh_jobkit.manager import manager
 from sbh_jobkit.redaction import Redactor
 from sbh_jobkit.shared_list import SharedList
 
@@ -49,7 +52,32 @@ class Tenant:
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
+        self._extensions: Extensions | None = None
         self.db.compute(TABLE, self.jobs.rows, because="its rows follow the plugin's jobs and their runs")
+
+    def _added(self, name: str) -> Any:
+        """Return what an extension offers; any other name is unknown."""
+        if name.startswith("_") or hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # Python tells what is missing, or the property that raised
+        services = self.extensions.services
+        if name not in services:
+            msg = f"world has no {name!r}{did_you_mean(name, [known for known in dir(self) if known[0] != '_'])}"
+            raise AttributeError(msg)
+        return services[name]
+
+    if not TYPE_CHECKING:  # type checkers know the kit's own names, and so find those that are misspelt
+        __getattr__ = _added
+
+    def __dir__(self) -> list[str]:
+        """List also what extensions offer."""
+        return [*super().__dir__(), *self.extensions.services]
+
+    @property
+    def extensions(self) -> Extensions:
+        """What third parties add; installed packages are looked through when it is first used."""
+        if self._extensions is None:
+            self._extensions = Extensions(manager(), self, known_kinds())
+        return self._extensions
 
     @property
     def zone(self) -> ZoneInfo:

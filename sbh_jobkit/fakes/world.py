@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sbh_jobkit import clock, divergences, times
+from sbh_jobkit import clock, times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import WorldError, did_you_mean
+from sbh_jobkit.extensions import Extensions
 from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.expectations import Expectation, reason
 from sbh_jobkit.fakes.host import HostContext
-from sbh_jobkit.fakes.journal import FAULTS
+from sbh_jobkit.fakes.journal import known_kinds
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.tenant import Tenant
+from sbh_jobkit.manager import manager
 from sbh_jobkit.manifest import PERMISSIONS
 
 if TYPE_CHECKING:
@@ -36,20 +38,6 @@ _SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_z
 """What a snapshot keeps of a world beside its services."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """That a job fails in [start, end), and why; with the meaning of pytest's strict xfail."""
-
-    job: str
-    start: str | datetime
-    end: str | datetime
-    because: str
-
-    def window(self, zone: ZoneInfo) -> tuple[float, float]:
-        """Return the two ends in epoch seconds, naive ones read in the zone in force."""
-        return times.instant(self.start, zone).timestamp(), times.instant(self.end, zone).timestamp()
-
-
 class World(Tenant):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
@@ -65,16 +53,20 @@ class World(Tenant):
         allow: Collection[str] = (),
         loopback: bool = False,
         target: str = "guide",
+        extensions: Iterable[object] = (),
     ) -> None:
         """Start empty.
 
         `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
         `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run;
-        `loopback` lets jobs reach real servers of this machine; `target="host"` answers as today's host does.
+        `loopback` lets jobs reach real servers of this machine; `target="host"` answers as today's host does;
+        `extensions` are modules or objects that add to the world, beside those that are installed.
         """
         super().__init__(tenant_id, user_id, role)
         self.tz = times.zone(tz) if tz is not None else None
         self._zone = self.tz
+        if extensions:
+            self._extensions = Extensions(manager(extensions), self, known_kinds())
         if permissions is not None:
             self.permissions = _known("permission", permissions, PERMISSIONS)
         self.allow = allow
@@ -108,7 +100,10 @@ class World(Tenant):
 
     @allow.setter
     def allow(self, kinds: Collection[str]) -> None:
-        self.allowed = _known("kind of fault", kinds, [*FAULTS, *divergences.of("job")])
+        own = known_kinds()
+        given = [kinds] if isinstance(kinds, str) else kinds
+        all_own = isinstance(given, Iterable) and all(kind in own for kind in given)
+        self.allowed = _known("kind of fault", given, own if all_own else [*own, *self.extensions.fault_kinds])
 
     @property
     def target(self) -> str:
@@ -125,9 +120,11 @@ class World(Tenant):
         return (self.script.root if self.script is not None else None) or Path()
 
     @classmethod
-    def load(cls, path: str | Path, *, tenant_id: str = "acme", tz: str | None = None) -> Self:
+    def load(
+        cls, path: str | Path, *, tenant_id: str = "acme", tz: str | None = None, extensions: Iterable[object] = ()
+    ) -> Self:
         """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
-        world = cls(tenant_id, tz)
+        world = cls(tenant_id, tz, extensions=extensions)
         world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
         return world
 
@@ -138,29 +135,19 @@ class World(Tenant):
 
     def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
         """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""
-        if not because:
-            msg = f"expect_failure({job!r}) needs a reason: because='…'"
-            raise WorldError(msg)
         expectation = Expectation(job=job, start=start, end=end, because=because)
-        first, last = expectation.window(self.zone)
-        if first >= last:
-            msg = f"expect_failure({job!r}): the end {end} is not after the start {start}"
-            raise WorldError(msg)
+        expectation.check(self.zone)
         self.expectations.append(expectation)
 
     def expected(self, job: str, epoch: float) -> str | None:
         """Say why a job is expected to fail at an instant, or None."""
-        for expectation in self.expectations:
-            if expectation.job == job:
-                first, last = expectation.window(self.zone)
-                if first <= epoch < last:
-                    return expectation.because
-        return None
+        return reason(self.expectations, job, epoch, self.zone) if self.expectations else None
 
-    def begin(self, at: str | datetime, tz: ZoneInfo | str | None = None) -> None:
+    def begin(self, at: str | datetime, tz: ZoneInfo | str | None = None, plugin: Plugin | None = None) -> None:
         """Start the world's time, once: `setup` of its script is called, and files without a time are new then.
 
-        Runs and simulations do it; do it yourself to change what `setup` made before the first of them.
+        Runs and simulations do it; do it yourself to change what `setup` made before the first of them. Extensions
+        are told the plugin that will run there.
         """
         if not self._begun:
             self._zone = times.zone(tz) if tz is not None else self.zone
@@ -169,9 +156,11 @@ class World(Tenant):
         if self._begun:
             return
         self._begun = True
-        if self.script is not None:
+        if self.script is not None or self.extensions:
             with VirtualClock(beginning, self.zone):
-                self.script.begin(self)
+                self.extensions.configure(plugin)
+                if self.script is not None:
+                    self.script.begin(self)
 
     def snapshot(self) -> Snapshot:
         """Keep the world as it is now, to go back to or to compare with; nothing is copied.
@@ -190,6 +179,7 @@ class World(Tenant):
             memory=self.memory.snapshot(),
             events=self.events.snapshot(),
             chance=self.random.snapshot(),
+            services={name: service.snapshot() for name, service in self.extensions.services.items()},
             settings=(*(getattr(self, name) for name in _SETTINGS), tuple(self.expectations)),
         )
 
@@ -211,6 +201,8 @@ class World(Tenant):
         self.memory.restore(snapshot.memory)
         self.events.restore(snapshot.events)
         self.random.restore(snapshot.chance)
+        for name, state in snapshot.services.items():
+            self.extensions.services[name].restore(state)
         *settings, expectations = snapshot.settings
         for name, value in zip(_SETTINGS, settings, strict=True):
             setattr(self, name, value)
@@ -219,6 +211,7 @@ class World(Tenant):
     def at(self, snapshot: Snapshot) -> Self:
         """Return a world of its own as it was when a snapshot was taken; what is done there changes nothing here."""
         world = type(self)(self.tenant_id, user_id=self.user_id, role=self.role)
+        world._extensions = Extensions(self.extensions.manager, world, known_kinds())  # noqa: SLF001  one of us
         world.tz, world.script = self.tz, self.script
         world.secrets.ever |= self.secrets.ever
         world.restore(snapshot)

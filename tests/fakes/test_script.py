@@ -235,7 +235,7 @@ def test_what_is_no_world_is_refused_with_its_line(write, source, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def setup(world):\n    world.nope()", "world.py:2: AttributeError: 'World' object has no attribute 'nope'"),
+        ("def setup(world):\n    world.email()", "world.py:2: AttributeError: world has no 'email'"),
         ("def setup(world):\n    raise SystemExit(3)", "world.py:2: SystemExit: 3"),
         (
             "def setup(world):\n    import nowhere",

@@ -40,10 +40,11 @@ from sbh_jobkit import (
     __version__,
     diff,
     every,
+    hookimpl,
     run_job,
     simulate,
 )
-from sbh_jobkit.ports import Context
+from sbh_jobkit.ports import Access, Context, Service
 from sbh_jobkit.sdk import generator_hook, hook, job, llm_filter, route
 from sbh_jobkit.shared_list import SharedList
 
@@ -210,6 +211,55 @@ def troubled(plugin: Plugin, api: str) -> FaultPlan:
     assert_type(simulate(plugin, faults=plan), Simulation)
     assert_type([str(fault) for fault in plan.faults], list[str])
     return FaultPlan.load("chaos.toml")
+
+
+# What others add.
+
+
+class Counter:
+    """A service."""
+
+    count = 0
+
+    def open(self, access: Access) -> "Counter":
+        """Serve a run."""
+        access.need("next", "send_email")
+        access.fault("counter-full", "next", access.shown("next", "the count", "3"), advice=str(access.zone))
+        assert_type(access.now(), datetime)
+        return self
+
+    def snapshot(self) -> int:
+        """Tell the state."""
+        return self.count
+
+    def restore(self, state: int) -> None:
+        """Go back to it."""
+        self.count = state
+
+
+class Extension:
+    """Hooks keep their types under the marker."""
+
+    @hookimpl
+    def sbh_services(self, world: World) -> Mapping[str, Service]:
+        """Offer."""
+        assert_type(world.tz is None, bool)
+        return {"counter": Counter()}
+
+    @hookimpl(tryfirst=True)
+    def sbh_configure_world(self, world: World, plugin: Plugin | None) -> None:
+        """Set up; what an extension adds is found by name, and a misspelt name of the kit by the type checker."""
+        assert_type(world.extensions.services["counter"], Service)
+        assert_type(world.events, list[Event])
+        world.evnts  # type: ignore[attr-defined] # noqa: B018  held by warn_unused_ignores
+        world.context(plugin).fils  # type: ignore[attr-defined] # noqa: B018  as above
+
+    @hookimpl
+    def sbh_run(self, run: Run) -> None:
+        """See."""
+
+
+assert_type(Extension().sbh_services(World(extensions=[Extension()])), Mapping[str, Service])
 
 
 # What goes wrong.
