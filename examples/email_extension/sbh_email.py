@@ -1,0 +1,104 @@
+"""`ctx.email.send(…)` for jobs, `world.email.sent` for who looks at them: an extension of sbh-jobkit."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import hookimpl
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sbh_jobkit import Plugin, Run
+    from sbh_jobkit.ports import Access
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """An email that a job sent, with ‹secret:NAME› where a secret's value stood."""
+
+    sender: str
+    to: str
+    subject: str
+    body: str
+    at: datetime
+
+
+class EmailService:
+    """`world.email`: its state lives here, through all runs of a world."""
+
+    def __init__(self) -> None:
+        self.sender: str | None = None
+        self.sent: list[Email] = []
+
+    def __repr__(self) -> str:
+        return f"<email: {len(self.sent)} sent>"
+
+    def open(self, access: Access) -> EmailClient:
+        return EmailClient(self, access)
+
+    def snapshot(self) -> tuple[str | None, tuple[Email, ...]]:
+        return self.sender, tuple(self.sent)
+
+    def restore(self, state: tuple[str | None, tuple[Email, ...]]) -> None:
+        self.sender, sent = state
+        self.sent = list(sent)
+
+
+class EmailClient:
+    """`ctx.email`: made anew for each run, with what the service may use of it."""
+
+    def __init__(self, service: EmailService, access: Access) -> None:
+        self._service = service
+        self._access = access
+
+    def send(self, to: str, subject: str, body: str) -> bool:
+        """Send an email; False, and a fault, for an address that is none."""
+        self._access.need("send", "send_email")
+        if not isinstance(to, str) or not _ADDRESS.fullmatch(to):
+            advice = "give one address, such as ada@example.com"
+            self._access.fault("email-invalid", "send", f"{to!r} is no email address", advice)
+            return False
+        email = Email(
+            sender=self._service.sender or "nobody@example.com",
+            to=self._access.shown("send", "the address of an email", to),
+            subject=self._access.shown("send", "the subject of an email", subject),
+            body=self._access.shown("send", "the body of an email", body),
+            at=self._access.now(),
+        )
+        self._service.sent.append(email)
+        return True
+
+
+@hookimpl
+def sbh_services() -> dict[str, EmailService]:
+    """Offer `ctx.email` and `world.email`; each world gets one of its own."""
+    return {"email": EmailService()}
+
+
+@hookimpl
+def sbh_fault_kinds() -> dict[str, str]:
+    """Declare what `EmailClient.send` reports, and `World(allow=["email-invalid"])` allows."""
+    return {"email-invalid": "an email was to go to what is no address"}
+
+
+@hookimpl
+def sbh_configure_world(world: Any, plugin: Plugin | None) -> None:
+    """Let a plugin's emails come from its own address, unless the world's author has said otherwise.
+
+    Type checkers know what the kit's World has; `Any` has `email`, too.
+    """
+    if plugin is not None and world.email.sender is None:
+        world.email.sender = f"{plugin.slug}@{world.tenant_id}.example"
+
+
+@hookimpl
+def sbh_run(run: Run) -> None:
+    """Log the runs that need a look, as a gateway would that wakes somebody up."""
+    if not run.ok:
+        logging.getLogger("sbh_email").warning("on call: %s", run)
