@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pytest_sbhjobs.plugin
-from sbh_jobkit import Outcome, cli
+from sbh_jobkit import Outcome, cli, hookspecs
 from sbh_jobkit.fakes.journal import FAULTS
 
 _SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
@@ -53,14 +53,15 @@ def _options():
         yield from (option for action in command._actions for option in action.option_strings if option[:2] == "--")  # noqa: SLF001
 
 
+HOOKS = [name for name in vars(hookspecs) if name.startswith("sbh_")]
 FIXTURES = [name for name in vars(pytest_sbhjobs.plugin) if name.startswith("sbh_") and name != "sbh_jobkit"]
 
 
 @pytest.mark.parametrize(
-    "word", sorted({*FIXTURES, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"})
+    "word", sorted({*FIXTURES, *HOOKS, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"})
 )
 def test_everything_is_documented(word):
-    """A command, option, fixture, outcome or kind of fault that the README does not name does not exist."""
+    """A command, option, fixture, hook, outcome or kind of fault that the README does not name does not exist."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 
