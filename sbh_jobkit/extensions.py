@@ -30,11 +30,12 @@ _METHODS = ("open", "snapshot", "restore")
 class Extensions:
     """The extensions of one world."""
 
-    __slots__ = ("_kinds", "_kits", "_manager", "_services", "_world")
+    __slots__ = ("_kinds", "_kits", "_services", "_world", "manager")
 
     def __init__(self, manager: PluginManager | None, world: Any, kinds: Collection[str]) -> None:
         """Ask for kinds of fault beside the kit's own `kinds`; services are asked for when one is needed."""
-        self._manager = manager
+        self.manager = manager
+        """By which another world gets the same extensions."""
         self._world = world
         self._kits = kinds
         self._kinds: dict[str, tuple[str, str]] = {}
@@ -45,11 +46,11 @@ class Extensions:
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return self._manager is not None
+        return self.manager is not None
 
     def __repr__(self) -> str:
         """Name them."""
-        names = [name for name, _ in self._manager.list_name_plugin()] if self._manager is not None else []
+        names = [name for name, _ in self.manager.list_name_plugin()] if self.manager is not None else []
         return f"<extensions: {', '.join(names) or 'none'}>"
 
     @property
@@ -87,23 +88,23 @@ class Extensions:
 
     def configure(self, plugin: Plugin | None) -> None:
         """Let each set up the world, in which it finds all their services."""
-        if self._manager is not None:
+        if self.manager is not None:
             self._offered()
-            call(self._manager.hook.sbh_configure_world, world=self._world, plugin=plugin)
+            call(self.manager.hook.sbh_configure_world, world=self._world, plugin=plugin)
 
     def told(self, run: Run) -> Run:
         """Show a run that has ended to each, and return it."""
-        if self._manager is not None:
-            call(self._manager.hook.sbh_run, run=run)
+        if self.manager is not None:
+            call(self.manager.hook.sbh_run, run=run)
         return run
 
     def _answers(self, hook: str, **given: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         """Ask one after the other, so that each answer has a name; None is no answer."""
-        if self._manager is None:
+        if self.manager is None:
             return
-        everyone = self._manager.get_plugins()
-        for name, extension in self._manager.list_name_plugin():
-            answers = call(self._manager.subset_hook_caller(hook, everyone - {extension}), **given)
+        everyone = self.manager.get_plugins()
+        for name, extension in self.manager.list_name_plugin():
+            answers = call(self.manager.subset_hook_caller(hook, everyone - {extension}), **given)
             for answer in answers if isinstance(answers, list) else [answers]:
                 if not isinstance(answer, Mapping):
                     msg = f"extension {name}: {hook} must return a mapping, got {answer!r}"
