@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from sbh_jobkit import Run, Snapshot, World, diff, run_job, simulate
+from sbh_jobkit import Run, Snapshot, World, diff, hookimpl, run_job, simulate
 from sbh_jobkit.errors import WorldError
 
 ROUTE = "https://api.example.com/state"
@@ -190,3 +190,49 @@ def test_what_is_no_moment_is_refused(wrong, message):
     with pytest.raises(WorldError) as refused:
         wrong(World())
     assert str(refused.value) == message
+
+
+class Counted:
+    """A service of an extension that counts what jobs did."""
+
+    def __init__(self):
+        self.count = 0
+
+    def open(self, access):
+        """Return the service itself."""
+        del access
+        return self
+
+    def add(self):
+        """Count."""
+        self.count += 1
+        return self.count
+
+    def snapshot(self):
+        """Keep the count."""
+        return self.count
+
+    def restore(self, state):
+        """Count from there."""
+        self.count = state
+
+
+class Counting:
+    """An extension that offers it."""
+
+    @hookimpl
+    def sbh_services(self, world):
+        """Offer a new one to each world."""
+        del world
+        return {"counted": Counted()}
+
+
+def test_services_of_extensions_go_back(loaded):
+    """A service keeps its state and goes back to it, and a world of its own has its own."""
+    world = World(extensions=[Counting()])
+    job = loaded("return ctx.counted.add()").jobs["work"]
+    first = run_job(job, world, at="2026-01-05T09:00")
+    other = first.after.world()
+    assert [run_job(job, one, at="2026-01-05T09:00").value for one in (world, other, other)] == [2, 2, 3]
+    world.restore(first.before)
+    assert (world.counted.count, other.counted.count) == (0, 3)

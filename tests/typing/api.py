@@ -250,7 +250,7 @@ class Extension:
     def sbh_configure_world(self, world: World, plugin: Plugin | None) -> None:
         """Set up; what an extension adds is found by name, and a misspelt name of the kit by the type checker."""
         assert_type(world.extensions.services["counter"], Service)
-        assert_type(world.events, list[Event])
+        assert_type(world.events, SharedList[Event])
         world.evnts  # type: ignore[attr-defined] # noqa: B018  held by warn_unused_ignores
         world.context(plugin).fils  # type: ignore[attr-defined] # noqa: B018  as above
 
