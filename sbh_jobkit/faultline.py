@@ -7,12 +7,13 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
-from sbh_jobkit.faultkinds import KINDS, LENGTHS
+from sbh_jobkit.faultkinds import KINDS
+from sbh_jobkit.plannedfault import LENGTHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sbh_jobkit.faultkinds import PlannedFault
+    from sbh_jobkit.plannedfault import PlannedFault
 
 _WHOLE = {"status", "per_minute", "call"}
 _NUMBERS = {"rate", *_WHOLE, *LENGTHS}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.faultkinds import KINDS, Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
-from sbh_jobkit.faultkinds import PlannedFault as _PlannedFault
 from sbh_jobkit.faultline import parse, read
+from sbh_jobkit.plannedfault import PlannedFault
 from sbh_jobkit.policy import Window
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class FaultPlan:
 
     __slots__ = ("faults", "seed")
 
-    def __init__(self, *faults: _PlannedFault, seed: int = 0) -> None:
+    def __init__(self, *faults: PlannedFault, seed: int = 0) -> None:
         """Take the faults; the same seed makes the same chances."""
         for fault in faults:
-            if not isinstance(fault, _PlannedFault):
+            if not isinstance(fault, PlannedFault):
                 kinds = ", ".join(kind.__name__ for kind in KINDS.values())
                 msg = f"a fault plan is made of {kinds}; got {fault!r}"
                 raise FaultPlanError(msg)
@@ -89,7 +89,7 @@ class FaultPlan:
         return windows
 
 
-def _entries(word: str, tables: Any) -> Iterator[_PlannedFault]:
+def _entries(word: str, tables: Any) -> Iterator[PlannedFault]:
     if word not in KINDS:
         known = ("seed", *KINDS)
         hint = did_you_mean(word, known) or f"; it takes {', '.join(known)}"
