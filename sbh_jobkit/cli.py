@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(simulate, "first instant, ISO 8601 (default: 2026-01-01T00:00)")
     simulate.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h, 2w (default: 30d)")
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
+    simulate.add_argument(
+        "--stress", metavar="KINDS", help="days that come all the same, what breaks on them: dst,overlap,outage,late"
+    )
     simulate.add_argument("--html", type=Path, metavar="FILE", help="write the report there")
     _add_common(simulate)
 
@@ -86,4 +89,7 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
     if runs:
         text = "answer jobs as the guide promises, or as today's host does (default: the world's, guide)"
         parser.add_argument("--target", metavar="guide|host", help=text)
+        text = "what becomes of due instants, such as overlap=queue_one or JOB:max_instances=2; may be repeated"
+        parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
+        parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="of a run (default: the world's, 30)")
         parser.add_argument("--seed", type=int, default=0, metavar="N", help="of world.random (default: 0)")

@@ -71,6 +71,25 @@ class Policy:
         return cls(**settings)
 
 
+EVERY = "*"
+"""Every job that is not named itself."""
+
+
+def parse(lines: Sequence[str]) -> dict[str, Policy]:
+    """Read policies as a command line has them, such as `overlap=queue_one` or `my_job:max_instances=2`, by job."""
+    settings: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        name, sign, value = line.partition("=")
+        job, colon, setting = name.rpartition(":")
+        if not sign or not value:
+            msg = f"{line!r} is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
+            raise PolicyError(msg)
+        number = int(value) if setting == "max_instances" and value.isdecimal() else value
+        settings.setdefault(job if colon else EVERY, {})[setting] = number
+    usual = settings.get(EVERY, {})
+    return {job: Policy.read({**usual, **own}) for job, own in settings.items()}
+
+
 class Action(StrEnum):
     """What becomes of a due instant."""
 

@@ -16,7 +16,7 @@ from sbh_jobkit.fakes.world import World
 from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.job import Job
 from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.policy import Policy
+from sbh_jobkit.policy import EVERY, Policy
 from sbh_jobkit.replay import Due, Replay
 from sbh_jobkit.run import Fire, Run
 from sbh_jobkit.runner import Runner
@@ -68,8 +68,9 @@ class Simulator:
         self.end = self._end(end, duration)
         self.faults = faults if faults is not None else FaultPlan()
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
+        policy_of = _policies(policy, plugin)
         self.due = tuple(
-            Due(job=plugin.jobs[name], schedule=schedule, policy=_policy(policy, name))
+            Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))
             for name in names
             if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
         )
@@ -233,10 +234,13 @@ def _only_job(function: Any) -> Job:
     return next(iter(jobs.values()))
 
 
-def _policy(policy: Policy | Mapping[str, Policy] | None, job: str) -> Policy:
-    if isinstance(policy, Mapping):
-        return policy.get(job) or Policy()
-    return policy or Policy()
+def _policies(policy: Policy | Mapping[str, Policy] | None, plugin: Plugin) -> Callable[[str], Policy]:
+    if not isinstance(policy, Mapping):
+        return lambda _: policy or Policy()
+    for name in policy:
+        if name != EVERY:
+            plugin.jobs[name]  # an unknown one is answered with the nearest
+    return lambda job: policy.get(job) or policy.get(EVERY) or Policy()
 
 
 def _asked(tz: str | None, world: World) -> ZoneInfo | None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import times
+from sbh_jobkit import policy, times
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin import Plugin
 from sbh_jobkit.simulator import Simulator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
 
+    from sbh_jobkit.policy import Policy
     from sbh_jobkit.run import Run
 
 
@@ -37,23 +38,48 @@ def tenant(plugin: Plugin, options: Namespace) -> World:
     world = World.of(plugin.root)
     if options.target is not None:
         world.target = options.target
+    if options.time_limit is not None:
+        world.time_limit = options.time_limit
     world.random.seed(options.seed)
     return world
+
+
+def policies(options: Namespace) -> dict[str, Policy]:
+    """Return what becomes of due instants, by job."""
+    return policy.parse(options.policy or ())
 
 
 def simulator(options: Namespace, **more: Any) -> Simulator:
     """Return the simulator that the options describe."""
     plugin = load(options.path)
-    return Simulator(plugin, tenant(plugin, options), start=options.start or times.START, tz=options.tz, **more)
+    made = Simulator(
+        plugin,
+        tenant(plugin, options),
+        start=options.start or times.START,
+        tz=options.tz,
+        policy=policies(options),
+        **more,
+    )
+    if options.time_limit is not None:
+        made.world.begin(made.start, made.zone, plugin)
+        made.world.time_limit = options.time_limit  # over what world.py says
+    return made
+
+
+def settings(options: Namespace) -> tuple[str, ...]:
+    """Return the words of a command that make it meet the same tenant and the same rules."""
+    words = [word for line in options.policy or () for word in ("--policy", line)]
+    words += ["--target", options.target] if options.target else []
+    words += ["--seed", str(options.seed)] if options.seed else []
+    return tuple(words)
 
 
 def rerun(options: Namespace, start: datetime, run: Run) -> str:
     """Return the one command that repeats a run in the world of its time."""
     words = ["sbh-jobkit", "run", options.path, run.job, "--from", _iso(start), "--at", _iso(run.fire_time)]
     words += ["--tz", options.tz] if options.tz else []
-    words += ["--target", options.target] if options.target else []
-    words += ["--seed", str(options.seed)] if options.seed else []
-    return shlex.join(words)
+    words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
+    return shlex.join([*words, *settings(options)])
 
 
 def print_json(value: Any) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def simulate(options: Namespace) -> bool:
     """Simulate, print, and return whether all is ok."""
+    if options.stress is not None:
+        from sbh_jobkit.commands.stress import put_under_stress
+
+        return put_under_stress(options)
     simulator = given.simulator(options, duration=options.duration, jobs=options.job)
     if not simulator.plugin.jobs:
         entry = simulator.plugin.manifest.entry

@@ -196,6 +196,7 @@ class Counted:
     """A service of an extension that counts what jobs did."""
 
     def __init__(self):
+        """Start at none."""
         self.count = 0
 
     def open(self, access):

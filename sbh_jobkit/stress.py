@@ -1,0 +1,161 @@
+"""The days that come all the same, all at once: clocks change, runs overlap, an API and the scheduler are down.
+
+A plain try of the same range tells what fails anyway. What fails only under stress is then made as small as it can
+be, so that one command repeats it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sbh_jobkit import transitions
+from sbh_jobkit.errors import FaultPlanError, did_you_mean
+from sbh_jobkit.faultkinds import Outage, SchedulerDown, Slow
+from sbh_jobkit.faultplan import FaultPlan
+from sbh_jobkit.shrink import Broken, breaks, manner, shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from sbh_jobkit.plannedfault import PlannedFault
+    from sbh_jobkit.run import Run
+    from sbh_jobkit.scenario import Load, Scenario
+
+KINDS = ("dst", "overlap", "outage", "late")
+_LEAST_OUTAGE = timedelta(hours=3)
+_DAY = 86_400
+_STRETCH = 1.5
+"""How many of its intervals a stretched run takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stress:
+    """What came of it."""
+
+    broken: tuple[Broken, ...]
+    """What fails only under stress, each as small as it was made."""
+    anyway: tuple[Run, ...]
+    """The first run of each kind of failure that a plain try has, too."""
+    ranges: int
+    """How many ranges of dates were tried."""
+    notes: tuple[str, ...] = ()
+    """What could not be tried, and why."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.broken and not self.anyway
+
+
+def read(words: str) -> tuple[str, ...]:
+    """Read the kinds of stress as they are typed, such as `dst,outage`."""
+    kinds = tuple(word.strip() for word in words.split(","))
+    for kind in kinds:
+        if kind not in KINDS:
+            hint = did_you_mean(kind, KINDS) or f"; there are {', '.join(KINDS)}"
+            msg = f"unknown kind of stress {kind!r}{hint}"
+            raise FaultPlanError(msg)
+    return kinds
+
+
+def stress(
+    load: Load, plain: Scenario, kinds: Collection[str], *, progress: Callable[[str], object] = lambda _: None
+) -> Stress:
+    """Try a plugin in a plain range and under stress of some kinds; `progress` hears what is tried."""
+    progress("a plain range")
+    usual = list(plain.runs(load))
+    anyway = _firsts(run for run in usual if breaks(run))
+    broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
+    scenarios, notes = _scenarios(plain, kinds, usual)
+    for scenario in scenarios:
+        progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d} with {len(scenario.plan.faults)} faults")
+        for how, run in _firsts(run for run in scenario.runs(load) if breaks(run)).items():
+            if how not in anyway:
+                broken.setdefault(how, (scenario, run))
+    smallest = []
+    for scenario, run in broken.values():
+        progress(f"making the failure of {run.job} smaller")
+        smallest.append(shrink(load, scenario, run))
+    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), ranges=len(scenarios), notes=tuple(notes))
+
+
+def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
+    firsts: dict[tuple[str, ...], Run] = {}
+    for run in runs:
+        firsts.setdefault(manner(run), run)
+    return firsts
+
+
+def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[list[Scenario], list[str]]:
+    """Return what to try, a range without days of change last."""
+    found: list[Scenario] = []
+    notes: list[str] = []
+    rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
+    if "dst" in kinds:
+        days = transitions.after(plain.start, plain.zone)
+        if not days:
+            notes.append(f"dst: clocks never change in {plain.zone.key} within a year of {plain.start:%Y-%m-%d}")
+        for day in days:
+            there = replace(plain, start=_days(day, -1), end=_days(day, 2))
+            found += [there, *([_under(there, rest, usual)] if rest else [])]
+    if rest:
+        found.append(_under(plain, rest, usual))
+    if "outage" in kinds and not _hosts(usual):
+        notes.append("outage: no job asked an HTTP host in the plain range")
+    return found, notes
+
+
+def _days(day: datetime, number: int) -> datetime:
+    return day + timedelta(days=number)
+
+
+def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scenario:
+    """Return the scenario with a fault of each kind in it."""
+    faults: list[PlannedFault] = []
+    intervals = _intervals(usual)
+    limit = scenario.time_limit
+    if "overlap" in kinds:
+        faults += [Slow(job, by=_STRETCH * seconds) for job, seconds in intervals.items() if seconds <= _DAY]
+        limit = 2 * _STRETCH * max(intervals.values(), default=_DAY)
+    length = (scenario.end.astimezone(UTC) - scenario.start.astimezone(UTC)) / 3
+    if "outage" in kinds:
+        for host, jobs in _hosts(usual).items():
+            start = scenario.start.astimezone(UTC) + length
+            longest = max(timedelta(seconds=3.5 * intervals.get(job, 0)) for job in jobs)
+            faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+    if "late" in kinds and intervals:
+        start = scenario.start.astimezone(UTC) + 2 * length
+        longest = timedelta(seconds=2.5 * min(intervals.values()))
+        faults.append(SchedulerDown(*_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+    return replace(scenario, plan=FaultPlan(*faults, seed=scenario.plan.seed), time_limit=limit)
+
+
+def _span(scenario: Scenario, start: datetime, length: timedelta) -> tuple[datetime, datetime]:
+    """Return both ends in the scenario's zone, on whole minutes."""
+    whole = start.replace(second=0, microsecond=0)
+    minutes = timedelta(minutes=length // timedelta(minutes=1))
+    return whole.astimezone(scenario.zone), (whole + minutes).astimezone(scenario.zone)
+
+
+def _intervals(runs: list[Run]) -> dict[str, float]:
+    """Return how many seconds usually lie between two fire times of a job, of those that fire more than once."""
+    fires: defaultdict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        fires[run.job].append(run.fire_time.timestamp())
+    return {job: median(later - earlier for earlier, later in pairwise(at)) for job, at in fires.items() if len(at) > 1}
+
+
+def _hosts(runs: list[Run]) -> dict[str, set[str]]:
+    """Return the hosts that were asked, and by which jobs."""
+    hosts: defaultdict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for call in run.http_calls:
+            if host := urlsplit(call.url).hostname:
+                hosts[host].add(run.job)
+    return dict(hosts)
