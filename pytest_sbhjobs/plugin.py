@@ -1,67 +1,88 @@
-"""Fixtures, each of function scope: a plugin, its world, and ways to run its jobs there.
+"""Where pytest meets the kit: `--sbh-simulate`, fixtures, markers and hooks.
 
-pytest loads this module at every start, so it imports nothing of the kit until a fixture is used; but for the
-kit's root, which makes `from src.ext.sdk import …` work in test modules.
+pytest loads this module at every start, and the fixtures with it, so neither imports anything of the kit until it
+is needed; but for the kit's root, which makes `from src.ext.sdk import …` work in test modules.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import sbh_jobkit
+import sbh_jobkit  # noqa: F401  see above
+from pytest_sbhjobs import hooks, markers, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator
+    from pathlib import Path
 
-    from sbh_jobkit import FakeContext, Plugin, Run, Simulation, World
-
-
-@pytest.fixture
-def sbh_plugin(request: pytest.FixtureRequest) -> Plugin:
-    """Return the plugin under test: the nearest `plugin.json` in the test's folder or above it."""
-    for folder in Path(request.path).parents:
-        if (folder / "plugin.json").is_file():
-            return sbh_jobkit.Plugin.load(folder)
-        if folder == request.config.rootpath:
-            break
-    msg = f"sbh_plugin: no plugin.json in {Path(request.path).parent} or above it, up to {request.config.rootpath}"
-    raise pytest.UsageError(msg)
+pytest_plugins = ("pytest_sbhjobs.fixtures",)
+_LEDGER = "pytest_sbhjobs.ledger"
 
 
-@pytest.fixture
-def sbh_world(sbh_plugin: Plugin) -> World:
-    """Return a fresh fake tenant: as the plugin's `world.py` describes it at 2026-01-01T00:00, or empty."""
-    from sbh_jobkit.times import START
-
-    world = sbh_jobkit.World.of(sbh_plugin.root)
-    world.begin(START, sbh_plugin.manifest.timezone, sbh_plugin)
-    return world
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the options and the ini settings."""
+    options.add(parser)
 
 
-@pytest.fixture
-def sbh_ctx(sbh_plugin: Plugin, sbh_world: World) -> FakeContext:
-    """Return what a job of the plugin is called with."""
-    return sbh_world.context(sbh_plugin)
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer our own hooks."""
+    pluginmanager.add_hookspecs(hooks)
 
 
-@pytest.fixture
-def sbh_run(sbh_plugin: Plugin, sbh_world: World) -> Callable[..., Run]:
-    """Return a function that runs a job in the world: `sbh_run("daily_cleanup", at="2026-01-01T02:00")`."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Read what was asked for; what simulates is loaded only then."""
+    for line in markers.LINES:
+        config.addinivalue_line("markers", line)
+    asked = config.stash[options.OPTIONS] = options.read(config)
+    if asked.duration is not None:
+        from pytest_sbhjobs.screen import Screen
 
-    def run(job: str, *, at: str | None = None) -> Run:
-        return sbh_jobkit.run_job(sbh_plugin.jobs[job], sbh_world, at=at)
-
-    return run
+        options.add_paths(config, asked)
+        config.pluginmanager.register(Screen(config), "sbhjobs-screen")
 
 
-@pytest.fixture
-def sbh_simulate(sbh_plugin: Plugin, sbh_world: World) -> Callable[..., Simulation]:
-    """Return a function that simulates the plugin in the world: `sbh_simulate("30d", start=…, tz=…, jobs=…)`."""
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the jobs of a plugin: of each that is found when simulating, else of one that was named."""
+    asked = parent.config.stash[options.OPTIONS]
+    named = asked.duration is None and file_path.name == options.MANIFEST and parent.session.isinitpath(file_path)
+    if not named and not asked.wants(file_path):
+        return None
+    from pytest_sbhjobs.collection import PluginFile
 
-    def simulate(duration: str = "30d", **options: Any) -> Simulation:
-        return sbh_jobkit.simulate(sbh_plugin, sbh_world, duration=duration, **options)
+    collector: pytest.Collector = PluginFile.from_parent(parent, path=file_path)
+    return collector
 
-    return simulate
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """Refuse a test whose markers are wrong, where they stand."""
+    found = yield
+    for item in found if isinstance(found, list) else ():
+        markers.check(item, collector)
+    return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that passed although what it ran did not; show a failing one what it ran."""
+    try:
+        result = yield
+    except BaseException:
+        if _LEDGER in sys.modules:  # else no test has run anything yet
+            sys.modules[_LEDGER].tell(item)
+        raise
+    if _LEDGER in sys.modules:
+        sys.modules[_LEDGER].settle(item)
+    return result
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say how runs, events, HTTP calls and the like differ."""
+    if "sbh_jobkit.run" not in sys.modules:
+        return None
+    from pytest_sbhjobs.comparison import compare
+
+    return compare(op, left, right)

@@ -73,8 +73,9 @@ class ModuleSpace:
 
     def close(self) -> None:
         """Forget the modules."""
-        for name in [name for name in sys.modules if name == self.package or name.startswith(f"{self.package}.")]:
-            del sys.modules[name]
+        for name in list(sys.modules):  # a list at once: collecting garbage may close another space meanwhile
+            if name == self.package or name.startswith(f"{self.package}."):
+                del sys.modules[name]
         _spaces.pop(self.package, None)
 
     def _look_for(self, name: str) -> bool:

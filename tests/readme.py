@@ -15,6 +15,8 @@ README = ROOT / "README.md"
 _CONSOLE = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```\n")
 _PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
 _TABLE = re.compile(r"(?P<begin><!-- divergences: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /divergences -->\n)")
+_MACHINE = re.compile(r"^(platform|rootdir:|configfile:|plugins:) .*\n", re.MULTILINE)
+_TIME = re.compile(r"^(=+) (.*) in \d+\.\d\ds (=+)$", re.MULTILINE)
 _FILES = {"# main.py, as it is deployed": ROOT / "examples/hello/main.py"}
 
 
@@ -47,15 +49,20 @@ def shown_table(text: str) -> str:
 
 
 def output_of(command: str) -> str:
-    """Run one of the README's commands as a reader would, in 80 columns, and return what it prints."""
+    """Run one of the README's commands as a reader would, in 80 columns, and return what it prints.
+
+    What pytest says of the machine is left out, and its time, which is never the same, is half a second.
+    """
     scripts = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
-    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    environment["PYTEST_ADDOPTS"] = "-p no:cacheprovider"
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CI", "BUILD_NUMBER"):
         environment.pop(name, None)
     done = subprocess.run(  # noqa: S602  the README's own commands
         command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
-    return done.stdout + done.stderr
+    text = _MACHINE.sub("", done.stdout + done.stderr)
+    return _TIME.sub(lambda match: f" {match[2]} in 0.50s ".center(80, "="), text)
 
 
 def updated(text: str) -> str:

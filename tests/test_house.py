@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -19,17 +20,23 @@ HEAVY = {
 SOURCES = sorted([*ROOT.glob("sbh_jobkit/**/*.py"), *ROOT.glob("pytest_sbhjobs/**/*.py")])
 
 
-def run(*arguments):
+def run(*arguments, **environment):
     """Run this interpreter in the repository."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
 def test_imports_go_down_only():
     """The layers that pyproject.toml draws are kept."""
     done = run("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
-    assert "1 kept, 0 broken" in done.stdout, done.stdout
+    assert "2 kept, 0 broken" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("room", ["sbh_jobkit", "pytest_sbhjobs", "sbh_jobkit.cli"])
@@ -50,6 +57,24 @@ except SystemExit:
     print("loaded:", *({HEAVY!r} & set(sys.modules)))
 """
     assert run("-c", code).stdout.endswith("loaded:\n")
+
+
+def test_pytest_pays_nothing_for_what_it_does_not_use(tmp_path):
+    """A session that uses no fixture, marker or option of ours loads the kit's root, and nothing of what it does."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    (tmp_path / "test_it.py").write_text(
+        "import sys\nimport pytest\n\ndef test_it():\n"
+        "    with pytest.raises(AssertionError):\n        assert [1] == [2]\n"
+        "    ours = ('sbh_jobkit', 'pytest_sbhjobs')\n"
+        f"    print('loaded:', *({HEAVY!r} & set(sys.modules)))\n"
+        "    print('ours:', *sorted(name for name in sys.modules if name.startswith(ours)))\n"
+    )
+    options = ("-p", "pytest_sbhjobs.plugin", "-p", "no:cacheprovider", "-qs", "--rootdir", str(tmp_path))
+    done = run("-m", "pytest", *options, str(tmp_path), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    kit, plugin = ("display", "importer", "version"), ("fixtures", "hooks", "markers", "options", "plugin")
+    ours = ["pytest_sbhjobs", *(f"pytest_sbhjobs.{name}" for name in plugin)]
+    ours += ["sbh_jobkit", *(f"sbh_jobkit.{name}" for name in kit)]
+    assert done.stdout.splitlines()[:2] == ["loaded:", f"ours: {' '.join(ours)}"], done.stdout
 
 
 def test_files_are_small():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import pytest_sbhjobs.plugin
+from pytest_sbhjobs import fixtures, hooks, markers, options
 from sbh_jobkit import Outcome, cli, hookspecs
 from sbh_jobkit.fakes.journal import FAULTS
 
@@ -54,14 +54,22 @@ def _options():
 
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("sbh_")]
-FIXTURES = [name for name in vars(pytest_sbhjobs.plugin) if name.startswith("sbh_") and name != "sbh_jobkit"]
+
+
+def _for_pytest():
+    yield from (name for name in vars(fixtures) if name.startswith("sbh_") and name != "sbh_jobkit")
+    yield from markers.NAMES
+    yield from (name for name in vars(hooks) if name.startswith("pytest_sbh_"))
+    yield from (form.format(name) for name, _, _ in options.SETTINGS for form in ("--sbh-{}", "sbh_{}"))
+    yield "--sbh-update"
 
 
 @pytest.mark.parametrize(
-    "word", sorted({*FIXTURES, *HOOKS, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"})
+    "word",
+    sorted({*_for_pytest(), *HOOKS, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"}),
 )
 def test_everything_is_documented(word):
-    """A command, option, fixture, hook, outcome or kind of fault that the README does not name does not exist."""
+    """A command, option, fixture, marker, hook, outcome or kind of fault that is not in the README does not exist."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 

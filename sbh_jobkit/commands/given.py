@@ -76,10 +76,15 @@ def settings(options: Namespace) -> tuple[str, ...]:
 
 def rerun(options: Namespace, start: datetime, run: Run) -> str:
     """Return the one command that repeats a run in the world of its time."""
-    words = ["sbh-jobkit", "run", options.path, run.job, "--from", _iso(start), "--at", _iso(run.fire_time)]
-    words += ["--tz", options.tz] if options.tz else []
+    words = ["--tz", options.tz] if options.tz else []
     words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
-    return shlex.join([*words, *settings(options)])
+    return command(options.path, start, run, *words, *settings(options))
+
+
+def command(path: str, start: datetime, run: Run, *words: str) -> str:
+    """Return the command that lives through a plugin's time from `start` up to a run, with more words of a user's."""
+    instants = ("--from", _iso(start), "--at", _iso(run.fire_time))
+    return shlex.join(["sbh-jobkit", "run", path, run.job, *instants, *words])
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,9 @@ from sbh_jobkit.errors import JobkitError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
+    from sbh_jobkit.run import Run
     from sbh_jobkit.simulation import Simulation
     from sbh_jobkit.simulator import Simulator
     from sbh_jobkit.views.rows import JobLine
@@ -60,10 +62,11 @@ def _title(simulation: Simulation) -> str:
     return f"{simulation.plugin.manifest.name}{where}"
 
 
-def _write_report(options: Namespace, simulation: Simulation) -> None:
+def page(simulation: Simulation, rerun: Callable[[Run], str]) -> str:
+    """Return the report of a simulation as HTML."""
     from sbh_jobkit.views.html import report
 
-    text = report(
+    return report(
         title=f"{_title(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
         plugin=simulation.plugin.slug,
         start=simulation.start,
@@ -71,8 +74,12 @@ def _write_report(options: Namespace, simulation: Simulation) -> None:
         zone=simulation.zone.key,
         jobs=_job_lines(simulation),
         runs=simulation.runs,
-        rerun=lambda run: given.rerun(options, simulation.start, run),
+        rerun=rerun,
     )
+
+
+def _write_report(options: Namespace, simulation: Simulation) -> None:
+    text = page(simulation, lambda run: given.rerun(options, simulation.start, run))
     try:
         options.html.parent.mkdir(parents=True, exist_ok=True)
         options.html.write_text(text, encoding="utf-8")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.views.rows import JobSummary
 
 _FAILURES_A_JOB = 3
+_OUTPUT_LINES = 20
+"""So many of its last lines show what a failing run printed."""
 _LONGEST_LINE = 200
 _ADVICE = "  try: "
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
@@ -86,6 +88,26 @@ def divergent(runs: Sequence[Run]) -> Iterator[str]:
         yield "where today's host does otherwise:"
     for line in lines:
         yield from _folded(line, "  ")
+
+
+def failing_run(run: Run) -> Iterator[str]:
+    """Tell one failing run of a job: when, how it ended, why, and what it printed."""
+    yield f"{moment(run.fire_time)}  {run.verdict.replace('_', ' ')}"
+    yield from _indented(_why(run), "    ")
+    for name, text in (("output", run.stdout), ("stderr", run.stderr), ("log", "\n".join(run.logs))):
+        yield from (f"  {line}" for line in _block(name, _last_lines(text)))
+
+
+def _last_lines(text: str) -> str:
+    lines = text.rstrip("\n").splitlines()
+    if len(lines) <= _OUTPUT_LINES:
+        return text
+    return "\n".join([f"… {count(len(lines) - _OUTPUT_LINES, 'line')} before", *lines[-_OUTPUT_LINES:]])
+
+
+def folded(line: str) -> list[str]:
+    """Fold a line to the terminal's width."""
+    return list(_indented([line], ""))
 
 
 def _indented(lines: Iterable[str], margin: str) -> Iterator[str]:

@@ -1,0 +1,140 @@
+"""What `pytest --sbh-…` and the ini file ask for, read once and checked before anything is collected."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MANIFEST = "plugin.json"
+SETTINGS = (
+    ("simulate", "DURATION", "simulate every plugin found for so long, such as 30d: a test for each of its jobs"),
+    ("from", "ISO", "where the simulated time begins (default: 2026-01-01T00:00)"),
+    ("tz", "ZONE", "the zone in force there (default: the manifest's, else UTC)"),
+    ("plugin", "PATH", "the plugin to simulate and to test, instead of those that are found"),
+    ("report", "FILE", "write the report of the simulation there, as HTML"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for; `duration` is None where nothing is to be simulated."""
+
+    duration: str | None
+    start: str | None
+    tz: str | None
+    plugin: Path | None
+    report: Path | None
+    update: bool
+    insists: bool
+    """Whether it is an error to find no plugin: not where only the ini file asks and paths were named."""
+
+    def wants(self, path: Path) -> bool:
+        """Whether a file is a plugin that is to be simulated."""
+        return self.duration is not None and (path == self.plugin if self.plugin else path.name == MANIFEST)
+
+    @property
+    def range(self) -> dict[str, Any]:
+        """What a Simulator takes."""
+        return {"duration": self.duration, "tz": self.tz} | ({"start": self.start} if self.start else {})
+
+
+OPTIONS = pytest.StashKey[Options]()
+
+
+def add(parser: pytest.Parser) -> None:
+    """Tell pytest the options, and the ini settings of the same names."""
+    group = parser.getgroup("sbh", "SBH plugins")
+    for name, metavar, text in SETTINGS:
+        group.addoption(f"--sbh-{name}", metavar=metavar, help=text)
+        parser.addini(f"sbh_{name}", f"As --sbh-{name}: {text}", default="")
+    group.addoption("--sbh-update", action="store_true", help="write snapshots anew instead of comparing with them")
+
+
+def read(config: pytest.Config) -> Options:
+    """Read the options, the command line before the ini file; raises UsageError for what cannot be read."""
+    given = {name: _given(config, name) for name, _, _ in SETTINGS}
+    if given["simulate"]:
+        _check(config, given)
+    else:
+        for name in ("from", "tz", "report"):
+            if config.getoption(f"sbh_{name}"):
+                msg = f"--sbh-{name} says how to simulate: give --sbh-simulate=30d, too"
+                raise pytest.UsageError(msg)
+    plugin = _below(config, given["plugin"], "plugin")
+    if plugin is not None and not plugin.exists():
+        msg = f"{_asked(config, 'plugin')}: no such path: {given['plugin']!r}; give a plugin's directory, file or zip"
+        raise pytest.UsageError(msg)
+    if plugin is not None and plugin.is_dir():
+        plugin /= MANIFEST
+    return Options(
+        duration=given["simulate"] or None,
+        start=given["from"] or None,
+        tz=given["tz"] or None,
+        plugin=plugin,
+        report=_below(config, given["report"], "report"),
+        update=config.getoption("sbh_update"),
+        insists=bool(config.getoption("sbh_simulate")) or not _named(config),
+    )
+
+
+def add_paths(config: pytest.Config, options: Options) -> None:
+    """Let pytest look also where it would not: at the plugin that was named, and beside the test folders of the ini."""
+    if _named(config):
+        return
+    wanted = options.plugin or config.rootpath / MANIFEST
+    by_itself = options.plugin is None and config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    folders = [Path(os.path.abspath(config.invocation_params.dir / name)) for name in config.args]  # noqa: PTH100
+    if wanted.is_file() and not by_itself and not any(map(wanted.is_relative_to, folders)):
+        config.args.append(str(wanted))
+
+
+def _named(config: pytest.Config) -> bool:
+    return config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+def _given(config: pytest.Config, name: str) -> str:
+    option = config.getoption(f"sbh_{name}")
+    return str(config.getini(f"sbh_{name}") if option is None else option)
+
+
+def _asked(config: pytest.Config, name: str) -> str:
+    if config.getoption(f"sbh_{name}") is not None:
+        return f"--sbh-{name}"
+    return f"{config.inipath.name if config.inipath else 'ini'}: sbh_{name}"
+
+
+def _below(config: pytest.Config, path: str, name: str) -> Path | None:
+    """Place a path: one of the command line where it was typed, one of the ini file beside that."""
+    if not path:
+        return None
+    typed = config.getoption(f"sbh_{name}") is not None or config.inipath is None
+    folder = config.invocation_params.dir if typed or config.inipath is None else config.inipath.parent
+    return Path(os.path.abspath(folder / path))  # noqa: PTH100  as pytest names files: symbolic links stay
+
+
+def _check(config: pytest.Config, given: dict[str, str]) -> None:
+    from sbh_jobkit import times
+    from sbh_jobkit.errors import TimeFormatError
+
+    def check(name: str, reads: Callable[[str], object]) -> None:
+        try:
+            if given[name]:
+                reads(given[name])
+        except TimeFormatError as error:
+            msg = f"{_asked(config, name)}: {error}"
+            raise pytest.UsageError(msg) from None
+
+    check("simulate", times.duration)
+    check("tz", times.zone)
+    check("from", lambda text: times.instant(text, times.zone(given["tz"] or "UTC")))
+    report = _below(config, given["report"], "report")
+    if report is not None and report.is_dir():
+        msg = f"{_asked(config, 'report')}: {given['report']!r} is a directory; name a file in it, such as report.html"
+        raise pytest.UsageError(msg)

@@ -1,0 +1,153 @@
+"""The options and the ini settings: what they take, where from, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import pytest
+
+GREET = """\
+from src.ext.sdk import job
+
+@job("greet", schedule="0 6 * * *")
+def greet(ctx): ...
+"""
+HEAD = "sbh: simulating"
+
+WRONG = {
+    "--sbh-simulate=7x": (
+        "--sbh-simulate: '7x' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+    ),
+    "--sbh-simulate=0d": "--sbh-simulate: '0d' is not a duration: it must be longer than nothing, such as '30d'",
+    "--sbh-simulate=1d --sbh-from=yesterday": (
+        "--sbh-from: 'yesterday' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
+    ),
+    "--sbh-simulate=1d --sbh-tz=Europe/Pari": (
+        "--sbh-tz: unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?"
+    ),
+    "--sbh-simulate=1d --sbh-plugin=nowhere": (
+        "--sbh-plugin: no such path: 'nowhere'; give a plugin's directory, file or zip"
+    ),
+    "--sbh-simulate=1d --sbh-report=.": ("--sbh-report: '.' is a directory; name a file in it, such as report.html"),
+    "--sbh-from=2026-01-01": "--sbh-from says how to simulate: give --sbh-simulate=30d, too",
+    "--sbh-tz=UTC": "--sbh-tz says how to simulate: give --sbh-simulate=30d, too",
+    "--sbh-report=r.html": "--sbh-report says how to simulate: give --sbh-simulate=30d, too",
+    "-o sbh_simulate=soon": (
+        "ini: sbh_simulate: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_a_wrong_value(arguments, repository):
+    """The option, the value and what to do, in a sentence; nothing is collected."""
+    repository.plugin(GREET)
+    result = repository.run(*arguments.split())
+    assert (result.ret, [line for line in result.errlines if line]) == (4, [f"ERROR: {WRONG[arguments]}"])
+
+
+def test_a_report_that_cannot_be_written(repository):
+    """The runs are told, and the session does not pass."""
+    repository.plugin(GREET)
+    result = repository.run("--sbh-simulate=1d", "--sbh-report=main.py/report.html")
+    assert "ERROR: cannot write the report to 'main.py/report.html': File exists" in result.outlines
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_report_of_nothing(repository):
+    """Who deselects every job gets no report, and is told."""
+    repository.plugin(GREET)
+    repository.write({"test_it.py": "def test_it(): ...\n"})
+    result = repository.run("--sbh-simulate=1d", "--sbh-report=report.html", "-k", "test_it")
+    assert "ERROR: no report, for nothing was simulated" in result.outlines
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_the_report(repository):
+    """One plugin's report is the file that was named, in a folder that is made for it."""
+    repository.plugin(GREET)
+    result = repository.run("--sbh-simulate=2d", "--sbh-report=build/sbh/report.html")
+    assert "report: build/sbh/report.html" in result.outlines
+    assert "<h1>2 runs, all as expected</h1>" in (repository.path / "build/sbh/report.html").read_text()
+
+
+def test_two_plugins_of_one_slug(repository):
+    """Their reports have numbers."""
+    for folder in ("a", "b"):
+        repository.plugin(GREET, folder)
+    result = repository.run("--sbh-simulate=1d", "--sbh-report=r.html")
+    assert [line for line in result.outlines if "report:" in line or "1 job" in line] == [
+        "greeter (a/plugin.json): 1 job, 1 run, all as expected",
+        "greeter (b/plugin.json): 1 job, 1 run, all as expected",
+        "report: r-greeter.html",
+        "report: r-greeter-2.html",
+    ]
+
+
+INI = {
+    "pytest.ini": "[pytest]\nsbh_simulate = 3d\nsbh_from = 2026-03-01\nsbh_tz = Europe/Paris\nsbh_plugin = plugins/a\n",
+    "pyproject.toml": (
+        "[tool.pytest.ini_options]\n"
+        'sbh_simulate = "3d"\nsbh_from = "2026-03-01"\nsbh_tz = "Europe/Paris"\nsbh_plugin = "plugins/a"\n'
+    ),
+}
+NATIVE = INI["pyproject.toml"].replace("tool.pytest.ini_options", "pytest")
+
+
+@pytest.mark.parametrize("file", [*INI, "pytest.toml"])
+def test_settings(file, repository):
+    """Every ini file of pytest takes the settings; relative paths begin beside it."""
+    if file == "pytest.toml" and pytest.version_tuple < (9,):
+        file, text = "pytest.ini", INI["pytest.ini"]  # native TOML came with pytest 9
+    else:
+        text = INI.get(file, NATIVE)
+    for name in ("a", "b"):
+        repository.plugin(GREET, f"plugins/{name}", name)
+    repository.write({file: text})
+    result = repository.run("-v")
+    assert f"{HEAD} 3d from 2026-03-01 in Europe/Paris" in result.outlines
+    assert "a: 1 job, 3 runs, all as expected" in result.outlines
+    result.assert_outcomes(passed=1)
+
+
+def test_the_command_line_wins(repository):
+    """An option takes the place of the setting, and an empty one takes it away."""
+    repository.plugin(GREET)
+    repository.write({"pytest.ini": INI["pytest.ini"].replace("sbh_plugin = plugins/a\n", "")})
+    assert f"{HEAD} 1d from 2026-03-01 in Europe/Paris" in repository.run("--sbh-simulate=1d").outlines
+    assert repository.run("--sbh-simulate=").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_test_folders_of_the_ini_file(repository):
+    """With `testpaths` pytest looks only there; the plugin at the root is simulated all the same."""
+    repository.plugin(GREET)
+    repository.write({"pytest.ini": "[pytest]\ntestpaths = tests\n", "tests/test_it.py": "def test_it(): ...\n"})
+    repository.run("--sbh-simulate=1d").assert_outcomes(passed=2)
+    repository.run("--sbh-simulate=1d", "-p", "xdist.plugin", "-n", "2").assert_outcomes(passed=2)
+
+
+def test_a_setting_does_not_insist_where_tests_are_named(repository):
+    """Who has the setting runs one test file as ever; who types the option wants a simulation."""
+    repository.write({"pytest.ini": "[pytest]\nsbh_simulate = 3d\n", "test_it.py": "def test_it(): ...\n"})
+    assert repository.run("test_it.py").ret == pytest.ExitCode.OK
+    assert repository.run().ret == pytest.ExitCode.USAGE_ERROR
+    assert repository.run("test_it.py", "--sbh-simulate=3d").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_zip_where_pytest_does_not_look(repository):
+    """The plugin that is named is simulated wherever it is, such as what was packed into `dist`."""
+    import zipfile
+
+    repository.write({"dist/test_no.py": "def test_no(): ...\n"})
+    with zipfile.ZipFile(repository.path / "dist/greeter.zip", "w") as package:
+        package.writestr("plugin.json", '{"slug": "greeter", "name": "Greeter"}')
+        package.writestr("main.py", GREET)
+    result = repository.run("--sbh-simulate=1d", "--sbh-plugin=dist/greeter.zip")
+    assert "greeter: 1 job, 1 run, all as expected" in result.outlines
+
+
+def test_help(repository):
+    """Every option and every setting has a line in `pytest --help`."""
+    told = repository.run("--help").stdout.str()
+    for name in ("simulate", "from", "tz", "plugin", "report"):
+        assert f"--sbh-{name}=" in told
+        assert f"sbh_{name} (string)" in told
+    assert "--sbh-update" in told
