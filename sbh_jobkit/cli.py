@@ -92,4 +92,6 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
         text = "what becomes of due instants, such as overlap=queue_one or JOB:max_instances=2; may be repeated"
         parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
         parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="of a run (default: the world's, 30)")
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of world.random (default: 0)")
+        parser.add_argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile")
+        parser.add_argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated")
+        parser.add_argument("--seed", type=int, metavar="N", help="of world.random and the fault plan (default: 0)")

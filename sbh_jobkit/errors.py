@@ -72,7 +72,7 @@ class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section
 
 
 class LimitExceeded(BaseException):
-    """A run passed a limit; outside `Exception`, so that a job's `except Exception` cannot swallow it."""
+    """A run may not go on; outside `Exception`, so that a job's `except Exception` cannot swallow it."""
 
 
 class TimeLimitExceeded(LimitExceeded):
@@ -81,6 +81,10 @@ class TimeLimitExceeded(LimitExceeded):
 
 class MemoryLimitExceeded(LimitExceeded):
     """A run used more memory than its limit."""
+
+
+class PlannedCrash(LimitExceeded):
+    """A fault plan killed a run."""
 
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import exp, log
+from typing import TYPE_CHECKING, cast
 
 from sbh_jobkit.errors import FaultPlanError
 from sbh_jobkit.plannedfault import (
+    LONGEST,
     USUAL_STATUS,
     PlannedFault,
     check_job,
@@ -22,8 +24,12 @@ from sbh_jobkit.plannedfault import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from random import Random
 
     from sbh_jobkit.latency import Latency as Length
+
+_Z99 = 2.3263478740408408
+"""How many standard deviations above the median the 99th percentile of a normal distribution is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,14 @@ class Latency(PlannedFault):
             msg = f"latency: p99={spelled('p99', self.p99)} is less than median={spelled('median', median)}"
             raise FaultPlanError(msg)
         settle_span(self)
+
+    def draw(self, chance: Random) -> float:
+        """Return how many seconds longer one answer takes: lognormal, with the long tail that real services have."""
+        median, p99 = cast("float", self.median), cast("float | None", self.p99)
+        if p99 is None:
+            return median
+        spread = log(p99 / median) / _Z99
+        return exp(min(log(median) + spread * chance.gauss(0, 1), log(LONGEST)))
 
 
 @dataclass(frozen=True, slots=True)

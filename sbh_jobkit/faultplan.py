@@ -6,14 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import FaultPlanError, did_you_mean
+from sbh_jobkit.errors import FaultPlanError, UnknownJobError, did_you_mean
 from sbh_jobkit.faultkinds import KINDS, Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
 from sbh_jobkit.faultline import parse, read
-from sbh_jobkit.plannedfault import PlannedFault
+from sbh_jobkit.plannedfault import EVERY, PlannedFault
 from sbh_jobkit.policy import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from zoneinfo import ZoneInfo
 
 __all__ = [
@@ -58,6 +58,14 @@ class FaultPlan:
         return hash((self.faults, self.seed))
 
     @classmethod
+    def of(cls, given: FaultPlan | None) -> FaultPlan:
+        """Take what stands for a plan: none is one without faults; raises FaultPlanError for what is no plan."""
+        if given is not None and not isinstance(given, FaultPlan):
+            msg = f"faults must be a FaultPlan, got {given!r}; FaultPlan.load('plan.toml') reads one from a file"
+            raise FaultPlanError(msg)
+        return given if given is not None else cls()
+
+    @classmethod
     def load(cls, path: str | Path) -> FaultPlan:
         """Read a plan from a TOML file: `seed = 7`, and tables such as `[[outage]]` with the settings of each fault."""
         try:
@@ -76,6 +84,14 @@ class FaultPlan:
         except FaultPlanError as error:
             msg = f"{path}: {error}"
             raise FaultPlanError(msg) from error
+
+    def check_jobs(self, jobs: Collection[str]) -> None:
+        """Raise UnknownJobError for a fault of a job that there is not."""
+        for fault in self.faults:
+            name = getattr(fault, "job", EVERY)
+            if name != EVERY and name not in jobs:
+                msg = f"{fault.word}: there is no job {name!r}{did_you_mean(name, jobs)}"
+                raise UnknownJobError(msg)
 
     def downtime(self, zone: ZoneInfo) -> list[Window]:
         """Return when the scheduler is down, in order, overlapping times as one."""

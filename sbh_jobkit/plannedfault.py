@@ -28,7 +28,8 @@ USUAL_STATUS = 503
 LENGTHS = frozenset({"median", "p99", "by"})
 """The settings that are lengths of time."""
 _HOST = re.compile(r"localhost|[\w-]+(\.[\w-]+)+|[0-9a-f]*(:[0-9a-f.]*)+", re.IGNORECASE)
-_LONGEST = 31 * 86_400
+LONGEST = 31 * 86_400
+"""The longest length of time, in seconds."""
 _MOST_MILLISECONDS = 10**9
 
 
@@ -46,16 +47,20 @@ class PlannedFault:
 
     def window(self, zone: ZoneInfo) -> Window:
         """Return when it is in force; naive times are in `zone`. Raises FaultPlanError for no such time there."""
-        start, end = getattr(self, "start", None), getattr(self, "end", None)
+        start, end = self.epoch("start", zone), self.epoch("end", zone)
+        window = Window(start=-inf if start is None else start, end=inf if end is None else end)
+        if window.start >= window.end:
+            raise _reversed(self)
+        return window
+
+    def epoch(self, name: str, zone: ZoneInfo) -> float | None:
+        """Return a time among its settings in epoch seconds; None where there is none."""
+        given = getattr(self, name, None)
         try:
-            first = times.instant(start, zone).timestamp() if start is not None else -inf
-            last = times.instant(end, zone).timestamp() if end is not None else inf
+            return None if given is None else times.instant(given, zone).timestamp()
         except TimeFormatError as error:
             msg = f"{self.word}: {error}"
             raise FaultPlanError(msg) from error
-        if first >= last:
-            raise _reversed(self)
-        return Window(start=first, end=last)
 
 
 def spelled(name: str, value: Any) -> str:
@@ -135,7 +140,7 @@ def settle_length(fault: PlannedFault, name: str, given: Length) -> float:
         seconds = float(latency.read(given, f"{fault.word}: {name}"))
     except WorldError as error:
         raise FaultPlanError(str(error)) from error
-    if not 0 < seconds <= _LONGEST:
+    if not 0 < seconds <= LONGEST:
         what = "longer than nothing" if not seconds else "31 days at most"
         raise _wrong(fault, name, what, given)
     _settle(fault, name, seconds)

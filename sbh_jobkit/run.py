@@ -158,6 +158,8 @@ class Run:
     llm_calls: tuple[LlmCall, ...] = ()
     files: tuple[FileChange, ...] = ()
     faults: tuple[Fault, ...] = ()
+    troubles: tuple[str, ...] = ()
+    """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
     expected: str | None = None
     """Why the world expects this run to fail; with pytest's strict xfail meaning."""
     before: Moment | None = field(repr=False, compare=False, default=None)
@@ -215,6 +217,7 @@ class Run:
         row["value"] = jsonable(self.value)
         row["error"] = asdict(self.error) if self.error else None
         row["logs"] = list(self.logs)
+        row["troubles"] = list(self.troubles)
         for name in _MANY:
             row[name] = [jsonable(asdict(item)) for item in getattr(self, name)]
         return row

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,19 +33,33 @@ if TYPE_CHECKING:
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import PlanInForce, Trouble
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What one run is held to, and what happens to it."""
+
+    time_limit: float
+    memory: RealMemory | None
+    host: HostRules | None
+    trouble: Trouble | None
 
 
 class Runner:
     """Runs jobs in a fake tenant under an open clock; `with` it around any number of runs."""
 
-    __slots__ = ("_capture", "_clock", "_guard", "_keep", "_level", "_loops", "_real_time", "_world")
+    __slots__ = ("_capture", "_clock", "_guard", "_keep", "_level", "_loops", "_plan", "_real_time", "_world")
 
-    def __init__(self, world: World, clock: VirtualClock, *, keep: bool = True) -> None:
-        """Serve one world; `keep` says whether each run knows the world before and after it."""
+    def __init__(
+        self, world: World, clock: VirtualClock, *, keep: bool = True, plan: PlanInForce | None = None
+    ) -> None:
+        """Serve one world; `keep` says whether each run knows the world before and after it, `plan` what goes wrong."""
         self._world = world
         self._keep = keep
+        self._plan = plan
         self._clock = clock
         self._capture = Capture()
         self._guard = Guard(clock)
@@ -91,10 +106,11 @@ class Runner:
         clock.move_to(begin, zone)
         before = world.snapshot() if self._keep else None
         journal = world.journal(job.root)
-        context = world.open(journal, job.manifest.permissions, zone)
+        trouble = self._plan.over(world.tenant_id, job, fire) if self._plan is not None else None
+        context = world.open(journal, job.manifest.permissions, zone, trouble)
         world.jobs.start(job.manifest.slug, job.name)
         with self._capture:
-            ending = self._call(job, context, journal)
+            ending = self._call(job, context, journal, trouble)
         redact, error = world.redactor(), ending.error
         out, err, logs = self._capture.take()
         if out or err or logs:
@@ -120,20 +136,22 @@ class Runner:
             llm_calls=tuple(journal.llm_calls),
             files=tuple(journal.files),
             faults=tuple(journal.faults),
+            troubles=trouble.told if trouble is not None else (),
             before=before,
         )
         world.jobs.finish(run)
         return run.kept(world.snapshot()) if self._keep else run
 
-    def _call(self, job: Job, context: FakeContext, journal: Journal) -> Ending:
+    def _call(self, job: Job, context: FakeContext, journal: Journal, trouble: Trouble | None) -> Ending:
         """Call the job, and tell how that ended."""
         world, clock = self._world, self._clock
         host = self._host_rules(job, journal)
         time_limit = host.time_limit if host else world.time_limit
         memory = RealMemory(world.memory.limit_mb, ends=host is None) if world.memory.measured else None
+        terms = _Terms(time_limit, memory, host, trouble)
         clock.deadline, clock.expired = clock.epoch + time_limit, None
         try:
-            value = self._value(job, context, journal, time_limit=time_limit, memory=memory, host=host)
+            value = self._value(job, context, journal, terms)
             ending = _judged(value, job)
         except TimeLimitExceeded as limit:
             clock.expired = str(limit)
@@ -148,6 +166,8 @@ class Runner:
             exited = isinstance(crash, SystemExit)
             ending = Ending(outcome=Outcome.CRASHED, error=error, place=error.place, exited=exited)
         clock.deadline = None
+        if trouble is not None and trouble.killed is not None:
+            return Ending(outcome=Outcome.CRASHED, reason=f"crashed: {trouble.killed}")
         if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
             why = f" ({clock.expired})" if clock.expired else ""
             reason = f"timed out: the limit is {time_limit:g} s{why}"
@@ -157,22 +177,15 @@ class Runner:
             ending = Ending(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=ending.place)
         return host.counted(ending, past_memory=memory is not None and memory.passed) if host else ending
 
-    def _value(
-        self,
-        job: Job,
-        context: FakeContext,
-        journal: Journal,
-        *,
-        time_limit: float,
-        memory: RealMemory | None,
-        host: HostRules | None,
-    ) -> Any:
-        self._real_time.start(time_limit)
+    def _value(self, job: Job, context: FakeContext, journal: Journal, terms: _Terms) -> Any:
+        self._real_time.start(terms.time_limit)
         try:
-            with self._guard.watch(journal.fault, loopback=self._world.loopback), memory or nullcontext():
+            with self._guard.watch(journal.fault, loopback=self._world.loopback), terms.memory or nullcontext():
                 value = job.function(context)
                 if inspect.iscoroutine(value):
-                    value = host.left_alone(value) if host else loop.run(value, self._clock)
+                    value = terms.host.left_alone(value) if terms.host else loop.run(value, self._clock)
+                if terms.trouble is not None:
+                    terms.trouble.linger()
         finally:
             self._real_time.stop()
         return value

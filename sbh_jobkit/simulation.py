@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.plannedfault import PlannedFault
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.replay import Due, Moment
     from sbh_jobkit.run import Run
@@ -31,6 +32,8 @@ class Simulation:
     zone: ZoneInfo
     due: tuple[Due, ...]
     runs: list[Run]
+    idle: tuple[PlannedFault, ...] = ()
+    """What stood in the fault plan for runs to meet, and did nothing to any."""
     moments: list[Moment] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
 
@@ -76,7 +79,7 @@ class Simulation:
             msg = "to_frame needs pandas: pip install 'sbh-jobkit[notebook]'"
             raise WorldError(msg) from error
         columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
-        counted = ("events", "http_calls", "llm_calls", "files", "faults")
+        counted = ("events", "http_calls", "llm_calls", "files", "faults", "troubles")
         rows = [
             {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
             for run in self.runs

@@ -12,6 +12,7 @@ from sbh_jobkit import clock as _clock
 from sbh_jobkit import times
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, UnknownJobError, WorldError, did_you_mean
+from sbh_jobkit.fakes.trouble import PlanInForce
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.job import Job
@@ -66,7 +67,7 @@ class Simulator:
         self.zone = self.own_zone or _of_manifest(plugin.manifest)
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
-        self.faults = faults if faults is not None else FaultPlan()
+        self.faults = FaultPlan.of(faults)
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         policy_of = _policies(policy, plugin)
         self.due = tuple(
@@ -107,7 +108,7 @@ class Simulator:
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
         clock = VirtualClock(self.start, self.zone)
-        runner = Runner(self.world, clock, keep=False)
+        runner = Runner(self.world, clock, keep=False, plan=PlanInForce.of(self.faults, self.zone, self.plugin.jobs))
         steps = self._replay().steps(clock, runner)
         while True:
             self.world.forget()
@@ -133,7 +134,8 @@ class Simulator:
         moments: list[Moment] = []
         clock, replay = VirtualClock(self.start, self.zone), self._replay()
         replay.moments = moments
-        with clock, Runner(self.world, clock) as runner:
+        plan = PlanInForce.of(self.faults, self.zone, self.plugin.jobs)
+        with clock, Runner(self.world, clock, plan=plan) as runner:
             for run in replay.steps(clock, runner):
                 runs.append(run)
                 if progress is not None:
@@ -146,6 +148,7 @@ class Simulator:
             zone=self.zone,
             due=self.due,
             runs=runs,
+            idle=plan.idle if plan is not None else (),
             moments=moments,
         )
 
@@ -209,8 +212,12 @@ def run_job(
     *,
     at: str | datetime | None = None,
     tz: str | None = None,
+    faults: FaultPlan | None = None,
 ) -> Run:
-    """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do."""
+    """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do.
+
+    `faults` says what goes wrong meanwhile.
+    """
     if not isinstance(job, Job):
         job = _only_job(job)
     tenant = world if world is not None else World.of(job.root)
@@ -219,8 +226,8 @@ def run_job(
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    clock = VirtualClock(moment, zone)
-    with clock, Runner(tenant, clock) as runner:
+    clock, plan = VirtualClock(moment, zone), PlanInForce.of(FaultPlan.of(faults), in_force, job.peers)
+    with clock, Runner(tenant, clock, plan=plan) as runner:
         tenant.install(job.peers, asked)
         tenant.begin(moment, in_force, job.peers.plugin)
         return tenant.extensions.told(runner.run(job, moment.timestamp(), schedule or zone))

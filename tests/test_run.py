@@ -114,6 +114,7 @@ FULL = {
     "llm_calls": (LlmCall(prompt="p", model="m", text="t", tokens=3, at=AT),),
     "files": (FileChange(action="uploaded", key="k", size=3),),
     "faults": (fault(),),
+    "troubles": ("outage of api.example.com (1 request)",),
 }
 PLAIN = {
     "tenant": "acme",
@@ -155,6 +156,7 @@ PLAIN = {
             "allowed": False,
         }
     ],
+    "troubles": ["outage of api.example.com (1 request)"],
 }
 
 

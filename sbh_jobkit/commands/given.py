@@ -7,8 +7,9 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import policy, times
+from sbh_jobkit import faultplan, policy, times
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.plugin import Plugin
 from sbh_jobkit.simulator import Simulator
 
@@ -40,13 +41,20 @@ def tenant(plugin: Plugin, options: Namespace) -> World:
         world.target = options.target
     if options.time_limit is not None:
         world.time_limit = options.time_limit
-    world.random.seed(options.seed)
+    world.random.seed(options.seed or 0)
     return world
 
 
 def policies(options: Namespace) -> dict[str, Policy]:
     """Return what becomes of due instants, by job."""
     return policy.parse(options.policy or ())
+
+
+def faults(options: Namespace) -> FaultPlan:
+    """Return what goes wrong: the plan's file, the single faults after it, and the seed over the file's."""
+    plan = FaultPlan.load(options.faults) if options.faults else FaultPlan()
+    more = [faultplan.parse(line) for line in options.fault or ()]
+    return FaultPlan(*plan.faults, *more, seed=plan.seed if options.seed is None else options.seed)
 
 
 def simulator(options: Namespace, **more: Any) -> Simulator:
@@ -58,6 +66,7 @@ def simulator(options: Namespace, **more: Any) -> Simulator:
         start=options.start or times.START,
         tz=options.tz,
         policy=policies(options),
+        faults=faults(options),
         **more,
     )
     if options.time_limit is not None:
@@ -70,7 +79,7 @@ def settings(options: Namespace) -> tuple[str, ...]:
     """Return the words of a command that make it meet the same tenant and the same rules."""
     words = [word for line in options.policy or () for word in ("--policy", line)]
     words += ["--target", options.target] if options.target else []
-    words += ["--seed", str(options.seed)] if options.seed else []
+    words += ["--seed", str(options.seed)] if options.seed is not None else []
     return tuple(words)
 
 
@@ -78,12 +87,14 @@ def rerun(options: Namespace, start: datetime, run: Run) -> str:
     """Return the one command that repeats a run in the world of its time."""
     words = ["--tz", options.tz] if options.tz else []
     words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
+    words += ["--faults", options.faults] if options.faults else []
+    words += [word for line in options.fault or () for word in ("--fault", line)]
     return command(options.path, start, run, *words, *settings(options))
 
 
 def command(path: str, start: datetime, run: Run, *words: str) -> str:
     """Return the command that lives through a plugin's time from `start` up to a run, with more words of a user's."""
-    instants = ("--from", _iso(start), "--at", _iso(run.fire_time))
+    instants = ("--from", times.written(start), "--at", times.written(run.fire_time))
     return shlex.join(["sbh-jobkit", "run", path, run.job, *instants, *words])
 
 
@@ -91,7 +102,3 @@ def print_json(value: Any) -> None:
     """Print a value for machines."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=1)
     print()
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="minutes").replace("+00:00", "Z")

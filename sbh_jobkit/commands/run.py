@@ -32,10 +32,10 @@ def run(options: Namespace) -> bool:
 def _alone(options: Namespace) -> Run:
     plugin = given.load(options.path)
     job = plugin.jobs[options.job]
-    world = given.tenant(plugin, options)
+    world, plan = given.tenant(plugin, options), given.faults(options)
     if world.script is not None and world.script.ticks:
         given.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
-    return run_job(job, world, at=options.at, tz=options.tz)
+    return run_job(job, world, at=options.at, tz=options.tz, faults=plan)
 
 
 def _replayed(options: Namespace) -> Run:
@@ -46,4 +46,4 @@ def _replayed(options: Namespace) -> Run:
         if done.job == job.name and done.fire_time == at:
             return done
     given.tell(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand then")
-    return run_job(job, simulator.world, at=options.at, tz=options.tz)
+    return run_job(job, simulator.world, at=options.at, tz=options.tz, faults=simulator.faults)

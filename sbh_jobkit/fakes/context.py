@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sbh_jobkit import ports
     from sbh_jobkit.fakes.http import FakeHttp
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import Trouble
 
 _NOT_FINITE = "JSON has no word for NaN or Infinity"
 
@@ -39,8 +40,12 @@ class FakeContext:
         permissions: frozenset[str] | None = None,
         zone: ZoneInfo | None = None,
         request: Any = None,
+        trouble: Trouble | None = None,
     ) -> None:
-        """Serve a tenant; what the job does and what goes wrong is written into the journal."""
+        """Serve a tenant; what the job does and what goes wrong is written into the journal.
+
+        `trouble` is what a fault plan does to the run.
+        """
         if tenant is None:
             tenant = Tenant(tenant_id, user_id, role)
         self.tenant_id = tenant_id
@@ -51,10 +56,12 @@ class FakeContext:
         self._journal = journal if journal is not None else tenant.journal()
         self._permissions = permissions
         self._zone = zone if zone is not None else tenant.zone
-        self.secrets = FakeSecrets(tenant.secrets, self._journal)
-        self.files = FakeFiles(tenant.files, self._journal, self._need, self._zone)
-        self.db = FakeDatabase(tenant.db, self._journal, self._need)
-        self.llm = FakeLlm(tenant.llm, self._journal, self._need, self._zone)
+        self._trouble = trouble
+        self._gate = self._need if trouble is None else self._called
+        self.secrets = FakeSecrets(tenant.secrets, self._journal, trouble)
+        self.files = FakeFiles(tenant.files, self._journal, self._gate, self._zone, trouble)
+        self.db = FakeDatabase(tenant.db, self._journal, self._gate, trouble)
+        self.llm = FakeLlm(tenant.llm, self._journal, self._gate, self._zone, trouble)
         self._http: FakeHttp | None = None
 
     def __repr__(self) -> str:
@@ -85,12 +92,12 @@ class FakeContext:
         if self._http is None:
             from sbh_jobkit.fakes.http import FakeHttp
 
-            self._http = FakeHttp(self._tenant.http, self._journal, self._need, self._zone)
+            self._http = FakeHttp(self._tenant.http, self._journal, self._gate, self._zone, self._trouble)
         return self._http
 
     def emit(self, event_type: str, payload: Mapping[str, Any] | None = None) -> None:
         """Publish an event; a payload that is not JSON is a fault, and is not published."""
-        self._need("emit", "emit_webhook")
+        self._gate("emit", "emit_webhook")
         if not isinstance(event_type, str) or not event_type:
             message = f"an event's type must be text that is not empty, got {event_type!r}"
             self._journal.fault("payload-not-json", "ctx.emit", message)
@@ -106,7 +113,14 @@ class FakeContext:
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""
+        if self._trouble is not None:
+            self._trouble.call("check_memory_usage")
         return not self._tenant.memory.is_near
+
+    def _called(self, member: str, permission: str) -> None:
+        if self._trouble is not None:
+            self._trouble.call(member)
+        self._need(member, permission)
 
     def _need(self, member: str, permission: str) -> None:
         if self._permissions is None or permission in self._permissions:

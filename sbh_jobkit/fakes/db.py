@@ -6,6 +6,7 @@ from functools import partial
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import FilterError, PermissionDenied, UnknownTableError, did_you_mean
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.fakes.tables import Tables
+    from sbh_jobkit.fakes.trouble import Trouble
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -25,13 +27,14 @@ _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API wi
 class FakeDatabase:
     """`ctx.db`: read-only; rows are copies, so that changing them changes nothing."""
 
-    __slots__ = ("_gate", "_journal", "_tables")
+    __slots__ = ("_gate", "_journal", "_tables", "_trouble")
 
-    def __init__(self, tables: Tables, journal: Journal, gate: Gate) -> None:
+    def __init__(self, tables: Tables, journal: Journal, gate: Gate, trouble: Trouble | None = None) -> None:
         """Read the tenant's tables."""
         self._tables = tables
         self._journal = journal
         self._gate = gate
+        self._trouble = trouble
 
     def __getattr__(self, name: str) -> Any:
         """Refuse to write once it is called, and say so in the run; any other name is unknown."""
@@ -73,6 +76,8 @@ class FakeDatabase:
         return self._asked("count", table, lambda: self._tables.count(table, filters))
 
     def _asked(self, member: str, table: str, answer: Callable[[], _Answer]) -> _Answer:
+        _latency.let_pass(self._tables.latency)
+        self._meet_trouble()
         try:
             return answer()
         except UnknownTableError as error:
@@ -83,3 +88,7 @@ class FakeDatabase:
         except FilterError as error:
             self._journal.fault("filter-invalid", f"ctx.db.{member}", f"table {table!r}: {error}")
             raise
+
+    def _meet_trouble(self) -> None:
+        if self._trouble is not None and (refused := self._trouble.ask("db")) is not None:
+            raise TimeoutError(refused.text)

@@ -17,7 +17,7 @@ from sbh_jobkit.shared_list import Past
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sbh_jobkit.fakes.files import StoredFile
+    from sbh_jobkit.fakes.filestore import StoredFile
     from sbh_jobkit.fakes.tables import Row
     from sbh_jobkit.redaction import Redactor
     from sbh_jobkit.run import Event
@@ -151,10 +151,11 @@ def _fields_apart(old: Row, new: Row, shown: _Redactors) -> Iterator[str]:
 
 
 def _files(old: Snapshot, new: Snapshot, shown: _Redactors) -> Iterator[Change]:
-    if old.files is new.files:
+    was, now = old.files.files, new.files.files
+    if was is now:
         return
-    for key in sorted({*old.files, *new.files}):
-        before, after = old.files.get(key), new.files.get(key)
+    for key in sorted({*was, *now}):
+        before, after = was.get(key), now.get(key)
         if before is after:
             continue
         name = shown[1].text(shown[0].text(key))

@@ -1,216 +1,59 @@
-"""The tenant's object storage, in memory."""
+"""What a job sees of the tenant's object storage."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from immutables import Map
-
-from sbh_jobkit import clock, times
-from sbh_jobkit.errors import WorldError, did_you_mean
-from sbh_jobkit.times import Duration
+from sbh_jobkit import clock
+from sbh_jobkit import latency as _latency
+from sbh_jobkit.fakes.filestore import BINARY, StoredFile, wrong_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.fakes.filestore import FileStore
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import Trouble
 
     Gate = Callable[[str, str], None]
-
-_TYPES = {".json": "application/json", ".txt": "text/plain", ".csv": "text/csv", ".html": "text/html"}
-_BINARY = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """One file: its bytes, its content type, and when it was written."""
-
-    data: bytes
-    content_type: str
-    modified: float | str | datetime | Duration | None
-    """In epoch seconds; before the world begins as it was given: a time, an age, or None for a new file."""
-
-    def epoch(self, begin: datetime) -> float:
-        """Return when it was written, in epoch seconds, in a world that begins then."""
-        match self.modified:
-            case float():
-                return self.modified
-            case None:
-                return begin.timestamp()
-            case Duration(days, seconds):
-                return times.after(begin, Duration(-days, -seconds)).timestamp()
-            case given:
-                return times.instant(given, begin.tzinfo or UTC).timestamp()
-
-    @property
-    def waits(self) -> bool:
-        """Whether the world's beginning will say when it was written."""
-        return not isinstance(self.modified, float)
-
-    def settled(self, begin: datetime) -> StoredFile:
-        """Return the file as it is in a world that begins then."""
-        return replace(self, modified=self.epoch(begin)) if self.waits else self
-
-
-class FileStore:
-    """`world.files`: write and read as the tenant would, with any age."""
-
-    def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
-        """Start empty; naive times are in the zone that `zone` tells."""
-        self._files: Map[str, StoredFile] = Map()
-        self._sorted: list[str] | None = None
-        self._zone = zone
-
-    def __contains__(self, key: object) -> bool:
-        """Whether the file exists."""
-        return key in self._files
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the keys, sorted."""
-        if self._sorted is None:
-            self._sorted = sorted(self._files)
-        return iter(self._sorted)
-
-    def __len__(self) -> int:
-        """Count the files."""
-        return len(self._files)
-
-    def __repr__(self) -> str:
-        """Count them."""
-        return f"<files: {len(self)}>"
-
-    def write(
-        self,
-        key: str,
-        data: bytes | str = b"",
-        *,
-        content_type: str | None = None,
-        modified: str | datetime | None = None,
-        age: str | timedelta | None = None,
-    ) -> None:
-        """Write a file; `modified` (ISO or datetime) or `age` (such as "40d") say when, else it is new."""
-        if (wrong := _wrong_key(key)) is not None:
-            raise WorldError(wrong)
-        if not isinstance(data, (bytes, str)):
-            msg = f"file {key!r} must be bytes or text, got a value of type {type(data).__name__}"
-            raise WorldError(msg)
-        try:
-            raw = data.encode() if isinstance(data, str) else data
-        except UnicodeEncodeError as error:
-            msg = f"file {key!r} is text that UTF-8 cannot write: {error}"
-            raise WorldError(msg) from error
-        guessed = content_type or _TYPES.get(key[key.rfind(".") :], _BINARY)
-        file = StoredFile(data=raw, content_type=guessed, modified=self._given(modified, age))
-        self.put(key, file.settled(clock.now(self._zone())) if clock.is_virtual() else file)
-
-    def _given(self, modified: str | datetime | None, age: str | timedelta | None) -> str | datetime | Duration | None:
-        if modified is not None and age is not None:
-            msg = "give a file's modified time or its age, not both"
-            raise WorldError(msg)
-        if modified is not None:
-            times.instant(modified, self._zone())  # a wrong one is refused where it stands
-        return modified if age is None else times.duration(age, zero=True)
-
-    def begin(self, at: datetime) -> None:
-        """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
-        self._files = self._files.update({key: file.settled(at) for key, file in self._files.items() if file.waits})
-
-    def stat(self, key: str) -> StoredFile | None:
-        """Return the stored file, or None."""
-        return self._files.get(key)
-
-    def put(self, key: str, file: StoredFile) -> None:
-        """Store a file as it is."""
-        if key not in self._files:
-            self._sorted = None
-        self._files = self._files.set(key, file)
-
-    def read(self, key: str) -> bytes:
-        """Return a file's bytes; raises WorldError with the nearest key where there is none."""
-        if key not in self._files:
-            msg = f"there is no file {key!r}{did_you_mean(key, self._files)}"
-            raise WorldError(msg)
-        return self._files[key].data
-
-    def read_text(self, key: str) -> str:
-        """Return a file's text, read as UTF-8."""
-        return self.read(key).decode()
-
-    def delete(self, key: str) -> bool:
-        """Remove a file; True if it existed."""
-        if key not in self._files:
-            return False
-        self._files, self._sorted = self._files.delete(key), None
-        return True
-
-    def snapshot(self) -> Map[str, StoredFile]:
-        """Keep the files as they are now."""
-        return self._files
-
-    def restore(self, files: Map[str, StoredFile]) -> None:
-        """Have the files of a snapshot again."""
-        self._files, self._sorted = files, None
-
-    def tree(self) -> str:
-        """Show every file, one a line: key, size in bytes, time of writing in the zone in force."""
-        zone = self._zone()
-        width = max(map(len, self._files), default=0)
-        return "\n".join(
-            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_shown(self._files[key], zone)}" for key in self
-        )
-
-
-def _shown(file: StoredFile, zone: ZoneInfo) -> str:
-    match file.modified:
-        case None:
-            return "when the world begins"
-        case Duration():
-            return f"{times.spoken(file.modified)} before the world begins"
-        case float():
-            written = datetime.fromtimestamp(file.modified, zone)
-        case given:
-            written = times.instant(given, zone)
-    return written.isoformat(sep=" ", timespec="seconds")
-
-
-def _wrong_key(key: object) -> str | None:
-    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"
 
 
 class FakeFiles:
     """`ctx.files`."""
 
-    __slots__ = ("_gate", "_journal", "_store", "_zone")
+    __slots__ = ("_gate", "_journal", "_store", "_trouble", "_zone")
 
-    def __init__(self, store: FileStore, journal: Journal, gate: Gate, zone: ZoneInfo) -> None:
+    def __init__(
+        self, store: FileStore, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+    ) -> None:
         """See the tenant's files, with naive times in `zone`."""
         self._store = store
         self._journal = journal
         self._gate = gate
         self._zone = zone
+        self._trouble = trouble
 
     def list(self, prefix: str = "") -> list[dict[str, Any]]:
         """List `{key, size, last_modified}`, sorted by key; `last_modified` is naive, in the schedule's zone."""
-        self._gate("files.list", "files.read")
+        self._reach("files.list", "files.read")
         if not self._is_text("list", "a prefix", prefix):
             return []
         return [self._entry(key) for key in self._store if key.startswith(prefix)]
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Describe one file, or None."""
-        self._gate("files.get", "files.read")
+        self._reach("files.get", "files.read")
         file = self._store.stat(key) if self._is_text("get", "a file's key", key) else None
         return None if file is None else {**self._entry(key), "content_type": file.content_type}
 
-    def upload(self, key: str, data: bytes | str, content_type: str = _BINARY) -> bool:
+    def upload(self, key: str, data: bytes | str, content_type: str = BINARY) -> bool:
         """Store a file; False, and a fault, for data that is neither bytes nor text, no key or no content type."""
-        self._gate("files.upload", "files.write")
-        if (wrong := _wrong_key(key)) is not None:
+        self._reach("files.upload", "files.write")
+        if (wrong := wrong_key(key)) is not None:
             return self._refused(wrong)
         if not self._is_text("upload", f"the content type of {key!r}", content_type):
             return False
@@ -222,6 +65,8 @@ class FakeFiles:
         except UnicodeEncodeError as error:
             advice = "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 has not"
             return self._refused(f"cannot store text as {key!r}: {error}", advice)
+        if self._trouble is not None and self._trouble.storage_is_full():
+            return False
         moment = clock.now(self._zone).timestamp()
         self._store.put(key, StoredFile(data=raw, content_type=content_type, modified=moment))
         self._journal.upload(key, raw)
@@ -240,7 +85,7 @@ class FakeFiles:
 
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""
-        self._gate("files.delete", "files.write")
+        self._reach("files.delete", "files.write")
         file = self._store.stat(key) if self._is_text("delete", "a file's key", key) else None
         if file is None:
             return False
@@ -248,12 +93,18 @@ class FakeFiles:
         return self._store.delete(key)
 
     def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:
-        """Return a link of the usual form; nothing answers it."""
+        """Return a link of the usual form; nothing answers it, and the storage is not asked for it."""
         self._gate("files.get_presigned_url", "files.read")
         self._is_text("get_presigned_url", "a file's key", key)
         signature = sha256(f"{operation} {key} {expires_in}".encode()).hexdigest()[:16]
         query = urlencode({"operation": operation, "expires": expires_in, "signature": signature})
         return f"https://files.example/{quote(f'{key}')}?{query}"
+
+    def _reach(self, member: str, permission: str) -> None:
+        self._gate(member, permission)
+        _latency.let_pass(self._store.latency)
+        if self._trouble is not None and (refused := self._trouble.ask("files")) is not None:
+            raise ConnectionError(refused.text)
 
     def _entry(self, key: str) -> dict[str, Any]:
         file = self._store.stat(key)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.files import FileStore
+    from sbh_jobkit.fakes.filestore import FileStore
     from sbh_jobkit.fakes.http import FakeHttp
     from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.fakes.tables import Tables
+    from sbh_jobkit.fakes.trouble import Trouble
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -63,9 +64,18 @@ class HostFiles(FakeFiles):
 
     __slots__ = ("_prefix",)
 
-    def __init__(self, store: FileStore, journal: Journal, gate: Gate, zone: ZoneInfo, prefix: str) -> None:
+    def __init__(
+        self,
+        store: FileStore,
+        journal: Journal,
+        gate: Gate,
+        zone: ZoneInfo,
+        trouble: Trouble | None = None,
+        *,
+        prefix: str,
+    ) -> None:
         """See the tenant's files, which the host stores below a prefix."""
-        super().__init__(store, journal, gate, zone)
+        super().__init__(store, journal, gate, zone, trouble)
         self._prefix = prefix
 
     def list(self, prefix: str = "") -> list[Row]:
@@ -90,7 +100,7 @@ class HostFiles(FakeFiles):
         """Remove a file; True for a key as it was listed, by which nothing is removed (D5)."""
         if not self._is_listed(key):
             return super().delete(key)
-        self._gate("files.delete", "files.write")
+        self._reach("files.delete", "files.write")
         message = f"today's host removes nothing by a key as it lists it: ctx.files.delete({key!r}) answers True"
         self._journal.divergence("D5", "ctx.files.delete", message)
         return True
@@ -111,9 +121,11 @@ class HostDatabase(FakeDatabase):
 
     __slots__ = ("_promised",)
 
-    def __init__(self, tables: Tables, journal: Journal, gate: Gate, unread: Journal) -> None:
+    def __init__(
+        self, tables: Tables, journal: Journal, gate: Gate, trouble: Trouble | None = None, *, unread: Journal
+    ) -> None:
         """Answer from the tenant's tables; what goes wrong with the guide's own answers is of no interest here."""
-        super().__init__(tables, journal, gate)
+        super().__init__(tables, journal, gate, trouble)
         self._promised = FakeDatabase(tables, unread, lambda *_: None)
 
     def query(
@@ -126,6 +138,7 @@ class HostDatabase(FakeDatabase):
             msg = "query() takes no offset"
             raise TypeError(msg)
         self._gate("db.query", "db.read")
+        self._meet_trouble()
         rows = self._known(table)
         self._compare("query", table, rows, lambda: self._promised.query(table, filters, limit))
         return rows
@@ -133,6 +146,7 @@ class HostDatabase(FakeDatabase):
     def get_by_id(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return the first row, if the host knows one (D3)."""
         self._gate("db.get_by_id", "db.read")
+        self._meet_trouble()
         row = next(iter(self._known(table)), None)
         self._compare("get_by_id", table, row, lambda: self._promised.get_by_id(table, id))
         return row
@@ -140,6 +154,7 @@ class HostDatabase(FakeDatabase):
     def count(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
         """Count the first row, if the host knows one (D3)."""
         self._gate("db.count", "db.read")
+        self._meet_trouble()
         number = len(self._known(table))
         self._compare("count", table, number, lambda: self._promised.count(table, filters))
         return number
@@ -164,9 +179,10 @@ class HostContext(FakeContext):
         """Serve a tenant as FakeContext does, which takes the same."""
         super().__init__(tenant_id, user_id, role, **given)
         tenant, journal = self._tenant, self._journal
-        self.secrets = HostSecrets(tenant.secrets, journal)
-        self.files = HostFiles(tenant.files, journal, self._need, self._zone, f"{tenant_id}/")
-        self.db = HostDatabase(tenant.db, journal, self._need, tenant.journal())
+        gate, trouble = self._gate, self._trouble
+        self.secrets = HostSecrets(tenant.secrets, journal, trouble)
+        self.files = HostFiles(tenant.files, journal, gate, self._zone, trouble, prefix=f"{tenant_id}/")
+        self.db = HostDatabase(tenant.db, journal, gate, trouble, unread=tenant.journal())
 
     @property
     def http(self) -> FakeHttp:
@@ -174,7 +190,7 @@ class HostContext(FakeContext):
         if self._http is None:
             from sbh_jobkit.fakes.host_http import HostHttp
 
-            self._http = HostHttp(self._tenant.http, self._journal, self._need, self._zone)
+            self._http = HostHttp(self._tenant.http, self._journal, self._gate, self._zone, self._trouble)
         return self._http
 
     @property

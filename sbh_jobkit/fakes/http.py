@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit import clock
 from sbh_jobkit.fakes.failure import told
 from sbh_jobkit.fakes.near_miss import nearest
-from sbh_jobkit.fakes.routes import UnmatchedError
+from sbh_jobkit.fakes.routes import TROUBLE, UnmatchedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.journal import Journal
     from sbh_jobkit.fakes.routes import HttpRoutes
+    from sbh_jobkit.fakes.trouble import Trouble
 
     Gate = Callable[[str, str], None]
 
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
 class FakeHttp:
     """`ctx.http`: never raises; an answer that never came has `status_code` 0 and `error`."""
 
-    __slots__ = ("_gate", "_journal", "_routes", "_zone")
+    __slots__ = ("_gate", "_journal", "_routes", "_trouble", "_zone")
 
-    def __init__(self, routes: HttpRoutes, journal: Journal, gate: Gate, zone: ZoneInfo) -> None:
+    def __init__(
+        self, routes: HttpRoutes, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+    ) -> None:
         """Ask the tenant's routes."""
         self._routes = routes
         self._journal = journal
         self._gate = gate
         self._zone = zone
+        self._trouble = None if trouble is None else {TROUBLE: trouble}
 
     def get(
         self, url: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -65,7 +69,7 @@ class FakeHttp:
         address, answer = _given(url), failed("no answer")
         client.cookies.clear()  # each request stands alone
         try:
-            request = client.build_request(method, url, **body, **given)
+            request = client.build_request(method, url, **body, **given, extensions=self._trouble)
             address = str(request.url) if request.url.scheme else address  # httpx would put a slash before it
             answer = _answered(client.send(request))
         except UnmatchedError as unmatched:  # of a request that was redirected, it is the last address

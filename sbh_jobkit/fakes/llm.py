@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import Trouble
     from sbh_jobkit.latency import Latency
     from sbh_jobkit.run import LlmCall
 
@@ -112,14 +113,17 @@ def _is_failure(answer: Any) -> bool:
 class FakeLlm:
     """`ctx.llm`."""
 
-    __slots__ = ("_gate", "_journal", "_script", "_zone")
+    __slots__ = ("_gate", "_journal", "_script", "_trouble", "_zone")
 
-    def __init__(self, script: LlmScript, journal: Journal, gate: Gate, zone: ZoneInfo) -> None:
+    def __init__(
+        self, script: LlmScript, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+    ) -> None:
         """Answer from the tenant's script."""
         self._script = script
         self._journal = journal
         self._gate = gate
         self._zone = zone
+        self._trouble = trouble
 
     def run(
         self, prompt: str, model: str | None = None, temperature: float = 0.7, max_tokens: int = 1000
@@ -131,6 +135,8 @@ class FakeLlm:
         asked, text = len(str(prompt).split()), ""
         try:
             _check_most(max_tokens)
+            if self._trouble is not None and (refused := self._trouble.ask("llm")) is not None:
+                return {"text": "", "error": refused.text, "usage": None, "model": name}
             text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
             return {"text": "", "error": told(error), "usage": None, "model": name}

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from sbh_jobkit.fakes.trouble import Refusal
     from sbh_jobkit.run import HttpCall
+
+
+TROUBLE = "sbh.trouble"
+"""Under this name a request carries what a fault plan does to its run, also where it is redirected."""
 
 
 class UnmatchedError(Exception):
@@ -93,6 +98,9 @@ class HttpRoutes(respx.Router):
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in {"http", "https"}:
             raise httpx.UnsupportedProtocol(_unsupported(request.url.scheme))
+        trouble = request.extensions.get(TROUBLE)
+        if trouble is not None and (refused := trouble.ask(request.url.host, host=True)) is not None:
+            return _refused(refused)
         try:
             return self.handler(request)
         except AllMockedAssertionError:
@@ -101,6 +109,13 @@ class HttpRoutes(respx.Router):
     def __repr__(self) -> str:
         """Count routes and calls."""
         return f"<http: {len(self.routes)} routes, {len(self.log)} calls>"
+
+
+def _refused(refusal: Refusal) -> httpx.Response:
+    if refusal.status is None:
+        raise httpx.ConnectError(refusal.text)
+    headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
+    return httpx.Response(refusal.status, headers=headers, text=refusal.text)
 
 
 def _unsupported(scheme: str) -> str:

@@ -10,6 +10,7 @@ from sbh_jobkit.errors import WorldError, did_you_mean
 
 if TYPE_CHECKING:
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import Trouble
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
 _ADVICE = "set text: json.dumps(…) makes text of an object"
@@ -75,12 +76,13 @@ class SecretStore(MutableMapping[str, str]):
 class FakeSecrets:
     """`ctx.secrets`."""
 
-    __slots__ = ("_journal", "_store")
+    __slots__ = ("_journal", "_store", "_trouble")
 
-    def __init__(self, store: SecretStore, journal: Journal) -> None:
+    def __init__(self, store: SecretStore, journal: Journal, trouble: Trouble | None = None) -> None:
         """Read from the tenant's store."""
         self._store = store
         self._journal = journal
+        self._trouble = trouble
 
     def __repr__(self) -> str:
         """Show names only."""
@@ -88,6 +90,7 @@ class FakeSecrets:
 
     def get(self, key: str, default: str | None = _ABSENT) -> str | None:
         """Return the secret; an absent one is the default, and a fault where none was given."""
+        self._called("get")
         if not self._is_name("get", key):
             return None if default is _ABSENT else default
         if key in self._store:
@@ -101,6 +104,7 @@ class FakeSecrets:
 
     def set(self, key: str, value: str) -> bool:
         """Store a secret; False, and a fault, for a name or a value that is not text."""
+        self._called("set")
         try:
             self._store[key] = value
         except WorldError as error:
@@ -110,14 +114,17 @@ class FakeSecrets:
 
     def delete(self, key: str) -> bool:
         """Remove a secret; True if it existed."""
+        self._called("delete")
         return self._is_name("delete", key) and self._store.pop(key, None) is not None
 
     def list(self) -> dict[str, Any]:
         """Describe the secrets by name."""
+        self._called("list")
         return {key: f"‹secret:{key}›" for key in sorted(self._store)}
 
     def has(self, key: str) -> bool:
         """Whether the secret is set."""
+        self._called("has")
         return self._is_name("has", key) and key in self._store
 
     def _is_name(self, member: str, key: object) -> bool:
@@ -126,3 +133,7 @@ class FakeSecrets:
             return True
         self._journal.fault("secret-type", f"ctx.secrets.{member}", f"a secret's name must be text, got {key!r}")
         return False
+
+    def _called(self, member: str) -> None:
+        if self._trouble is not None:
+            self._trouble.call(f"secrets.{member}")

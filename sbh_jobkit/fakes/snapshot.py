@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from immutables import Map
-
-    from sbh_jobkit.fakes.files import StoredFile
+    from sbh_jobkit.fakes.filestore import FilesState
     from sbh_jobkit.fakes.jobs import JobsState
     from sbh_jobkit.fakes.llm import LlmState
     from sbh_jobkit.fakes.memory import MemoryState
@@ -38,7 +36,7 @@ class Snapshot:
     origin: _Origin
     taken: datetime | None
     """The virtual time at which it was taken; None outside of virtual time."""
-    files: Map[str, StoredFile]
+    files: FilesState
     tables: TablesState
     secrets: SecretsState
     llm: LlmState
@@ -55,7 +53,7 @@ class Snapshot:
         """Say when it was taken, and count."""
         rows = sum(map(len, self.tables.rows.values()))
         when = f" at {self.taken:%Y-%m-%d %H:%M:%S %Z}" if self.taken else ""
-        return f"<Snapshot{when}: {rows} rows, {len(self.files)} files, {len(self.events)} events>"
+        return f"<Snapshot{when}: {rows} rows, {len(self.files.files)} files, {len(self.events)} events>"
 
     def world(self) -> Any:
         """Return a world of its own as it was then, a new one each time: what is done there changes nothing here."""

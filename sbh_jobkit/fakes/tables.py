@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import filters as language
+from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import rows as _rows
 from sbh_jobkit.shared_list import SharedList
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.latency import Latency
     from sbh_jobkit.shared_list import Past
 
     Row = dict[str, Any]
@@ -42,6 +44,16 @@ class Tables:
         self._selections: dict[str, _Selection] = {}
         self._zone = zone
         self._folder = folder
+        self.latency = 0
+
+    @property
+    def latency(self) -> float:
+        """How many seconds of virtual time each of a job's queries takes; set seconds, or text such as "5ms"."""
+        return self._latency
+
+    @latency.setter
+    def latency(self, latency: Latency) -> None:
+        self._latency = _latency.read(latency, "world.db.latency")
 
     def __contains__(self, table: object) -> bool:
         """Whether the table exists."""
@@ -149,12 +161,13 @@ class Tables:
 
     def snapshot(self) -> TablesState:
         """Keep the rows as they are now."""
-        return TablesState({name: rows.snapshot() for name, rows in self._tables.items()}, dict(self._numbers))
+        rows = {name: rows.snapshot() for name, rows in self._tables.items()}
+        return TablesState(rows, dict(self._numbers), self._latency)
 
     def restore(self, state: TablesState) -> None:
         """Have the rows of a snapshot again."""
         self._selections.clear()
-        self._numbers = dict(state.numbers)
+        self._numbers, self._latency = dict(state.numbers), state.latency
         self._tables = {name: SharedList() for name in state.rows}
         for name, past in state.rows.items():
             self._tables[name].restore(past)
@@ -189,10 +202,11 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class TablesState:
-    """Every table's rows and the last number that it gave, at one moment."""
+    """Every table's rows and the last number that it gave, at one moment, and how long a query takes."""
 
     rows: dict[str, Past[Row]]
     numbers: dict[str, int]
+    latency: float
 
 
 class _Selection:

@@ -9,7 +9,7 @@ from sbh_jobkit import times
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.extensions import Extensions
 from sbh_jobkit.fakes.chance import Chance
-from sbh_jobkit.fakes.files import FileStore
+from sbh_jobkit.fakes.filestore import FileStore
 from sbh_jobkit.fakes.jobs import TABLE, JobTable
 from sbh_jobkit.fakes.journal import Journal, known_kinds
 from sbh_jobkit.fakes.llm import LlmScript

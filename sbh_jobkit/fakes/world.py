@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.trouble import Trouble
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
 
@@ -229,8 +230,10 @@ class World(Tenant):
         for name, job in jobs.items():
             self.jobs.install(job.manifest.slug, name, job.schedule_in(tz or self.tz))
 
-    def open(self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo) -> FakeContext:
-        """Return the context of one run."""
+    def open(
+        self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo, trouble: Trouble | None = None
+    ) -> FakeContext:
+        """Return the context of one run; `trouble` is what a fault plan does to it."""
         allowed = permissions if self.permissions is None else self.permissions
         return TARGETS[self.target](
             self.tenant_id,
@@ -240,6 +243,7 @@ class World(Tenant):
             journal=journal,
             permissions=allowed,
             zone=zone,
+            trouble=trouble,
         )
 
 

@@ -52,6 +52,8 @@ def _facts(run: Run) -> str:
         rows.append(("Error", f"{name}{safe(clip(error.message, _MOST_TEXT))}{place}"))
     if run.reason:
         rows.append(("Reason", safe(run.reason)))
+    if run.troubles:
+        rows.append(("Fault plan", safe("; ".join(run.troubles))))
     if run.expected is not None:
         rows.append(("Expected to fail", safe(run.expected)))
     if run.started_at and run.started_at != run.fire_time:

@@ -145,6 +145,8 @@ def _why(run: Run) -> Iterator[str]:
     if run.error:
         place = f"{run.error.place}: " if run.error.place else ""
         yield f"{place}{run.error.line}"
+    if run.troubles:
+        yield f"fault plan: {'; '.join(run.troubles)}"
     for fault in run.faults:
         if not fault.allowed:
             yield fault.line

@@ -1,0 +1,199 @@
+"""The tenant's object storage, in memory, as its author fills it and looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from immutables import Map
+
+from sbh_jobkit import clock, times
+from sbh_jobkit import latency as _latency
+from sbh_jobkit.errors import WorldError, did_you_mean
+from sbh_jobkit.times import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.latency import Latency
+
+_TYPES = {".json": "application/json", ".txt": "text/plain", ".csv": "text/csv", ".html": "text/html"}
+BINARY = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file: its bytes, its content type, and when it was written."""
+
+    data: bytes
+    content_type: str
+    modified: float | str | datetime | Duration | None
+    """In epoch seconds; before the world begins as it was given: a time, an age, or None for a new file."""
+
+    def epoch(self, begin: datetime) -> float:
+        """Return when it was written, in epoch seconds, in a world that begins then."""
+        match self.modified:
+            case float():
+                return self.modified
+            case None:
+                return begin.timestamp()
+            case Duration(days, seconds):
+                return times.after(begin, Duration(-days, -seconds)).timestamp()
+            case given:
+                return times.instant(given, begin.tzinfo or UTC).timestamp()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the world's beginning will say when it was written."""
+        return not isinstance(self.modified, float)
+
+    def settled(self, begin: datetime) -> StoredFile:
+        """Return the file as it is in a world that begins then."""
+        return replace(self, modified=self.epoch(begin)) if self.waits else self
+
+
+@dataclass(frozen=True, slots=True)
+class FilesState:
+    """Every file at one moment, and how long a call takes."""
+
+    files: Map[str, StoredFile]
+    latency: float
+
+
+class FileStore:
+    """`world.files`: write and read as the tenant would, with any age."""
+
+    def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
+        """Start empty; naive times are in the zone that `zone` tells."""
+        self._files: Map[str, StoredFile] = Map()
+        self._sorted: list[str] | None = None
+        self._zone = zone
+        self.latency = 0
+
+    @property
+    def latency(self) -> float:
+        """How many seconds of virtual time each of a job's calls takes; set seconds, or text such as "20ms"."""
+        return self._latency
+
+    @latency.setter
+    def latency(self, latency: Latency) -> None:
+        self._latency = _latency.read(latency, "world.files.latency")
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the file exists."""
+        return key in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the keys, sorted."""
+        if self._sorted is None:
+            self._sorted = sorted(self._files)
+        return iter(self._sorted)
+
+    def __len__(self) -> int:
+        """Count the files."""
+        return len(self._files)
+
+    def __repr__(self) -> str:
+        """Count them."""
+        return f"<files: {len(self)}>"
+
+    def write(
+        self,
+        key: str,
+        data: bytes | str = b"",
+        *,
+        content_type: str | None = None,
+        modified: str | datetime | None = None,
+        age: str | timedelta | None = None,
+    ) -> None:
+        """Write a file; `modified` (ISO or datetime) or `age` (such as "40d") say when, else it is new."""
+        if (wrong := wrong_key(key)) is not None:
+            raise WorldError(wrong)
+        if not isinstance(data, (bytes, str)):
+            msg = f"file {key!r} must be bytes or text, got a value of type {type(data).__name__}"
+            raise WorldError(msg)
+        try:
+            raw = data.encode() if isinstance(data, str) else data
+        except UnicodeEncodeError as error:
+            msg = f"file {key!r} is text that UTF-8 cannot write: {error}"
+            raise WorldError(msg) from error
+        guessed = content_type or _TYPES.get(key[key.rfind(".") :], BINARY)
+        file = StoredFile(data=raw, content_type=guessed, modified=self._given(modified, age))
+        self.put(key, file.settled(clock.now(self._zone())) if clock.is_virtual() else file)
+
+    def _given(self, modified: str | datetime | None, age: str | timedelta | None) -> str | datetime | Duration | None:
+        if modified is not None and age is not None:
+            msg = "give a file's modified time or its age, not both"
+            raise WorldError(msg)
+        if modified is not None:
+            times.instant(modified, self._zone())  # a wrong one is refused where it stands
+        return modified if age is None else times.duration(age, zero=True)
+
+    def begin(self, at: datetime) -> None:
+        """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
+        self._files = self._files.update({key: file.settled(at) for key, file in self._files.items() if file.waits})
+
+    def stat(self, key: str) -> StoredFile | None:
+        """Return the stored file, or None."""
+        return self._files.get(key)
+
+    def put(self, key: str, file: StoredFile) -> None:
+        """Store a file as it is."""
+        if key not in self._files:
+            self._sorted = None
+        self._files = self._files.set(key, file)
+
+    def read(self, key: str) -> bytes:
+        """Return a file's bytes; raises WorldError with the nearest key where there is none."""
+        if key not in self._files:
+            msg = f"there is no file {key!r}{did_you_mean(key, self._files)}"
+            raise WorldError(msg)
+        return self._files[key].data
+
+    def read_text(self, key: str) -> str:
+        """Return a file's text, read as UTF-8."""
+        return self.read(key).decode()
+
+    def delete(self, key: str) -> bool:
+        """Remove a file; True if it existed."""
+        if key not in self._files:
+            return False
+        self._files, self._sorted = self._files.delete(key), None
+        return True
+
+    def snapshot(self) -> FilesState:
+        """Keep the files as they are now."""
+        return FilesState(self._files, self._latency)
+
+    def restore(self, state: FilesState) -> None:
+        """Have the files of a snapshot again."""
+        self._files, self._sorted = state.files, None
+        self._latency = state.latency
+
+    def tree(self) -> str:
+        """Show every file, one a line: key, size in bytes, time of writing in the zone in force."""
+        zone = self._zone()
+        width = max(map(len, self._files), default=0)
+        return "\n".join(
+            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_shown(self._files[key], zone)}" for key in self
+        )
+
+
+def _shown(file: StoredFile, zone: ZoneInfo) -> str:
+    match file.modified:
+        case None:
+            return "when the world begins"
+        case Duration():
+            return f"{times.spoken(file.modified)} before the world begins"
+        case float():
+            written = datetime.fromtimestamp(file.modified, zone)
+        case given:
+            written = times.instant(given, zone)
+    return written.isoformat(sep=" ", timespec="seconds")
+
+
+def wrong_key(key: object) -> str | None:
+    """Say what is wrong with a file's key; None where nothing is."""
+    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"
