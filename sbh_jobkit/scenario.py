@@ -65,7 +65,7 @@ class Scenario:
 
     def command(self, path: str) -> str:
         """Return the one command that repeats it."""
-        words = ["sbh-jobkit", "simulate", path, "--from", self.start.isoformat(timespec="minutes")]
+        words = ["sbh-jobkit", "simulate", path, "--from", times.written(self.start)]
         words += ["--for", self._length(), "--tz", self.zone.key]
         for job in self.jobs:
             words += ["--job", job]

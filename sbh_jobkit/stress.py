@@ -18,6 +18,7 @@ from sbh_jobkit import transitions
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.faultkinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.faultplan import FaultPlan
+from sbh_jobkit.plannedfault import EVERY
 from sbh_jobkit.shrink import Broken, breaks, manner, shrink
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Stress:
     """What fails only under stress, each as small as it was made."""
     anyway: tuple[Run, ...]
     """The first run of each kind of failure that a plain try has, too."""
-    ranges: int
-    """How many ranges of dates were tried."""
+    tried: int
+    """How many scenarios."""
     notes: tuple[str, ...] = ()
     """What could not be tried, and why."""
 
@@ -82,7 +83,7 @@ def stress(
     for scenario, run in broken.values():
         progress(f"making the failure of {run.job} smaller")
         smallest.append(shrink(load, scenario, run))
-    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), ranges=len(scenarios), notes=tuple(notes))
+    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), tried=len(scenarios), notes=tuple(notes))
 
 
 def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
@@ -93,7 +94,7 @@ def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
 
 
 def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[list[Scenario], list[str]]:
-    """Return what to try, a range without days of change last."""
+    """Return what to try: days of change with all that is asked for, the usual range with each alone and with all."""
     found: list[Scenario] = []
     notes: list[str] = []
     rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
@@ -104,8 +105,8 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
         for day in days:
             there = replace(plain, start=_days(day, -1), end=_days(day, 2))
             found += [there, *([_under(there, rest, usual)] if rest else [])]
-    if rest:
-        found.append(_under(plain, rest, usual))
+    together = [rest] if len(rest) > 1 else []
+    found += [_under(plain, some, usual) for some in (*([kind] for kind in rest), *together)]
     if "outage" in kinds and not _hosts(usual):
         notes.append("outage: no job asked an HTTP host in the plain range")
     return found, notes
@@ -156,6 +157,5 @@ def _hosts(runs: list[Run]) -> dict[str, set[str]]:
     hosts: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         for call in run.http_calls:
-            if host := urlsplit(call.url).hostname:
-                hosts[host].add(run.job)
+            hosts[urlsplit(call.url).hostname or EVERY].add(run.job)  # none where a secret holds the address
     return dict(hosts)

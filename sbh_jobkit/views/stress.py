@@ -48,9 +48,9 @@ def _takes(scenario: Scenario) -> str:
 
 
 def _headline(stress: Stress) -> str:
-    tried = count(stress.ranges, "range")
+    tried = count(stress.tried, "scenario")
     if stress.ok:
-        return f"nothing breaks in {tried} of dates under stress"
+        return f"nothing breaks under stress, in {tried}"
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
-    return f"{' and '.join(parts)}, in {tried} of dates"
+    return f"{' and '.join(parts)}, in {tried}"

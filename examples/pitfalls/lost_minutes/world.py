@@ -1,4 +1,6 @@
-"""A shop with an order every four minutes."""
+"""A shop with an order every four minutes, which shows those of the last hour."""
+
+from datetime import timedelta
 
 from sbh_jobkit import every
 
@@ -9,4 +11,5 @@ def setup(world):
 
 @every("*/4 * * * *")
 def somebody_orders(world, now):
+    world.db.delete("orders", {"at": {"$lt": (now - timedelta(hours=1)).isoformat()}})
     world.db.insert("orders", {"at": now.isoformat(), "total": 20})
