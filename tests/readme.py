@@ -17,7 +17,10 @@ _PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
 _TABLE = re.compile(r"(?P<begin><!-- divergences: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /divergences -->\n)")
 _MACHINE = re.compile(r"^(platform|rootdir:|configfile:|plugins:) .*\n", re.MULTILINE)
 _TIME = re.compile(r"^(=+) (.*) in \d+\.\d\ds (=+)$", re.MULTILINE)
-_FILES = {"# main.py, as it is deployed": ROOT / "examples/hello/main.py"}
+_FILES = {
+    "python\n# main.py, as it is deployed": ROOT / "examples/hello/main.py",
+    "toml\n# examples/hub_ops/faults.toml": ROOT / "examples/hub_ops/faults.toml",
+}
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -69,8 +72,8 @@ def updated(text: str) -> str:
     """Return the README with what its commands print now, and the files and the table that it shows."""
     for marker, path in _FILES.items():
         text = re.sub(
-            rf"```python\n{re.escape(marker)}\n(?:.*\n)*?```\n",
-            lambda _, marker=marker, path=path: f"```python\n{marker}\n{path.read_text()}```\n",
+            rf"```{re.escape(marker)}\n(?:.*\n)*?```\n",
+            lambda _, marker=marker, path=path: f"```{marker}\n{path.read_text()}```\n",
             text,
         )
     text = _TABLE.sub(lambda match: f"{match['begin']}{divergence_table()}{match['end']}", text)

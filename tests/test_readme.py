@@ -13,6 +13,7 @@ import pytest
 from pytest_sbhjobs import fixtures, hooks, markers, options
 from sbh_jobkit import Outcome, cli, hookspecs
 from sbh_jobkit.fakes.journal import FAULTS
+from sbh_jobkit.faultkinds import KINDS
 
 _SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
 readme = importlib.util.module_from_spec(_SPEC)
@@ -26,9 +27,10 @@ def test_a_command_prints_what_is_shown(command, shown):
     assert readme.output_of(command) == shown
 
 
-def test_the_shown_file_is_the_example():
-    """The plugin in the README is the one in the examples, to the letter."""
-    assert (readme.ROOT / "examples/hello/main.py").read_text() in TEXT
+@pytest.mark.parametrize("file", ["examples/hello/main.py", "examples/hub_ops/faults.toml"])
+def test_the_shown_file_is_the_example(file):
+    """A file that the README shows is the one in the examples, to the letter."""
+    assert (readme.ROOT / file).read_text() in TEXT
 
 
 def test_the_table_is_the_data():
@@ -66,10 +68,12 @@ def _for_pytest():
 
 @pytest.mark.parametrize(
     "word",
-    sorted({*_for_pytest(), *HOOKS, *FAULTS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"}),
+    sorted(
+        {*_for_pytest(), *HOOKS, *FAULTS, *KINDS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"}
+    ),
 )
 def test_everything_is_documented(word):
-    """A command, option, fixture, marker, hook, outcome or kind of fault that is not in the README does not exist."""
+    """What stands in no line of the README, be it an option, a fixture, a hook, an outcome or a fault, does not exist."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 

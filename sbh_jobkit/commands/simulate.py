@@ -104,8 +104,8 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
         print()
         print("\n".join([*failing_runs(failures), *divergent(failures)]))
         print(f"\nrerun the first: {given.rerun(options, simulation.start, failures[0])}")
-    for fault in simulation.idle:
-        print(f"\nin the fault plan, this did nothing: {fault}")
+    if simulation.idle:
+        print("\n  ".join(["\nin the fault plan, this did nothing:", *map(str, simulation.idle)]))
     by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
     if by_hand:
         print(f"\nby hand only, for want of a schedule: {', '.join(by_hand)}")

@@ -1,6 +1,7 @@
 """`world.db` and `ctx.db`."""
 
 import sys
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -496,3 +497,27 @@ def test_a_limit_may_be_as_large_as_one_likes(ran):
     world = World()
     world.db.insert("users", {"name": "ada"})
     assert ran("return len(ctx.db.query('users', {'name': 'ada'}, limit=10**30))", world).value == 1
+
+
+# --- how long it takes ---
+
+
+@pytest.mark.parametrize("query", ["query('users')", "get_by_id('users', 1)", "count('users')"])
+def test_a_query_takes_its_time(ran, query):
+    """As long as the author says, by virtual time, and again in a world that goes back."""
+    world = World()
+    world.db.insert("users", {"name": "Ann"})
+    quick = world.snapshot()
+    world.db.latency = "5ms"
+    body = f"ctx.db.{query}; ctx.db.{query}"
+    run = ran(body, world)
+    assert (run.duration, world.db.latency) == (timedelta(milliseconds=10), 0.005)
+    assert [ran(body, kept.world()).duration for kept in (quick, run.before)] == [timedelta(0), run.duration]
+
+
+def test_what_is_no_latency_is_refused():
+    """Where it is set."""
+    with pytest.raises(WorldError) as refused:
+        World().db.latency = "-5ms"
+    advice = "use seconds from 0, or text such as '300ms' or '2s'"
+    assert str(refused.value) == f"world.db.latency: '-5ms' is not a latency; {advice}"

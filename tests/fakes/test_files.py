@@ -323,3 +323,26 @@ def test_a_file_may_have_no_age():
     world.files.write("new.txt", age="0d")
     world.begin("2026-01-05T09:00")
     assert world.files.tree() == "new.txt          0  2026-01-05 09:00:00+00:00"
+
+
+# --- how long it takes ---
+
+
+@pytest.mark.parametrize("call", ["list()", "get('a')", "upload('a', b'')", "delete('a')"])
+def test_a_call_takes_its_time(ran, call):
+    """As long as the author says, by virtual time, and again in a world that goes back; making a link takes none."""
+    world = World()
+    quick = world.snapshot()
+    world.files.latency = timedelta(milliseconds=20)
+    body = f"ctx.files.{call}; ctx.files.{call}; ctx.files.get_presigned_url('a')"
+    run = ran(body, world)
+    assert (run.duration, world.files.latency) == (timedelta(milliseconds=40), 0.02)
+    assert [ran(body, kept.world()).duration for kept in (quick, run.before)] == [timedelta(0), run.duration]
+
+
+def test_what_is_no_latency_is_refused():
+    """Where it is set."""
+    with pytest.raises(WorldError) as refused:
+        World().files.latency = "soon"
+    advice = "use seconds from 0, or text such as '300ms' or '2s'"
+    assert str(refused.value) == f"world.files.latency: 'soon' is not a latency; {advice}"

@@ -143,6 +143,8 @@ def tenant(plugin: Plugin) -> FakeContext:
     world.files.write("temp/a.txt", b"...", modified="2026-01-01T00:00")
     world.http.get("https://api.example.com/data").respond(json=[])
     world.llm.reply("yes", when=r"^Is ")
+    world.db.latency, world.files.latency = "5ms", timedelta(milliseconds=20)
+    assert_type(world.db.latency, float)
     world.memory.use(95)
     world.expect_failure("nightly", "2026-01-02", "2026-01-03", because="the API is down")
     assert_type(world.events, SharedList[Event])
@@ -209,6 +211,7 @@ def troubled(plugin: Plugin, api: str) -> FaultPlan:
         seed=7,
     )
     assert_type(simulate(plugin, faults=plan), Simulation)
+    assert_type(run_job(plugin.jobs["nightly"], faults=plan).troubles, tuple[str, ...])
     assert_type([str(fault) for fault in plan.faults], list[str])
     return FaultPlan.load("chaos.toml")
 
