@@ -57,7 +57,7 @@ class FakeContext:
         self._permissions = permissions
         self._zone = zone if zone is not None else tenant.zone
         self._trouble = trouble
-        self._gate = self._need if trouble is None else self._called
+        self._gate = self._need if trouble is None else trouble.before(self._need)
         self.secrets = FakeSecrets(tenant.secrets, self._journal, trouble)
         self.files = FakeFiles(tenant.files, self._journal, self._gate, self._zone, trouble)
         self.db = FakeDatabase(tenant.db, self._journal, self._gate, trouble)
@@ -116,11 +116,6 @@ class FakeContext:
         if self._trouble is not None:
             self._trouble.call("check_memory_usage")
         return not self._tenant.memory.is_near
-
-    def _called(self, member: str, permission: str) -> None:
-        if self._trouble is not None:
-            self._trouble.call(member)
-        self._need(member, permission)
 
     def _need(self, member: str, permission: str) -> None:
         if self._permissions is None or permission in self._permissions:

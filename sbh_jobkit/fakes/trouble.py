@@ -21,7 +21,7 @@ from sbh_jobkit.modules import call_place
 from sbh_jobkit.plannedfault import EVERY, SERVICES, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.plannedfault import PlannedFault
 
     Answering = Outage | Errors | Latency | RateLimit
+    Gate = Callable[[str, str], None]
 
 _MINUTE = 60
 _TURNS = (Latency, Outage, RateLimit, Errors)
@@ -119,6 +120,15 @@ class Trouble:
     def told(self) -> tuple[str, ...]:
         """What the plan did to the run, each fault once, such as `outage of api.example.com (3 requests)`."""
         return tuple(self._told(fault) for fault in self._plan.faults if self._hits[fault])
+
+    def before(self, gate: Gate) -> Gate:
+        """Return a gate to the members of a context that notes each call before it decides."""
+
+        def note(member: str, permission: str) -> None:
+            self.call(member)
+            gate(member, permission)
+
+        return note
 
     def call(self, member: str) -> None:
         """Note that the job calls a member of its context; raises PlannedCrash where the plan kills it there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import timedelta
 from statistics import quantiles
 
@@ -273,6 +274,13 @@ SWALLOWING = {
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n"
         "    pool.submit(ctx.emit, 'a', 1)\nreturn 'swallowed'"
     ),
+    "a coroutine": (
+        "async def go():\n    try: ctx.emit('a', 1)\n    except BaseException: return 'swallowed'\nreturn go()"
+    ),
+    "a task of a coroutine": (
+        "import asyncio\nasync def one(): ctx.emit('a', 1)\nasync def go():\n"
+        "    await asyncio.wait([asyncio.create_task(one())])\n    return 'swallowed'\nreturn go()"
+    ),
     "gather": (
         "import asyncio\nasync def one(): ctx.emit('a', 1)\nasync def all():\n"
         "    return await asyncio.gather(one(), one(), return_exceptions=True)\nasyncio.run(all())\nreturn 'swallowed'"
@@ -310,6 +318,20 @@ def test_a_slow_run_takes_longer(ran):
         timedelta(seconds=30),
     )
     assert (over.troubles, len(over.events)) == (("work was slow (45m longer)",), 1)
+
+
+def test_the_other_jobs_are_left_alone():
+    """What a plan says of a job is of that one."""
+    jobs = {name: job(name, schedule="0 9 * * *")(lambda ctx: ctx.emit("e", {})) for name in "ab"}
+    plan = FaultPlan(faultplan.parse("slow job=a by=2s"), faultplan.parse("crash job=b"))
+    runs = simulate(Plugin.load(jobs), World(), duration="1d", faults=plan).runs
+    assert [run.troubles for run in runs] == [("a was slow (2s longer)",), ("crash of b",)]
+
+
+def test_plans_travel_between_processes():
+    """Faults and plans can be pickled, and copies are equal."""
+    plan = FaultPlan(*map(faultplan.parse, SHAKY), seed=3)
+    assert pickle.loads(pickle.dumps(plan)) == plan  # noqa: S301  our own
 
 
 def test_a_latency_may_pass_the_limit(ran):
