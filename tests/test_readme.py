@@ -73,7 +73,7 @@ def _for_pytest():
     ),
 )
 def test_everything_is_documented(word):
-    """What stands in no line of the README, be it an option, a fixture, a hook, an outcome or a fault, does not exist."""
+    """An option, a fixture, a hook, an outcome or a fault that stands in no line of the README does not exist."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 

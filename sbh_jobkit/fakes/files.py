@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.trouble import Trouble
 
     Gate = Callable[[str, str], None]
+
+
+@lru_cache(maxsize=1 << 16)
+def _naive(epoch: float, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(epoch, zone).replace(tzinfo=None).isoformat()
 
 
 class FakeFiles:
@@ -42,7 +48,7 @@ class FakeFiles:
         self._reach("files.list", "files.read")
         if not self._is_text("list", "a prefix", prefix):
             return []
-        return [self._entry(key) for key in self._store if key.startswith(prefix)]
+        return [self._entry(key) for key in self._store.below(prefix)]
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Describe one file, or None."""
@@ -110,9 +116,9 @@ class FakeFiles:
         file = self._store.stat(key)
         if file is None:  # pragma: no cover  the caller took the key from the store
             raise KeyError(key)
-        written = datetime.fromtimestamp(file.epoch(clock.now(self._zone)), self._zone)
-        return {"key": key, "size": len(file.data), "last_modified": self._told(written)}
+        epoch = file.epoch(clock.now(self._zone)) if file.waits else file.modified
+        return {"key": key, "size": len(file.data), "last_modified": self._told(epoch)}
 
-    def _told(self, written: datetime) -> str:
+    def _told(self, epoch: Any) -> str:
         """Write a time down, as the guide compares it."""
-        return written.replace(tzinfo=None).isoformat()
+        return _naive(epoch, self._zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -86,10 +87,16 @@ class FileStore:
         return key in self._files
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the keys, sorted."""
+        """Go through the keys, sorted, as they are now."""
+        return iter(self.below(""))
+
+    def below(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted; the others are not looked at."""
         if self._sorted is None:
             self._sorted = sorted(self._files)
-        return iter(self._sorted)
+        length = len(prefix)
+        end = bisect_right(self._sorted, prefix, key=lambda key: key[:length])
+        return self._sorted[bisect_left(self._sorted, prefix) : end]
 
     def __len__(self) -> int:
         """Count the files."""
@@ -141,8 +148,8 @@ class FileStore:
 
     def put(self, key: str, file: StoredFile) -> None:
         """Store a file as it is."""
-        if key not in self._files:
-            self._sorted = None
+        if key not in self._files and self._sorted is not None:
+            insort(self._sorted, key)
         self._files = self._files.set(key, file)
 
     def read(self, key: str) -> bytes:
@@ -160,7 +167,9 @@ class FileStore:
         """Remove a file; True if it existed."""
         if key not in self._files:
             return False
-        self._files, self._sorted = self._files.delete(key), None
+        self._files = self._files.delete(key)
+        if self._sorted is not None:
+            del self._sorted[bisect_left(self._sorted, key)]
         return True
 
     def snapshot(self) -> FilesState:

@@ -6,7 +6,7 @@ divergence; one that does not differ is no fault. The ids are those of `divergen
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError
@@ -17,7 +17,6 @@ from sbh_jobkit.fakes.secrets import FakeSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.filestore import FileStore
@@ -108,8 +107,8 @@ class HostFiles(FakeFiles):
     def _is_listed(self, key: object) -> bool:
         return isinstance(key, str) and key not in self._store and key.removeprefix(self._prefix) in self._store
 
-    def _told(self, written: datetime) -> str:
-        return written.astimezone(UTC).isoformat()
+    def _told(self, epoch: Any) -> str:
+        return datetime.fromtimestamp(epoch, UTC).isoformat()
 
     def _tell_time(self, member: str, given: str) -> None:
         message = f"today's host gives last_modified with the offset +00:00: ctx.files.{member}({given!r})"

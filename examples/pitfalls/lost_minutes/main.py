@@ -13,7 +13,7 @@ def roll_up(ctx: PluginContext):
     """Store the sum of the last ten minutes' orders, and see that those before have theirs."""
     now = datetime.now().replace(second=0, microsecond=0)
     orders = ctx.db.query("orders", {"at": {"$gte": (now - TEN).isoformat(), "$lt": now.isoformat()}}, limit=1000)
-    if ctx.files.list("sums/") and not ctx.files.get(key(now - TEN)):
+    if ctx.files.list(f"sums/{now - TEN:%Y-%m-%d}") and not ctx.files.get(key(now - TEN)):
         raise RuntimeError(f"nobody summed up the ten minutes before {now - TEN:%H:%M}")
     ctx.files.upload(key(now), json.dumps({"total": sum(order["total"] for order in orders)}), "application/json")
     return {"status": "success", "orders": len(orders)}
