@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # as in typing, which would cost more than all of this
 if TYPE_CHECKING:
     from typing import Any
 
+    from sbh_jobkit.budget import Budget
     from sbh_jobkit.errors import JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.difference import Difference, diff
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule import Schedule
     from sbh_jobkit.simulation import Simulation
     from sbh_jobkit.simulator import Simulator, run_job, simulate
+    from sbh_jobkit.usage import Usage
 
 __all__ = [
+    "Budget",
     "Crash",
     "Difference",
     "Errors",
@@ -62,6 +65,7 @@ __all__ = [
     "Slow",
     "Snapshot",
     "StorageFull",
+    "Usage",
     "World",
     "__version__",
     "diff",
@@ -72,6 +76,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "budget": ("Budget",),
     "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
     "fakes.context": ("FakeContext",),
     "fakes.difference": ("Difference", "diff"),
@@ -88,6 +93,7 @@ _ROOMS = {
     "schedule": ("Schedule",),
     "simulation": ("Simulation",),
     "simulator": ("Simulator", "run_job", "simulate"),
+    "usage": ("Usage",),
 }
 _HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 

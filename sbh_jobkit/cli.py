@@ -1,4 +1,4 @@
-"""The words of `sbh-jobkit`, and its exit codes: 0 all ok, 1 a run failed, 2 wrong use."""
+"""The words of `sbh-jobkit`, and its exit codes: 0 all ok, 1 a run failed or a limit was passed, 2 wrong use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sbh-jobkit",
         description="Run, simulate and preview the scheduled jobs of an SBH plugin before it is deployed.",
-        epilog="Exit code: 0 all ok, 1 a run failed, 2 wrong use.",
+        epilog="Exit code: 0 all ok, 1 a run failed or a limit was passed, 2 wrong use.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(simulate, "first instant, ISO 8601 (default: 2026-01-01T00:00)")
     simulate.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h, 2w (default: 30d)")
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
+    text = (
+        "fail if the runs use more in all, such as llm_tokens=200k or http_calls@api.example.com=500; may be repeated"
+    )
+    simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
+    text = "see what a second run of each fire would change; fail if one changes or sends anything"
+    simulate.add_argument("--twice", action="store_true", help=text)
     simulate.add_argument(
         "--stress", metavar="KINDS", help="days that come all the same, what breaks on them: dst,overlap,outage,late"
     )

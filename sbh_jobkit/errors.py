@@ -25,6 +25,10 @@ class PolicyError(JobkitError, ValueError):
     """A policy for a job's due instants that is none."""
 
 
+class BudgetError(JobkitError, ValueError):
+    """A limit on what runs may use that is none."""
+
+
 class FaultPlanError(JobkitError, ValueError):
     """A fault plan, or a fault of one, that is none."""
 

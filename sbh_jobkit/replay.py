@@ -61,12 +61,17 @@ class Replay:
         end: float,
         zone: ZoneInfo,
         down: Sequence[Window] = (),
+        twice: bool = False,
     ) -> None:
-        """Settle what will happen when; `down` are the times, in their order, when the scheduler is down."""
+        """Settle what will happen when; `down` are the times, in their order, when the scheduler is down.
+
+        `twice` lets each run know what a second one would have done.
+        """
         self._world = world
         self._due = due
         self._zone = zone
         self._end = end
+        self._twice = twice
         self._down = [window for window in down if window.end > start]
         self._lanes = [Lane(each.policy, each.schedule.tz) for each in due]
         self._ticks = list(world.script.ticks) if world.script else []
@@ -125,7 +130,8 @@ class Replay:
         due, lane = self._due[index], self._lanes[index]
         for decision in decisions:
             if decision.action is Action.START:
-                run = runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
+                start = runner.twice if self._twice else runner.run
+                run = start(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
                 lane.started(decision.fire, clock.epoch)
                 self._keep(now, run)
                 yield run

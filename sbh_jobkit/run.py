@@ -7,7 +7,7 @@ already free of secrets' values.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -134,6 +134,19 @@ class Moment(Protocol):
         """Return a world of its own that stands there."""
 
 
+class Repeat(Protocol):
+    """What a second run did, right after the first."""
+
+    def __bool__(self) -> bool:
+        """Whether it changed or sent anything."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield what it changed and sent, line by line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One execution of a job, or a due instant that did not become one."""
@@ -157,6 +170,8 @@ class Run:
     http_calls: tuple[HttpCall, ...] = ()
     llm_calls: tuple[LlmCall, ...] = ()
     files: tuple[FileChange, ...] = ()
+    rows_read: int = 0
+    """How many rows the database answered with; what it only counted is not among them."""
     faults: tuple[Fault, ...] = ()
     troubles: tuple[str, ...] = ()
     """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
@@ -166,6 +181,8 @@ class Run:
     """The world as the run met it, where a simulation kept it: `run.before.world()` to run the job in again."""
     after: Moment | None = field(repr=False, compare=False, default=None)
     """The world as the run left it."""
+    repeated: Repeat | None = field(repr=False, compare=False, default=None)
+    """What a second run did in that world, where a simulation was asked to run everything twice; else None."""
     _clean: bool = field(init=False, repr=False, compare=False, default=True)
 
     def __post_init__(self) -> None:
@@ -218,13 +235,14 @@ class Run:
         row["error"] = asdict(self.error) if self.error else None
         row["logs"] = list(self.logs)
         row["troubles"] = list(self.troubles)
+        row["repeated"] = None if self.repeated is None else self.repeated.to_dict()
         for name in _MANY:
             row[name] = [jsonable(asdict(item)) for item in getattr(self, name)]
         return row
 
 
 _HARMLESS = {Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED}
-_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "stderr", "expected")
+_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "stderr", "rows_read", "expected")
 _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 

@@ -23,6 +23,7 @@ from sbh_jobkit.guard import Guard
 from sbh_jobkit.limits import RealMemory, RealTime
 from sbh_jobkit.modules import raised_at, shown_path
 from sbh_jobkit.redaction import authors_terms
+from sbh_jobkit.repetition import repeated
 from sbh_jobkit.run import Outcome, Run, RunError
 from sbh_jobkit.schedule import Schedule
 
@@ -135,12 +136,25 @@ class Runner:
             http_calls=tuple(journal.http_calls),
             llm_calls=tuple(journal.llm_calls),
             files=tuple(journal.files),
+            rows_read=journal.rows_read,
             faults=tuple(journal.faults),
             troubles=trouble.told if trouble is not None else (),
             before=before,
         )
         world.jobs.finish(run)
         return run.kept(world.snapshot()) if self._keep else run
+
+    def twice(
+        self, job: Job, fire: float, schedule: Schedule | ZoneInfo, *, started: float, reason: str | None = None
+    ) -> Run:
+        """Do as `run` does, and let the run know what a second one did, of which nothing stays."""
+
+        def again() -> Run:
+            return self.run(job, fire, schedule, started=started, reason=reason)
+
+        run = again()
+        with self._plan.undone() if self._plan is not None else nullcontext():
+            return repeated(run, again, self._world, self._clock)
 
     def _call(self, job: Job, context: FakeContext, journal: Journal, trouble: Trouble | None) -> Ending:
         """Call the job, and tell how that ended."""

@@ -144,6 +144,8 @@ class SharedList(Sequence[Item]):
 
     def restore(self, past: Past[Item]) -> None:
         """Hold the items of a past again."""
+        if self._chunks is past.chunks and self._length == past.length:
+            return  # they are here
         parts = [(chunk, length) for chunk, length in past.parts() if length]
         self._chunks = [chunk for chunk, _ in parts]
         if parts:

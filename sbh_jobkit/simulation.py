@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import times
 from sbh_jobkit.errors import TimeFormatError, WorldError
+from sbh_jobkit.repetition import unsafe
+from sbh_jobkit.usage import Usage
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,6 +58,19 @@ class Simulation:
     def verdicts(self) -> list[str]:
         """Each run's verdict."""
         return [run.verdict for run in self.runs]
+
+    @property
+    def usage(self) -> Usage:
+        """What the runs used, in all and by job."""
+        return Usage.of(self.runs)
+
+    @property
+    def unsafe_to_repeat(self) -> dict[str, list[Run]]:
+        """The runs whose second run changed or sent something, by job; raises WorldError where nothing ran twice."""
+        if any(run.repeated is None and run.outcome.started for run in self.runs):
+            msg = "nothing ran twice, so nobody knows what is safe to repeat: simulate(…, twice=True)"
+            raise WorldError(msg)
+        return unsafe(self.runs)
 
     def at(self, moment: str | datetime) -> World:
         """Return a world of its own as the jobs that are due at an instant met it: life had gone on until then.

@@ -55,6 +55,7 @@ class Simulator:
         jobs: Iterable[str] | None = None,
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
+        twice: bool = False,
     ) -> None:
         """Settle the range and the jobs; nothing runs yet."""
         if world is not None and not isinstance(world, World):
@@ -68,6 +69,7 @@ class Simulator:
         self.start = times.instant(start, self.zone)
         self.end = self._end(end, duration)
         self.faults = FaultPlan.of(faults)
+        self.twice = twice
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         policy_of = _policies(policy, plugin)
         self.due = tuple(
@@ -163,6 +165,7 @@ class Simulator:
             end=self.end.timestamp(),
             zone=self.zone,
             down=self.faults.downtime(self.zone),
+            twice=self.twice,
         )
 
     def _check_expectations(self) -> None:
@@ -193,15 +196,26 @@ def simulate(
     jobs: Iterable[str] | None = None,
     policy: Policy | Mapping[str, Policy] | None = None,
     faults: FaultPlan | None = None,
+    twice: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
     """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise).
 
-    `policy` says what becomes of due instants, of all jobs or by job; `faults` what goes wrong meanwhile.
+    `policy` says what becomes of due instants, of all jobs or by job; `faults` what goes wrong meanwhile. With `twice`,
+    each run knows what a second one would have changed (`run.repeated`), and all else is as without.
     """
     loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
     simulator = Simulator(
-        loaded, world, start=start, end=end, duration=duration, tz=tz, jobs=jobs, policy=policy, faults=faults
+        loaded,
+        world,
+        start=start,
+        end=end,
+        duration=duration,
+        tz=tz,
+        jobs=jobs,
+        policy=policy,
+        faults=faults,
+        twice=twice,
     )
     return simulator.simulate(progress)
 

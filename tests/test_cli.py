@@ -218,6 +218,18 @@ BAD_WORDS = {
         ["preview", "0 9 * * FRY"],
         "schedule '0 9 * * FRY' is not cron: day-of-week 'FRY' is not a number or a name; did you mean 'FRI'?",
     ),
+    "an unknown budget": (
+        ["simulate", "p", "--budget", "emits=5", "--budget", "llm_token=5"],
+        "unknown budget 'llm_token'; did you mean 'llm_tokens'?",
+    ),
+    "a budget without a limit": (
+        ["simulate", "p", "--budget", "llm_tokens=many"],
+        ("budget 'llm_tokens': 'many' is not a limit; use a whole number, also with k, M or G, such as 200k or 1.5M"),
+    ),
+    "stress and second runs": (
+        ["simulate", "p", "--stress", "dst", "--twice"],
+        "--stress looks for what breaks: leave --budget and --twice to a simulation without it",
+    ),
     "neither cron nor path": (
         ["preview", "soon"],
         "'soon' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')",
@@ -396,6 +408,19 @@ def test_run_by_hand(here, capsys):
     assert err == "sbh-jobkit: note: greet is not due at 2026-01-05T07:00:00+00:00, so it ran by hand then\n"
 
 
+ONE_RUN = {
+    "runs": 1,
+    "llm_tokens": 0,
+    "llm_calls": 0,
+    "http_calls": 0,
+    "rows_read": 0,
+    "bytes_written": 0,
+    "emits": 0,
+    "http_calls_by_host": {},
+    "busiest_minute": {"at": "2026-01-01T06:00:00+00:00", "runs": 1},
+}
+
+
 def test_json(here, capsys):
     """Machines get the whole simulation as one JSON object, and nothing else."""
     write(here / "p")
@@ -410,10 +435,100 @@ def test_json(here, capsys):
         "end": "2026-01-02T00:00:00+00:00",
         "tz": "UTC",
         "ok": True,
+        "usage": {**ONE_RUN, "jobs": {"greet": ONE_RUN}},
     }
     assert [(each["job"], each["stdout"], each["value"]) for each in run] == [
         ("greet", "good morning\n", {"status": "success"})
     ]
+
+
+THRIFTLESS = MAIN.replace(
+    'print("good morning")',
+    """
+    print("good morning")
+    ctx.llm.run("say good morning")
+    ctx.emit("greeted", {})
+""".strip(),
+)
+
+
+def test_usage_and_budget(here, capsys):
+    """What was used is told, and a limit that was passed fails the command."""
+    write(here / "p", main_=THRIFTLESS)
+    assert said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--budget", "llm_calls=1") == (
+        FAILED,
+        (
+            "P: Thu 2026-01-01 00:00 UTC to Sat 2026-01-03 00:00 UTC\n"
+            "\n"
+            "job    schedule   runs  failed  expected  http  emits\n"
+            "greet  0 6 * * *     2       0         0     0      2\n"
+            "\n"
+            "used: 2 LLM calls (22 tokens), 2 emits\n"
+            "over budget: llm_calls: 2 used, the budget is 1; greet used most: 2\n"
+            "\n"
+            "2 runs, all as expected, but over budget\n"
+        ),
+        "",
+    )
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--json")
+    assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (OK, True, [])
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
+    told = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]
+    assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (FAILED, False, told)
+
+
+def test_twice(here, capsys):
+    """A job whose second run does something fails the command; the table is that of the first runs."""
+    write(here / "p", main_=THRIFTLESS + MAIN.partition("\n")[2].replace("greet", "print_it"))
+    assert said(capsys, "simulate", "p", "--for", "2d", "--twice") == (
+        FAILED,
+        (
+            "P: Thu 2026-01-01 00:00 UTC to Sat 2026-01-03 00:00 UTC\n"
+            "\n"
+            "job       schedule   runs  failed  expected  http  emits\n"
+            "greet     0 6 * * *     2       0         0     0      2\n"
+            "print_it  0 6 * * *     2       0         0     0      0\n"
+            "\n"
+            "used: 2 LLM calls (22 tokens), 2 emits; busiest minute: Thu 2026-01-01 06:00\n"
+            "  UTC, 2 runs\n"
+            "\n"
+            "not safe to repeat, for what second runs did:\n"
+            "  2 of 2 runs of greet, the first on Thu 2026-01-01 06:00 UTC\n"
+            "    events: 1 added\n"
+            "      + greeted: {}\n"
+            "safe to repeat: print_it\n"
+            "\n"
+            "4 runs, all as expected, but 1 job not safe to repeat\n"
+        ),
+        "",
+    )
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--twice", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["unsafe_to_repeat"]) == (FAILED, False, {"greet": 2})
+    assert [run["repeated"] for run in found["runs"][:2]] == [
+        {"changed": {"events": ["+ greeted: {}"]}, "sent": []},
+        {"changed": {}, "sent": []},
+    ]
+
+
+def test_twice_when_all_is_well(here, capsys):
+    """A job whose second run does nothing is said to be safe to repeat."""
+    write(here / "p")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--twice")
+    assert (code, out.partition("0      0\n")[2]) == (OK, "\nsafe to repeat: greet\n\n2 runs, all as expected\n")
+    _, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--twice", "--json")
+    assert json.loads(out)["unsafe_to_repeat"] == {}
+
+
+def test_a_report_knows_budgets_and_second_runs(here, capsys):
+    """As the terminal does."""
+    write(here / "p", main_=THRIFTLESS)
+    words = ["simulate", "p", "--for", "2d", "--twice", "--budget", "emits=1", "--html", "r.html"]
+    assert said(capsys, *words)[0] == FAILED
+    text = (here / "r.html").read_text()
+    assert "<h1>2 runs, all as expected, but over budget and 1 job not safe to repeat</h1>" in text
+    assert '<details class="calm" id="usage" open>' in text
+    assert '<section id="repeats"' in text
 
 
 def test_report(here, capsys):

@@ -16,6 +16,7 @@ from sbh_jobkit.errors import JobkitError
 ROOT = Path(__file__).resolve().parent.parent
 
 NAMES = [
+    "Budget",
     "Crash",
     "Difference",
     "Errors",
@@ -45,6 +46,7 @@ NAMES = [
     "Slow",
     "Snapshot",
     "StorageFull",
+    "Usage",
     "World",
     "__version__",
     "diff",

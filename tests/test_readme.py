@@ -12,6 +12,7 @@ import pytest
 
 from pytest_sbhjobs import fixtures, hooks, markers, options
 from sbh_jobkit import Outcome, cli, hookspecs
+from sbh_jobkit.budget import NAMES as BUDGETS
 from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.faultkinds import KINDS
 
@@ -69,7 +70,8 @@ def _for_pytest():
 @pytest.mark.parametrize(
     "word",
     sorted(
-        {*_for_pytest(), *HOOKS, *FAULTS, *KINDS, *(o.value for o in Outcome if o.started), *_options()} - {"--help"}
+        {*_for_pytest(), *HOOKS, *FAULTS, *KINDS, *BUDGETS, *(o.value for o in Outcome if o.started), *_options()}
+        - {"--help"}
     ),
 )
 def test_everything_is_documented(word):

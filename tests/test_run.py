@@ -108,6 +108,7 @@ FULL = {
     "error": RunError(type="E", message="m", place="main.py:5", traceback="Traceback…"),
     "stdout": "out\n",
     "stderr": "err\n",
+    "rows_read": 7,
     "logs": ("INFO root: hello",),
     "events": (Event(type="e", payload={"a": [1]}, at=AT),),
     "http_calls": (HttpCall(method="GET", url="https://a", status=200, matched=True, at=AT, seconds=1.5),),
@@ -132,6 +133,8 @@ PLAIN = {
     "error": {"type": "E", "message": "m", "place": "main.py:5", "traceback": "Traceback…"},
     "stdout": "out\n",
     "stderr": "err\n",
+    "rows_read": 7,
+    "repeated": None,
     "logs": ["INFO root: hello"],
     "events": [{"type": "e", "payload": {"a": [1]}, "at": "2026-01-05T09:00:00+01:00"}],
     "http_calls": [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.budget import Budget
 from sbh_jobkit.commands import given
 from sbh_jobkit.errors import JobkitError
 
@@ -15,28 +17,54 @@ if TYPE_CHECKING:
     from sbh_jobkit.run import Run
     from sbh_jobkit.simulation import Simulation
     from sbh_jobkit.simulator import Simulator
+    from sbh_jobkit.usage import Usage
     from sbh_jobkit.views.rows import JobLine
 
 
 def simulate(options: Namespace) -> bool:
     """Simulate, print, and return whether all is ok."""
+    budget = Budget.read(options.budget or ())
     if options.stress is not None:
+        if options.budget or options.twice:
+            msg = "--stress looks for what breaks: leave --budget and --twice to a simulation without it"
+            raise JobkitError(msg)
         from sbh_jobkit.commands.stress import put_under_stress
 
         return put_under_stress(options)
-    simulator = given.simulator(options, duration=options.duration, jobs=options.job)
+    simulator = given.simulator(options, duration=options.duration, jobs=options.job, twice=options.twice)
     if not simulator.plugin.jobs:
         entry = simulator.plugin.manifest.entry
         msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
         raise JobkitError(msg)
     simulation = _watched(simulator)
+    unsafe = simulation.unsafe_to_repeat if options.twice else {}
+    found = _Found(simulation=simulation, usage=simulation.usage, budget=budget, unsafe=unsafe)
     if options.html:
-        _write_report(options, simulation)
+        _write_report(options, found)
     if options.json:
-        given.print_json(_as_json(options, simulation))
+        given.print_json(_as_json(options, found))
     else:
-        _print_summary(options, simulation)
-    return simulation.ok
+        _print_summary(options, found)
+    return found.ok
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What came of a simulation, and of what was asked of it besides."""
+
+    simulation: Simulation
+    usage: Usage
+    budget: Budget
+    unsafe: dict[str, list[Run]]
+    """The runs whose second run changed something, by job."""
+
+    @property
+    def over(self) -> list[str]:
+        return self.budget.exceeded(self.usage)
+
+    @property
+    def ok(self) -> bool:
+        return self.simulation.ok and not self.unsafe and not self.over
 
 
 def _watched(simulator: Simulator) -> Simulation:
@@ -62,7 +90,7 @@ def _title(simulation: Simulation) -> str:
     return f"{simulation.plugin.manifest.name}{where}"
 
 
-def page(simulation: Simulation, rerun: Callable[[Run], str]) -> str:
+def page(simulation: Simulation, rerun: Callable[[Run], str], budget: Budget | None = None) -> str:
     """Return the report of a simulation as HTML."""
     from sbh_jobkit.views.html import report
 
@@ -75,11 +103,14 @@ def page(simulation: Simulation, rerun: Callable[[Run], str]) -> str:
         jobs=_job_lines(simulation),
         runs=simulation.runs,
         rerun=rerun,
+        usage=simulation.usage,
+        budget=budget,
     )
 
 
-def _write_report(options: Namespace, simulation: Simulation) -> None:
-    text = page(simulation, lambda run: given.rerun(options, simulation.start, run))
+def _write_report(options: Namespace, found: _Found) -> None:
+    start = found.simulation.start
+    text = page(found.simulation, lambda run: given.rerun(options, start, run), found.budget)
     try:
         options.html.parent.mkdir(parents=True, exist_ok=True)
         options.html.write_text(text, encoding="utf-8")
@@ -88,13 +119,16 @@ def _write_report(options: Namespace, simulation: Simulation) -> None:
         raise JobkitError(msg) from error
 
 
-def _print_summary(options: Namespace, simulation: Simulation) -> None:
+def _print_summary(options: Namespace, found: _Found) -> None:
     from rich.console import Console
 
     from sbh_jobkit.views.html import headline
+    from sbh_jobkit.views.repeats import repeat_lines
     from sbh_jobkit.views.rows import summarise
     from sbh_jobkit.views.terminal import divergent, expected_runs, failing_runs, moment, summary_table
+    from sbh_jobkit.views.usage import usage_lines
 
+    simulation = found.simulation
     failures = simulation.failures
     print(f"{_title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
     Console(highlight=False).print(summary_table(summarise(_job_lines(simulation), simulation.runs)))
@@ -109,19 +143,30 @@ def _print_summary(options: Namespace, simulation: Simulation) -> None:
     by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
     if by_hand:
         print(f"\nby hand only, for want of a schedule: {', '.join(by_hand)}")
-    print(f"\n{headline(simulation.runs)}")
+    for lines in (usage_lines(found.usage, found.over), repeat_lines(simulation.runs)):
+        if text := "\n".join(lines):
+            print(f"\n{text}")
+    print(f"\n{headline(simulation.runs, over_budget=bool(found.over))}")
     if options.html:
         print(f"report: {options.html}")
 
 
-def _as_json(options: Namespace, simulation: Simulation) -> dict[str, Any]:
+def _as_json(options: Namespace, found: _Found) -> dict[str, Any]:
+    simulation = found.simulation
+    asked: dict[str, Any] = {}
+    if options.budget:
+        asked["over_budget"] = found.over
+    if options.twice:
+        asked["unsafe_to_repeat"] = {job: len(runs) for job, runs in found.unsafe.items()}
     return {
         "plugin": simulation.plugin.slug,
         "target": simulation.world.target,
         "start": simulation.start.isoformat(),
         "end": simulation.end.isoformat(),
         "tz": simulation.zone.key,
-        "ok": simulation.ok,
+        "ok": found.ok,
+        "usage": found.usage.to_dict(),
+        **asked,
         "runs": [
             run.to_dict() if run.ok else {**run.to_dict(), "rerun": given.rerun(options, simulation.start, run)}
             for run in simulation.runs

@@ -58,16 +58,19 @@ class FakeDatabase:
                 msg = f"db.query({table!r}): {name} must be a whole number from 0, got {number!r}"
                 self._journal.fault("filter-invalid", "ctx.db.query", msg)
                 raise FilterError(msg)
-        return self._asked(
+        found = self._asked(
             "query",
             table,
             lambda: self._tables.page(table, filters, min(offset, maxsize), min(offset + limit, maxsize)),
         )
+        self._journal.rows_read += len(found)
+        return found
 
     def get_by_id(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return one row, or None."""
         self._gate("db.get_by_id", "db.read")
         found = self._asked("get_by_id", table, lambda: self._tables.select(table, {"id": {"$eq": id}}, end=1))
+        self._journal.rows_read += len(found)
         return found[0] if found else None
 
     def count(self, table: str, filters: Mapping[str, Any] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What changed in a world between two moments: rows, files, the names of secrets, events."""
+"""What changed in a world between two moments: rows, files, the names of secrets, events, services of extensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sbh_jobkit.run import jsonable
 from sbh_jobkit.shared_list import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sbh_jobkit.fakes.filestore import StoredFile
     from sbh_jobkit.fakes.tables import Row
@@ -55,14 +55,16 @@ class Difference(Shown):
     secrets: tuple[Change, ...]
     events: tuple[Event, ...]
     """Those emitted in between."""
+    services: tuple[Change, ...] = ()
+    """Those of extensions, by name."""
 
     def __bool__(self) -> bool:
         """Whether anything changed."""
-        return bool(self.tables or self.files or self.secrets or self.events)
+        return bool(self.tables or self.files or self.secrets or self.events or self.services)
 
     def __repr__(self) -> str:
         """Write it as a text."""
-        return "\n".join(self._lines()) or "no difference"
+        return "\n".join(self.lines()) or "no difference"
 
     def sections(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
         """Yield what changed, by table and kind."""
@@ -74,8 +76,11 @@ class Difference(Shown):
             yield "secrets", self.secrets
         if self.events:
             yield "events", tuple(map(_emitted, self.events))
+        if self.services:
+            yield "services", self.services
 
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
+        """Yield what changed, line by line; of one table's changes no more than twenty."""
         for name, changes in self.sections():
             yield f"{name}: {counted(changes)}"
             yield from (f"  {change}" for change in changes[:_MOST])
@@ -89,16 +94,20 @@ def counted(changes: Iterable[Change]) -> str:
     return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
 
 
-def diff(before: World | Snapshot, after: World | Snapshot) -> Difference:
-    """Tell what changed between two moments of a world; what they share is not looked at."""
+def diff(before: World | Snapshot, after: World | Snapshot, *, rewritten: bool = True) -> Difference:
+    """Tell what changed between two moments of a world; what they share is not looked at.
+
+    `rewritten=False` leaves out files of which only the time is new: they were written again, with the same content.
+    """
     old, new = _moment(before), _moment(after)
     shown = old.origin.redactor(), new.origin.redactor()
     tables = {name: _rows(name, old, new, shown) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}
     return Difference(
         tables={name: changes for name, changes in tables.items() if changes},
-        files=tuple(_files(old, new, shown)),
+        files=tuple(_files(old, new, shown, rewritten=rewritten)),
         secrets=tuple(_secrets(old.secrets.values, new.secrets.values)),
         events=tuple(new.events.apart(old.events)[0]),
+        services=tuple(_services(old.services, new.services)),
     )
 
 
@@ -150,7 +159,7 @@ def _fields_apart(old: Row, new: Row, shown: _Redactors) -> Iterator[str]:
             yield f"{name} {_written(before[name])} → {_written(after[name])}"
 
 
-def _files(old: Snapshot, new: Snapshot, shown: _Redactors) -> Iterator[Change]:
+def _files(old: Snapshot, new: Snapshot, shown: _Redactors, *, rewritten: bool) -> Iterator[Change]:
     was, now = old.files.files, new.files.files
     if was is now:
         return
@@ -163,17 +172,17 @@ def _files(old: Snapshot, new: Snapshot, shown: _Redactors) -> Iterator[Change]:
             file = after or before
             action = "removed" if after is None else "added"
             yield Change(action=action, name=name, details=(f"{len(file.data):,} bytes, {file.content_type}",))  # type: ignore[union-attr]  # one of the two is there
-        elif details := tuple(_file_apart(before, after)):
+        elif details := tuple(_file_apart(before, after, rewritten=rewritten)):
             yield Change(action="changed", name=name, details=details)
 
 
-def _file_apart(before: StoredFile, after: StoredFile) -> Iterator[str]:
+def _file_apart(before: StoredFile, after: StoredFile, *, rewritten: bool) -> Iterator[str]:
     if before.data != after.data:
         sizes = len(before.data), len(after.data)
         yield f"{sizes[0]:,} → {sizes[1]:,} bytes" if sizes[0] != sizes[1] else f"{sizes[0]:,} bytes, other content"
     if before.content_type != after.content_type:
         yield f"{before.content_type} → {after.content_type}"
-    if before.data == after.data and before.modified != after.modified:
+    if rewritten and before.data == after.data and before.modified != after.modified:
         yield "written again, same content"
 
 
@@ -185,6 +194,12 @@ def _secrets(old: dict[str, str], new: dict[str, str]) -> Iterator[Change]:
             yield Change(action="removed", name=name)
         elif old[name] != new[name]:
             yield Change(action="changed", name=name, details=("its value",))
+
+
+def _services(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            yield Change(action="changed", name=name, details=("its state",))
 
 
 def _emitted(event: Event) -> Change:

@@ -139,6 +139,7 @@ class HostDatabase(FakeDatabase):
         self._gate("db.query", "db.read")
         self._meet_trouble()
         rows = self._known(table)
+        self._journal.rows_read += len(rows)
         self._compare("query", table, rows, lambda: self._promised.query(table, filters, limit))
         return rows
 
@@ -147,6 +148,7 @@ class HostDatabase(FakeDatabase):
         self._gate("db.get_by_id", "db.read")
         self._meet_trouble()
         row = next(iter(self._known(table)), None)
+        self._journal.rows_read += row is not None
         self._compare("get_by_id", table, row, lambda: self._promised.get_by_id(table, id))
         return row
 

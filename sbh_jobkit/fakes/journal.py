@@ -44,7 +44,7 @@ def known_kinds() -> list[str]:
 class Journal:
     """The record of one run; secrets' values never get into it."""
 
-    __slots__ = ("_redactor", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root")
+    __slots__ = ("_redactor", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root", "rows_read")
 
     def __init__(
         self, redactor: Callable[[], Redactor], root: Path | None = None, allowed: Collection[str] = ()
@@ -57,6 +57,7 @@ class Journal:
         self.http_calls: list[HttpCall] = []
         self.llm_calls: list[LlmCall] = []
         self.files: list[FileChange] = []
+        self.rows_read = 0
         self.faults: list[Fault] = []
 
     def event(self, type_: str, written: str, at: datetime) -> Event:

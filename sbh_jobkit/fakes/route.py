@@ -53,6 +53,7 @@ class RouteState:
     answer: httpx.Response | None
     effect: Any
     given: int
+    calls: int
     passes: bool
     seconds: float
     rate: float
@@ -137,6 +138,7 @@ class HttpRoute(respx.Route):
             self._return_value,
             self._side_effect,
             self._given,
+            len(self.calls),
             self._pass_through,
             self._seconds,
             self._rate,
@@ -148,6 +150,7 @@ class HttpRoute(respx.Route):
         self._pattern = state.pattern
         self._return_value = state.answer
         self._side_effect, self._given = state.effect, state.given
+        del self.calls[state.calls :]
         self._pass_through = state.passes
         self._seconds, self._rate, self._failure = state.seconds, state.rate, state.failure
 

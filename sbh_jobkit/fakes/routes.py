@@ -39,6 +39,7 @@ class HttpState:
 
     routes: tuple[tuple[Any, RouteState | None], ...]
     log: Past[HttpCall]
+    calls: int
 
 
 class HttpRoutes(respx.Router):
@@ -81,7 +82,7 @@ class HttpRoutes(respx.Router):
     def keep(self) -> HttpState:
         """Keep how the routes would answer next, and what was asked."""
         kept = tuple((route, route.keep() if isinstance(route, HttpRoute) else None) for route in self.routes)
-        return HttpState(kept, self.log.snapshot())
+        return HttpState(kept, self.log.snapshot(), len(self.calls))
 
     def go_back(self, state: HttpState) -> None:
         """Answer as at a moment that was kept, perhaps of another world."""
@@ -94,6 +95,7 @@ class HttpRoutes(respx.Router):
             route.go_back(kept)
             self.routes.add(route, kept.name)
         self.log.restore(state.log)
+        del self.calls[state.calls :]
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in {"http", "https"}:

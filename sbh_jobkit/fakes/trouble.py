@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from math import ceil
@@ -21,7 +22,7 @@ from sbh_jobkit.modules import call_place
 from sbh_jobkit.plannedfault import EVERY, SERVICES, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -90,6 +91,15 @@ class PlanInForce:
     def chance(self, fault: PlannedFault, *key: object) -> Random:
         """Return what decides about one thing that a fault may do, known by its key."""
         return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  no secrets
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Let what is asked inside count for nothing afterwards."""
+        counts, met = self.counts.copy(), self.met.copy()
+        try:
+            yield
+        finally:
+            self.counts, self.met = counts, met
 
     def over(self, tenant: str, job: Job, fire: float) -> Trouble:
         """Return what happens to the run of a job that was due at an instant."""

@@ -9,6 +9,7 @@ from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.repetition import unsafe
 from sbh_jobkit.run import Outcome
 from sbh_jobkit.version import __version__
 from sbh_jobkit.views.axis import Axis
@@ -16,8 +17,10 @@ from sbh_jobkit.views.calm import calm
 from sbh_jobkit.views.failures import choose, sections
 from sbh_jobkit.views.heat import heat
 from sbh_jobkit.views.jobtable import job_table
+from sbh_jobkit.views.repeats import repeats
 from sbh_jobkit.views.rows import summarise
 from sbh_jobkit.views.timeline import timeline
+from sbh_jobkit.views.usage import usage_table
 from sbh_jobkit.views.verdicts import SIGNS, glyph, sign_of
 from sbh_jobkit.views.words import DAYS, count, offset, safe, stamp
 
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sbh_jobkit.budget import Budget
     from sbh_jobkit.run import Run
+    from sbh_jobkit.usage import Usage
     from sbh_jobkit.views.rows import JobLine
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -42,16 +47,21 @@ def report(
     jobs: Sequence[JobLine],
     runs: Sequence[Run],
     rerun: Callable[[Run], str],
+    usage: Usage | None = None,
+    budget: Budget | None = None,
 ) -> str:
     """Write the report: a timeline, a heat strip, a table by job, and each failing run with the command that reruns it.
 
-    `start` and `end` are aware and in `zone`; `rerun` gives the command that repeats a run.
+    `start` and `end` are aware and in `zone`; `rerun` gives the command that repeats a run; `usage` is what the runs
+    used, and `budget` what they were to use at most.
     """
     axis = Axis(start, end)
     summaries = summarise(jobs, runs)
     failures = choose(summaries, runs)
     failing = sum(job.failures for job in summaries)
-    verdict = headline(runs)
+    over = budget.exceeded(usage) if budget and usage else []
+    verdict = headline(runs, over_budget=bool(over))
+    second_runs = repeats(runs)
     style = files("sbh_jobkit.views").joinpath("report.css").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -68,15 +78,16 @@ def report(
 </head>
 <body>
 <a class="skip" href="#main">Skip to the report</a>
-<header class="{"bad" if failing else "good"}">
+<header class="{"bad" if failing or over or unsafe(runs) else "good"}">
 <p class="title">{safe(title)}</p>
 <h1>{verdict}</h1>
 <dl class="meta">
 <div><dt>Plugin</dt><dd>{safe(plugin)}</dd></div>
 <div><dt>Range</dt><dd>{_range(axis)}</dd></div>
 <div><dt>Zone</dt><dd>{safe(zone)} {_offsets(axis)}</dd></div>
-</dl>
+</dl>{_over(over)}
 <nav aria-label="Sections"><a href="#timeline">Timeline</a> <a href="#heat">Pile-ups</a> <a href="#jobs">Jobs</a> \
+{'<a href="#repeats">Second runs</a> ' if second_runs else ""}\
 <a href="#failures">{count(failing, "failing run") if failing else "Failing runs"}</a></nav>
 </header>
 <main id="main" tabindex="-1">
@@ -92,7 +103,9 @@ def report(
 <section id="jobs" aria-labelledby="jobs-head">
 <h2 id="jobs-head">Jobs</h2>
 {job_table(summaries, failures.first_section)}
+{usage_table(usage, budget.limits if budget else {}) if usage else ""}
 </section>
+{second_runs}\
 <section id="failures" aria-labelledby="failures-head">
 <h2 id="failures-head">Failing runs</h2>
 {sections(failures, rerun, expected=sum(job.expected for job in summaries))}
@@ -105,17 +118,24 @@ def report(
 """
 
 
-def headline(runs: Sequence[Run]) -> str:
+def headline(runs: Sequence[Run], *, over_budget: bool = False) -> str:
     """Say in one line how the runs went."""
     failing = [run for run in runs if not run.ok]
     if not runs:
         return "No run was due"
     skipped = sum(run.outcome is Outcome.SKIPPED for run in runs)
+    but = [f"{skipped:,} skipped"] if skipped and not failing else []
+    but += ["over budget"] if over_budget else []
+    but += [f"{count(len(found), 'job')} not safe to repeat"] if (found := unsafe(runs)) else []
     if not failing:
         told = "1 run, as expected" if len(runs) == 1 else f"{len(runs):,} runs, all as expected"
-        return f"{told}, but {skipped:,} skipped" if skipped else told
+        return f"{told}, but {' and '.join(but)}" if but else told
     how = "passed unexpectedly" if all(run.verdict == "unexpected_ok" for run in failing) else "failed"
-    return f"{len(failing):,} of {count(len(runs), 'run')} {how}"
+    return ", ".join([f"{len(failing):,} of {count(len(runs), 'run')} {how}", *but])
+
+
+def _over(over: Sequence[str]) -> str:
+    return "".join(f'\n<p class="over">Over budget: <a href="#usage">{safe(sentence)}</a></p>' for sentence in over)
 
 
 def _legend(runs: Sequence[Run]) -> str:

@@ -87,7 +87,7 @@ def divergent(runs: Sequence[Run]) -> Iterator[str]:
         yield ""
         yield "where today's host does otherwise:"
     for line in lines:
-        yield from _folded(line, "  ")
+        yield from folded(line, "  ")
 
 
 def failing_run(run: Run) -> Iterator[str]:
@@ -105,21 +105,15 @@ def _last_lines(text: str) -> str:
     return "\n".join([f"… {count(len(lines) - _OUTPUT_LINES, 'line')} before", *lines[-_OUTPUT_LINES:]])
 
 
-def folded(line: str) -> list[str]:
-    """Fold a line to the terminal's width."""
-    return list(_indented([line], ""))
-
-
 def _indented(lines: Iterable[str], margin: str) -> Iterator[str]:
-    """Fold lines to the terminal's width, but for those that are there to be pasted."""
     for line in lines:
-        if line.startswith(_ADVICE):
-            yield f"{margin}{line}"
-        else:
-            yield from _folded(line, margin)
+        yield from folded(line, margin)
 
 
-def _folded(line: str, margin: str) -> list[str]:
+def folded(line: str, margin: str = "") -> list[str]:
+    """Fold a line to the terminal's width, unless it is there to be pasted."""
+    if line.startswith(_ADVICE):
+        return [f"{margin}{line}"]
     return wrap(
         line,
         get_terminal_size().columns,

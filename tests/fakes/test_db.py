@@ -63,6 +63,28 @@ def test_what_a_job_is_answered(answered, world, expression, value):
     assert answered(expression, world) == value
 
 
+@pytest.mark.parametrize("target", ["guide", "host"])
+@pytest.mark.parametrize(
+    ("expression", "rows"),
+    [
+        ("ctx.db.query('users')", {"guide": 3, "host": 1}),
+        ("ctx.db.query('users', {'name': 'bob'})", {"guide": 1, "host": 1}),
+        ("ctx.db.query('users', limit=0)", {"guide": 0, "host": 1}),
+        ("ctx.db.query('users') + ctx.db.query('users')", {"guide": 6, "host": 2}),
+        ("ctx.db.query('projects') + ctx.db.query('orders')", {"guide": 1, "host": 1}),
+        ("ctx.db.query('plugin_jobs')", {"guide": 1, "host": 0}),
+        ("ctx.db.get_by_id('users', 2)", {"guide": 1, "host": 1}),
+        ("ctx.db.get_by_id('users', 9)", {"guide": 0, "host": 1}),
+        ("ctx.db.count('users')", {"guide": 0, "host": 0}),
+        ("ctx.db.query('nowhere')", {"guide": 0, "host": 0}),
+    ],
+)
+def test_a_run_knows_how_many_rows_it_read(ran, world, target, expression, rows):
+    """Those that the database answered with, on either target; what it only counted is not among them."""
+    world.target = target
+    assert ran(expression, world).rows_read == rows[target]
+
+
 def test_a_query_answers_a_hundred_rows_unless_told_otherwise(answered):
     """The default limit is the contract's."""
     world = World()

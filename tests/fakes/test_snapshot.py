@@ -159,6 +159,30 @@ def test_what_changed_is_told():
     ]
 
 
+def test_a_file_with_the_same_content_may_be_left_out():
+    """`rewritten=False` passes over files of which only the time is new."""
+    world = World()
+    world.files.write("same.txt", "abc", modified="2026-01-01")
+    world.files.write("kind", "abc", modified="2026-01-01", content_type="text/plain")
+    before = world.snapshot()
+    world.files.write("same.txt", "abc", modified="2026-01-02")
+    assert (bool(diff(before, world)), bool(diff(before, world, rewritten=False))) == (True, False)
+    world.files.write("kind", "abc", modified="2026-01-02", content_type="text/html")
+    assert str(diff(before, world, rewritten=False)) == "files: 1 changed\n  ~ kind: text/plain → text/html"
+
+
+def test_records_of_requests_go_back(ran):
+    """What was asked after the snapshot was never asked: not of the internet, and not of a route."""
+    world = World()
+    route = world.http.get(ROUTE).respond(200)
+    ran(f"ctx.http.get({ROUTE!r})", world)
+    moment = world.snapshot()
+    ran(f"ctx.http.get({ROUTE!r}); ctx.http.get('https://nowhere.example/')", world)
+    assert (route.call_count, world.http.calls.call_count, len(world.http.log)) == (2, 2, 3)
+    world.restore(moment)
+    assert (route.call_count, world.http.calls.call_count, len(world.http.log)) == (1, 1, 1)
+
+
 def test_nothing_changed():
     """The same moment twice is no difference, and false."""
     world = World()

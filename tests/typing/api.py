@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, assert_type
 
 from sbh_jobkit import (
+    Budget,
     Crash,
     Difference,
     Errors,
@@ -36,6 +37,7 @@ from sbh_jobkit import (
     Slow,
     Snapshot,
     StorageFull,
+    Usage,
     World,
     __version__,
     diff,
@@ -191,6 +193,22 @@ def replay(plugin: Plugin, world: World) -> list[Run]:
     assert_type(simulation.failures, list[Run])
     at: datetime = next(fires).at
     return [*runs, *other.runs] if at < simulation.runs[0].fire_time else simulation.runs
+
+
+# What it uses, and what happens twice.
+
+
+def measure(plugin: Plugin) -> list[str]:
+    """Add up what runs use, hold it against a budget, and run everything twice."""
+    simulation = simulate(plugin, twice=True)
+    assert_type(simulation.usage, Usage)
+    assert_type(simulation.unsafe_to_repeat, dict[str, list[Run]])
+    again = simulation.runs[0].repeated
+    streamed = Usage.of(Simulator(plugin, twice=False).runs())
+    assert_type(streamed.jobs["nightly"].llm_tokens, int)
+    busiest: datetime | None = streamed.busiest_minute.at if streamed.busiest_minute else None
+    print(bool(again), busiest, streamed.http_calls_by_host)  # noqa: T201  to use them
+    return Budget.read(["llm_tokens=200k", "http_calls@api.example.com=500"]).exceeded(streamed)
 
 
 # What goes wrong by a plan.

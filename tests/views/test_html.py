@@ -1,18 +1,26 @@
 """The HTML report of a simulation."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from sbh_jobkit.budget import Budget
+from sbh_jobkit.fakes.difference import Difference
+from sbh_jobkit.repetition import Repetition
 from sbh_jobkit.run import Event, Fault, HttpCall, LlmCall, RunError
+from sbh_jobkit.usage import Usage
 from sbh_jobkit.views.html import headline
 
 PARIS = ZoneInfo("Europe/Paris")
 VOID = {"meta", "link", "br"}
 HOSTILE = "</pre></details><script>alert('x')</script><img src=https://evil.example/x>\x1b[31mred\x1b[0m\x07"
+
+HOSTILE_EVENT = Event(type=HOSTILE, payload={"a": HOSTILE}, at=datetime(2026, 1, 5, tzinfo=PARIS))
+UNSAFE = Repetition(difference=Difference(tables={}, files=(), secrets=(), events=(HOSTILE_EVENT,)), sent=())
 
 
 class Page(HTMLParser):
@@ -129,6 +137,46 @@ def test_the_headline_is_the_verdict(judged, verdicts, line):
     """One line tells how the runs went."""
     runs = [run for verdict, number in verdicts.items() for run in [judged(verdict)] * number]
     assert headline(runs) == line
+
+
+@pytest.mark.parametrize(
+    ("runs", "more", "line"),
+    [
+        ([("ok", True)], {}, "1 run, as expected, but 1 job not safe to repeat"),
+        ([("ok", False)], {}, "1 run, as expected"),
+        ([("ok", False)], {"over_budget": True}, "1 run, as expected, but over budget"),
+        (
+            [("ok", True), ("faulty", True), ("skipped", False)],
+            {"over_budget": True},
+            "1 of 3 runs failed, over budget, 2 jobs not safe to repeat",
+        ),
+        (
+            [("ok", True), ("skipped", False)],
+            {"over_budget": True},
+            "2 runs, all as expected, but 1 skipped and over budget and 1 job not safe to repeat",
+        ),
+    ],
+)
+def test_the_headline_has_its_reservations(judged, runs, more, line):
+    """A passed budget and second runs that did something stand in it, too."""
+    again = {True: UNSAFE, False: None}
+    assert headline([replace(judged(verdict), repeated=again[unsafe]) for verdict, unsafe in runs], **more) == line
+
+
+def test_budgets_and_second_runs_have_their_place(written, loud):
+    """The page stays well formed and accessible with both of them, whatever jobs and hosts are called."""
+    run = replace(loud, repeated=UNSAFE)
+    usage, budget = Usage.of([run]), Budget.read(["http_calls=0", "emits=5", f"http_calls@{HOSTILE}=0"])
+    page = Page(written([run], usage=usage, budget=budget))
+    links = [attributes["href"] for attributes in page.all("a")]
+    assert {link for link in links if link.removeprefix("#") not in page.ids} == set()
+    assert {"#usage", "#repeats"} <= set(links)
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("caption") == tags.count("table")
+    assert not {"script", "img", "iframe"} & set(tags)
+    assert "http_calls: 1 used, the budget is 0; sync<b> used most: 1" in page.text["a"]
+    assert page.all("header") == [{"class": "bad"}]
+    assert page.all("details")[0] == {"class": "calm", "id": "usage", "open": None}
 
 
 def test_the_header_says_what_was_simulated(written):

@@ -256,6 +256,34 @@ def test_month_on_todays_host():
     assert Counter(run.job for run in on_host.runs if run.ok) == WELL_ON_HOST
 
 
+AGAIN = {
+    # job: what its second run does again, how many of its runs in a week do, and what comes of it
+    "clean_temp_files": ({"cleanup.completed"}, (7, 7), "whoever counts hears of a clean-up that deleted nothing"),
+    "sync_runners": ({"fleet.synced"}, (336, 336), "who counts syncs counts one too many; the file is the same"),
+    "watch_queue": ({"queue.crowded"}, (11, 168), "one crowded queue raises two alarms"),
+    "end_trials": ({"trial.ended"}, (6, 7), "everyone whose trial ends is told twice"),
+    "index_projects": ({"index.started", "index.completed"}, (7, 7), "an index is timed twice; the file is the same"),
+    "count_seats": ({"seats.counted"}, (1, 1), "who adds up seats for the invoice adds them up twice"),
+    "daily_report": ({"report.written"}, (7, 7), "a report is announced twice; the file is the same"),
+    "explain_failures": ({"failures.explained"}, (6, 7), "the model is paid twice, and the team reads it twice"),
+    "weekly_digest": ({"digest.sent"}, (1, 1), "the team gets two digests"),
+}
+
+
+def test_no_job_is_safe_to_repeat():
+    """Every job tells of its work again, and that is all: no file has other content, and nothing is sent."""
+    week = simulate(plugin, duration="7d", twice=True)
+    found = week.unsafe_to_repeat
+    runs = Counter(run.job for run in week.runs)
+    again = [run.repeated for those in found.values() for run in those]
+    assert {
+        job: ({event.type for run in those for event in run.repeated.difference.events}, (len(those), runs[job]))
+        for job, those in found.items()
+    } == {job: (told, share) for job, (told, share, _) in AGAIN.items()}
+    assert {name for one in again for name, _ in one.difference.sections()} == {"events"}
+    assert [one.sent for one in again if one.sent] == []
+
+
 def test_status_route_lists_every_job(month):
     """The route shows each job of the manifest with its schedule and how its last run went."""
     (status,) = plugin.routes
