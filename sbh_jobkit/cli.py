@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
     text = "replay a range of dates in virtual time, with every job of the plugin"
     simulate = commands.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
-    simulate.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    text = "plugin directory, plugin.json, main.py or zip, or a folder of plugins; several make a platform"
+    simulate.add_argument("paths", nargs="+", metavar="PATH", help=text)
     _add_start(simulate, "first instant, ISO 8601 (default: 2026-01-01T00:00)")
     simulate.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h, 2w (default: 30d)")
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--stress", metavar="KINDS", help="days that come all the same, what breaks on them: dst,overlap,outage,late"
     )
+    simulate.add_argument("--tenants", metavar="N|NAMES", help="install at so many tenants, or at a,b,c (default: 1)")
+    simulate.add_argument("--jobs", default="1", metavar="N", help="so many processes, auto for one a processor")
     simulate.add_argument("--html", type=Path, metavar="FILE", help="write the report there")
     _add_common(simulate)
 
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     run.add_argument("job", metavar="JOB", help="the job's name")
     run.add_argument("--at", metavar="ISO", help="the virtual time (default: now)")
+    run.add_argument("--tenant", metavar="NAME", help="in this tenant's world (default: acme)")
     _add_start(run, "replay the plugin from there up to --at first, so that the job meets the world of that time")
     _add_common(run)
 

@@ -130,9 +130,11 @@ class VirtualClock:
             raise RuntimeError(msg)
         self._driver = threading.current_thread()
         self._restore = (time.sleep, os.environ.get("TZ"))
-        self._travels = travel(0, tick=False)
+        seconds, rest = divmod(self._ns, _SECOND)
+        self._travels = travel(seconds, tick=False)
         self._traveller = self._travels.start()
-        self._place()
+        if rest:
+            self._traveller.shift(rest / _SECOND)
         _set_wall_clock(_tz_setting(self.zone))
         time.sleep = sleep
         _open.append(self)

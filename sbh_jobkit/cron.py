@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from sbh_jobkit.errors import ScheduleError, did_you_mean
@@ -73,7 +74,12 @@ class Cron:
 
 def parse(expression: str) -> Cron:
     """Read five-field cron or a name such as `@daily`; raises ScheduleError with the field and the value."""
-    texts = _split(expression)
+    return _parsed(expression, tuple(_split(expression)))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(expression: str, texts: tuple[str, ...]) -> Cron:
+    """Read what is split; the jobs of a whole platform share few expressions, and each asks more than once."""
     try:
         numbers = [_numbers(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
     except ValueError as fault:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 
 class JobkitError(Exception):
@@ -71,6 +72,10 @@ class ManifestError(PluginError):
             super().__init__(f"{where} has {len(self.faults)} faults:\n{lines}")
 
 
+class FleetError(JobkitError):
+    """Plugins and tenants that cannot be replayed together, or a process that failed to."""
+
+
 class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section 4
     """A job called a member of its context that its manifest does not permit."""
 
@@ -89,6 +94,16 @@ class MemoryLimitExceeded(LimitExceeded):
 
 class PlannedCrash(LimitExceeded):
     """A fault plan killed a run."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody stopped a simulation by Ctrl-C, at a virtual time; `so_far` is what was done until then."""
+
+    def __init__(self, at: datetime | None, so_far: Any = None) -> None:
+        """Carry it; a KeyboardInterrupt all the same, to whoever does not ask."""
+        super().__init__(f"interrupted at {at.isoformat()} virtual time" if at is not None else "interrupted")
+        self.at = at
+        self.so_far = so_far
 
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:

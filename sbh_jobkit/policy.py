@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import times
@@ -58,7 +60,7 @@ class Policy:
     @property
     def grace(self) -> float | None:
         """How late a run may start, in seconds; None for however late."""
-        return None if self.misfire_grace is None else times.duration(self.misfire_grace, zero=True).total_seconds()
+        return None if self.misfire_grace is None else _seconds(self.misfire_grace)
 
     @classmethod
     def read(cls, settings: dict[str, Any]) -> Policy:
@@ -121,6 +123,9 @@ class Decision:
     reason: str | None = None
 
 
+_BY_FIRE = attrgetter("fire")
+
+
 def decide(
     policy: Policy,
     fires: Sequence[float],
@@ -147,7 +152,7 @@ def decide(
             decided.append(Decision(fire=fire, action=Action.WAIT))
         else:
             decided.append(_overlapping(policy, fire, running, waiting, tz))
-    return sorted(decided, key=lambda decision: decision.fire)
+    return sorted(decided, key=_BY_FIRE)
 
 
 def in_turn(policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo) -> Decision:
@@ -170,10 +175,11 @@ def _late(
     left: list[float] = []
     for fire in fires:
         missed = _too_late(policy, fire, now, tz)
-        decided += [missed] if missed else []
-        left += [] if missed else [fire]
-    late = [fire for fire in left if fire < now]
-    if down is None or not late:
+        if missed is None:
+            left.append(fire)
+        else:
+            decided.append(missed)
+    if down is None or not (late := [fire for fire in left if fire < now]):
         return decided, left
     if policy.catch_up == "latest":
         for fire in left[:-1]:
@@ -219,6 +225,12 @@ def _started_late(fire: float, now: float, down: Window | None, tz: ZoneInfo) ->
 
 def _was_down(window: Window, fire: float, tz: ZoneInfo) -> str:
     return f"the scheduler was down {_clock(window.start, fire, tz)}–{_clock(window.end, window.start, tz)}"
+
+
+@cache
+def _seconds(length: str | timedelta) -> float:
+    """Read a duration once for all the fire times that it is asked for."""
+    return times.duration(length, zero=True).total_seconds()
 
 
 def _clock(epoch: float, beside: float, tz: ZoneInfo) -> str:

@@ -17,9 +17,10 @@ _OFTEN = 0.1
 class Progress:
     """Open around the work; it draws nothing until that takes long."""
 
-    def __init__(self, total: int) -> None:
-        """Know how much there is to do."""
+    def __init__(self, total: int, what: str = "runs") -> None:
+        """Know how much there is to do, and of what."""
         self._total = total
+        self._what = what
         self._next = perf_counter() + _SOON
         self._bar: Bar | None = None
         self._task: Any = None
@@ -47,8 +48,8 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"))
+        columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn(self._what))
         bar = Bar(*columns, console=Console(file=sys.stderr), transient=True, auto_refresh=False)
-        self._task = bar.add_task("runs", total=self._total)
+        self._task = bar.add_task(self._what, total=self._total)
         bar.start()
         return bar

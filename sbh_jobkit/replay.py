@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.script import Tick
-    from sbh_jobkit.fakes.snapshot import Snapshot
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.job import Job
+    from sbh_jobkit.run import Moment as Kept
     from sbh_jobkit.runner import Runner
     from sbh_jobkit.schedule import Schedule
 
@@ -46,7 +46,7 @@ class Moment:
     epoch: float
     ran: bool
     """Whether it is the world after a run that started then; else life had gone on until then."""
-    snapshot: Snapshot
+    snapshot: Kept
 
 
 class Replay:
@@ -150,7 +150,8 @@ class Replay:
 
     def _keep(self, epoch: float, run: Run | None = None) -> None:
         if self.moments is not None:
-            self.moments.append(Moment(epoch, run is not None, self._world.snapshot()))
+            kept = run.after if run is not None else None
+            self.moments.append(Moment(epoch, run is not None, kept or self._world.snapshot()))
 
     def _not_started(self, due: Due, decision: Decision) -> Run:
         kept = self.moments[-1].snapshot if self.moments else None

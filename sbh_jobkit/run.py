@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from math import isfinite
 from typing import Any, Protocol, Self
 
@@ -199,6 +200,15 @@ class Run:
         """Return the same run, which knows the world that it left."""
         return replace(self, after=after)
 
+    def portable(self) -> Self:
+        """Return the run without its worlds, its value as JSON has it: what another process or a file can take."""
+        return replace(self, value=jsonable(self.value), before=None, after=None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is portable of it."""
+        told = self.portable()
+        return partial(type(self), **{each.name: getattr(told, each.name) for each in fields(self) if each.init}), ()
+
     @property
     def ok(self) -> bool:
         """Whether nothing here needs a look: no failure, no unallowed fault; or a failure that was expected."""
@@ -248,10 +258,14 @@ _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 def jsonable(value: Any) -> Any:  # noqa: PLR0911  a table of kinds
     """Return the value as JSON can carry it: times in ISO 8601, what JSON has no word for as its text."""
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str.__str__(value)  # plain also where it is of a class that the plugin derived
+    if isinstance(value, int):
+        return int.__int__(value)
     if isinstance(value, float):
-        return value if isfinite(value) else str(value)
+        return float.__float__(value) if isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

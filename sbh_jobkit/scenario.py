@@ -44,7 +44,7 @@ class Scenario:
     def runs(self, load: Load) -> Iterator[Run]:
         """Yield the runs of a try, one at a time."""
         plugin, world = load()
-        simulator = Simulator(
+        yield from Simulator(
             plugin,
             world,
             start=self.start,
@@ -53,11 +53,8 @@ class Scenario:
             jobs=self.jobs or None,
             policy=self.policy,
             faults=self.plan,
-        )
-        if self.time_limit is not None:
-            world.begin(simulator.start, simulator.zone, plugin)
-            world.time_limit = self.time_limit  # over what world.py says
-        yield from simulator.runs()
+            time_limit=self.time_limit,
+        ).runs()
 
     def until(self, instant: datetime) -> Scenario:
         """Return the same, up to and including an instant."""

@@ -36,6 +36,8 @@ class Simulation:
     runs: list[Run]
     idle: tuple[PlannedFault, ...] = ()
     """What stood in the fault plan for runs to meet, and did nothing to any."""
+    reached: datetime | None = None
+    """The virtual time at which somebody interrupted it; None where it came to its end."""
     moments: list[Moment] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
 

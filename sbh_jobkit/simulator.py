@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit import clock as _clock
 from sbh_jobkit import times
 from sbh_jobkit.clock import VirtualClock
-from sbh_jobkit.errors import TimeFormatError, UnknownJobError, WorldError, did_you_mean
+from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, WorldError
+from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.trouble import PlanInForce
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.faultplan import FaultPlan
@@ -56,6 +57,7 @@ class Simulator:
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
         twice: bool = False,
+        time_limit: float | None = None,
     ) -> None:
         """Settle the range and the jobs; nothing runs yet."""
         if world is not None and not isinstance(world, World):
@@ -70,6 +72,8 @@ class Simulator:
         self.end = self._end(end, duration)
         self.faults = FaultPlan.of(faults)
         self.twice = twice
+        self.time_limit = time_limit
+        """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         policy_of = _policies(policy, plugin)
         self.due = tuple(
@@ -109,9 +113,9 @@ class Simulator:
 
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
-        clock = VirtualClock(self.start, self.zone)
-        runner = Runner(self.world, clock, keep=False, plan=PlanInForce.of(self.faults, self.zone, self.plugin.jobs))
-        steps = self._replay().steps(clock, runner)
+        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        runner = Runner(self.world, clock, keep=False, plan=self._plan())
+        steps = replay.steps(clock, runner)
         while True:
             self.world.forget()
             with clock, runner:
@@ -119,6 +123,20 @@ class Simulator:
             if run is None:
                 return
             yield run
+
+    def each(self, look: Callable[[Run], object]) -> None:
+        """Call `look` with each run when it has ended, in virtual time still, and keep nothing of it.
+
+        Quicker than `runs`, between two of which the process has to see the machine's time. Ctrl-C raises Interrupted.
+        """
+        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        try:
+            with clock, Runner(self.world, clock, keep=False, plan=self._plan()) as runner:
+                for run in replay.steps(clock, runner):
+                    look(run)
+                    self.world.forget()
+        except KeyboardInterrupt as stop:
+            raise Interrupted(clock.now) from stop
 
     def until(self, at: str | datetime) -> Simulator:
         """Return the same simulator with another end: its last due instants are those of `at`."""
@@ -131,17 +149,28 @@ class Simulator:
         return shorter
 
     def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
-        """Run all of it; `progress` is called with the number of runs so far."""
+        """Run all of it; `progress` is called with the number of runs so far.
+
+        Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation as far as it came.
+        """
         runs: list[Run] = []
         moments: list[Moment] = []
         clock, replay = VirtualClock(self.start, self.zone), self._replay()
         replay.moments = moments
-        plan = PlanInForce.of(self.faults, self.zone, self.plugin.jobs)
-        with clock, Runner(self.world, clock, plan=plan) as runner:
-            for run in replay.steps(clock, runner):
-                runs.append(run)
-                if progress is not None:
-                    progress(len(runs))
+        plan = self._plan()
+        try:
+            with clock, Runner(self.world, clock, plan=plan) as runner:
+                for run in replay.steps(clock, runner):
+                    runs.append(run)
+                    if progress is not None:
+                        progress(len(runs))
+        except KeyboardInterrupt as stop:
+            raise Interrupted(clock.now, self._told(runs, moments, plan, reached=clock.now)) from stop
+        return self._told(runs, moments, plan)
+
+    def _told(
+        self, runs: list[Run], moments: list[Moment], plan: PlanInForce | None, reached: datetime | None = None
+    ) -> Simulation:
         return Simulation(
             plugin=self.plugin,
             world=self.world,
@@ -149,15 +178,22 @@ class Simulator:
             end=self.end,
             zone=self.zone,
             due=self.due,
+            reached=reached,
             runs=runs,
             idle=plan.idle if plan is not None else (),
             moments=moments,
         )
 
+    def _plan(self) -> PlanInForce | None:
+        return PlanInForce.of(self.faults, self.zone, self.plugin.jobs)
+
     def _replay(self) -> Replay:
         self.world.install(self.plugin.jobs, self.own_zone)
         self.world.begin(self.start, self.zone, self.plugin)
-        self._check_expectations()
+        if self.time_limit is not None:
+            self.world.time_limit = self.time_limit
+        schedules = {due.job.name: due.schedule for due in self.due}
+        check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
         return Replay(
             self.world,
             self.due,
@@ -167,22 +203,6 @@ class Simulator:
             down=self.faults.downtime(self.zone),
             twice=self.twice,
         )
-
-    def _check_expectations(self) -> None:
-        schedules = {due.job.name: due.schedule for due in self.due}
-        for expectation in self.world.expectations:
-            name = expectation.job
-            if name not in self.plugin.jobs:
-                msg = f"expect_failure: the plugin has no job {name!r}{did_you_mean(name, self.plugin.jobs)}"
-                raise UnknownJobError(msg)
-            first, last = expectation.window(self.zone)
-            inside = self.start.timestamp() <= first and last <= self.end.timestamp()
-            if inside and name in schedules and next(schedules[name].epochs(first, last), None) is None:
-                msg = (
-                    f"expect_failure({name!r}, {expectation.start!s}, {expectation.end!s}): "
-                    "the job is never due in that time, so nothing could fail"
-                )
-                raise WorldError(msg)
 
 
 def simulate(

@@ -434,6 +434,7 @@ def test_json(here, capsys):
         "start": "2026-01-01T00:00:00+00:00",
         "end": "2026-01-02T00:00:00+00:00",
         "tz": "UTC",
+        "interrupted": None,
         "ok": True,
         "usage": {**ONE_RUN, "jobs": {"greet": ONE_RUN}},
     }

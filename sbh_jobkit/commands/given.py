@@ -8,14 +8,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import faultplan, policy, times
-from sbh_jobkit.fakes.world import World
+from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.fakes.world import TENANT, World
 from sbh_jobkit.faultplan import FaultPlan
+from sbh_jobkit.fleet import Fleet
 from sbh_jobkit.plugin import Plugin
 from sbh_jobkit.simulator import Simulator
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
+    from pathlib import Path
 
     from sbh_jobkit.policy import Policy
     from sbh_jobkit.run import Run
@@ -35,13 +38,10 @@ def tell(text: str) -> None:
 
 
 def tenant(plugin: Plugin, options: Namespace) -> World:
-    """Return the plugin's world, with the seed and the target that were asked for."""
-    world = World.of(plugin.root)
+    """Return the plugin's world at the tenant, with the seed and the target that were asked for."""
+    world = World.of(plugin.root, options.tenant or TENANT, options.seed or 0)
     if options.target is not None:
         world.target = options.target
-    if options.time_limit is not None:
-        world.time_limit = options.time_limit
-    world.random.seed(options.seed or 0)
     return world
 
 
@@ -60,19 +60,16 @@ def faults(options: Namespace) -> FaultPlan:
 def simulator(options: Namespace, **more: Any) -> Simulator:
     """Return the simulator that the options describe."""
     plugin = load(options.path)
-    made = Simulator(
+    return Simulator(
         plugin,
         tenant(plugin, options),
         start=options.start or times.START,
         tz=options.tz,
         policy=policies(options),
         faults=faults(options),
+        time_limit=options.time_limit,
         **more,
     )
-    if options.time_limit is not None:
-        made.world.begin(made.start, made.zone, plugin)
-        made.world.time_limit = options.time_limit  # over what world.py says
-    return made
 
 
 def settings(options: Namespace) -> tuple[str, ...]:
@@ -83,19 +80,50 @@ def settings(options: Namespace) -> tuple[str, ...]:
     return tuple(words)
 
 
-def rerun(options: Namespace, start: datetime, run: Run) -> str:
-    """Return the one command that repeats a run in the world of its time."""
-    words = ["--tz", options.tz] if options.tz else []
+def rerun(options: Namespace, start: datetime, run: Run, path: str | None = None) -> str:
+    """Return the one command that repeats a run in the world of its time; `path` is its plugin's, of several."""
+    words = ["--tenant", run.tenant] if run.tenant != TENANT else []
+    words += ["--tz", options.tz] if options.tz else []
     words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
     words += ["--faults", options.faults] if options.faults else []
     words += [word for line in options.fault or () for word in ("--fault", line)]
-    return command(options.path, start, run, *words, *settings(options))
+    return command(path or options.path, start, run, *words, *settings(options))
 
 
 def command(path: str, start: datetime, run: Run, *words: str) -> str:
     """Return the command that lives through a plugin's time from `start` up to a run, with more words of a user's."""
     instants = ("--from", times.written(start), "--at", times.written(run.fire_time))
     return shlex.join(["sbh-jobkit", "run", path, run.job, *instants, *words])
+
+
+def fleet(options: Namespace) -> Fleet:
+    """Return the plugins and the tenants that the options name."""
+    tenants: str | int | list[str] = options.tenants if options.tenants is not None else TENANT
+    if isinstance(tenants, str):
+        tenants = int(tenants) if tenants.isdecimal() else [name.strip() for name in tenants.split(",")]
+    return Fleet(
+        options.paths,
+        tenants,
+        start=options.start or times.START,
+        duration=options.duration,
+        tz=options.tz,
+        jobs=options.job,
+        policy=policies(options),
+        faults=faults(options),
+        time_limit=options.time_limit,
+        seed=options.seed or 0,
+        target=options.target,
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report where it was asked for."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write the report to {str(path)!r}: {error.strerror}"
+        raise JobkitError(msg) from error
 
 
 def print_json(value: Any) -> None:

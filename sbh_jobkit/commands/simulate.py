@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.budget import Budget
 from sbh_jobkit.commands import given
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import Interrupted, JobkitError
+from sbh_jobkit.views.words import count
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 
 def simulate(options: Namespace) -> bool:
-    """Simulate, print, and return whether all is ok."""
-    budget = Budget.read(options.budget or ())
+    """Simulate, print, and return whether all is ok; Ctrl-C prints what was done so far."""
+    fleet, budget = given.fleet(options), Budget.read(options.budget or ())
+    if len(fleet) > 1:
+        from sbh_jobkit.commands.fleet import simulate_fleet
+
+        return simulate_fleet(options, fleet)
+    (options.path,), (options.tenant,) = fleet.paths, fleet.tenants
     if options.stress is not None:
         if options.budget or options.twice:
             msg = "--stress looks for what breaks: leave --budget and --twice to a simulation without it"
@@ -36,16 +42,28 @@ def simulate(options: Namespace) -> bool:
         entry = simulator.plugin.manifest.entry
         msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
         raise JobkitError(msg)
-    simulation = _watched(simulator)
-    unsafe = simulation.unsafe_to_repeat if options.twice else {}
-    found = _Found(simulation=simulation, usage=simulation.usage, budget=budget, unsafe=unsafe)
+    try:
+        simulation = _watched(simulator)
+    except Interrupted as stop:
+        _report(options, _Found.of(stop.so_far, budget, twice=options.twice), _how_far(simulator, stop.so_far))
+        raise
+    found = _Found.of(simulation, budget, twice=options.twice)
+    _report(options, found)
+    return found.ok
+
+
+def _report(options: Namespace, found: _Found, interrupted: str | None = None) -> None:
     if options.html:
-        _write_report(options, found)
+        _write_report(options, found, interrupted)
     if options.json:
         given.print_json(_as_json(options, found))
     else:
-        _print_summary(options, found)
-    return found.ok
+        _print_summary(options, found, interrupted)
+
+
+def _how_far(simulator: Simulator, simulation: Simulation) -> str:
+    at = f"{simulation.reached:%Y-%m-%d %H:%M}"
+    return f"at {at} virtual time, {len(simulation.runs):,} of {count(simulator.count(), 'due instant')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +75,11 @@ class _Found:
     budget: Budget
     unsafe: dict[str, list[Run]]
     """The runs whose second run changed something, by job."""
+
+    @classmethod
+    def of(cls, simulation: Simulation, budget: Budget, *, twice: bool) -> _Found:
+        unsafe = simulation.unsafe_to_repeat if twice else {}
+        return cls(simulation=simulation, usage=simulation.usage, budget=budget, unsafe=unsafe)
 
     @property
     def over(self) -> list[str]:
@@ -90,7 +113,12 @@ def _title(simulation: Simulation) -> str:
     return f"{simulation.plugin.manifest.name}{where}"
 
 
-def page(simulation: Simulation, rerun: Callable[[Run], str], budget: Budget | None = None) -> str:
+def page(
+    simulation: Simulation,
+    rerun: Callable[[Run], str],
+    budget: Budget | None = None,
+    interrupted: str | None = None,
+) -> str:
     """Return the report of a simulation as HTML."""
     from sbh_jobkit.views.html import report
 
@@ -105,21 +133,17 @@ def page(simulation: Simulation, rerun: Callable[[Run], str], budget: Budget | N
         rerun=rerun,
         usage=simulation.usage,
         budget=budget,
+        interrupted=interrupted,
     )
 
 
-def _write_report(options: Namespace, found: _Found) -> None:
+def _write_report(options: Namespace, found: _Found, interrupted: str | None) -> None:
     start = found.simulation.start
-    text = page(found.simulation, lambda run: given.rerun(options, start, run), found.budget)
-    try:
-        options.html.parent.mkdir(parents=True, exist_ok=True)
-        options.html.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write the report to {str(options.html)!r}: {error.strerror}"
-        raise JobkitError(msg) from error
+    text = page(found.simulation, lambda run: given.rerun(options, start, run), found.budget, interrupted)
+    given.write(options.html, text)
 
 
-def _print_summary(options: Namespace, found: _Found) -> None:
+def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -> None:
     from rich.console import Console
 
     from sbh_jobkit.views.html import headline
@@ -146,6 +170,8 @@ def _print_summary(options: Namespace, found: _Found) -> None:
     for lines in (usage_lines(found.usage, found.over), repeat_lines(simulation.runs)):
         if text := "\n".join(lines):
             print(f"\n{text}")
+    if interrupted:
+        print(f"\ninterrupted {interrupted}")
     print(f"\n{headline(simulation.runs, over_budget=bool(found.over))}")
     if options.html:
         print(f"report: {options.html}")
@@ -164,6 +190,7 @@ def _as_json(options: Namespace, found: _Found) -> dict[str, Any]:
         "start": simulation.start.isoformat(),
         "end": simulation.end.isoformat(),
         "tz": simulation.zone.key,
+        "interrupted": simulation.reached.isoformat() if simulation.reached else None,
         "ok": found.ok,
         "usage": found.usage.to_dict(),
         **asked,

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit.errors import UnknownJobError, WorldError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +48,26 @@ def reason(expectations: Iterable[Expectation], job: str, epoch: float, zone: Zo
             if first <= epoch < last:
                 return expectation.because
     return None
+
+
+def check_due(
+    expectations: Iterable[Expectation],
+    jobs: Collection[str],
+    schedules: Mapping[str, Schedule],
+    start: datetime,
+    end: datetime,
+) -> None:
+    """Refuse what no run of a range can meet: a job that there is not, or that is never due in that time."""
+    for expectation in expectations:
+        name = expectation.job
+        if name not in jobs:
+            msg = f"expect_failure: the plugin has no job {name!r}{did_you_mean(name, jobs)}"
+            raise UnknownJobError(msg)
+        first, last = expectation.window(times.zone(start.tzinfo or "UTC"))
+        inside = start.timestamp() <= first and last <= end.timestamp()
+        if inside and name in schedules and next(schedules[name].epochs(first, last), None) is None:
+            msg = (
+                f"expect_failure({name!r}, {expectation.start!s}, {expectation.end!s}): "
+                "the job is never due in that time, so nothing could fail"
+            )
+            raise WorldError(msg)

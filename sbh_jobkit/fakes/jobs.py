@@ -49,7 +49,15 @@ class JobTable:
 
     def start(self, plugin: str, job: str) -> None:
         """Show a job as running."""
-        self._set(plugin, job, replace(self._states[plugin, job], status="running"))
+        before = self._states[plugin, job]
+        after = JobState(
+            schedule=before.schedule,
+            status="running",
+            last_run_at=before.last_run_at,
+            last_error=before.last_error,
+            runs=before.runs,
+        )
+        self._set(plugin, job, after)
 
     def abandon(self, plugin: str, job: str) -> None:
         """Show a job as idle again: its run was interrupted from outside."""

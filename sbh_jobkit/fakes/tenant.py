@@ -114,7 +114,8 @@ class Tenant:
 
     def forget(self) -> None:
         """Drop what was recorded of past runs, so that a long simulation does not grow; the state stays."""
-        self.events.clear()
-        self.llm.calls.clear()
+        for recorded in (self.events, self.llm.calls):
+            if recorded:
+                recorded.clear()
         if self._http is not None:
             self._http.forget()

@@ -35,6 +35,8 @@ TARGETS = {"guide": FakeContext, "host": HostContext}
 """What answers a job, by what it is asked to be like: the guide's promises, or today's host."""
 
 
+TENANT = "acme"
+"""The tenant that is meant where none is named."""
 _SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun")
 """What a snapshot keeps of a world beside its services."""
 
@@ -44,7 +46,7 @@ class World(Tenant):
 
     def __init__(
         self,
-        tenant_id: str = "acme",
+        tenant_id: str = TENANT,
         tz: str | None = None,
         *,
         user_id: str | None = None,
@@ -122,7 +124,7 @@ class World(Tenant):
 
     @classmethod
     def load(
-        cls, path: str | Path, *, tenant_id: str = "acme", tz: str | None = None, extensions: Iterable[object] = ()
+        cls, path: str | Path, *, tenant_id: str = TENANT, tz: str | None = None, extensions: Iterable[object] = ()
     ) -> Self:
         """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
         world = cls(tenant_id, tz, extensions=extensions)
@@ -130,9 +132,16 @@ class World(Tenant):
         return world
 
     @classmethod
-    def of(cls, root: Path | None) -> Self:
-        """Make the world that the `world.py` in a plugin's folder describes, or an empty one where there is none."""
-        return cls.load(root / FILE) if root is not None and (root / FILE).is_file() else cls()
+    def of(cls, root: Path | None, tenant_id: str = TENANT, seed: int = 0) -> Self:
+        """Make the world that the `world.py` in a plugin's folder describes, or an empty one where there is none.
+
+        Its chance follows from the seed and, but for the tenant that is meant where none is named, from the tenant's
+        name: else all tenants would be unlucky in the same minute.
+        """
+        described = root is not None and (root / FILE).is_file()
+        world = cls.load(root / FILE, tenant_id=tenant_id) if root is not None and described else cls(tenant_id)
+        world.random.seed(seed if tenant_id == TENANT else f"{seed} {tenant_id}")
+        return world
 
     def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
         """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""

@@ -1,28 +1,24 @@
-"""A simulation as one HTML file that loads nothing: no script, no font, no picture, no address.
-
-A policy in its head makes browsers hold it to that. The bytes follow from the values alone.
-"""
+"""A simulation as one HTML file that loads nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.repetition import unsafe
 from sbh_jobkit.run import Outcome
-from sbh_jobkit.version import __version__
 from sbh_jobkit.views.axis import Axis
 from sbh_jobkit.views.calm import calm
 from sbh_jobkit.views.failures import choose, sections
 from sbh_jobkit.views.heat import heat
 from sbh_jobkit.views.jobtable import job_table
+from sbh_jobkit.views.page import clock_changes, offsets, page, span
 from sbh_jobkit.views.repeats import repeats
 from sbh_jobkit.views.rows import summarise
 from sbh_jobkit.views.timeline import timeline
 from sbh_jobkit.views.usage import usage_table
 from sbh_jobkit.views.verdicts import SIGNS, glyph, sign_of
-from sbh_jobkit.views.words import DAYS, count, offset, safe, stamp
+from sbh_jobkit.views.words import count, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.usage import Usage
     from sbh_jobkit.views.rows import JobLine
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SIGNED = '<p class="note">Failing runs with a sign on top have a section below; the others are tall marks only.</p>'
 
 
@@ -49,42 +44,32 @@ def report(
     rerun: Callable[[Run], str],
     usage: Usage | None = None,
     budget: Budget | None = None,
+    interrupted: str | None = None,
 ) -> str:
     """Write the report: a timeline, a heat strip, a table by job, and each failing run with the command that reruns it.
 
     `start` and `end` are aware and in `zone`; `rerun` gives the command that repeats a run; `usage` is what the runs
-    used, and `budget` what they were to use at most.
+    used, and `budget` what they were to use at most; `interrupted` says how far the simulation came, where it did not
+    come to its end.
     """
     axis = Axis(start, end)
     summaries = summarise(jobs, runs)
     failures = choose(summaries, runs)
     failing = sum(job.failures for job in summaries)
     over = budget.exceeded(usage) if budget and usage else []
-    verdict = headline(runs, over_budget=bool(over))
+    told = headline(runs, over_budget=bool(over))
+    verdict = f"Interrupted: {told}" if interrupted else told
     second_runs = repeats(runs)
-    style = files("sbh_jobkit.views").joinpath("report.css").read_text(encoding="utf-8")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="sbh-jobkit {__version__}">
-<title>{verdict} · {safe(title)}</title>
-<link rel="icon" href="data:,">
-<style>
-{style}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the report</a>
-<header class="{"bad" if failing or over or unsafe(runs) else "good"}">
+    return page(
+        title,
+        verdict,
+        f"""<header class="{"bad" if failing or over or unsafe(runs) else "good"}">
 <p class="title">{safe(title)}</p>
 <h1>{verdict}</h1>
 <dl class="meta">
 <div><dt>Plugin</dt><dd>{safe(plugin)}</dd></div>
-<div><dt>Range</dt><dd>{_range(axis)}</dd></div>
-<div><dt>Zone</dt><dd>{safe(zone)} {_offsets(axis)}</dd></div>
+<div><dt>Range</dt><dd>{span(axis)}</dd></div>
+<div><dt>Zone</dt><dd>{safe(zone)} {offsets(axis)}</dd></div>{_stopped(interrupted)}
 </dl>{_over(over)}
 <nav aria-label="Sections"><a href="#timeline">Timeline</a> <a href="#heat">Pile-ups</a> <a href="#jobs">Jobs</a> \
 {'<a href="#repeats">Second runs</a> ' if second_runs else ""}\
@@ -93,7 +78,7 @@ def report(
 <main id="main" tabindex="-1">
 <section id="timeline" aria-labelledby="timeline-head">
 <h2 id="timeline-head">Timeline</h2>
-{_legend(runs)}{_SIGNED if failures.rest else ""}{_clock_changes(axis)}
+{_legend(runs)}{_SIGNED if failures.rest else ""}{clock_changes(axis)}
 {timeline(summaries, runs, axis, failures.shown)}
 </section>
 <section id="heat" aria-labelledby="heat-head">
@@ -111,11 +96,8 @@ def report(
 {sections(failures, rerun, expected=sum(job.expected for job in summaries))}
 {calm(runs)}
 </section>
-</main>
-<footer><p>Written by sbh-jobkit {__version__}. This file loads nothing from anywhere.</p></footer>
-</body>
-</html>
-"""
+</main>""",
+    )
 
 
 def headline(runs: Sequence[Run], *, over_budget: bool = False) -> str:
@@ -138,6 +120,10 @@ def _over(over: Sequence[str]) -> str:
     return "".join(f'\n<p class="over">Over budget: <a href="#usage">{safe(sentence)}</a></p>' for sentence in over)
 
 
+def _stopped(told: str | None) -> str:
+    return f"<div><dt>Interrupted</dt><dd>{safe(told)}</dd></div>" if told else ""
+
+
 def _legend(runs: Sequence[Run]) -> str:
     counted = Counter(sign_of(run).verdict for run in runs)
     items = "".join(
@@ -146,21 +132,3 @@ def _legend(runs: Sequence[Run]) -> str:
         if counted[sign.verdict]
     )
     return f'<ul class="legend" aria-label="Runs by verdict">{items}</ul>' if items else ""
-
-
-def _range(axis: Axis) -> str:
-    return f"{stamp(axis.start)} to {stamp(axis.end)}"
-
-
-def _offsets(axis: Axis) -> str:
-    first, last = offset(axis.start.utcoffset()), offset(axis.end.utcoffset())
-    return f"({first})" if first == last else f"({first}, at the end {last})"
-
-
-def _clock_changes(axis: Axis) -> str:
-    return "".join(
-        f'<p class="note">Clocks go {"forward" if change.after > change.before else "back"} on '
-        f"{DAYS[change.at.weekday()]} {change.at:%Y-%m-%d} (the dashed line): "
-        f"from {offset(change.before)} to {offset(change.after)}.</p>"
-        for change in axis.clock_changes()
-    )

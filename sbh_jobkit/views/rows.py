@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from sbh_jobkit.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sbh_jobkit.run import Run
 
@@ -49,28 +50,28 @@ class JobSummary:
 
 def summarise(jobs: Sequence[JobLine], runs: Iterable[Run]) -> list[JobSummary]:
     """Sum up the runs by job: the jobs in their order, then jobs that only the runs know."""
-    by_job: defaultdict[str, list[Run]] = defaultdict(list)
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
     for run in runs:
-        by_job[run.job].append(run)
+        tallies[run.job].add(run)
     known = {job.name for job in jobs}
-    strangers = [JobLine(name=name) for name in by_job if name not in known]
-    return [_sum_up(job, by_job.get(job.name, [])) for job in [*jobs, *strangers]]
+    strangers = [JobLine(name=name) for name in tallies if name not in known]
+    return [sum_up(job, tallies.get(job.name) or Tally()) for job in [*jobs, *strangers]]
 
 
-def _sum_up(job: JobLine, runs: Sequence[Run]) -> JobSummary:
-    failing = [run.fire_time for run in runs if not run.ok]
+def sum_up(job: JobLine, tally: Tally) -> JobSummary:
+    """Put what was counted beside the job's name."""
     return JobSummary(
         name=job.name,
         schedule=job.schedule,
         english=job.english,
-        runs=len(runs),
-        ok=len(runs) - len(failing),
-        failures=len(failing),
-        expected=sum(run.verdict == "expected" for run in runs),
-        first_failure=min(failing, default=None),
-        duration=sum((run.duration for run in runs), timedelta(0)),
-        longest=max((run.duration for run in runs), default=timedelta(0)),
-        http_calls=sum(len(run.http_calls) for run in runs),
-        emits=sum(len(run.events) for run in runs),
-        faults=sum(not fault.allowed for run in runs for fault in run.faults),
+        runs=tally.runs,
+        ok=tally.runs - tally.failures,
+        failures=tally.failures,
+        expected=tally.expected,
+        first_failure=tally.first_failure,
+        duration=tally.duration,
+        longest=tally.longest,
+        http_calls=tally.http_calls,
+        emits=tally.emits,
+        faults=tally.faults,
     )

@@ -58,17 +58,22 @@ def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         alike[run.job, run.verdict, run.summary].append(run)
     told, rest = Counter[str](), Counter(run.job for run in runs)
-    for (job, verdict, _), (run, *others) in alike.items():
+    for (job, _, _), (run, *others) in alike.items():
         if told[job] == _FAILURES_A_JOB:
             continue
         told[job] += 1
         rest[job] -= 1 + len(others)
-        yield f"{moment(run.fire_time)}  {job}  {verdict.replace('_', ' ')}"
-        yield from _indented(_why(run), "    ")
+        yield from failure_of(run, job)
         if others:
             yield f"    … and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}"
         if told[job] == _FAILURES_A_JOB and rest[job]:
             yield f"    … and {count(rest[job], 'more failing run')} of {job}"
+
+
+def failure_of(run: Run, who: str) -> Iterator[str]:
+    """Tell when a run failed, whose it was, and why."""
+    yield f"{moment(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
+    yield from _indented(_why(run), "    ")
 
 
 def divergent(runs: Sequence[Run]) -> Iterator[str]:

@@ -12,11 +12,12 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.views.grid import FOOT, HEAD, grid, percent
 from sbh_jobkit.views.verdicts import SIGNS, Sign, sign_of
 from sbh_jobkit.views.words import clip, count, moment, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sbh_jobkit.run import Run
     from sbh_jobkit.views.axis import Axis
@@ -27,8 +28,6 @@ MOST_LANES = 200
 
 _HEIGHTS = ((12, 30), (30, 22), (MOST_LANES, 14))
 _BLOCK = 25
-_HEAD = 24
-_FOOT = 4
 _FINEST = 50_000
 _MOST_MARKS = 1_000_000
 _MOST_SIGNS = 2_000
@@ -108,10 +107,10 @@ class _Drawing:
         return cls(axis=axis, units=units, height=height, marks=marks, pins=pins, expected=merged)
 
     def block(self, lanes: Sequence[JobSummary]) -> str:
-        inner = self.height * len(lanes) + _FOOT
-        total = _HEAD + inner
+        inner = self.height * len(lanes) + FOOT
+        total = HEAD + inner
         names = "".join(_name(job) for job in lanes)
-        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(_HEAD, total, self.height))
+        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(HEAD, total, self.height))
         paths = "".join(self.path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
         signs = "".join(self.sign(group, n) for n, job in enumerate(lanes) for group in self.expected.get(job.name, ()))
         links = "".join(
@@ -120,8 +119,8 @@ class _Drawing:
         return (
             f'<div class="block"><ol class="names">{names}</ol>'
             f'<svg class="plot" height="{total}" role="group" aria-label="Runs by fire time">'
-            f"{''.join(_grid(self.axis, total))}{lines}"
-            f'<svg y="{_HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
+            f"{''.join(grid(self.axis, total))}{lines}"
+            f'<svg y="{HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
             f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}</svg></div>'
         )
 
@@ -146,9 +145,9 @@ class _Drawing:
         more = ["…"] if len(reasons) > _MOST_REASONS else []
         when = moment(first.fire_time) + (f" to {moment(last.fire_time)}" if len(group) > 1 else "")
         what = f"{count(len(group), 'run')} {sign.word}: {'; '.join([*reasons[:_MOST_REASONS], *more])}"
-        x = _percent((self.axis.share(first.fire_time) + self.axis.share(last.fire_time)) / 2)
+        x = percent((self.axis.share(first.fire_time) + self.axis.share(last.fire_time)) / 2)
         return (
-            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{_HEAD + lane * self.height}" overflow="visible" role="img">'
+            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{HEAD + lane * self.height}" overflow="visible" role="img">'
             f"<title>{safe(f'{what} ({first.job}, {when})')}</title>"
             f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}"/>'
             f'<path class="hollow" transform="translate(0 7)" d="{sign.shape}"/></svg>'
@@ -158,7 +157,7 @@ class _Drawing:
         sign = sign_of(run)
         label = f"{safe(run.job)}, {safe(moment(run.fire_time))}: {sign.word}"
         kind = "hollow" if sign.hollow else "full"
-        x, y = _percent(self.axis.share(run.fire_time)), _HEAD + lane * self.height
+        x, y = percent(self.axis.share(run.fire_time)), HEAD + lane * self.height
         return (
             f'<svg class="pin v-{sign.verdict}" x="{x}" y="{y}" overflow="visible">'
             f'<a href="#run-{number}" aria-label="{label}"><title>{label}</title>'
@@ -186,27 +185,3 @@ def _name(job: JobSummary) -> str:
         return f'<li title="{name}: {count(job.runs, "run")}"><span>{name}</span></li>'
     title = f"{name}: {job.failures:,} of {count(job.runs, 'run')} failed"
     return f'<li title="{title}"><span>{name}</span><b>{job.failures:,}<i class="aloud"> failed</i></b></li>'
-
-
-def _grid(axis: Axis, total: int) -> Iterator[str]:
-    for left, right in axis.weekends():
-        yield (
-            f'<rect class="weekend" x="{_percent(left)}" y="{_HEAD}" width="{_percent(right - left)}"'
-            f' height="{total - _HEAD - _FOOT}"/>'
-        )
-    for tick in axis.ticks():
-        x = _percent(tick.share)
-        kind = "tick" if tick.label else "small tick"
-        yield f'<line class="{kind}" x1="{x}" x2="{x}" y1="{4 if tick.label else _HEAD - 4}" y2="{total - _FOOT}"/>'
-        if tick.label:
-            yield f'<text class="when" x="{x}" y="14" dx="4">{tick.label}</text>'
-    for change in axis.clock_changes():
-        x = _percent(change.share)
-        yield (
-            f'<line class="change" x1="{x}" x2="{x}" y1="{_HEAD - 4}" y2="{total - _FOOT}">'
-            f"<title>Clocks change: {safe(moment(change.at))}</title></line>"
-        )
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.3f}".rstrip("0").rstrip(".") + "%"
