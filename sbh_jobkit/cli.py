@@ -1,4 +1,4 @@
-"""The words of `sbh-jobkit`, and its exit codes: 0 all ok, 1 a run failed or a limit was passed, 2 wrong use."""
+"""The words of `sbh-jobkit`, and its exit codes: 0 all ok, 1 a run failed or something was found, 2 wrong use."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sbh-jobkit",
-        description="Run, simulate and preview the scheduled jobs of an SBH plugin before it is deployed.",
-        epilog="Exit code: 0 all ok, 1 a run failed or a limit was passed, 2 wrong use.",
+        description="Run, simulate, preview and check the scheduled jobs of an SBH plugin before it is deployed.",
+        epilog="Exit code: 0 all ok, 1 a run failed, a limit was passed or a check found something, 2 wrong use.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -86,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(preview, "first instant, ISO 8601 (default: now)")
     preview.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h, 2w (default: 7d)")
     _add_common(preview, runs=False)
+
+    text = "find what is wrong with a plugin before it is deployed"
+    check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
+    check.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    text = "the guide's promises, or also what today's host would do otherwise (default: guide)"
+    check.add_argument("--target", default="guide", metavar="guide|host", help=text)
+    text = "how to print it (default: text)"
+    check.add_argument("--format", default="text", metavar="text|json|sarif|github", help=text)
     return parser
 
 

@@ -76,6 +76,19 @@ class FleetError(JobkitError):
     """Plugins and tenants that cannot be replayed together, or a process that failed to."""
 
 
+class ExportError(JobkitError):
+    """What of a notebook cannot be exported: all of it at once, a sentence each, in `faults`."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Join the faults to one text; a single one stands for itself."""
+        self.faults = tuple(faults)
+        if len(self.faults) == 1:
+            super().__init__(self.faults[0])
+        else:
+            lines = "\n".join(f"  {fault}" for fault in self.faults)
+            super().__init__(f"{len(self.faults)} things keep the notebook from being exported:\n{lines}")
+
+
 class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section 4
     """A job called a member of its context that its manifest does not permit."""
 

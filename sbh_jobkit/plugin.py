@@ -38,6 +38,16 @@ class Hook:
     function: Callable[..., Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something that is surely not meant."""
+
+    rule: str
+    text: str
+    place: str | None
+    """`main.py:7`, or `$.jobs[1]` of the manifest."""
+
+
 class Plugin:
     """What `Plugin.load` found."""
 
@@ -66,25 +76,28 @@ class Plugin:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is not wrong, but surely not meant: jobs of the manifest without a function, and the reverse."""
-        listed = {job.name for job in self.manifest.jobs or ()}
-        lost = [
-            f"job {name!r} of the manifest has no function in {self.manifest.entry}, so it never runs"
-            f"{did_you_mean(name, self.jobs)}"
-            for name in sorted(listed - set(self.jobs))
-        ]
-        if self.manifest.jobs is not None:
-            lost += [
-                f"job {job.name!r} ({job.place}) is not among the manifest's jobs"
-                for job in self.jobs.values()
-                if job.expression and job.name not in listed
-            ]
+        return tuple(remark.text for remark in self.remarks)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """The warnings with their rules and places."""
+        return tuple(self._remarks())
+
+    def _remarks(self) -> Iterator[Remark]:
+        entry, listed = self.manifest.entry, [job.name for job in self.manifest.jobs or ()]
+        for name in sorted({*listed} - {*self.jobs}):
+            text = f"job {name!r} of the manifest has no function in {entry}, so it never runs"
+            place = f"$.jobs[{listed.index(name)}]"
+            yield Remark(rule="job-without-function", place=place, text=f"{text}{did_you_mean(name, self.jobs)}")
+        for job in self.jobs.values() if self.manifest.jobs is not None else ():
+            if job.expression and job.name not in listed:
+                text = f"job {job.name!r} ({job.place}) is not among the manifest's jobs"
+                yield Remark(rule="job-unlisted", place=job.place, text=text)
         for function in marked(self._elsewhere, "_plugin_job_type", "job"):
             here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
             bring = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"
-            lost.append(
-                f"job {name!r} ({here}) is not in {self.manifest.entry}, so it never runs; write there: {bring}"
-            )
-        return tuple(lost)
+            text = f"job {name!r} ({here}) is not in {entry}, so it never runs; write there: {bring}"
+            yield Remark(rule="job-elsewhere", place=here, text=text)
 
     @classmethod
     def load(

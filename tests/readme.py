@@ -1,4 +1,4 @@
-"""The README's commands, code and table of divergences, as tests hold them and `make readme` writes them."""
+"""The README's commands, code and tables, as tests hold them and `make readme` writes them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from sbh_jobkit import divergences
+from sbh_jobkit.rules.finding import RULES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 _CONSOLE = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```\n")
 _PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
 _TABLE = re.compile(r"(?P<begin><!-- divergences: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /divergences -->\n)")
+_RULES = re.compile(r"(?P<begin><!-- rules: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /rules -->\n)")
 _MACHINE = re.compile(r"^(platform|rootdir:|configfile:|plugins:) .*\n", re.MULTILINE)
 _TIME = re.compile(r"^(=+) (.*) in \d+\.\d\ds (=+)$", re.MULTILINE)
 _FILES = {
@@ -46,6 +48,17 @@ def divergence_table() -> str:
     )
 
 
+def rule_table() -> str:
+    """Return the table of a check's rules as the code has them."""
+    rows = "".join(f"| `{rule}` | {text} |\n" for rule, text in RULES.items())
+    return f"\n| rule | what it asks for |\n|---|---|\n{rows}\n"
+
+
+def shown_rules(text: str) -> str:
+    """Return the table of rules that the README shows."""
+    return _RULES.search(text)["table"]
+
+
 def shown_table(text: str) -> str:
     """Return the table of divergences that the README shows."""
     return _TABLE.search(text)["table"]
@@ -69,7 +82,7 @@ def output_of(command: str) -> str:
 
 
 def updated(text: str) -> str:
-    """Return the README with what its commands print now, and the files and the table that it shows."""
+    """Return the README with what its commands print now, and the files and the tables that it shows."""
     for marker, path in _FILES.items():
         text = re.sub(
             rf"```{re.escape(marker)}\n(?:.*\n)*?```\n",
@@ -77,6 +90,7 @@ def updated(text: str) -> str:
             text,
         )
     text = _TABLE.sub(lambda match: f"{match['begin']}{divergence_table()}{match['end']}", text)
+    text = _RULES.sub(lambda match: f"{match['begin']}{rule_table()}{match['end']}", text)
     return _CONSOLE.sub(lambda match: f"```console\n$ {match['command']}\n{output_of(match['command'])}```\n", text)
 
 

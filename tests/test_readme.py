@@ -15,6 +15,7 @@ from sbh_jobkit import Outcome, cli, hookspecs
 from sbh_jobkit.budget import NAMES as BUDGETS
 from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.faultkinds import KINDS
+from sbh_jobkit.rules.code import ALLOWED
 
 _SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
 readme = importlib.util.module_from_spec(_SPEC)
@@ -35,8 +36,14 @@ def test_the_shown_file_is_the_example(file):
 
 
 def test_the_table_is_the_data():
-    """The table of divergences is the one of the data file, to the letter; `make readme` writes it."""
+    """The tables of divergences and of rules are those of the kit, to the letter; `make readme` writes them."""
     assert readme.shown_table(TEXT) == readme.divergence_table()
+    assert readme.shown_rules(TEXT) == readme.rule_table()
+
+
+def test_the_modules_are_those_that_a_check_allows():
+    """The README names each."""
+    assert f"Allowed to import are {', '.join(f'`{name}`' for name in ALLOWED)}, the" in " ".join(TEXT.split())
 
 
 def test_the_code_runs(monkeypatch):

@@ -1,0 +1,1 @@
+"""What `sbh-jobkit check` looks for: one module for each matter."""
