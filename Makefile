@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo test lint types bench readme clean
+.PHONY: setup demo test notebooks lint types bench readme clean
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -25,6 +25,10 @@ demo: .venv/runtime
 
 test: .venv/dev
 	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+notebooks: .venv/dev
+	@$(BIN)/python tests/notebooks.py --check
+	@$(BIN)/pytest -p nbval --nbval --nbval-sanitize-with sbh_jobkit/notebook/nbval.cfg notebooks
 
 lint: .venv/dev
 	@$(BIN)/ruff check .

@@ -99,7 +99,7 @@ _HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name 
 
 importer.install()
 
-display.load_views_by(lambda: importlib.import_module(f"{__name__}.views.mime"))
+display.find_views_by(lambda kind: importlib.import_module(f"{__name__}.views.mime").view_of(kind))
 
 
 def __getattr__(name: str) -> Any:
@@ -110,6 +110,16 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the magics: what `%load_ext sbh_jobkit` calls."""
+    importlib.import_module(f"{__name__}.notebook.extension").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Leave nothing of them: what `%unload_ext sbh_jobkit` calls."""
+    importlib.import_module(f"{__name__}.notebook.extension").unload(shell)
 
 
 def __dir__() -> list[str]:

@@ -89,6 +89,10 @@ class ExportError(JobkitError):
             super().__init__(f"{len(self.faults)} things keep the notebook from being exported:\n{lines}")
 
 
+class MagicError(JobkitError):
+    """A magic whose arguments cannot be read."""
+
+
 class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section 4
     """A job called a member of its context that its manifest does not permit."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _numbers = count(1)
 _spaces: dict[str, ModuleSpace] = {}
+_speller: list[Callable[[str], str | None]] = []
 
 
 class ModuleSpace:
@@ -151,10 +152,16 @@ def place(frames: Sequence[tuple[str, int]], root: Path | None) -> str | None:
     return None
 
 
+def spell_files_by(speller: Callable[[str], str | None] | None) -> None:
+    """Let someone say what an author calls code that stands in no file, such as a cell; None asks nobody any more."""
+    _speller[:] = [speller] if speller is not None else []
+
+
 def shown_path(filename: str, root: Path | None) -> str | None:
     """Return a file's path as the plugin's author knows it, or None for a file that is not the plugin's."""
     if root is None:
-        return None if _is_ours(filename) else filename.rpartition("/")[2]
+        spelled = next((name for speller in _speller if (name := speller(filename)) is not None), None)
+        return spelled or (None if _is_ours(filename) else filename.rpartition("/")[2])
     path = Path(filename)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import manifest as _manifest
 from sbh_jobkit import source as _source
+from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.job import Jobs, defined_at, find_jobs, marked
 from sbh_jobkit.redaction import authors_terms
@@ -48,7 +50,7 @@ class Remark:
     """`main.py:7`, or `$.jobs[1]` of the manifest."""
 
 
-class Plugin:
+class Plugin(Shown):
     """What `Plugin.load` found."""
 
     def __init__(self, source: _source.Source) -> None:
@@ -119,6 +121,14 @@ class Plugin:
             raise
         weakref.finalize(plugin.jobs, found.close)  # every job holds them, so the files stay as long as one of them
         return plugin
+
+    def joined(self, other: Plugin) -> Self:
+        """Return this plugin with another's jobs, too; of two of one name the other's is the one."""
+        both = copy(self)
+        both.jobs = Jobs(self.jobs)
+        both.jobs.plugin = both
+        both.jobs.update({name: replace(job, peers=both.jobs) for name, job in other.jobs.items()})
+        return both
 
 
 def _routes(names: Mapping[str, Any]) -> Iterator[Route]:

@@ -15,6 +15,8 @@ from functools import partial
 from math import isfinite
 from typing import Any, Protocol, Self
 
+from sbh_jobkit.display import Shown
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -149,7 +151,7 @@ class Repeat(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Run:
+class Run(Shown):
     """One execution of a job, or a due instant that did not become one."""
 
     tenant: str

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbh_jobkit import times
 from sbh_jobkit.cron import Cron, parse
+from sbh_jobkit.display import Shown
 from sbh_jobkit.english import english
 from sbh_jobkit.errors import ScheduleError
 
@@ -45,7 +46,7 @@ class _Day(NamedTuple):
     """Sorted instants of days around a change of UTC offset."""
 
 
-class Schedule:
+class Schedule(Shown):
     """When a job is due: five-field cron, or a name such as `@daily`, in a time zone.
 
     Every range is [start, end). Times may be datetimes or ISO text; naive ones are in the schedule's zone.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _NAME = "_plugin_job_name"
 _declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
+_judges: list[Callable[[Any], object]] = []
 
 
 def job(name: str, schedule: str | None = None) -> Callable[[_Function], _Function]:
@@ -64,6 +65,14 @@ def declarations() -> Iterator[list[Any]]:
         _declared.reset(token)
 
 
+def judge_jobs_by(judge: Callable[[Any], object] | None) -> None:
+    """Let someone look at each job at once as it is decorated, and raise what is wrong with it; None asks nobody.
+
+    A plugin that is loaded is judged as a whole, later; a cell of a notebook has no later.
+    """
+    _judges[:] = [judge] if judge is not None else []
+
+
 def _marked(decorator: str, **marks: Any) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
         _check_function(decorator, function, marks.get(_NAME))
@@ -72,6 +81,9 @@ def _marked(decorator: str, **marks: Any) -> Callable[[_Function], _Function]:
         seen = _declared.get()
         if seen is not None:
             seen.append(function)
+        elif _NAME in marks:
+            for judge in _judges:
+                judge(function)
         return function
 
     return mark

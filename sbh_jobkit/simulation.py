@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import times
+from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import TimeFormatError, WorldError
+from sbh_jobkit.frames import frame
+from sbh_jobkit.httplog import HttpLog
 from sbh_jobkit.repetition import unsafe
 from sbh_jobkit.usage import Usage
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Simulation:
+class Simulation(Shown):
     """What happened: every run, in the order in which they were due."""
 
     plugin: Plugin
@@ -74,6 +77,11 @@ class Simulation:
             raise WorldError(msg)
         return unsafe(self.runs)
 
+    @property
+    def http(self) -> HttpLog:
+        """The HTTP calls of all runs; `.to_frame()` makes a table of them."""
+        return HttpLog(self.runs)
+
     def at(self, moment: str | datetime) -> World:
         """Return a world of its own as the jobs that are due at an instant met it: life had gone on until then.
 
@@ -90,15 +98,10 @@ class Simulation:
 
     def to_frame(self) -> Any:
         """Return the runs as a pandas DataFrame, a row a run."""
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            msg = "to_frame needs pandas: pip install 'sbh-jobkit[notebook]'"
-            raise WorldError(msg) from error
         columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
         counted = ("events", "http_calls", "llm_calls", "files", "faults", "troubles")
         rows = [
             {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
             for run in self.runs
         ]
-        return DataFrame(rows, columns=[*columns, *counted])
+        return frame(rows, columns=[*columns, *counted])

@@ -20,6 +20,9 @@ from sbh_jobkit.manifest import FILE, Manifest
 from sbh_jobkit.modules import ModuleSpace
 from sbh_jobkit.sdk import declarations
 
+_PAST_OUTPUT = re.compile(r"_{1,3}|_\d+")
+"""The names under which IPython keeps what cells returned, jobs among it that were defined anew since."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -58,7 +61,8 @@ def find(source: str | Path | ModuleType | Mapping[str, Any], given: Manifest | 
         if isinstance(source, MutableMapping):
             bind_sleep(source)
         found = given or Manifest(slug="notebook", name="Notebook")
-        return Source(manifest=found, names=source, typed=found.slug)
+        names = {name: value for name, value in source.items() if not _PAST_OUTPUT.fullmatch(f"{name}")}
+        return Source(manifest=found, names=names, typed=found.slug)
     if not isinstance(source, (str, Path)):
         msg = f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
         raise PluginError(msg)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation import Simulation
     from sbh_jobkit.simulator import Simulator
     from sbh_jobkit.usage import Usage
-    from sbh_jobkit.views.rows import JobLine
 
 
 def simulate(options: Namespace) -> bool:
@@ -99,15 +98,6 @@ def _watched(simulator: Simulator) -> Simulation:
         return simulator.simulate(progress.show)
 
 
-def _job_lines(simulation: Simulation) -> list[JobLine]:
-    from sbh_jobkit.views.rows import JobLine
-
-    return [
-        JobLine(name=due.job.name, schedule=due.schedule.expression, english=due.schedule.describe())
-        for due in simulation.due
-    ]
-
-
 def _title(simulation: Simulation) -> str:
     where = " on today's host" if simulation.world.target == "host" else ""
     return f"{simulation.plugin.manifest.name}{where}"
@@ -121,6 +111,7 @@ def page(
 ) -> str:
     """Return the report of a simulation as HTML."""
     from sbh_jobkit.views.html import report
+    from sbh_jobkit.views.rows import job_lines
 
     return report(
         title=f"{_title(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
@@ -128,7 +119,7 @@ def page(
         start=simulation.start,
         end=simulation.end,
         zone=simulation.zone.key,
-        jobs=_job_lines(simulation),
+        jobs=job_lines(simulation.due),
         runs=simulation.runs,
         rerun=rerun,
         usage=simulation.usage,
@@ -148,14 +139,14 @@ def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -
 
     from sbh_jobkit.views.html import headline
     from sbh_jobkit.views.repeats import repeat_lines
-    from sbh_jobkit.views.rows import summarise
+    from sbh_jobkit.views.rows import job_lines, summarise
     from sbh_jobkit.views.terminal import divergent, expected_runs, failing_runs, moment, summary_table
     from sbh_jobkit.views.usage import usage_lines
 
     simulation = found.simulation
     failures = simulation.failures
     print(f"{_title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
-    Console(highlight=False).print(summary_table(summarise(_job_lines(simulation), simulation.runs)))
+    Console(highlight=False).print(summary_table(summarise(job_lines(simulation.due), simulation.runs)))
     for line in expected_runs(simulation.runs):
         print(f"\n{line}")
     if failures:

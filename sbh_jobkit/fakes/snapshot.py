@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sbh_jobkit.display import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.filestore import FilesState
     from sbh_jobkit.fakes.jobs import JobsState
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 
 class _Origin(Protocol):
+    tenant_id: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in force."""
+
     def redactor(self) -> Redactor:
         """Return what keeps secrets out of sight."""
 
@@ -30,7 +39,7 @@ class _Origin(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Snapshot:
+class Snapshot(Shown):
     """What `world.snapshot()` keeps; `world.restore` goes back to it, `diff` tells two apart."""
 
     origin: _Origin

@@ -13,6 +13,7 @@ from sbh_jobkit import filters as language
 from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import rows as _rows
+from sbh_jobkit.frames import frame
 from sbh_jobkit.shared_list import SharedList
 
 if TYPE_CHECKING:
@@ -65,12 +66,7 @@ class Tables:
 
     def __getitem__(self, table: str) -> Any:
         """Show a table as a pandas DataFrame."""
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            msg = "world.db[…] shows tables with pandas: pip install 'sbh-jobkit[notebook]', or use world.db.rows(…)"
-            raise WorldError(msg) from error
-        return DataFrame(self.rows(table))
+        return frame(self.rows(table), asked="world.db[…]", instead=", or use world.db.rows(…)")
 
     def __repr__(self) -> str:
         """Count the rows by table."""

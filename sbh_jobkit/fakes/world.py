@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit import clock, times
 from sbh_jobkit.clock import VirtualClock
+from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.extensions import Extensions
 from sbh_jobkit.fakes.context import FakeContext
@@ -41,7 +42,7 @@ _SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_z
 """What a snapshot keeps of a world beside its services."""
 
 
-class World(Tenant):
+class World(Tenant, Shown):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
     def __init__(

@@ -18,20 +18,25 @@ _SIGNS = {"added": ("+", "#1a7f37"), "changed": ("~", "#9a6700"), "removed": ("-
 _CELL = "text-align:left;vertical-align:top;padding:1px 8px 1px 0;border:0;background:none"
 
 
+text = repr
+"""It is written for terminals already."""
+
+
 def html(difference: Difference) -> str:
     """Write it as nested, foldable tables; no script, no style sheet, nothing to load."""
     sections = list(difference.sections())
     if not sections:
         return "<p>no difference</p>"
-    return "".join(_section(name, changes) for name, changes in sections)
+    return "".join(section(name, changes) for name, changes in sections)
 
 
-def _section(name: str, changes: Sequence[Change]) -> str:
+def section(name: str, changes: Sequence[Change], *, unfolded: bool = True) -> str:
+    """Write what changed in one table, or in one kind of things."""
     rows = "".join(map(_row, changes[:_MOST]))
     left_out = len(changes) - _MOST
     more = f"<p>and {left_out:,} more</p>" if left_out > 0 else ""
     return (
-        f"<details open><summary><strong>{safe(name)}</strong>: {counted(changes)}</summary>"
+        f"<details{' open' if unfolded else ''}><summary><strong>{safe(name)}</strong>: {counted(changes)}</summary>"
         f'<table style="border-collapse:collapse;margin:2px 0 6px 1em"><tbody>{rows}</tbody></table>{more}</details>'
     )
 

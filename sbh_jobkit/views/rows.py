@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
+    from sbh_jobkit.replay import Due
     from sbh_jobkit.run import Run
 
 
@@ -46,6 +47,13 @@ class JobSummary:
     emits: int
     faults: int
     """Faults seen, but for those that the author allowed."""
+
+
+def job_lines(due: Iterable[Due]) -> list[JobLine]:
+    """Name the jobs of a simulation."""
+    return [
+        JobLine(name=each.job.name, schedule=each.schedule.expression, english=each.schedule.describe()) for each in due
+    ]
 
 
 def summarise(jobs: Sequence[JobLine], runs: Iterable[Run]) -> list[JobSummary]:

@@ -52,8 +52,11 @@ def summary_table(summaries: Sequence[JobSummary]) -> Table:
     return table
 
 
-def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
-    """Tell the first failing runs of each job, those that failed alike once, and how many more there are."""
+def failing_runs(runs: Sequence[Run], width: int | None = None) -> Iterator[str]:
+    """Tell the first failing runs of each job, those that failed alike once, and how many more there are.
+
+    Lines are folded to the terminal, or to a width that is given.
+    """
     alike: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
         alike[run.job, run.verdict, run.summary].append(run)
@@ -63,17 +66,17 @@ def failing_runs(runs: Sequence[Run]) -> Iterator[str]:
             continue
         told[job] += 1
         rest[job] -= 1 + len(others)
-        yield from failure_of(run, job)
+        yield from failure_of(run, job, width)
         if others:
             yield f"    … and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}"
         if told[job] == _FAILURES_A_JOB and rest[job]:
             yield f"    … and {count(rest[job], 'more failing run')} of {job}"
 
 
-def failure_of(run: Run, who: str) -> Iterator[str]:
+def failure_of(run: Run, who: str, width: int | None = None) -> Iterator[str]:
     """Tell when a run failed, whose it was, and why."""
     yield f"{moment(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
-    yield from _indented(_why(run), "    ")
+    yield from _indented(_why(run), "    ", width)
 
 
 def divergent(runs: Sequence[Run]) -> Iterator[str]:
@@ -110,18 +113,18 @@ def _last_lines(text: str) -> str:
     return "\n".join([f"… {count(len(lines) - _OUTPUT_LINES, 'line')} before", *lines[-_OUTPUT_LINES:]])
 
 
-def _indented(lines: Iterable[str], margin: str) -> Iterator[str]:
+def _indented(lines: Iterable[str], margin: str, width: int | None = None) -> Iterator[str]:
     for line in lines:
-        yield from folded(line, margin)
+        yield from folded(line, margin, width)
 
 
-def folded(line: str, margin: str = "") -> list[str]:
-    """Fold a line to the terminal's width, unless it is there to be pasted."""
+def folded(line: str, margin: str = "", width: int | None = None) -> list[str]:
+    """Fold a line to a width, the terminal's unless told otherwise, but not one that is there to be pasted."""
     if line.startswith(_ADVICE):
         return [f"{margin}{line}"]
     return wrap(
         line,
-        get_terminal_size().columns,
+        width or get_terminal_size().columns,
         initial_indent=margin,
         subsequent_indent=f"{margin}  ",
         break_long_words=False,
@@ -153,10 +156,10 @@ def _why(run: Run) -> Iterator[str]:
                 yield f"{_ADVICE}{fault.advice}"
 
 
-def one_run(run: Run) -> Iterator[str]:
+def one_run(run: Run, width: int | None = None) -> Iterator[str]:
     """Tell everything about one run."""
     yield f"{run.job}  {moment(run.fire_time)}  {run.verdict.replace('_', ' ')}  took {took(run.duration)}"
-    yield from _indented(_why(run), "  ")
+    yield from _indented(_why(run), "  ", width)
     if run.expected is not None and run.verdict == "expected":
         yield f"  expected: {run.expected}"
     if run.error and run.error.traceback:

@@ -46,7 +46,7 @@ def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, s
     lanes = choose_lanes(summaries)
     if not lanes:
         return '<p class="note">There is no job, so there is no lane to draw.</p>'
-    drawing = _Drawing.of(lanes, runs, axis, sections)
+    drawing = Drawing.of(lanes, runs, axis, sections)
     size = ceil(len(lanes) / ceil(len(lanes) / _BLOCK))
     blocks = "".join(drawing.block(lanes[first : first + size]) for first in range(0, len(lanes), size))
     return (
@@ -55,11 +55,11 @@ def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, s
     )
 
 
-def choose_lanes(summaries: Sequence[JobSummary]) -> list[JobSummary]:
+def choose_lanes(summaries: Sequence[JobSummary], *, most: int = MOST_LANES) -> list[JobSummary]:
     """Choose the jobs that get a lane: all in their order, or, of too many, those with failures before the others."""
-    if len(summaries) <= MOST_LANES:
+    if len(summaries) <= most:
         return list(summaries)
-    return sorted(summaries, key=lambda job: not job.failures)[:MOST_LANES]
+    return sorted(summaries, key=lambda job: not job.failures)[:most]
 
 
 def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> str:
@@ -73,7 +73,9 @@ def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Drawing:
+class Drawing:
+    """What is to be drawn of some jobs' runs."""
+
     axis: Axis
     units: int
     """The width that marks are counted in; marks that share a unit are drawn once."""
@@ -87,9 +89,18 @@ class _Drawing:
     """Runs that failed as expected, by job; those too close to tell apart share a sign."""
 
     @classmethod
-    def of(cls, lanes: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> _Drawing:
+    def of(
+        cls,
+        lanes: Sequence[JobSummary],
+        runs: Sequence[Run],
+        axis: Axis,
+        sections: Mapping[int, Run],
+        *,
+        finest: int = _FINEST,
+    ) -> Drawing:
+        """Settle where each mark stands, at one of so many places at most."""
         drawn = {job.name for job in lanes}
-        units = min(_FINEST, _MOST_MARKS // len(lanes))
+        units = min(finest, _MOST_MARKS // len(lanes))
         marks: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         expected: defaultdict[str, list[Run]] = defaultdict(list)
         for run in runs:
@@ -106,25 +117,42 @@ class _Drawing:
         merged = {job: _merged(members, axis, apart) for job, members in expected.items()}
         return cls(axis=axis, units=units, height=height, marks=marks, pins=pins, expected=merged)
 
+    def total(self, lanes: int) -> int:
+        """Return the height of so many lanes with their ticks."""
+        return HEAD + self.height * lanes + FOOT
+
+    def middle(self, lane: int) -> int:
+        """Return where the middle of a lane stands, from the top."""
+        return HEAD + self.height * lane + self.height // 2
+
     def block(self, lanes: Sequence[JobSummary]) -> str:
-        inner = self.height * len(lanes) + FOOT
-        total = HEAD + inner
+        """Write the lanes with their names beside them, as the report does."""
         names = "".join(_name(job) for job in lanes)
-        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(HEAD, total, self.height))
-        paths = "".join(self.path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
-        signs = "".join(self.sign(group, n) for n, job in enumerate(lanes) for group in self.expected.get(job.name, ()))
-        links = "".join(
-            self.pin(number, run, n) for n, job in enumerate(lanes) for number, run in self.pins.get(job.name, ())
-        )
         return (
             f'<div class="block"><ol class="names">{names}</ol>'
-            f'<svg class="plot" height="{total}" role="group" aria-label="Runs by fire time">'
-            f"{''.join(grid(self.axis, total))}{lines}"
-            f'<svg y="{HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
-            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}</svg></div>'
+            f'<svg class="plot" height="{self.total(len(lanes))}" role="group" aria-label="Runs by fire time">'
+            f"{self.plot(lanes)}</svg></div>"
         )
 
-    def path(self, job: JobSummary, sign: Sign, lane: int) -> str:
+    def plot(self, lanes: Sequence[JobSummary]) -> str:
+        """Draw the lanes, without their names, as what stands inside an SVG element of their height."""
+        total = self.total(len(lanes))
+        inner = total - HEAD
+        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(HEAD, total, self.height))
+        paths = "".join(self._path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
+        signs = "".join(
+            self._sign(group, n) for n, job in enumerate(lanes) for group in self.expected.get(job.name, ())
+        )
+        links = "".join(
+            self._pin(number, run, n) for n, job in enumerate(lanes) for number, run in self.pins.get(job.name, ())
+        )
+        return (
+            f"{''.join(grid(self.axis, total))}{lines}"
+            f'<svg y="{HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
+            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}'
+        )
+
+    def _path(self, job: JobSummary, sign: Sign, lane: int) -> str:
         places = sorted(self.marks.get((job.name, sign.verdict), ()))
         if not places:
             return ""
@@ -138,7 +166,7 @@ class _Drawing:
         dense = " dense" if crowded else ""
         return f'<path class="marks v-{sign.verdict}{dense}" d="{"".join(steps)}"/>'
 
-    def sign(self, group: Sequence[Run], lane: int) -> str:
+    def _sign(self, group: Sequence[Run], lane: int) -> str:
         first, last = group[0], group[-1]
         sign = sign_of(first)
         reasons = list(dict.fromkeys(clip(run.expected or "", _MOST_TEXT) for run in group))
@@ -153,7 +181,7 @@ class _Drawing:
             f'<path class="hollow" transform="translate(0 7)" d="{sign.shape}"/></svg>'
         )
 
-    def pin(self, number: int, run: Run, lane: int) -> str:
+    def _pin(self, number: int, run: Run, lane: int) -> str:
         sign = sign_of(run)
         label = f"{safe(run.job)}, {safe(moment(run.fire_time))}: {sign.word}"
         kind = "hollow" if sign.hollow else "full"

@@ -464,7 +464,7 @@ def test_without_pandas_rows_are_still_there(world, monkeypatch):
     with pytest.raises(WorldError) as missing:
         _ = world.db["users"]
     assert str(missing.value) == (
-        "world.db[…] shows tables with pandas: pip install 'sbh-jobkit[notebook]', or use world.db.rows(…)"
+        "world.db[…] needs pandas: pip install 'sbh-jobkit[notebook]', or use world.db.rows(…)"
     )
 
 

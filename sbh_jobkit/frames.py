@@ -1,0 +1,26 @@
+"""Rows as a pandas DataFrame, for those who think in tables; pandas loads when the first is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import WorldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+def frame(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    *,
+    asked: str = "to_frame",
+    instead: str = "",
+) -> Any:
+    """Make a DataFrame; raises WorldError where there is no pandas, with what was asked for."""
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        msg = f"{asked} needs pandas: pip install 'sbh-jobkit[notebook]'{instead}"
+        raise WorldError(msg) from error
+    return DataFrame(list(rows), columns=columns)

@@ -1,0 +1,180 @@
+"""The magics: each reads its words, asks the library, and returns what that returns, so that it can be assigned.
+
+What a user gets wrong is raised, as one sentence without a traceback: IPython's own UsageError is only printed, and a
+notebook that is tested would go on as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
+from sbh_jobkit.notebook.progress import watched
+from sbh_jobkit.notebook.session import Session, alone
+from sbh_jobkit.times import START
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.preview import Preview
+    from sbh_jobkit.run import Run
+    from sbh_jobkit.simulation import Simulation
+
+    _Magic = TypeVar("_Magic", bound=Callable[..., Any])
+
+_TZ = {"metavar": "ZONE", "help": "zone in force (default: the world's, else the manifest's, else UTC)"}
+_WORLD = {
+    "metavar": "FILE",
+    "help": "the world.py that describes the tenant (default: the notebook's, or the plugin's)",
+}
+_TARGET = {"metavar": "guide|host", "help": "answer jobs as the guide promises, or as today's host does"}
+
+
+def told(magic: _Magic) -> _Magic:
+    """Let a user's mistake, and an interrupt, show as its text alone."""
+
+    @wraps(magic)
+    def call(self: Magics, line: str) -> Any:
+        try:
+            return magic(self, line)
+        except (JobkitError, KeyboardInterrupt) as error:
+            raise alone(error) from None
+
+    return call  # type: ignore[return-value]  # it takes and returns the same
+
+
+def options_of(magic: Any) -> list[str]:
+    """Return the names of a magic's options."""
+    return re.findall(r"--[a-z]+", magic.parser.format_usage())
+
+
+@magics_class
+class JobMagics(Magics):
+    """What `%load_ext sbh_jobkit` adds."""
+
+    def __init__(self, shell: Any) -> None:
+        """Serve one notebook."""
+        super().__init__(shell)
+        self.session = Session(shell.user_ns)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    def load_plugin(self, line: str) -> Plugin:
+        """Load a plugin for the other magics; a job that a cell defines by the same name takes a job's place."""
+        return self.session.load(self._read("load_plugin", line).path)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("job", metavar="NAME", help="the job's name")
+    @argument("--at", metavar="ISO", help="the virtual time (default: now)")
+    @argument("--tz", **_TZ)
+    @argument("--world", **_WORLD)
+    @argument("--target", **_TARGET)
+    def run_job(self, line: str) -> Run:
+        """Run a job once, at a virtual time, in a copy of the world; returns a Run."""
+        from sbh_jobkit.simulator import run_job
+
+        given = self._read("run_job", line)
+        return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("what", metavar="EXPR|NAME", nargs="+", help="a cron expression, with or without quotes, or a job's name")
+    @argument("--from", dest="start", metavar="ISO", help="first instant (default: now)")
+    @argument("--for", dest="duration", metavar="DURATION", default="7d", help="such as 7d, 12h, 2w (default: 7d)")
+    @argument("--tz", **_TZ)
+    def cron_preview(self, line: str) -> Preview:
+        """Show when a schedule is due, and what else is due then; returns a Preview. Nothing runs."""
+        from sbh_jobkit import clock, times
+        from sbh_jobkit.preview import Preview
+        from sbh_jobkit.schedule import Schedule
+
+        given = self._read("cron_preview", line)
+        what, plugin = " ".join(given.what), self.session.found
+        asked = times.zone(given.tz) if given.tz is not None else None
+        job = None
+        if what.startswith("@") or " " in what:
+            schedule: Schedule | None = Schedule(what, asked or plugin.manifest.timezone or "UTC")
+        elif what in plugin.jobs:
+            job, schedule = what, plugin.jobs[what].schedule_in(asked)
+        else:
+            hint = did_you_mean(what, plugin.jobs)
+            msg = f"{what!r} is neither a job nor cron (five fields, such as 0 9 * * 1){hint}"
+            raise MagicError(msg)
+        if schedule is None:
+            msg = f"job {what!r} has no schedule: it only runs by hand, %run_job {shlex.quote(what)}"
+            raise MagicError(msg)
+        start = given.start or clock.now(schedule.tz).replace(microsecond=0)
+        others = {name: each.schedule_in(asked) for name, each in plugin.jobs.items()}
+        return Preview.of(schedule, start=start, duration=given.duration, job=job, others=others)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("duration", metavar="DURATION", nargs="?", help="such as 30d, 12h, 2w (default: 30d)")
+    @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
+    @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
+    @argument("--tz", **_TZ)
+    @argument("--world", **_WORLD)
+    @argument("--target", **_TARGET)
+    @argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow")
+    @argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile")
+    @argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated")
+    @argument("--seed", type=int, metavar="N", help="of world.random, and of the faults")
+    def simulate(self, line: str) -> Simulation:
+        """Run all jobs through a range of dates, in virtual time, in a copy of the world; returns a Simulation."""
+        from sbh_jobkit.commands.given import faults, policies
+        from sbh_jobkit.simulator import Simulator
+
+        given = self._read("simulate", line)
+        world = self._world(given)
+        if given.seed is not None:
+            world.random.seed(given.seed)
+        simulator = Simulator(
+            self.session.plugin,
+            world,
+            start=given.start,
+            duration=given.duration,
+            tz=given.tz,
+            jobs=given.job,
+            policy=policies(given),
+            faults=faults(given),
+        )
+        with watched(self.shell, simulator.count()) as show:
+            return simulator.simulate(show)
+
+    def _world(self, given: Namespace) -> World:
+        world = self.session.world(given.world)
+        if given.target is not None:
+            world.target = given.target
+        return world
+
+    def _read(self, name: str, line: str) -> Namespace:
+        """Read a magic's words as a shell would; raises MagicError for what it does not take."""
+        magic = getattr(self, name)
+        try:
+            magic.parser.allow_abbrev = False
+            given, rest = magic.parser.parse_known_args(shlex.split(line))
+        except (UsageError, ValueError) as error:
+            msg = f"%{name}: {error}; %{name}? shows how it is used"
+            raise MagicError(msg) from None
+        if rest:
+            unknown = rest[0].partition("=")[0]
+            hint = did_you_mean(unknown, options_of(magic)) or f"; %{name}? shows how it is used"
+            msg = f"%{name} does not take {unknown!r}{hint}"
+            raise MagicError(msg)
+        return given  # type: ignore[no-any-return]  # argparse says Any of an option's values only

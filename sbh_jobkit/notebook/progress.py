@@ -1,0 +1,111 @@
+"""Progress and interruption of a simulation that a cell waits for.
+
+The bar is an output that is emptied when the work is done, so a notebook that is saved then holds nothing of it. It is
+drawn only where a person waits, which is where input could be asked for; nbclient, nbval and their like ask for none.
+
+An interrupt waits for the end of the run that goes on, so that it never hits the clock, the capture of output or the
+network's guard half open; a second one is at once, for a job that does not end.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.progress import Progress, TerminalBar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sbh_jobkit.progress import Bar
+
+
+class OutputBar:
+    """A bar among a cell's outputs."""
+
+    def __init__(self, total: int, what: str) -> None:
+        """Draw it."""
+        self._total = total
+        self._what = what
+        self._handle: Any = None
+
+    def draw(self, done: int) -> None:
+        """Show how much is done."""
+        from IPython.display import display
+
+        told = f"{done:,} of {self._total:,} {self._what}"
+        drawn = {
+            "text/plain": told,
+            "text/html": f'<progress value="{done}" max="{self._total}"></progress> {told}',
+        }
+        if self._handle is None:
+            self._handle = display(drawn, raw=True, display_id=True)
+        else:
+            self._handle.update(drawn, raw=True)
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        if self._handle is not None:
+            self._handle.update({}, raw=True)
+
+
+class _NoBar:
+    def __init__(self, total: int, what: str) -> None:
+        pass
+
+    def draw(self, done: int) -> None:
+        pass
+
+    def remove(self) -> None:
+        pass
+
+
+@contextmanager
+def watched(shell: Any, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a simulation has come; raises KeyboardInterrupt between two runs where one was asked for."""
+    with Progress(total, bar=_bar(shell)) as progress, _interrupts() as stop_if_asked:
+
+        def show(done: int) -> None:
+            progress.show(done)
+            stop_if_asked()
+
+        try:
+            yield show
+            stop_if_asked()
+        except KeyboardInterrupt:
+            msg = f"interrupted after {progress.done:,} of {total:,} runs"
+            raise KeyboardInterrupt(msg) from None
+
+
+def _bar(shell: Any) -> Callable[[int, str], Bar]:
+    if not hasattr(shell, "kernel"):
+        return TerminalBar if sys.stderr.isatty() else _NoBar
+    return OutputBar if shell.get_parent().get("content", {}).get("allow_stdin") else _NoBar
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Note the first interrupt, for what this yields to raise; signals reach the main thread only."""
+    noted: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        del frame
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    def stop_if_asked() -> None:
+        if noted:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop_if_asked
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield stop_if_asked
+    finally:
+        signal.signal(signal.SIGINT, before)
