@@ -209,12 +209,7 @@ FOUND = {
     "permissions where the context goes on": (
         JOB + "print([ctx])\n    ctx.emit('x', {})",
         {"permissions": ["db.read", "send_email"]},
-        [
-            (
-                "plugin.json:6: the permission 'send_email' is listed, but nothing that the plugin calls needs it "
-                "[permission-unused]; leave it out"
-            ),
-        ],
+        [],
     ),
 }
 

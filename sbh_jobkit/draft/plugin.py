@@ -164,5 +164,5 @@ def summary(function: Any) -> str:
 
 
 def _escape(place: context.Place) -> str:
-    told = f"{place.file}:{place.line}: {place.what} goes on to code that was not followed"
+    told = f"{place.file}:{place.line}: {place.what} goes where it was not followed"
     return f"{told}, so plugin.json permits all that it could do there; shorten its permissions by hand"

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
+    from sbh_jobkit.export import Export
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.notebook.findings import Findings
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.preview import Preview
     from sbh_jobkit.run import Run
@@ -65,6 +67,7 @@ class JobMagics(Magics):
     def __init__(self, shell: Any) -> None:
         """Serve one notebook."""
         super().__init__(shell)
+        self.shell: Any = shell
         self.session = Session(shell.user_ns)
 
     @line_magic
@@ -156,6 +159,36 @@ class JobMagics(Magics):
         )
         with watched(self.shell, simulator.count()) as show:
             return simulator.simulate(show)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("path", metavar="PATH", nargs="?", help="a plugin (default: what the notebook's cells define)")
+    @argument("--target", metavar="guide|host", default="guide", help="what the guide asks, or today's host, too")
+    def check_plugin(self, line: str) -> Findings:
+        """Check a plugin before it is deployed; returns what was found, which is nothing where all is well."""
+        from sbh_jobkit.notebook.findings import Findings, checked
+
+        given = self._read("check_plugin", line)
+        if given.path is not None:
+            return Findings.of(given.path, given.target)
+        return checked(self._cells(), self.shell.user_ns, given.target)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("folder", metavar="DIR", help="where the plugin is to stand")
+    @argument("--force", action="store_true", help="write over files that no export wrote, too")
+    def export_plugin(self, line: str) -> Export:
+        """Make a plugin of the notebook's cells: main.py, plugin.json, world.py, first tests and a zip."""
+        from sbh_jobkit.export import export_plugin
+
+        given = self._read("export_plugin", line)
+        return export_plugin(self._cells(), self.shell.user_ns, given.folder, force=given.force)
+
+    def _cells(self) -> list[tuple[int, str]]:
+        """Return the cells that ran, as they were typed, but for the one that asks: it runs still."""
+        return list(enumerate(self.shell.history_manager.input_hist_raw))[:-1]
 
     def _world(self, given: Namespace) -> World:
         world = self.session.world(given.world)

@@ -10,10 +10,12 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.manifest import PERMISSIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PERMISSIONS = {
+MEMBERS = {
     "db": {"": "db.read"},
     "http": {"": "outbound_http"},
     "llm": {"": "llm.use"},
@@ -24,6 +26,8 @@ PERMISSIONS = {
     "emit": {"": "emit_webhook"},
 }
 """The permission that each method of each member needs; the empty name stands for all its methods."""
+_FREE = {"check_memory_usage", "request", "role", "secrets", "tenant_id", "user_id"}
+"""Members that need none."""
 _HARMLESS = {"bool", "callable", "hasattr", "id", "isinstance", "len", "print", "repr", "str", "type"}
 """Builtins that only look at what they are given."""
 DECORATORS = {"job", "route", "hook", "llm_filter", "generator_hook"}
@@ -48,7 +52,7 @@ class Uses:
     secrets: list[str] = field(default_factory=list)
     """The names of secrets that are written out where they are asked for."""
     escapes: list[Place] = field(default_factory=list)
-    """Where the context, or a member of it, goes on to code that is not the plugin's."""
+    """Where the context, or a member of it, goes on to code that is not the plugin's, or is an extension's."""
 
 
 def decorators(function: _Function) -> Iterator[tuple[str, ast.Call]]:
@@ -127,6 +131,19 @@ def _path(node: ast.AST, names: Mapping[str, str]) -> str | None:
     return None
 
 
+def _needed(path: str) -> set[str]:
+    """Return the permissions that an expression may need, wherever it goes: more than one where that is not known."""
+    _, member, method = (*path.split("."), "", "")[:3]
+    if member in _FREE:
+        return set()
+    if member not in MEMBERS:  # all of it, or a service of an extension
+        ours = {name for methods in MEMBERS.values() for name in methods.values()}
+        return set(PERMISSIONS - ours if member else PERMISSIONS)
+    methods = MEMBERS[member]
+    found = methods.get("") or methods.get(method)
+    return {found} if found else set() if method else set(methods.values())
+
+
 def _text(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
@@ -165,7 +182,7 @@ class _Visitor(ast.NodeVisitor):
         if path is None:
             self.visit(node)
         elif isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-            self._goes_on(path, node)
+            self._uses(path, node)
 
     def generic_visit(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
@@ -210,7 +227,7 @@ class _Visitor(ast.NodeVisitor):
         if path is None:
             self.value(node.func)
         else:
-            self._needs(path, node)
+            self._uses(path, node)
             self._secret(path, node)
         known = self._known.get(ast.unparse(node.func)) if isinstance(node.func, (ast.Name, ast.Attribute)) else None
         given: dict[str, str] = {}
@@ -221,7 +238,7 @@ class _Visitor(ast.NodeVisitor):
             elif known and (parameter := _parameter(known[1], key)):
                 given[parameter] = passed
             elif getattr(node.func, "id", None) not in _HARMLESS:
-                self._goes_on(passed, node)
+                self._uses(passed, node)
         if known and given:
             self._reader.follow(*known, given)
 
@@ -230,24 +247,12 @@ class _Visitor(ast.NodeVisitor):
         if path in {"ctx.secrets.get", "ctx.secrets.has"} and name and name not in self._reader.found.secrets:
             self._reader.found.secrets.append(name)
 
-    def _needs(self, path: str, node: ast.AST) -> None:
-        _, member, method = (*path.split("."), "", "")[:3]
-        allowed = PERMISSIONS.get(member, {})
-        needed = allowed.get("") or allowed.get(method)
-        if needed:
-            self._reader.found.permissions.setdefault(needed, self._place(node, path))
-
-    def _goes_on(self, path: str, node: ast.AST) -> None:
-        _, member, method = (*path.split("."), "", "")[:3]
-        if method and member in PERMISSIONS:
-            self._needs(path, node)  # a method by itself does no more than when it is called
-            return
-        members = PERMISSIONS if not member else {member: PERMISSIONS.get(member, {})}
-        needed = {name for methods in members.values() for name in methods.values()}
+    def _uses(self, path: str, node: ast.AST) -> None:
+        needed, place = _needed(path), self._place(node, path)
         for name in sorted(needed):
-            self._reader.found.permissions.setdefault(name, self._place(node, path))
+            self._reader.found.permissions.setdefault(name, place)
         if len(needed) > 1:
-            self._reader.found.escapes.append(self._place(node, path))
+            self._reader.found.escapes.append(place)
 
     def _place(self, node: ast.AST, what: str) -> Place:
         return Place(file=self._reader.modules[self._module][0], line=getattr(node, "lineno", 0), what=what)

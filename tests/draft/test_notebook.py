@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import pytest
 
 from sbh_jobkit.draft.notebook import Notebook
@@ -220,6 +223,15 @@ def test_plain_values(ran, value):
     """What text makes again anywhere is no live object."""
     cells = "import collections, datetime, re\nclass Own:\n    pass", f"X = {value}", use("X")
     assert taken(*ran(*cells))[0].faults == []
+
+
+def test_modules_that_no_file_holds(ran, monkeypatch):
+    """One that was made by hand, and one that is gone by now: nothing is known against them."""
+    monkeypatch.setitem(sys.modules, "by_hand", ModuleType("by_hand"))
+    monkeypatch.setitem(sys.modules, "gone_by_now", ModuleType("gone_by_now"))
+    numbered, names = ran("import by_hand, gone_by_now", use("by_hand, gone_by_now"))
+    monkeypatch.delitem(sys.modules, "gone_by_now")
+    assert taken(numbered, names)[0].faults == []
 
 
 def test_all_at_once():

@@ -8,9 +8,9 @@ import pytest
 
 from sbh_jobkit import FakeContext
 from sbh_jobkit.errors import PermissionDenied
-from sbh_jobkit.rules.context import PERMISSIONS, decorators, uses
+from sbh_jobkit.rules.context import MEMBERS, decorators, uses
 
-ALL = "db.read emit_webhook files.read files.write llm.use outbound_http"
+ALL = "db.read db.write emit_webhook files.read files.write llm.use outbound_http send_email"
 
 BODIES = {
     # the body of a job: (permissions, secrets, what goes on to other code)
@@ -53,6 +53,7 @@ BODIES = {
     "elsewhere(ctx.db)": ("db.read", "", ""),
     "elsewhere(ctx.secrets, ctx.tenant_id)": ("", "", ""),
     "elsewhere(ctx.files.upload)": ("files.write", "", ""),
+    "mail = ctx.email; mail.send('x')": ("db.write send_email", "", "ctx.email.send"),
     "ctx.mine = 1; del ctx.mine": ("", "", ""),
 }
 
@@ -108,7 +109,7 @@ def test_decorators():
     assert [name for name, _ in decorators(function)] == ["job", "route"]
 
 
-MEMBERS = [(member, method) for member, methods in PERMISSIONS.items() for method in methods]
+METHODS = [(member, method) for member, methods in MEMBERS.items() for method in methods]
 CALLS = {
     "db": ["query('t')", "get_by_id('t', 1)", "count('t')"],
     "http": ["get('u')", "post('u')", "put('u')", "delete('u')"],
@@ -125,15 +126,13 @@ def test_permissions_are_those_that_the_fakes_ask_for(call):
     dot = "" if method.startswith("(") else "."
     with pytest.raises(PermissionDenied) as caught:
         eval(f"ctx.{member}{dot}{method}", {"ctx": FakeContext("acme", permissions=frozenset())})  # noqa: S307  a line of the table
-    needed = PERMISSIONS[member].get("") or PERMISSIONS[member][method.partition("(")[0]]
+    needed = MEMBERS[member].get("") or MEMBERS[member][method.partition("(")[0]]
     assert f"needs the permission {needed!r}," in str(caught.value)
 
 
 def test_the_table_of_calls_is_whole():
     """Every member and method that needs a permission was tried."""
     tried = {
-        (member, "" if "" in PERMISSIONS[member] else call.partition("(")[0])
-        for member in CALLS
-        for call in CALLS[member]
+        (member, "" if "" in MEMBERS[member] else call.partition("(")[0]) for member in CALLS for call in CALLS[member]
     }
-    assert tried == {*MEMBERS}
+    assert tried == {*METHODS}
