@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.policy import Policy
+    from sbh_jobkit.preview import Preview
     from sbh_jobkit.run import Event, Fault, Fire, HttpCall, Outcome, Run
     from sbh_jobkit.schedule import Schedule
     from sbh_jobkit.simulation import Simulation
@@ -55,6 +56,7 @@ __all__ = [
     "Plugin",
     "PluginError",
     "Policy",
+    "Preview",
     "RateLimit",
     "Run",
     "Schedule",
@@ -89,6 +91,7 @@ _ROOMS = {
     "job": ("Job",),
     "plugin": ("Plugin",),
     "policy": ("Policy",),
+    "preview": ("Preview",),
     "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
     "schedule": ("Schedule",),
     "simulation": ("Simulation",),

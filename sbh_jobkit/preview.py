@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit import times
 from sbh_jobkit.display import Shown
+from sbh_jobkit.errors import TimeFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 DURATION = "7d"
 """How far a preview looks unless told otherwise."""
+_MOST = 600_000
+"""Fire times; every minute of a year are fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +67,16 @@ class Preview(Shown):
         job: str | None = None,
         others: Mapping[str, Schedule | None] | None = None,
     ) -> Self:
-        """Look ahead from `start`; `others` are the schedules of the plugin's jobs by name."""
+        """Look ahead from `start`; `others` are the schedules of the plugin's jobs by name.
+
+        Raises TimeFormatError for a range in which there are too many fire times to list.
+        """
         first = times.instant(start, schedule.tz)
         last = times.after(first, times.duration(duration))
-        epochs = list(schedule.epochs(first.timestamp(), last.timestamp()))
+        epochs = list(islice(schedule.epochs(first.timestamp(), last.timestamp()), _MOST + 1))
+        if len(epochs) > _MOST:
+            msg = f"{schedule.expression!r} is due more than {_MOST:,} times in {duration}; use a shorter duration"
+            raise TimeFormatError(msg)
         due, found = set(epochs), []
         for name, other in (others or {}).items():
             if name == job or other is None:

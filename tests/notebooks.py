@@ -67,11 +67,8 @@ def picture(text: str) -> str:
 def _terminal(text: str) -> str:
     lines = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in text.rstrip().splitlines()]
     width = round(max(map(len, lines)) * _CHARACTER) + 8
-    rules = (
-        "text{font:13px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-        f"fill:{INKS['text']};white-space:pre}}"
-        f".bad{{fill:{INKS['failed']}}}"
-    )
+    font = "font:13px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+    rules = f"text{{{font};fill:{INKS['text']};white-space:pre}}.bad{{fill:{INKS['failed']}}}"
     drawn = "".join(
         f'<text{_colour(line)} x="4" y="{(number + 1) * _LINE}">{safe(line)}</text>'
         for number, line in enumerate(lines)

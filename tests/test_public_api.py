@@ -36,6 +36,7 @@ NAMES = [
     "Plugin",
     "PluginError",
     "Policy",
+    "Preview",
     "RateLimit",
     "Run",
     "Schedule",

@@ -29,7 +29,7 @@ _WIDE, _HIGH = 108, 46
 _HEAD = 20
 _LITTLE = 15
 _LEFT = 34
-SHADES = ("#4f7c98", "#3f6f8c", "#2f6182")
+SHADES = ("#4d7a96", "#3f6f8c", "#2f6182")
 """Of days that are due, the busier the deeper; white stands on each."""
 _FEW = 2
 _RULES = f"""

@@ -21,10 +21,7 @@ COLOURS = {
     "soft": "#737a83",
 }
 _CELL = "vertical-align:top;padding:2px 16px 2px 0;border:0;background:none"
-_PRE = (
-    "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;"
-    "max-height:24em;overflow:auto;margin:2px 0 6px 1em"
-)
+_PRE = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto;margin:0 1em"
 
 
 def card(*parts: str) -> str:

@@ -107,8 +107,8 @@ def _failures(failures: Sequence[Run]) -> Iterator[str]:
         alike[run.job, run.verdict, run.summary].append(run)
     for first, *others in list(alike.values())[:_MOST_FAILURES]:
         last = f"and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}" if others else ""
-        parts = [*_run.particulars_of(first), line(soft(last)) if last else ""]
-        yield fold(f"{_run.in_a_line(first)} {soft(last)}", "".join(parts))
+        summary = " ".join([_run.in_a_line(first), *([soft(last)] if last else [])])
+        yield fold(summary, "".join(_run.particulars_of(first)))
     left_out = len(alike) - _MOST_FAILURES
     if left_out > 0:
         yield line(soft(f"and failures of {count(left_out, 'other kind')}"))

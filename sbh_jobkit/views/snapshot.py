@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.views.particulars import compact
@@ -10,10 +11,11 @@ from sbh_jobkit.views.pieces import card, code, fold, line, soft, table
 from sbh_jobkit.views.words import clip, count, moment, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sbh_jobkit.fakes.filestore import StoredFile
     from sbh_jobkit.fakes.snapshot import Snapshot
+    from sbh_jobkit.shared_list import Past
 
 _MOST_ROWS = 20
 _MOST_COLUMNS = 12
@@ -66,13 +68,12 @@ def _others(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
         yield "events", count(len(snapshot.events), "event"), before + table((), rows)
 
 
-def _rows(rows: Iterable[dict[str, Any]], snapshot: Snapshot) -> str:
+def _rows(rows: Past[dict[str, Any]], snapshot: Snapshot) -> str:
     redactor = snapshot.origin.redactor()
-    every = list(rows)
-    shown = [redactor.value(row) for row in every[:_MOST_ROWS]]
+    shown = [redactor.value(row) for row in islice(rows, _MOST_ROWS)]
     columns = list(dict.fromkeys(name for row in shown for name in row))[:_MOST_COLUMNS]
     cells = [[safe(_cell(row[name])) if name in row else "" for name in columns] for row in shown]
-    left_out = len(every) - len(shown)
+    left_out = len(rows) - len(shown)
     return table(columns, cells) + (f"<p>and {left_out:,} more</p>" if left_out else "")
 
 

@@ -27,6 +27,7 @@ from sbh_jobkit import (
     Plugin,
     PluginError,
     Policy,
+    Preview,
     RateLimit,
     Run,
     Schedule,
@@ -113,7 +114,10 @@ def when() -> list[datetime]:
     note: str | None = schedule.note(first)
     assert_type(schedule.describe(), str)
     assert_type(schedule.expression, str)
-    return [first, later, earlier] if note is None else []
+    ahead: Preview = Preview.of(schedule, start=first, duration="30d", others={"other": schedule})
+    together: list[tuple[str, int]] = [(collision.job, collision.times) for collision in ahead.collisions]
+    assert_type(ahead.fires, tuple[datetime, ...])
+    return [first, later, earlier, ahead.next] if note is None and together else []
 
 
 # What a plugin has.

@@ -1,0 +1,55 @@
+"""A notebook without a browser: IPython's own shell, with the kit loaded into it."""
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+
+class Notebook:
+    """Cells, run one after the other."""
+
+    def __init__(self, shell):
+        """Take a shell."""
+        self.shell = shell
+
+    def run(self, source):
+        """Run a cell; what it raises is raised here."""
+        done = self.shell.run_cell(source, store_history=True)
+        done.raise_error()
+        return done.result
+
+    def shown(self, source):
+        """Run a cell that fails, and return what a person sees of it."""
+        with capture_output() as seen:
+            done = self.shell.run_cell(source, store_history=True)
+        assert not done.success
+        return seen.stdout + seen.stderr
+
+    def completed(self, line):
+        """Return what is offered behind a line."""
+        with provisionalcompleter():
+            return [offered.text for offered in self.shell.Completer.completions(line, len(line))]
+
+
+@pytest.fixture
+def plain():
+    """Return a notebook that knows nothing of the kit."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
+    shell.displayhook.write_format_data = lambda *_: None
+    yield Notebook(shell)
+    shell.atexit_operations()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def notebook(plain):
+    """Return a notebook with the magics loaded, which are unloaded after the test."""
+    plain.run("%load_ext sbh_jobkit")
+    yield plain
+    plain.run("%unload_ext sbh_jobkit")

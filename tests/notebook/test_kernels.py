@@ -1,0 +1,107 @@
+"""Real kernels: two at once, one of them interrupted, and both clean afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from subprocess import DEVNULL
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).parents[2]
+LOAD = """
+%load_ext sbh_jobkit
+%load_plugin examples/hub_ops
+from sbh_jobkit import progress
+progress._SOON = 0
+"""
+STATE = """
+import os, signal, socket, sys, time
+from datetime import datetime
+from sbh_jobkit import clock, guard
+
+with socket.create_server(("127.0.0.1", 0)) as server:
+    socket.create_connection(server.getsockname()).close()
+print(clock.is_virtual(), guard._watching, os.environ.get("TZ"), time.sleep.__module__, datetime.now().year > 2025)
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.getitimer(signal.ITIMER_REAL))
+print(type(sys.stdout).__name__, clock._one_at_a_time.acquire(blocking=False))
+"""
+CLEAN = "False [] None time True\nTrue (0.0, 0.0)\nOutStream True\n"
+
+
+class Kernel:
+    """One kernel, and what it answers."""
+
+    def __init__(self):
+        """Start it."""
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(cwd=str(ROOT), stderr=DEVNULL)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def begin(self, code, **how):
+        """Ask, and do not wait."""
+        return self.client.execute(code, **how)
+
+    def next(self, request):
+        """Return the type and the content of the next message of a request."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == request:
+                return message["msg_type"], message["content"]
+
+    def rest(self, request):
+        """Return the messages up to the end of a request."""
+        found = []
+        while not found or found[-1] != ("status", {"execution_state": "idle"}):
+            found.append(self.next(request))
+        return found
+
+    def run(self, code):
+        """Return what a cell prints; it asks nobody."""
+        found = self.rest(self.begin(code, allow_stdin=False))
+        assert [content for kind, content in found if kind == "error"] == []
+        return "".join(content["text"] for kind, content in found if kind == "stream")
+
+    def stop(self):
+        """End it."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernels():
+    """Return two kernels that have loaded the kit and a plugin."""
+    both = Kernel(), Kernel()
+    for kernel in both:
+        kernel.run(LOAD)
+    yield both
+    for kernel in both:
+        kernel.stop()
+
+
+def test_two_kernels_at_once_and_one_is_interrupted(kernels):
+    """The other goes on; both then have the machine's time and sockets, and do their next month."""
+    one, other = kernels
+    asked = [each.begin("month = %simulate 30d", allow_stdin=each is one) for each in kernels]
+    while one.next(asked[0])[0] != "display_data":  # the bar: the simulation is under way
+        pass
+    one.manager.interrupt_kernel()
+    found = one.rest(asked[0])
+    (error,) = [content for kind, content in found if kind == "error"]
+    assert (error["ename"], error["traceback"]) == ("KeyboardInterrupt", [f"KeyboardInterrupt: {error['evalue']}"])
+    assert error["evalue"].startswith("interrupted after ")
+    assert [content["data"] for kind, content in found if kind == "update_display_data"][-1] == {}
+    assert {kind for kind, _ in other.rest(asked[1])} == {"status", "execute_input"}
+    assert [each.run(STATE) for each in kernels] == [CLEAN, CLEAN]
+    assert one.run("month = %simulate 2d\nprint(month.ok, len(month.runs))") == "True 155\n"
+
+
+def test_a_job_that_is_a_coroutine_runs_beside_the_kernels_own_loop(kernels):
+    """A kernel runs cells inside an event loop."""
+    kernel = kernels[0]
+    assert kernel.run("run = %run_job count_seats --at 2026-02-01\nprint(run.ok, run.value['status'])") == (
+        "True success\n"
+    )
+    assert kernel.run(STATE) == CLEAN

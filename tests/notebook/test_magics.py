@@ -1,0 +1,297 @@
+"""The magics, in a shell without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit import Preview, Run, Simulation
+from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.job import defined_at
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FETCH = """
+from src.ext.sdk import job
+
+@job("fetch", schedule="0 6 * * *")
+def fetch(ctx):
+    print(ctx.db.count("users"))
+    ctx.files.upload("seen.txt", "yes")
+    return {"status": "success", "seen": ctx.files.get("seen.txt")["size"], "users": ctx.db.count("users")}
+"""
+WORLD = """
+from sbh_jobkit import World
+world = World()
+world.db.insert("users", [{"name": "Ada"}, {"name": "Grace"}])
+"""
+LIFE = """
+from sbh_jobkit import every
+
+def setup(world):
+    world.db.insert("users", {"name": "Ada"})
+
+@every("0 0 * * *")
+def somebody_joins(world, now):
+    world.db.insert("users", {"name": f"{now:%d}"})
+"""
+MISUSE = [
+    ("%run_job fetsch", "UnknownJobError: the plugin has no job 'fetsch'; did you mean 'fetch'?"),
+    ("%run_job", "MagicError: %run_job: the following arguments are required: NAME; %run_job? shows how it is used"),
+    ("%run_job 'fetch", "MagicError: %run_job: No closing quotation; %run_job? shows how it is used"),
+    (
+        "%run_job fetch --at",
+        "MagicError: %run_job: argument --at: expected one argument; %run_job? shows how it is used",
+    ),
+    (
+        "%run_job fetch --at yesterday",
+        "TimeFormatError: 'yesterday' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'",
+    ),
+    ("%run_job fetch --on 2026-01-01", "MagicError: %run_job does not take '--on'; %run_job? shows how it is used"),
+    ("%run_job fetch --zt=UTC", "MagicError: %run_job does not take '--zt'; did you mean '--tz'?"),
+    ("%run_job fetch again", "MagicError: %run_job does not take 'again'; %run_job? shows how it is used"),
+    (
+        "%run_job fetch --tz Europe/Pariss",
+        "TimeFormatError: unknown time zone 'Europe/Pariss'; did you mean 'Europe/Paris'?",
+    ),
+    ("%run_job fetch --target hots", "WorldError: unknown target 'hots'; did you mean 'host'?"),
+    (
+        "%cron_preview",
+        "MagicError: %cron_preview: the following arguments are required: EXPR|NAME; %cron_preview? shows",
+    ),
+    ("%cron_preview 61 * * * *", "ScheduleError: schedule '61 * * * *' is not cron: minute 61 is outside 0-59"),
+    ('%cron_preview "0 9 * *"', "ScheduleError: schedule '0 9 * *' is not cron: "),
+    ("%cron_preview @weekely", "ScheduleError: schedule '@weekely' is not cron: "),
+    ("%cron_preview 0 0 31 2 *", "ScheduleError: schedule '0 0 31 2 *' "),
+    (
+        "%cron_preview fetsch",
+        "MagicError: 'fetsch' is neither a job nor cron (five fields, such as 0 9 * * 1); did you mean 'fetch'?",
+    ),
+    (
+        "%cron_preview by_hand",
+        "MagicError: job 'by_hand' has no schedule: it only runs by hand, %run_job by_hand",
+    ),
+    ("%cron_preview fetch --for soon", "TimeFormatError: 'soon' is not a duration; "),
+    (
+        "%cron_preview * * * * * --for 800d",
+        "TimeFormatError: '* * * * *' is due more than 600,000 times in 800d; use a shorter duration",
+    ),
+    ("%simulate soon", "TimeFormatError: 'soon' is not a duration; "),
+    ("%simulate 1d --job fetsch", "UnknownJobError: the plugin has no job 'fetsch'; did you mean 'fetch'?"),
+    ("%simulate 1d --seed many", "MagicError: %simulate: argument --seed: invalid int value: 'many'; "),
+    ("%simulate 1d --fault 'outtage of=db'", "FaultPlanError: unknown fault 'outtage'; did you mean 'outage'?"),
+    ("%simulate 1d --world nowhere.py", "WorldError: no such file: "),
+    ("%load_plugin nowhere", "PluginError: no such path: 'nowhere'; "),
+    ("%load_plugin", "MagicError: %load_plugin: the following arguments are required: PATH; "),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), MISUSE, ids=[line for line, _ in MISUSE])
+def test_misuse_is_raised_and_told_in_a_line(notebook, line, told):
+    """A real exception, so that no tool takes the cell for a success; its text alone is shown."""
+    notebook.run(FETCH)
+    notebook.run("@job('by_hand')\ndef by_hand(ctx): return 1")
+    with pytest.raises(JobkitError) as caught:
+        notebook.run(line)
+    assert f"{type(caught.value).__name__}: {caught.value}".startswith(told)
+    assert notebook.shown(line).strip() == f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_a_run_can_be_assigned_and_is_a_run(notebook):
+    """Quoted or not, with `=` or a space, `--at` is one time."""
+    notebook.run(FETCH)
+    notebook.run(WORLD)
+    runs = [
+        notebook.run(f"run = %run_job fetch {at}\nrun")
+        for at in ('--at="2026-01-01 02:00"', "--at '2026-01-01 02:00'", "--at 2026-01-01T02:00Z")
+    ]
+    assert {type(run) for run in runs} == {Run}
+    assert [(run.fire_time.isoformat(), run.value) for run in runs] == [
+        ("2026-01-01T02:00:00+00:00", {"status": "success", "seen": 3, "users": 2})
+    ] * 3
+
+
+def test_a_cell_that_is_run_again_does_the_same(notebook):
+    """Jobs run in a copy of the notebook's world: theirs stays in the run, and the next cell meets no traces of it."""
+    notebook.run(FETCH)
+    notebook.run(WORLD)
+    first, second = (notebook.run("%run_job fetch --at 2026-01-01") for _ in range(2))
+    assert first == second
+    assert list(first.after.world().files) == ["seen.txt"]
+    assert list(notebook.shell.user_ns["world"].files) == []
+    assert notebook.run("%simulate 2d").runs == notebook.run("%simulate 2d").runs
+
+
+def test_what_a_cell_defines_anew_takes_the_place_of_what_it_was(notebook):
+    """Also where IPython still holds the old function among past results."""
+    notebook.run(FETCH + "\nfetch")
+    notebook.run(FETCH.replace("0 6", "0 7").replace('return {"status"', 'return {"new": 1, "status"') + "\nfetch")
+    assert notebook.run("%cron_preview fetch --from 2026-01-01").fires[0].hour == 7
+    notebook.run("del fetch")
+    assert "the following" not in notebook.shown("%run_job fetch")
+
+
+def test_two_jobs_of_one_name_are_told_with_their_cells(notebook):
+    """Under two names of Python, nobody can know which is meant."""
+    notebook.run(FETCH)
+    notebook.run("@job('fetch')\ndef another(ctx): return 1")
+    assert notebook.shown("%run_job fetch").strip() == (
+        "PluginError: job 'fetch' is defined twice: at In[2]:3 and at In[3]:1; rename one"
+    )
+
+
+def test_a_broken_schedule_is_told_at_once(notebook):
+    """The cell itself fails, with its number and line."""
+    assert notebook.shown(FETCH.replace("0 6", "61 6")).strip() == (
+        "PluginError: fetch (In[2]:3): schedule '61 6 * * *' is not cron: minute 61 is outside 0-59"
+    )
+
+
+def test_without_any_job_it_says_how_to_get_one(notebook):
+    """Of an empty notebook nothing can be run."""
+    told = (
+        "PluginError: there is no job yet: write one in a cell, under @job('name', schedule='…'), or %load_plugin PATH"
+    )
+    assert [notebook.shown(line).strip() for line in ("%run_job fetch", "%simulate")] == [told, told]
+
+
+def test_errors_name_the_cell(notebook):
+    """A fault and a traceback say In[…], not a file that nobody knows."""
+    notebook.run(FETCH)
+    run = notebook.run("%run_job fetch --at 2026-01-01")
+    assert [fault.place for fault in run.faults] == ["In[2]:5"]
+    assert run.error.place == "In[2]:5"
+    assert 'File "In[2]", line 5, in fetch' in run.error.traceback
+
+
+def test_a_job_that_imported_sleep_sleeps_in_virtual_time(notebook):
+    """As in a plugin's file."""
+    notebook.run("from time import sleep")
+    notebook.run("from src.ext.sdk import job\n@job('nap')\ndef nap(ctx): sleep(20)")
+    assert notebook.run("%run_job nap --at 2026-01-01").duration.total_seconds() == 20
+
+
+def test_cells_describe_the_world_and_its_life(notebook):
+    """`setup` and `@every` in cells are what `world.py` is to a plugin."""
+    notebook.run(FETCH)
+    notebook.run(LIFE)
+    month = notebook.run("%simulate 3d")
+    assert [run.value["users"] for run in month.runs] == [2, 3, 4]
+
+
+def test_a_world_in_the_notebook_lives_on_as_cells_say(notebook):
+    """A World called `world` is the start, and `@every` how it goes on."""
+    notebook.run(FETCH)
+    notebook.run(WORLD)
+    notebook.run(LIFE.replace("def setup", "def unused"))
+    assert [run.value["users"] for run in notebook.run("%simulate 2d").runs] == [3, 4]
+
+
+def test_a_file_describes_the_world_over_all_else(notebook, tmp_path):
+    """`--world FILE`."""
+    (tmp_path / "other world.py").write_text("def setup(world):\n    world.db.insert('users', [{}, {}, {}, {}])\n")
+    notebook.run(FETCH)
+    notebook.run(WORLD)
+    run = notebook.run(f"%run_job fetch --at 2026-01-01 --world '{tmp_path}/other world.py'")
+    assert run.value["users"] == 4
+
+
+def test_a_plugin_is_loaded_with_its_world(notebook):
+    """And simulated as the command line does."""
+    plugin = notebook.run(f"%load_plugin {EXAMPLES / 'hello'}")
+    month = notebook.run("%simulate")
+    assert (plugin.slug, type(month), len(month.runs), month.ok) == ("hello", Simulation, 30, True)
+    assert sum(run.value["welcomed"] for run in month.runs) == 21
+
+
+def test_a_cell_takes_the_place_of_a_plugins_job(notebook):
+    """To try an edit: same plugin, same manifest, another function."""
+    notebook.run(f"%load_plugin {EXAMPLES / 'hub_ops'}")
+    notebook.run(
+        "from src.ext.sdk import job\n@job('weekly_digest', schedule='0 10 * * 2')\ndef digest(ctx):\n"
+        "    return {'emails': ctx.db.count('users')}"
+    )
+    tuesday = notebook.run("%cron_preview weekly_digest --from 2026-01-01")
+    assert [at.isoformat() for at in tuesday.fires] == ["2026-01-06T10:00:00+00:00"]
+    assert [(each.job, each.times) for each in tuesday.collisions] == [("sync_runners", 1), ("watch_queue", 1)]
+    run = notebook.run("%run_job weekly_digest --at 2026-01-06T10:00")
+    assert (run.plugin, run.value) == ("hub-ops", {"emails": 120})
+    assert len(notebook.run("%simulate 1d").due) == 9
+
+
+def test_a_plugins_own_function_in_the_notebook_stays_the_plugins(notebook):
+    """Bringing it here to look at it does not make it a job of a cell."""
+    plugin = notebook.run(f"%load_plugin {EXAMPLES / 'hello'}")
+    notebook.shell.user_ns["welcome"] = plugin.jobs["welcome"].function
+    run = notebook.run("%run_job welcome --at 2026-01-02")
+    assert (run.plugin, notebook.run("%load_plugin " + str(EXAMPLES / "hello")).jobs["welcome"].place) == (
+        "hello",
+        "main.py:6",
+    )
+
+
+@pytest.mark.parametrize("spelled", ["0 9 * * 1", '"0 9 * * 1"', "'0 9 * * 1' --tz UTC", "--tz=UTC 0 9 * * MON"])
+def test_an_expression_may_stand_without_quotes(notebook, spelled):
+    """And options before or behind it."""
+    found = notebook.run(f"%cron_preview {spelled} --from 2026-01-01")
+    assert type(found) is Preview
+    assert [at.isoformat() for at in found.fires] == ["2026-01-05T09:00:00+00:00"]
+
+
+def test_a_preview_begins_now(notebook):
+    """Unless told otherwise."""
+    from sbh_jobkit.clock import VirtualClock
+    from sbh_jobkit.times import instant, zone
+
+    with VirtualClock(instant("2026-05-04T10:00:30", zone("UTC")), zone("UTC")):
+        assert notebook.run("%cron_preview @daily --for 1d").start.isoformat() == "2026-05-04T10:00:30+00:00"
+
+
+def test_a_simulation_takes_what_the_command_line_takes(notebook):
+    """Start, zone, jobs, target, seed, faults and policies."""
+    notebook.run(f"%load_plugin {EXAMPLES / 'hub_ops'}")
+    found = notebook.run(
+        "%simulate 2h --from 2026-03-01T08:00 --tz Europe/Paris --job sync_runners --job watch_queue --target host "
+        "--seed 3 --fault 'scheduler_down start=2026-03-01T08:10 end=2026-03-01T09:10' --policy catch_up=none"
+    )
+    assert (found.start.isoformat(), found.world.target) == ("2026-03-01T08:00:00+01:00", "host")
+    assert [(run.job, f"{run.fire_time:%H:%M}", run.outcome) for run in found.runs if not run.outcome.started] == [
+        ("sync_runners", "08:30", "missed"),
+        ("sync_runners", "09:00", "missed"),
+        ("watch_queue", "09:00", "missed"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["load_plugin", "run_job", "cron_preview", "simulate"])
+def test_help_is_the_docstring(notebook, name):
+    """`%run_job?` shows usage and options."""
+    told = notebook.shell.find_line_magic(name).__doc__
+    assert f"%{name} " in told
+    assert "positional arguments:" in told
+
+
+def test_unloading_leaves_nothing(plain):
+    """Not a magic, not a completion, not a look at jobs, not a name for cells."""
+
+    def state():
+        shell = plain.shell
+        return (
+            sorted(shell.magics_manager.magics["line"]),
+            sorted(shell.magics_manager.registry),
+            len(shell.configurables),
+            list(shell.Completer.custom_matchers),
+        )
+
+    names = set(plain.shell.user_ns)
+    plain.run("%load_ext sbh_jobkit")
+    plain.run("%unload_ext sbh_jobkit")
+    before = state()
+    plain.run("%load_ext sbh_jobkit")
+    assert state() != before
+    plain.run("%reload_ext sbh_jobkit")
+    plain.run("%unload_ext sbh_jobkit")
+    assert state() == before
+    assert set(plain.shell.user_ns) - names <= {"_i", "_ii", "_iii", *(f"_i{number}" for number in range(9))}
+    assert "not found" in plain.shown("%run_job fetch")
+    broken = plain.run("from src.ext.sdk import job\n@job('broken', schedule='61 * * * *')\ndef f(ctx): return 1\nf")
+    assert not defined_at(broken, None).startswith("In[")

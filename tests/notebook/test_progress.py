@@ -1,0 +1,130 @@
+"""Progress and interruption, without a kernel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+from IPython.utils.capture import capture_output
+
+from sbh_jobkit import progress as progress_bars
+from sbh_jobkit.notebook.progress import OutputBar, watched
+
+FOREVER = """
+from src.ext.sdk import job
+
+@job("loop", schedule="* * * * *")
+def loop(ctx):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGINT)
+    STOPS.append(1)
+    return len(STOPS)
+"""
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Draw at once, and each time."""
+    monkeypatch.setattr(progress_bars, "_SOON", 0)
+    monkeypatch.setattr(progress_bars, "_OFTEN", 0)
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_bar_is_an_output_that_is_emptied():
+    """One output, drawn anew, and at the end without any data, which no tool compares and no browser shows."""
+    with capture_output() as seen:
+        bar = OutputBar(40)
+        bar.remove()
+        bar.draw(10)
+        bar.draw(20)
+        bar.remove()
+    assert [output.data.get("text/plain") for output in seen.outputs] == ["10 of 40 runs", "20 of 40 runs", None]
+    assert seen.outputs[0].data["text/html"] == '<progress value="10" max="40"></progress> 10 of 40 runs'
+    assert len({output.transient["display_id"] for output in seen.outputs}) == 1
+
+
+class Kernel:
+    """What a magic sees of a shell inside a kernel."""
+
+    kernel = object()
+
+    def __init__(self, **content):
+        """Say what the front end asked with."""
+        self.content = content
+
+    def get_parent(self):
+        """Return the request that is being served."""
+        return {"content": self.content} if self.content else {}
+
+
+@pytest.mark.usefixtures("plain", "quick")
+@pytest.mark.parametrize(
+    ("shell", "drawn"), [(Kernel(allow_stdin=True), 2), (Kernel(allow_stdin=False), 0), (Kernel(), 0)]
+)
+def test_it_is_drawn_where_a_person_waits(shell, drawn):
+    """Nobody waits behind nbclient and nbval, which answer no questions."""
+    with capture_output() as seen, watched(shell, 3) as show:
+        show(1)
+    assert (len(seen.outputs), seen.stdout, seen.stderr) == (drawn, "", "")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_terminal_gets_a_bar_and_a_pipe_none(plain, monkeypatch, capsys):
+    """As on the command line."""
+    with watched(plain.shell, 3) as show:
+        show(1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with watched(plain.shell, 3) as show:
+        show(1)
+    assert "simulating" in capsys.readouterr().err
+
+
+def test_an_interrupt_waits_for_the_run_that_goes_on(notebook):
+    """Nothing is cut in two; the message says how far it came, and the handler is given back."""
+    notebook.shell.user_ns["STOPS"] = stops = []
+    notebook.run(FOREVER)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        notebook.run("%simulate 1h")
+    assert (str(caught.value), stops) == ("interrupted after 1 of 60 runs", [1])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_interrupt_is_at_once(notebook):
+    """For a job that does not end."""
+    notebook.shell.user_ns["STOPS"] = stops = []
+    again = "os.kill(os.getpid(), signal.SIGINT)\n    os.kill(os.getpid(), signal.SIGINT)"
+    notebook.run(FOREVER.replace("os.kill(os.getpid(), signal.SIGINT)", again))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        notebook.run("%simulate 1h")
+    assert (str(caught.value), stops) == ("interrupted after 0 of 60 runs", [])
+
+
+def test_an_interrupt_after_the_last_run_counts(plain):
+    """It is not lost."""
+
+    def work():
+        with watched(plain.shell, 1) as show:
+            show(1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_outside_of_the_main_thread_signals_are_left_alone(plain):
+    """They could not be caught there."""
+    done = []
+
+    def work():
+        with watched(plain.shell, 1) as show:
+            show(1)
+            done.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [signal.default_int_handler]
