@@ -35,7 +35,7 @@ def quick(monkeypatch):
 def test_a_bar_is_an_output_that_is_emptied():
     """One output, drawn anew, and at the end without any data, which no tool compares and no browser shows."""
     with capture_output() as seen:
-        bar = OutputBar(40)
+        bar = OutputBar(40, "runs")
         bar.remove()
         bar.draw(10)
         bar.draw(20)

@@ -1,0 +1,46 @@
+"""From cells to a plugin: `%export_plugin` and `%check_plugin`."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbh_jobkit import Plugin
+from sbh_jobkit.errors import ExportError
+
+GREET = "@job('greet', schedule='0 6 * * *')\ndef greet(ctx):\n    return {'status': 'success'}"
+
+
+def test_cells_become_a_plugin(notebook, tmp_path):
+    """What the cells define stands in the folder; the cell that asks does not, and the result shows itself."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET)
+    exported = notebook.run(f"%export_plugin {tmp_path / 'greeter'}")
+    assert list(Plugin.load(tmp_path / "greeter").jobs) == ["greet"]
+    assert "%export_plugin" not in (tmp_path / "greeter" / "main.py").read_text()
+    assert repr(exported) == f"{tmp_path}/greeter: main.py, plugin.json, world.py, tests/test_jobs.py, greeter.zip"
+
+
+def test_what_cannot_go_along_is_raised(notebook, tmp_path):
+    """A name that no cell defines is told with its cell, and nothing is written."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.shell.user_ns["LIMIT"] = 3
+    notebook.run(GREET.replace("'success'", "LIMIT"))
+    with pytest.raises(ExportError, match="LIMIT"):
+        notebook.run(f"%export_plugin {tmp_path / 'greeter'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cells_are_checked(notebook):
+    """Nothing was found, or what was: as a list that reads well."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET)
+    found = notebook.run("%check_plugin")
+    assert (found, repr(found)) == ([], "the notebook: nothing to mend")
+    notebook.run(GREET.replace("    return", "    eval('1')\n    return"))
+    (finding,) = notebook.run("%check_plugin")
+    assert finding.rule == "dynamic-code"
+
+
+def test_a_plugin_on_disk_is_checked(notebook):
+    """Also as today's host would take it."""
+    assert [one.rule for one in notebook.run("%check_plugin examples/hub_ops --target host")] == ["D33", "D19", "D34"]
