@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
 from sbh_jobkit.errors import FleetError, Interrupted
-from sbh_jobkit.fakes.world import TENANT
+from sbh_jobkit.fakes.world import TENANT, time_limit_of
 from sbh_jobkit.fleet_simulation import FleetSimulation
 from sbh_jobkit.installation import Conditions, Installation, Order, replay
 from sbh_jobkit.manifest import FILE
@@ -64,7 +64,7 @@ class Fleet:
             jobs=None if jobs is None else (jobs,) if isinstance(jobs, str) else tuple(jobs),
             policy=policy,
             faults=faults,
-            time_limit=time_limit,
+            time_limit=None if time_limit is None else time_limit_of(time_limit),
             seed=seed,
             target=target,
         )

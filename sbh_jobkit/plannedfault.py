@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, fields
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from sbh_jobkit import latency, times
 from sbh_jobkit.errors import FaultPlanError, TimeFormatError, WorldError, did_you_mean
@@ -98,6 +99,15 @@ def settle_target(fault: PlannedFault, of: object) -> None:
         msg = f"{fault.word}: of is {known}; got {of!r}{hint}"
         raise FaultPlanError(msg)
     _settle(fault, "of", of.lower())
+
+
+def target_of(url: str) -> str:
+    """Return a URL's host as a fault names it, or every host where it cannot be told, as where a secret holds it."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return EVERY
+    return host if _HOST.fullmatch(host) else EVERY
 
 
 def _host_in(url: object) -> str:

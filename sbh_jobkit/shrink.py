@@ -55,19 +55,22 @@ def first_like(load: Load, scenario: Scenario, how: tuple[str, ...]) -> Run | No
 
 def shrink(load: Load, scenario: Scenario, run: Run) -> Broken:
     """Return the smallest scenario found in which a run fails in the same manner: fewer faults, shorter, later."""
-    how, best, tries = manner(run), scenario.until(run.fire_time), 0
+    how, best, tries = manner(run), scenario, 0
     candidates = _smaller(best, run)
     while tries < _MOST_TRIES and (candidate := next(candidates, None)) is not None:
         tries += 1
         found = first_like(load, candidate, how)
         if found is not None:
-            best, run = candidate.until(found.fire_time), found
+            best, run = candidate, found
             candidates = _smaller(best, run)
     return Broken(scenario=best, run=run, tries=tries)
 
 
 def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
     """Yield scenarios that are simpler than one: the boldest steps first."""
+    ended = scenario.until(run.fire_time)
+    if ended.end.timestamp() < scenario.end.timestamp():
+        yield ended  # a run that starts late may need what comes due after it
     if scenario.jobs != (run.job,):
         yield replace(scenario, jobs=(run.job,))
     if scenario.time_limit is not None:

@@ -14,7 +14,7 @@ from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, WorldError
 from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.trouble import PlanInForce
-from sbh_jobkit.fakes.world import World
+from sbh_jobkit.fakes.world import World, time_limit_of
 from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.job import Job
 from sbh_jobkit.plugin import Plugin
@@ -72,7 +72,7 @@ class Simulator:
         self.end = self._end(end, duration)
         self.faults = FaultPlan.of(faults)
         self.twice = twice
-        self.time_limit = time_limit
+        self.time_limit = None if time_limit is None else time_limit_of(time_limit)
         """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
         policy_of = _policies(policy, plugin)
@@ -247,10 +247,11 @@ def run_job(
     at: str | datetime | None = None,
     tz: str | None = None,
     faults: FaultPlan | None = None,
+    time_limit: float | None = None,
 ) -> Run:
     """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do.
 
-    `faults` says what goes wrong meanwhile.
+    `faults` says what goes wrong meanwhile, `time_limit` how long it may take, in seconds, whatever the world says.
     """
     if not isinstance(job, Job):
         job = _only_job(job)
@@ -264,6 +265,8 @@ def run_job(
     with clock, Runner(tenant, clock, plan=plan) as runner:
         tenant.install(job.peers, asked)
         tenant.begin(moment, in_force, job.peers.plugin)
+        if time_limit is not None:
+            tenant.time_limit = time_limit
         return tenant.extensions.told(runner.run(job, moment.timestamp(), schedule or zone))
 
 

@@ -12,17 +12,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sbh_jobkit import transitions
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.faultkinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.faultplan import FaultPlan
-from sbh_jobkit.plannedfault import EVERY
+from sbh_jobkit.plannedfault import target_of
 from sbh_jobkit.shrink import Broken, breaks, manner, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sbh_jobkit.plannedfault import PlannedFault
     from sbh_jobkit.run import Run
@@ -101,15 +100,25 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
     if "dst" in kinds:
         days = transitions.after(plain.start, plain.zone)
         if not days:
-            notes.append(f"dst: clocks never change in {plain.zone.key} within a year of {plain.start:%Y-%m-%d}")
+            notes.append(f"dst: clocks never change in {plain.zone.key} within a year of {plain.start.date()}")
         for day in days:
             there = replace(plain, start=_days(day, -1), end=_days(day, 2))
-            found += [there, *([_under(there, rest, usual)] if rest else [])]
+            found += [there, _under(there, rest, usual)]
     together = [rest] if len(rest) > 1 else []
     found += [_under(plain, some, usual) for some in (*([kind] for kind in rest), *together)]
+    notes += _needless(kinds, usual)
+    return [each for number, each in enumerate(found) if each not in (plain, *found[:number])], notes
+
+
+def _needless(kinds: Collection[str], usual: list[Run]) -> Iterator[str]:
+    """Say what kinds of stress have nothing to work on."""
+    intervals = _intervals(usual).values()
+    if "overlap" in kinds and not any(seconds <= _DAY for seconds in intervals):
+        yield "overlap: no job is due once a day or more often in the plain range"
     if "outage" in kinds and not _hosts(usual):
-        notes.append("outage: no job asked an HTTP host in the plain range")
-    return found, notes
+        yield "outage: no job asked an HTTP host in the plain range"
+    if "late" in kinds and not intervals:
+        yield "late: no job is due twice in the plain range"
 
 
 def _days(day: datetime, number: int) -> datetime:
@@ -117,13 +126,15 @@ def _days(day: datetime, number: int) -> datetime:
 
 
 def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scenario:
-    """Return the scenario with a fault of each kind in it."""
+    """Return the scenario with a fault of each kind in it, beside its own."""
     faults: list[PlannedFault] = []
     intervals = _intervals(usual)
     limit = scenario.time_limit
-    if "overlap" in kinds:
-        faults += [Slow(job, by=_STRETCH * seconds) for job, seconds in intervals.items() if seconds <= _DAY]
-        limit = 2 * _STRETCH * max(intervals.values(), default=_DAY)
+    often = {job: seconds for job, seconds in intervals.items() if seconds <= _DAY}
+    if "overlap" in kinds and often:
+        faults += [Slow(job, by=_STRETCH * seconds) for job, seconds in often.items()]
+        longest_run = max(run.duration.total_seconds() for run in usual)
+        limit = max(limit or 0, 2 * _STRETCH * max(often.values()) + longest_run)
     length = (scenario.end.astimezone(UTC) - scenario.start.astimezone(UTC)) / 3
     if "outage" in kinds:
         for host, jobs in _hosts(usual).items():
@@ -134,7 +145,7 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
         start = scenario.start.astimezone(UTC) + 2 * length
         longest = timedelta(seconds=2.5 * min(intervals.values()))
         faults.append(SchedulerDown(*_span(scenario, start, max(longest, _LEAST_OUTAGE))))
-    return replace(scenario, plan=FaultPlan(*faults, seed=scenario.plan.seed), time_limit=limit)
+    return replace(scenario, plan=FaultPlan(*scenario.plan.faults, *faults, seed=scenario.plan.seed), time_limit=limit)
 
 
 def _span(scenario: Scenario, start: datetime, length: timedelta) -> tuple[datetime, datetime]:
@@ -157,5 +168,5 @@ def _hosts(runs: list[Run]) -> dict[str, set[str]]:
     hosts: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         for call in run.http_calls:
-            hosts[urlsplit(call.url).hostname or EVERY].add(run.job)  # none where a secret holds the address
+            hosts[target_of(call.url)].add(run.job)
     return dict(hosts)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-_DAY = 86_400
-
 
 def after(start: datetime, zone: ZoneInfo, days: int = 366) -> list[datetime]:
     """Return the midnights of the days in the next year whose clocks go forward or back, in their order."""
-    midnight = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    dates = [midnight.date() + timedelta(days=number) for number in range(days + 1)]
+    first = start.astimezone(zone).date()
+    most = min(days, (date.max - first).days - 1)  # the calendar ends
+    dates = [first + timedelta(days=number) for number in range(most + 1)]
     offsets = [datetime(day.year, day.month, day.day, tzinfo=zone).utcoffset() for day in dates]
     changed = [day for day, here, there in zip(dates, offsets, offsets[1:], strict=False) if here != there]
     return [datetime(day.year, day.month, day.day, tzinfo=zone) for day in changed]

@@ -228,7 +228,7 @@ BAD_WORDS = {
     ),
     "stress and second runs": (
         ["simulate", "p", "--stress", "dst", "--twice"],
-        "--stress looks for what breaks: leave --budget and --twice to a simulation without it",
+        "--stress looks for what breaks: leave --budget, --twice and --html to a simulation without it",
     ),
     "neither cron nor path": (
         ["preview", "soon"],

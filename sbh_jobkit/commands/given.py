@@ -32,6 +32,14 @@ def load(path: str) -> Plugin:
     return plugin
 
 
+def need_jobs(plugin: Plugin) -> None:
+    """Refuse a plugin without a job."""
+    if not plugin.jobs:
+        entry = plugin.manifest.entry
+        msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
+        raise JobkitError(msg)
+
+
 def tell(text: str) -> None:
     """Tell a person something on standard error, where it is in no machine's way."""
     print(f"sbh-jobkit: {text}", file=sys.stderr)

@@ -13,7 +13,9 @@ from sbh_jobkit.views.terminal import one_run
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from sbh_jobkit.job import Job
     from sbh_jobkit.run import Run
+    from sbh_jobkit.simulator import Simulator
 
 
 def run(options: Namespace) -> bool:
@@ -30,12 +32,11 @@ def run(options: Namespace) -> bool:
 
 
 def _alone(options: Namespace) -> Run:
-    plugin = given.load(options.path)
-    job = plugin.jobs[options.job]
-    world, plan = given.tenant(plugin, options), given.faults(options)
+    simulator = given.simulator(options)  # for the words that it refuses, too
+    job, world = simulator.plugin.jobs[options.job], simulator.world
     if world.script is not None and world.script.ticks:
         given.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
-    return run_job(job, world, at=options.at, tz=options.tz, faults=plan)
+    return _by_hand(simulator, job, options)
 
 
 def _replayed(options: Namespace) -> Run:
@@ -46,4 +47,10 @@ def _replayed(options: Namespace) -> Run:
         if done.job == job.name and done.fire_time == at:
             return done
     given.tell(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand then")
-    return run_job(job, simulator.world, at=options.at, tz=options.tz, faults=simulator.faults)
+    return _by_hand(simulator, job, options)
+
+
+def _by_hand(simulator: Simulator, job: Job, options: Namespace) -> Run:
+    return run_job(
+        job, simulator.world, at=options.at, tz=options.tz, faults=simulator.faults, time_limit=simulator.time_limit
+    )

@@ -30,17 +30,14 @@ def simulate(options: Namespace) -> bool:
         return simulate_fleet(options, fleet)
     (options.path,), (options.tenant,) = fleet.paths, fleet.tenants
     if options.stress is not None:
-        if options.budget or options.twice:
-            msg = "--stress looks for what breaks: leave --budget and --twice to a simulation without it"
+        if options.budget or options.twice or options.html:
+            msg = "--stress looks for what breaks: leave --budget, --twice and --html to a simulation without it"
             raise JobkitError(msg)
         from sbh_jobkit.commands.stress import put_under_stress
 
         return put_under_stress(options)
     simulator = given.simulator(options, duration=options.duration, jobs=options.job, twice=options.twice)
-    if not simulator.plugin.jobs:
-        entry = simulator.plugin.manifest.entry
-        msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
-        raise JobkitError(msg)
+    given.need_jobs(simulator.plugin)
     try:
         simulation = _watched(simulator)
     except Interrupted as stop:

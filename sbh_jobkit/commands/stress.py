@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.commands import given
+from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin import Plugin
 from sbh_jobkit.scenario import Scenario
 from sbh_jobkit.stress import read, stress
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 def put_under_stress(options: Namespace) -> bool:
     """Try, print, and return whether nothing broke."""
     kinds = read(options.stress)
-    simulator = given.simulator(options, duration=options.duration)
+    simulator = given.simulator(options, duration=options.duration, jobs=options.job)
+    given.need_jobs(simulator.plugin)
+    if options.seed is None and simulator.faults.seed:
+        options.seed = simulator.faults.seed  # a command without the plan's file has one word for it and the world's
+    where = ("--tenants", options.tenant) if options.tenant != TENANT else ()
     plain = Scenario(
         start=simulator.start,
         end=simulator.end,
@@ -30,7 +35,7 @@ def put_under_stress(options: Namespace) -> bool:
         jobs=tuple(options.job or ()),
         time_limit=options.time_limit,
         policy=given.policies(options),
-        words=given.settings(options),
+        words=(*where, *given.settings(options)),
     )
 
     def load() -> tuple[Plugin, World]:

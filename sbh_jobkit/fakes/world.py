@@ -92,10 +92,7 @@ class World(Tenant, Shown):
 
     @time_limit.setter
     def time_limit(self, seconds: float) -> None:
-        if not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
-            msg = f"time_limit is a number of seconds above 0, got {seconds!r}"
-            raise WorldError(msg)
-        self._time_limit = float(seconds)
+        self._time_limit = time_limit_of(seconds)
 
     @property
     def allow(self) -> Collection[str]:
@@ -268,3 +265,11 @@ def _known(what: str, names: Collection[str], known: Collection[str]) -> frozens
             msg = f"unknown {what} {name!r}{hint}"
             raise WorldError(msg)
     return frozenset(given)
+
+
+def time_limit_of(seconds: float) -> float:
+    """Return how long a run may take; raises WorldError for what is no such time."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
+        msg = f"time_limit is a number of seconds above 0, got {seconds!r}"
+        raise WorldError(msg)
+    return float(seconds)
