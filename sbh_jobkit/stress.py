@@ -74,7 +74,7 @@ def stress(
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     scenarios, notes = _scenarios(plain, kinds, usual)
     for scenario in scenarios:
-        progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d} with {len(scenario.plan.faults)} faults")
+        progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
         for how, run in _firsts(run for run in scenario.runs(load) if breaks(run)).items():
             if how not in anyway:
                 broken.setdefault(how, (scenario, run))
