@@ -15,6 +15,7 @@ from sbh_jobkit import Outcome, cli, hookspecs
 from sbh_jobkit.budget import NAMES as BUDGETS
 from sbh_jobkit.fakes.journal import FAULTS
 from sbh_jobkit.faultkinds import KINDS
+from sbh_jobkit.notebook.magics import JobMagics, options_of
 from sbh_jobkit.rules.code import ALLOWED
 
 _SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
@@ -74,15 +75,21 @@ def _for_pytest():
     yield "--sbh-update"
 
 
+def _for_notebooks():
+    for name in ("load_plugin", "run_job", "cron_preview", "simulate"):
+        yield name
+        yield from options_of(getattr(JobMagics, name))
+
+
 @pytest.mark.parametrize(
     "word",
     sorted(
-        {*_for_pytest(), *HOOKS, *FAULTS, *KINDS, *BUDGETS, *(o.value for o in Outcome if o.started), *_options()}
-        - {"--help"}
+        {*_for_pytest(), *_for_notebooks(), *HOOKS, *FAULTS, *KINDS, *BUDGETS}
+        | {*(o.value for o in Outcome if o.started), *_options()} - {"--help"}
     ),
 )
 def test_everything_is_documented(word):
-    """An option, a fixture, a hook, an outcome or a fault that stands in no line of the README does not exist."""
+    """What is not in the README does not exist: commands, magics, options, fixtures, markers, outcomes and so on."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 
