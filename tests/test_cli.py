@@ -230,6 +230,70 @@ BAD_WORDS = {
         ["simulate", "p", "--stress", "dst", "--twice"],
         "--stress looks for what breaks: leave --budget, --twice and --html to a simulation without it",
     ),
+    "a policy of an unknown job": (
+        ["simulate", "p", "--policy", "gret:overlap=skip"],
+        "the plugin has no job 'gret'; did you mean 'greet'?",
+    ),
+    "a policy of no job": (
+        ["simulate", "p", "--policy", ":overlap=skip"],
+        "the plugin has no job ''; its jobs are greet",
+    ),
+    "a policy that is none": (
+        ["run", "p", "greet", "--policy", "overlap:skip"],
+        "'overlap:skip' is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one",
+    ),
+    "an unknown policy to run": (
+        ["run", "p", "greet", "--policy", "overlap=queue"],
+        "unknown overlap 'queue'; did you mean 'queue_one'?",
+    ),
+    "a time limit of 0": (
+        ["simulate", "p", "--time-limit", "0"],
+        "time_limit is a number of seconds above 0, got 0.0",
+    ),
+    "a time limit of 0 to run": (
+        ["run", "p", "greet", "--time-limit", "0"],
+        "time_limit is a number of seconds above 0, got 0.0",
+    ),
+    "a time limit of 0 at tenants": (
+        ["simulate", "p", "--tenants", "2", "--time-limit", "0"],
+        "time_limit is a number of seconds above 0, got 0.0",
+    ),
+    "a time limit of -1": (
+        ["simulate", "p", "--time-limit", "-1"],
+        "time_limit is a number of seconds above 0, got -1.0",
+    ),
+    "a time limit of -1 to run": (
+        ["run", "p", "greet", "--time-limit", "-1"],
+        "time_limit is a number of seconds above 0, got -1.0",
+    ),
+    "a time limit of -1 at tenants": (
+        ["simulate", "p", "--tenants", "2", "--time-limit", "-1"],
+        "time_limit is a number of seconds above 0, got -1.0",
+    ),
+    "a time limit of nan": (
+        ["simulate", "p", "--time-limit", "nan"],
+        "time_limit is a number of seconds above 0, got nan",
+    ),
+    "a time limit of nan to run": (
+        ["run", "p", "greet", "--time-limit", "nan"],
+        "time_limit is a number of seconds above 0, got nan",
+    ),
+    "a time limit of nan at tenants": (
+        ["simulate", "p", "--tenants", "2", "--time-limit", "nan"],
+        "time_limit is a number of seconds above 0, got nan",
+    ),
+    "a time limit of inf": (
+        ["simulate", "p", "--time-limit", "inf"],
+        "time_limit is a number of seconds above 0, got inf",
+    ),
+    "a time limit of inf to run": (
+        ["run", "p", "greet", "--time-limit", "inf"],
+        "time_limit is a number of seconds above 0, got inf",
+    ),
+    "a time limit of inf at tenants": (
+        ["simulate", "p", "--tenants", "2", "--time-limit", "inf"],
+        "time_limit is a number of seconds above 0, got inf",
+    ),
     "neither cron nor path": (
         ["preview", "soon"],
         "'soon' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')",
@@ -257,7 +321,17 @@ def test_bad_words(here, capsys, words, sentence):
     assert said(capsys, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
 
 
-@pytest.mark.parametrize("words", [[], ["simulate"], ["simulat", "p"], ["simulate", "p", "--form", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["simulate"],
+        ["simulat", "p"],
+        ["simulate", "p", "--form", "x"],
+        ["run", "p", "greet", "--time-limit", "long"],
+    ],
+    ids=" ".join,
+)
 def test_words_that_argparse_refuses(capsys, words):
     """A missing or unknown word gets the usage, and exit code 2."""
     with pytest.raises(SystemExit) as stopped:
@@ -692,3 +766,92 @@ def test_version(capsys):
         main(["--version"])
     changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text()
     assert f"## [{capsys.readouterr().out.split()[1]}]" in changelog
+
+
+LENGTHY = """\
+import time
+from src.ext.sdk import job
+
+@job("count", schedule="*/10 * * * *")
+def count(ctx):
+    time.sleep(900)
+    return {"status": "success"}
+"""
+
+
+def rows(out):
+    """Shorten the runs of JSON to time, outcome, and why."""
+    found = json.loads(out)
+    return [(run["fire_time"][11:16], run["outcome"], run["reason"]) for run in found.get("runs", [found])]
+
+
+LIMITED = ("timed_out", "timed out: the limit is 60 s")
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        (
+            ["--time-limit", "60"],
+            [("00:00", *LIMITED), ("00:10", *LIMITED), ("00:20", *LIMITED)],
+        ),
+        (
+            ["--time-limit", "3600"],
+            [
+                ("00:00", "ok", None),
+                ("00:10", "skipped", "skipped: the run of 00:00 was still going, max_instances=1"),
+                ("00:20", "ok", None),
+            ],
+        ),
+        (
+            ["--time-limit", "3600", "--policy", "overlap=queue_one"],
+            [
+                ("00:00", "ok", None),
+                ("00:10", "ok", "started 5m late: the run of 00:00 was still going"),
+                ("00:20", "ok", "started 10m late: the run of 00:10 was still going"),
+            ],
+        ),
+        (
+            ["--time-limit", "3600", "--policy", "overlap=queue_one", "--policy", "count:overlap=allow"],
+            [("00:00", "ok", None), ("00:10", "ok", None), ("00:20", "ok", None)],
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_policies_and_the_limit_of_time(here, capsys, words, runs):
+    """What is typed holds for every run, whatever the world says."""
+    write(here / "p", main_=LENGTHY, world="def setup(world): world.time_limit = 5\n")
+    _, out, err = said(capsys, "simulate", "p", "--for", "30m", "--json", *words)
+    assert (rows(out), err) == (runs, "")
+
+
+@pytest.mark.parametrize("words", [[], ["--from", "2026-01-01"]], ids=["by hand", "in a range"])
+def test_a_run_minds_the_limit_of_time(here, capsys, words):
+    """Alone as within a range, whatever the world says."""
+    write(here / "p", main_=LENGTHY, world="def setup(world): world.time_limit = 10_000\n")
+    at = ["--at", "2026-01-01T00:20", *words]
+    assert rows(said(capsys, "run", "p", "count", "--json", *at, "--time-limit", "1000")[1]) == [("00:20", "ok", None)]
+    code, out, err = said(capsys, "run", "p", "count", "--json", *at, "--time-limit", "60")
+    assert (code, rows(out), err) == (FAILED, [("00:20", *LIMITED)], "")
+
+
+def test_a_rerun_carries_policies_and_the_limit(here, capsys):
+    """The command that repeats a run meets the same rules, and the same end."""
+    write(here / "p", main_=LENGTHY)
+    words = ["--policy", "overlap=queue_one", "--policy", "count:misfire_grace=1h", "--time-limit", "60"]
+    code, out, _ = said(capsys, "simulate", "p", "--for", "10m", *words)
+    rerun = "sbh-jobkit run p count --from 2026-01-01T00:00Z --at 2026-01-01T00:00Z --time-limit 60 " + " ".join(
+        words[:4]
+    )
+    assert (code, out.partition("rerun the first: ")[2].partition("\n")[0]) == (FAILED, rerun)
+    code, out, _ = said(capsys, *rerun.split()[1:], "--json")
+    assert (code, rows(out)) == (FAILED, [("00:00", *LIMITED)])
+
+
+def test_the_limit_of_time_at_many_tenants(here, capsys):
+    """It holds for each of them."""
+    write(here / "p", main_=LENGTHY)
+    code, _, err = said(capsys, "simulate", "p", "--for", "30m", "--tenants", "2", "--time-limit", "3600")
+    assert (code, err) == (OK, "")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "30m", "--tenants", "2", "--time-limit", "60")
+    assert (code, "timed out" in out, "--time-limit 60" in out) == (FAILED, True, True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sbh_jobkit import Plugin, Simulator, World, simulate, times
 from sbh_jobkit.errors import PolicyError
 from sbh_jobkit.faultplan import FaultPlan, SchedulerDown
-from sbh_jobkit.policy import CATCH_UP, OVERLAP, Policy
+from sbh_jobkit.policy import CATCH_UP, OVERLAP, Policy, parse
 from sbh_jobkit.sdk import job
 
 CASES = json.loads((Path(__file__).parent / "data" / "policy.json").read_text(encoding="utf-8"))
@@ -162,3 +162,64 @@ def test_policies_by_job():
     month = simulate(plugin, world, duration="1h", policy={"slow": Policy(overlap="allow")})
     counts = Counter((run.job, run.outcome.value) for run in month.runs)
     assert counts == {("slow", "ok"): 6, ("other", "ok"): 2, ("other", "skipped"): 4}
+
+
+LINES = [
+    ([], {}),
+    (["overlap=queue_one"], {"*": Policy(overlap="queue_one")}),
+    (["*:overlap=allow"], {"*": Policy(overlap="allow")}),
+    (["sync:max_instances=2"], {"sync": Policy(max_instances=2)}),
+    (["eu:sync:catch_up=none"], {"eu:sync": Policy(catch_up="none")}),
+    (["misfire_grace=10m", "catch_up=all"], {"*": Policy(misfire_grace="10m", catch_up="all")}),
+    (["overlap=allow", "overlap=skip"], {"*": Policy()}),
+    (
+        ["sync:catch_up=none", "overlap=allow", "load:overlap=skip"],
+        {
+            "*": Policy(overlap="allow"),
+            "sync": Policy(overlap="allow", catch_up="none"),
+            "load": Policy(overlap="skip"),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "policies"), LINES, ids=lambda value: " ".join(value) if value else "none")
+def test_policies_of_a_command_line(lines, policies):
+    """By job; what is said of every job holds for those that are named, too, unless they say otherwise."""
+    assert parse(lines) == policies
+
+
+FORM = "is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
+NAMES = "max_instances, overlap, misfire_grace, catch_up"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", f"'' {FORM}"),
+        ("overlap", f"'overlap' {FORM}"),
+        ("overlap=", f"'overlap=' {FORM}"),
+        ("sync:overlap", f"'sync:overlap' {FORM}"),
+        ("=skip", f"a policy has no ''; there are {NAMES}"),
+        ("sync:=skip", f"a policy has no ''; there are {NAMES}"),
+        ("overlapp=skip", "a policy has no 'overlapp'; did you mean 'overlap'?"),
+        ("grace period=5m", f"a policy has no 'grace period'; there are {NAMES}"),
+        ("overlap=skp", "unknown overlap 'skp'; did you mean 'skip'?"),
+        ("overlap= skip", "unknown overlap ' skip'; did you mean 'skip'?"),
+        ("catch_up=2", "unknown catch_up '2'; it is one of latest, all, none"),
+        ("max_instances=0", "max_instances is a whole number from 1, got 0"),
+        ("max_instances=-1", "max_instances is a whole number from 1, got '-1'"),
+        ("max_instances=two", "max_instances is a whole number from 1, got 'two'"),
+        ("max_instances=²", "max_instances is a whole number from 1, got '²'"),
+        ("max_instances=1.5", "max_instances is a whole number from 1, got '1.5'"),
+        (
+            "misfire_grace=soon",
+            "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+        ),
+    ],
+)
+def test_lines_that_are_no_policy(line, message):
+    """One sentence says what is wrong with a line."""
+    with pytest.raises(PolicyError) as refused:
+        parse([line])
+    assert str(refused.value) == message
