@@ -184,7 +184,8 @@ class Runner:
             return Ending(outcome=Outcome.CRASHED, reason=f"crashed: {trouble.killed}")
         if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
             why = f" ({clock.expired})" if clock.expired else ""
-            reason = f"timed out: the limit is {time_limit:g} s{why}"
+            where = f", passed at {ending.place}" if ending.place else ""
+            reason = f"timed out: the limit is {time_limit:g} s{where}{why}"
             ending = Ending(outcome=Outcome.TIMED_OUT, reason=reason, place=ending.place)
         elif ending.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
             reason = f"out of memory: the limit is {world.memory.limit_mb:g} MB"

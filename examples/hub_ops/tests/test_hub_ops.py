@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sbh_jobkit import Plugin, World, run_job, simulate
+from sbh_jobkit import Plugin, Schedule, World, run_job, simulate
 
 HERE = Path(__file__).parents[1]
 plugin = Plugin.load(HERE)
@@ -66,8 +66,8 @@ def test_clean_up_deletes_the_old_and_keeps_the_young(world):
 
     cleaned = run("clean_temp_files", world, at="2026-02-09T01:00")
 
-    assert cleaned.value == {"status": "success", "files_deleted": 1}
     assert list(world.files) == ["reports/old.json", "temp/young.log"]
+    assert cleaned.value == {"status": "success", "files_deleted": 1}
     assert events(cleaned) == [("cleanup.completed", {"files_deleted": 1, "cutoff": "2026-01-10T01:00:00"})]
 
 
@@ -154,7 +154,16 @@ def test_index_tells_how_it_failed(world):
 
 def test_seats_are_counted_by_plan(world):
     """The coroutine is awaited, and its event has a number for each plan."""
-    assert events(run("count_seats", world)) == [("seats.counted", {"trial": 1, "team": 1})]
+    counted = run("count_seats", world, at="2026-03-01T00:00")
+    assert events(counted) == [("seats.counted", {"trial": 1, "team": 1})]
+
+
+@pytest.mark.sbh_at("2026-10-31")
+def test_seats_are_charged_once_when_midnight_comes_twice(sbh_simulate):
+    """In Havana the clocks go back on 2026-11-01, from 01:00 to 00:00: only the first midnight counts."""
+    autumn = sbh_simulate("2d", tz="America/Havana", jobs=["count_seats"])
+    charged = [f"{event.at:%Y-%m-%d %H:%M %Z} {event.type}" for run in autumn.runs for event in run.events]
+    assert charged == ["2026-11-01 00:00 CDT seats.counted"]
 
 
 def test_daily_report_counts_yesterday_only(world):
@@ -164,8 +173,8 @@ def test_daily_report_counts_yesterday_only(world):
 
     written = run("daily_report", world)
 
-    assert written.value == {"status": "success", "report": report, "filename": filename}
     assert json.loads(world.files.read_text(filename)) == report
+    assert written.value == {"status": "success", "report": report, "filename": filename}
     assert events(written) == [("report.written", {"date": "2026-02-08", "filename": filename})]
 
 
@@ -194,6 +203,25 @@ def test_digest_counts_the_last_week_only(world):
 
     assert sent.stdout == "1 of 3 builds failed\n"
     assert events(sent) == [("digest.sent", {"recipients": ["team@hub.example"], "digest": digest})]
+
+
+DUE = {
+    "clean_temp_files": "at 01:00 every day",
+    "sync_runners": "every 30 minutes",
+    "watch_queue": "every hour, on the hour",
+    "end_trials": "at 04:00 every day",
+    "index_projects": "at 05:00 every day",
+    "count_seats": "at 00:00 on the 1st of the month",
+    "daily_report": "at 06:00 every day",
+    "explain_failures": "at 07:00 every day",
+    "weekly_digest": "at 09:00 on Mondays",
+}
+
+
+@pytest.mark.parametrize("job", DUE)
+def test_a_job_is_due_when_people_count_on_it(job):
+    """Its schedule, in plain words, is what was agreed."""
+    assert Schedule(plugin.jobs[job].expression).describe() == f"{DUE[job]} (UTC)"
 
 
 def test_month_goes_as_expected(month):
