@@ -76,20 +76,21 @@ def _for_pytest():
 
 
 def _for_notebooks():
-    for name in ("load_plugin", "run_job", "cron_preview", "simulate"):
-        yield name
-        yield from options_of(getattr(JobMagics, name))
+    for name, magic in vars(JobMagics).items():
+        if hasattr(magic, "parser"):
+            yield f"%{name}"
+            yield from options_of(magic)
 
 
 @pytest.mark.parametrize(
     "word",
     sorted(
         {*_for_pytest(), *_for_notebooks(), *HOOKS, *FAULTS, *KINDS, *BUDGETS}
-        | {*(o.value for o in Outcome if o.started), *_options()} - {"--help"}
+        | {*_options(), *(outcome.value for outcome in Outcome if outcome.started)} - {"--help"}
     ),
 )
 def test_everything_is_documented(word):
-    """What is not in the README does not exist: commands, magics, options, fixtures, markers, outcomes and so on."""
+    """An option, a fixture, a hook, an outcome or a fault that stands in no line of the README does not exist."""
     assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", TEXT), word
 
 
