@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sbh_jobkit.budget import Budget
-    from sbh_jobkit.errors import JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
+    from sbh_jobkit.errors import Interrupted, JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
     from sbh_jobkit.fakes.context import FakeContext
     from sbh_jobkit.fakes.difference import Difference, diff
     from sbh_jobkit.fakes.script import every
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.faultkinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
     from sbh_jobkit.faultplan import FaultPlan
+    from sbh_jobkit.fleet import Fleet
+    from sbh_jobkit.fleet_simulation import FleetSimulation
     from sbh_jobkit.hookspecs import hookimpl
+    from sbh_jobkit.installation import Installation
     from sbh_jobkit.job import Job
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.policy import Policy
@@ -45,7 +48,11 @@ __all__ = [
     "Fault",
     "FaultPlan",
     "Fire",
+    "Fleet",
+    "FleetSimulation",
     "HttpCall",
+    "Installation",
+    "Interrupted",
     "Job",
     "JobkitError",
     "Latency",
@@ -79,7 +86,7 @@ __all__ = [
 
 _ROOMS = {
     "budget": ("Budget",),
-    "errors": ("JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
+    "errors": ("Interrupted", "JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
     "fakes.context": ("FakeContext",),
     "fakes.difference": ("Difference", "diff"),
     "fakes.script": ("every",),
@@ -87,7 +94,10 @@ _ROOMS = {
     "fakes.world": ("World",),
     "faultkinds": ("Crash", "Errors", "Latency", "Outage", "RateLimit", "SchedulerDown", "Slow", "StorageFull"),
     "faultplan": ("FaultPlan",),
+    "fleet": ("Fleet",),
+    "fleet_simulation": ("FleetSimulation",),
     "hookspecs": ("hookimpl",),
+    "installation": ("Installation",),
     "job": ("Job",),
     "plugin": ("Plugin",),
     "policy": ("Policy",),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from sbh_jobkit.faultplan import FaultPlan
-    from sbh_jobkit.installation import Refusal
+    from sbh_jobkit.installation import NotReplayed
     from sbh_jobkit.policy import Policy
 
 
@@ -53,6 +53,7 @@ class Fleet:
         target: str | None = None,
     ) -> None:
         """Find the plugins; nothing is loaded yet."""
+        _check_times(start, end, duration, tz)
         given = [plugins] if isinstance(plugins, (str, Path)) else list(plugins)
         self.paths = tuple(dict.fromkeys(found for path in given for found in plugins_in(path)))
         self.tenants = _names(tenants)
@@ -77,7 +78,7 @@ class Fleet:
         """Count the installations."""
         return len(self.paths) * len(self.tenants)
 
-    def results(self, processes: int = 1) -> Generator[Installation | Refusal, None, None]:
+    def results(self, processes: int = 1) -> Generator[Installation | NotReplayed, None, None]:
         """Yield what each installation did, in their order, whatever the number of processes that work on it.
 
         Ctrl-C raises Interrupted, after what was done until then.
@@ -85,7 +86,7 @@ class Fleet:
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             msg = f"processes is a whole number from 1, got {processes!r}"
             raise FleetError(msg)
-        orders = (Order(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self._each())
+        orders = (Order(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
         if min(processes, len(self)) > 1:
             from sbh_jobkit.workers import spread
 
@@ -114,7 +115,8 @@ class Fleet:
             raise Interrupted(None, simulation) from stop
         return simulation
 
-    def _each(self) -> Iterator[tuple[str, str]]:
+    def each(self) -> Iterator[tuple[str, str]]:
+        """Yield the path and the tenant of each installation."""
         return ((path, tenant) for path in self.paths for tenant in self.tenants)
 
 
@@ -132,6 +134,20 @@ def plugins_in(path: str | Path) -> list[str]:
             below.clear()  # what a plugin has below it is its own
         below[:] = sorted(name for name in below if not name.startswith("."))
     return found or [str(path)]
+
+
+def _check_times(
+    start: str | datetime, end: str | datetime | None, duration: str | timedelta | None, tz: str | None
+) -> None:
+    """Refuse what no plugin could be replayed by; the zone of each is not known yet."""
+    zone = None if tz is None else times.zone(tz)
+    for at in (start, end):
+        if at is not None and zone is None:
+            times.parse(at)
+        elif at is not None and zone is not None:
+            times.instant(at, zone)
+    if duration is not None:
+        times.duration(duration)
 
 
 def _names(tenants: int | Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import times
-from sbh_jobkit.installation import Installation, InstalledJob, Refusal
+from sbh_jobkit.installation import Installation, InstalledJob, NotReplayed
 from sbh_jobkit.pileup import Pileup
 from sbh_jobkit.tally import Tally
 
@@ -66,12 +66,12 @@ class InstalledPlugin:
 
 @dataclass(slots=True, kw_only=True)
 class FleetSimulation:
-    """What a fleet did: `plugins` by path, and what could not be replayed in `refusals`."""
+    """What a fleet did: `plugins` by path, and what could not be replayed in `not_replayed`."""
 
     asked: int
     """How many installations the fleet has."""
     plugins: dict[str, InstalledPlugin] = field(default_factory=dict)
-    refusals: list[Refusal] = field(default_factory=list)
+    not_replayed: list[NotReplayed] = field(default_factory=list)
     in_part: list[Installation] = field(default_factory=list)
     """Those that were replayed up to where somebody interrupted them."""
     interrupted: bool = False
@@ -79,12 +79,12 @@ class FleetSimulation:
     def __repr__(self) -> str:
         """Say how it went in one line."""
         told = f"{self.done} of {self.asked} installations, {self.runs} runs, {self.failures} failures"
-        return f"<FleetSimulation: {told}, {len(self.refusals)} refusals>"
+        return f"<FleetSimulation: {told}, {len(self.not_replayed)} not replayed>"
 
-    def add(self, one: Installation | Refusal) -> None:
+    def add(self, one: Installation | NotReplayed) -> None:
         """Count what an installation did."""
-        if isinstance(one, Refusal):
-            self.refusals.append(one)
+        if isinstance(one, NotReplayed):
+            self.not_replayed.append(one)
             return
         self.plugins.setdefault(one.path, InstalledPlugin.like(one)).add(one)
         if one.reached is not None:
@@ -108,7 +108,7 @@ class FleetSimulation:
     @property
     def ok(self) -> bool:
         """Whether none does, and nothing was refused."""
-        return not self.failures and not self.refusals
+        return not self.failures and not self.not_replayed
 
     @property
     def zone(self) -> ZoneInfo:

@@ -85,7 +85,7 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class NotReplayed:
     """A plugin that could not be replayed, and why."""
 
     path: str
@@ -102,7 +102,7 @@ class Order:
     conditions: Conditions = field(repr=False)
 
 
-def replay(order: Order, pulse: Callable[[], object] = lambda: None) -> Installation | Refusal:
+def replay(order: Order, pulse: Callable[[], object] = lambda: None) -> Installation | NotReplayed:
     """Load a plugin and its world anew and run the jobs through the range; `pulse` is called after each run."""
     given = order.conditions
     try:
@@ -134,7 +134,7 @@ def replay(order: Order, pulse: Callable[[], object] = lambda: None) -> Installa
         except Interrupted as stop:
             reached = stop.at
     except JobkitError as error:
-        return Refusal(path=order.path, tenant=order.tenant, why=str(error))
+        return NotReplayed(path=order.path, tenant=order.tenant, why=str(error))
     return Installation(
         path=order.path,
         plugin=plugin.slug,

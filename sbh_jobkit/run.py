@@ -204,7 +204,7 @@ class Run(Shown):
 
     def portable(self) -> Self:
         """Return the run without its worlds, its value as JSON has it: what another process or a file can take."""
-        return replace(self, value=jsonable(self.value), before=None, after=None)
+        return replace(self, value=jsonable(self.value), before=None, after=None, repeated=None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what is portable of it."""

@@ -88,8 +88,9 @@ class Simulation(Shown):
         A naive time is in the simulation's zone. Raises TimeFormatError outside of the range.
         """
         instant = times.instant(moment, self.zone)
-        if not self.start <= instant <= self.end:
-            span = f"{self.start.isoformat()} to {self.end.isoformat()}"
+        last = self.reached or self.end
+        if not self.start <= instant <= last:
+            span = f"{self.start.isoformat()} to {last.isoformat()}"
             msg = f"{instant.isoformat()} is outside of the simulation, {span}"
             raise TimeFormatError(msg)
         before = [kept for kept in self.moments if (kept.epoch, kept.ran) < (instant.timestamp(), True)]

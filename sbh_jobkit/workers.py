@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.synchronize import Event
 
-    from sbh_jobkit.installation import Installation, Order, Refusal
+    from sbh_jobkit.installation import Installation, NotReplayed, Order
 
 _PATIENCE = 5.0
 """Seconds for workers to hand over what they have done, and then to end."""
@@ -34,12 +34,12 @@ _OFTEN = 0.1
 """Seconds between two looks of a worker at whether to stop."""
 
 
-def spread(orders: Iterable[Order], processes: int) -> Iterator[Installation | Refusal]:
+def spread(orders: Iterable[Order], processes: int) -> Iterator[Installation | NotReplayed]:
     """Replay all, several at a time; where Ctrl-C interrupts, yield what was done until then, and raise Interrupted."""
     context = multiprocessing.get_context("spawn")
     stop, others = context.Event(), multiprocessing.active_children()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
-    waiting: deque[Future[Installation | Refusal | None]] = deque()
+    waiting: deque[Future[Installation | NotReplayed | None]] = deque()
     try:
         with _deaf():  # those that are started now inherit it
             waiting.extend(pool.submit(_work, order) for order in orders)
@@ -61,7 +61,7 @@ def spread(orders: Iterable[Order], processes: int) -> Iterator[Installation | R
         pool.shutdown()
 
 
-def _answer(future: Future[Any]) -> Iterator[Installation | Refusal]:
+def _answer(future: Future[Any]) -> Iterator[Installation | NotReplayed]:
     try:
         result = future.result()
     except BrokenExecutor as error:
@@ -74,7 +74,7 @@ def _answer(future: Future[Any]) -> Iterator[Installation | Refusal]:
         yield result
 
 
-def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | Refusal]:
+def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotReplayed]:
     until = perf_counter() + _PATIENCE
     for future in waiting:
         if future.cancel():
@@ -124,5 +124,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(order: Order) -> Installation | Refusal | None:
+def _work(order: Order) -> Installation | NotReplayed | None:
     return None if _Worker.stop.is_set() else replay(order, _Worker.pulse)

@@ -1,11 +1,13 @@
 """Runs as values: their verdicts, their one line, and the JSON that every view and engine shares."""
 
+import copy
 import json
+import pickle
 from collections import OrderedDict
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum, StrEnum
 from uuid import UUID
 
 import pytest
@@ -249,3 +251,54 @@ def test_anything_a_job_returns_becomes_json(value):
     plain = jsonable(value)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert jsonable(plain) == plain
+
+
+class Level(IntEnum):
+    """A number of a plugin's own kind."""
+
+    HIGH = 3
+
+
+class Colour(StrEnum):
+    """Text of a plugin's own kind."""
+
+    RED = "red"
+
+
+class Share(float):
+    """A fraction of a plugin's own kind."""
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Level.HIGH, 3),
+        (Colour.RED, "red"),
+        (Share(0.5), 0.5),
+        (True, True),
+        ([Level.HIGH], [3]),
+        ({"a": Colour.RED}, {"a": "red"}),
+    ],
+)
+def test_json_values_are_of_the_plain_kinds(value, plain):
+    """Nothing of a plugin's own classes is left, so that others can read them."""
+    found = jsonable(value)
+    assert (found, type(found)) == (plain, type(plain))
+    assert pickle.dumps(found) == pickle.dumps(plain)
+
+
+class Moment:
+    """A world that cannot be pickled."""
+
+    world = staticmethod(lambda: None)
+    __reduce__ = None
+
+
+def test_a_run_goes_to_other_processes_without_its_worlds():
+    """Pickled, it is equal and knows no world; its value is as JSON has it."""
+    run = made(faults=(fault(),), value={"level": Level.HIGH}, before=Moment(), after=Moment())
+    again = pickle.loads(pickle.dumps(run))  # noqa: S301  our own
+    assert (again, again.before, again.after, again.ok) == (run, None, None, False)
+    assert again == copy.deepcopy(run) == run.portable()
+    assert type(again.value["level"]) is int
+    assert replace(again, value=None) == made(faults=(fault(),))

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit.clock import is_virtual
-from sbh_jobkit.errors import JobkitError, TimeFormatError, UnknownJobError, WorldError
+from sbh_jobkit.errors import Interrupted, JobkitError, TimeFormatError, UnknownJobError, WorldError
 from sbh_jobkit.fakes.script import WorldScript, every
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin import Plugin
@@ -565,11 +565,59 @@ def test_ctrl_c_leaves_nothing_behind():
         raise KeyboardInterrupt(ctx)
 
     before = (time.sleep, os.environ.get("TZ"), sys.stdout)
-    for start in (simulate, lambda *given, **more: list(Simulator(*given, **more).runs())):
+    ways = (
+        simulate,
+        lambda *given, **more: list(Simulator(*given, **more).runs()),
+        lambda *given, **more: Simulator(*given, **more).each(str),
+    )
+    for start in ways:
         with pytest.raises(KeyboardInterrupt):
             start(plugin_of(work=("@daily", interrupted)), World(), tz="Asia/Tokyo")
         assert (time.sleep, os.environ.get("TZ"), sys.stdout) == before
         assert not is_virtual()
+
+
+def interrupted_at_noon():
+    """Make a plugin whose work is interrupted on the second day, at noon."""
+
+    def work(ctx):
+        if time.strftime("%d %H") == "02 12":
+            raise KeyboardInterrupt(ctx)
+
+    return plugin_of(work=("0 */6 * * *", work))
+
+
+def test_what_was_done_before_an_interruption_is_there():
+    """The exception has the simulation until then, which knows where it stopped and stands there."""
+    with pytest.raises(Interrupted) as caught:
+        simulate(interrupted_at_noon(), World(), duration="30d")
+    simulation = caught.value.so_far
+    assert str(caught.value) == "interrupted at 2026-01-02T12:00:00+00:00 virtual time"
+    assert (len(simulation.runs), simulation.reached, simulation.ok) == (6, caught.value.at, True)
+    assert simulation.at("2026-01-02T12:00").db.rows("plugin_jobs")[0]["runs"] == 6
+    with pytest.raises(TimeFormatError) as outside:
+        simulation.at("2026-01-02T12:01")
+    assert str(outside.value) == (
+        "2026-01-02T12:01:00+00:00 is outside of the simulation, 2026-01-01T00:00:00+00:00 to 2026-01-02T12:00:00+00:00"
+    )
+    assert simulate(interrupted_at_noon(), World(), duration="1d").reached is None
+
+
+def test_each_run_is_seen_in_virtual_time_and_nothing_is_kept():
+    """`each` shows the runs that `runs` yields; the world's records hold those of the one that is seen."""
+    plugin = plugin_of(work=("0 */6 * * *", lambda ctx: ctx.emit("done", {})))
+    world, seen = World(), []
+
+    def look(run):
+        seen.append((run, time.strftime("%d %H:%M"), len(world.events)))
+
+    Simulator(plugin, world, duration="1d").each(look)
+    assert [run for run, _, _ in seen] == list(Simulator(plugin, World(), duration="1d").runs())
+    assert [(at, events) for _, at, events in seen] == [(f"01 {hour:02}:00", 1) for hour in (0, 6, 12, 18)]
+    assert (len(world.events), is_virtual(), {run.before for run, _, _ in seen}) == (0, False, {None})
+    with pytest.raises(Interrupted) as caught:
+        Simulator(interrupted_at_noon(), World(), duration="3d").each(str)
+    assert (caught.value.at.isoformat(), caught.value.so_far) == ("2026-01-02T12:00:00+00:00", None)
 
 
 # --- the whole ---

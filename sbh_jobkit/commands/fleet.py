@@ -36,8 +36,8 @@ def simulate_fleet(options: Namespace, fleet: Fleet) -> bool:
         msg = f"none of the plugins has a job {' or '.join(map(repr, options.job))} with a schedule"
         raise FleetError(msg)
     _report(options, simulation)
-    if simulation.refusals:
-        msg = f"{len(simulation.refusals):,} of {len(fleet):,} installations could not be replayed"
+    if simulation.not_replayed:
+        msg = f"{len(simulation.not_replayed):,} of {len(fleet):,} installations could not be replayed"
         raise FleetError(msg)
     return simulation.ok
 
@@ -64,7 +64,7 @@ def _report(options: Namespace, simulation: FleetSimulation) -> None:
     for plugin in simulation.plugins.values():
         for warning in plugin.warnings:
             given.tell(f"warning: {plugin.path}: {warning}")
-    for (path, why), number in Counter((one.path, one.why) for one in simulation.refusals).items():
+    for (path, why), number in Counter((one.path, one.why) for one in simulation.not_replayed).items():
         given.tell(
             f"error: {why if path in why else f'{path}: {why}'}{f' (at {number:,} tenants)' if number > 1 else ''}"
         )
@@ -74,6 +74,8 @@ def _report(options: Namespace, simulation: FleetSimulation) -> None:
         given.print_json(_as_json(options, simulation))
     elif simulation.plugins:
         _print_summary(options, simulation)
+    elif simulation.interrupted:
+        print("interrupted before anything was done")
 
 
 def _write_report(options: Namespace, simulation: FleetSimulation) -> None:
@@ -93,7 +95,10 @@ def _print_summary(options: Namespace, simulation: FleetSimulation) -> None:
     rows = summarise_fleet(simulation)
     print(f"{title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
     Console(highlight=False).print(fleet_terminal.fleet_table(rows))
-    print("\n".join([*fleet_terminal.more_rows(rows), "", *fleet_terminal.peaks(simulation)]))
+    for line in fleet_terminal.more_rows(rows):
+        print(line)
+    if text := "\n".join(fleet_terminal.peaks(simulation)):
+        print(f"\n{text}")
     if simulation.failures:
         first = next(failing_kinds(simulation))
         print("\n".join(["", *fleet_terminal.failing(simulation)]))
@@ -111,7 +116,7 @@ def _as_json(options: Namespace, simulation: FleetSimulation) -> dict[str, Any]:
         "done": simulation.done,
         "interrupted": simulation.interrupted,
         "ok": simulation.ok,
-        "refusals": [{"path": one.path, "tenant": one.tenant, "why": one.why} for one in simulation.refusals],
+        "not_replayed": [{"path": one.path, "tenant": one.tenant, "why": one.why} for one in simulation.not_replayed],
         "plugins": [_plugin_as_json(options, plugin) for plugin in simulation.plugins.values()],
         "busiest": [_peak_as_json(simulation, peak) for peak in simulation.pileup().peaks(_MOST_PEAKS)],
     }

@@ -167,7 +167,7 @@ def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -
 
 def _as_json(options: Namespace, found: _Found) -> dict[str, Any]:
     simulation = found.simulation
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = {"interrupted": simulation.reached.isoformat()} if simulation.reached else {}
     if options.budget:
         asked["over_budget"] = found.over
     if options.twice:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.views.fleet_rows import FailingKind
 
 _MOST_PEAKS = 10
-_MOST_REFUSALS = 100
+_MOST_LINES = 100
 _MOST_TEXT = 2_000
 
 
@@ -49,7 +49,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingKind], str
 <main id="main" tabindex="-1">
 {_section("failures", "Failing runs", kind_sections(shown, kinds, rerun)) if shown else ""}\
 {_section("piles", "Pile-ups", clock_changes(axis) + piles(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.at))}\
-{_section("plugins", "Plugins", _refusals(simulation) + plugin_table(summarise_fleet(simulation), sections))}\
+{_section("plugins", "Plugins", _not_replayed(simulation) + plugin_table(summarise_fleet(simulation), sections))}\
 </main>""",
     )
 
@@ -59,7 +59,7 @@ def _section(name: str, head: str, content: str) -> str:
     return f'<section id="{name}" aria-labelledby="{name}-head">\n{heading}\n{content}\n</section>\n'
 
 
-def _refusals(simulation: FleetSimulation) -> str:
-    told = [f"{one.path} at {one.tenant}: {clip(one.why, _MOST_TEXT)}" for one in simulation.refusals]
-    more = [f"and {len(told) - _MOST_REFUSALS:,} more"] if len(told) > _MOST_REFUSALS else []
-    return "".join(f'<p class="note">Not replayed: {safe(line)}</p>' for line in [*told[:_MOST_REFUSALS], *more])
+def _not_replayed(simulation: FleetSimulation) -> str:
+    told = [f"{one.path} at {one.tenant}: {clip(one.why, _MOST_TEXT)}" for one in simulation.not_replayed]
+    more = [f"and {len(told) - _MOST_LINES:,} more"] if len(told) > _MOST_LINES else []
+    return "".join(f'<p class="note">Not replayed: {safe(line)}</p>' for line in [*told[:_MOST_LINES], *more])

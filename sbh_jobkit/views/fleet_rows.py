@@ -104,7 +104,7 @@ def fleet_headline(simulation: FleetSimulation) -> str:
     else:
         told = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
         told += f", but {skipped:,} skipped" if skipped else ""
-    refused = len(simulation.refusals)
+    refused = len(simulation.not_replayed)
     return f"{told}, {count(refused, 'installation')} could not be replayed" if refused else told
 
 

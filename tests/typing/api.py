@@ -16,7 +16,11 @@ from sbh_jobkit import (
     Fault,
     FaultPlan,
     Fire,
+    Fleet,
+    FleetSimulation,
     HttpCall,
+    Installation,
+    Interrupted,
     Job,
     JobkitError,
     Latency,
@@ -236,6 +240,25 @@ def troubled(plugin: Plugin, api: str) -> FaultPlan:
     assert_type(run_job(plugin.jobs["nightly"], faults=plan).troubles, tuple[str, ...])
     assert_type([str(fault) for fault in plan.faults], list[str])
     return FaultPlan.load("chaos.toml")
+
+
+# Several plugins at many tenants.
+
+
+def platform(plugins: list[Path]) -> FleetSimulation | None:
+    """Replay a fleet, at once or an installation at a time."""
+    fleet = Fleet(plugins, tenants=["acme", "globex"], duration="7d", tz="Europe/Paris", policy={}, seed=7)
+    for one in fleet.results(processes=2):
+        if isinstance(one, Installation):
+            assert_type((one.plugin, one.tenant, one.runs, one.failures, one.ok), tuple[str, str, int, int, bool])
+        else:
+            assert_type(one.why, str)
+    Simulator(Plugin.load(plugins[0])).each(lambda run: run.ok)
+    try:
+        return Fleet("plugins", tenants=20).simulate(progress=print)
+    except Interrupted as stop:
+        assert_type(stop.at, datetime | None)
+        return None
 
 
 # What others add.
