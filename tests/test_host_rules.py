@@ -32,7 +32,8 @@ def faults(run):
 def test_five_seconds(ran):
     """A run that takes longer is given up where it stands, and the fault names the line."""
     run = ran("time.sleep(4); time.sleep(4)")
-    assert (run.outcome, run.reason, run.duration) == ("timed_out", "timed out: the limit is 5 s", timedelta(seconds=5))
+    reason = "timed out: the limit is 5 s, passed at main.py:6"
+    assert (run.outcome, run.reason, run.duration) == ("timed_out", reason, timedelta(seconds=5))
     (fault,) = run.faults
     assert fault.line == "main.py:6: today's host waits 5 s for a run, not 30; what it leaves runs on [D12]"
 
@@ -65,7 +66,8 @@ def test_a_run_within_five_seconds_is_no_divergence(ran):
 def test_a_world_that_waits_less_ends_the_run_itself(ran):
     """A limit of the author's own below the host's is what ends the run, on either target."""
     run = ran("time.sleep(4)", World(target="host", time_limit=3))
-    assert (run.outcome, run.reason, run.faults) == ("timed_out", "timed out: the limit is 3 s", ())
+    reason = "timed out: the limit is 3 s, passed at main.py:6"
+    assert (run.outcome, run.reason, run.faults) == ("timed_out", reason, ())
 
 
 def test_the_guide_waits_longer(ran):

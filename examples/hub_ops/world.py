@@ -18,7 +18,7 @@ def setup(world):
     world.expect_failure("sync_runners", *BAD_HOUR, because="the fleet API is down for maintenance")
     world.llm.reply("Most of them ran out of time in the browser tests.", when="failed builds")
 
-    world.db.latency = "50ms"  # so that a job that pages without an end runs into the time limit
+    world.db.latency = "100ms"  # so that a job that pages without an end runs into the time limit
     world.db.create("queue", "builds")
     for days in range(60, 0, -1):
         then = datetime.now() - timedelta(days=days)

@@ -98,7 +98,7 @@ SECOND = [
         next_run_at="2026-01-02T12:00:00+00:00",
         last_run_at="2026-01-01T12:00:00+00:00",
         status="failed",
-        last_error="timed out: the limit is 30 s",
+        last_error="timed out: the limit is 30 s, passed at main.py:19",
         runs=1,
     ),
     row("by_hand"),

@@ -137,7 +137,7 @@ def test_a_latency_can_pass_the_time_limit(ran):
     world = World()
     world.llm.reply("late", latency="31s")
     run = ran("try: ctx.llm.run('p')\nexcept Exception: pass", world)
-    assert (run.outcome, run.reason) == ("timed_out", "timed out: the limit is 30 s")
+    assert (run.outcome, run.reason) == ("timed_out", "timed out: the limit is 30 s, passed at main.py:5")
     assert [(call.prompt, call.text, call.tokens) for call in run.llm_calls] == [("p", "", 1)]
 
 
