@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import re
 import time
 from datetime import timedelta
 from textwrap import dedent, indent
