@@ -1,3 +1,11 @@
-"""What several rooms' tests share: pytest's own fixture for testing plugins."""
+"""What several rooms' tests share: pytest's own fixture for testing plugins, and processes that may be interrupted."""
+
+import pytest
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Start processes without coverage, whose collector never gives back a lock that Ctrl-C meets it in."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

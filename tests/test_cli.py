@@ -748,7 +748,7 @@ def test_pipes_stay_quiet(here):
     work.stderr.close()
 
 
-def test_interrupted(here):
+def test_interrupted(here, unmeasured):
     """Ctrl-C ends it with one line and the usual exit code."""
     begun = here / "begun"
     write(here / "p", main_=SLOW.replace("    sum(", f"    open({str(begun)!r}, 'w').close()\n    sum("))
@@ -785,7 +785,7 @@ def rows(out):
     return [(run["fire_time"][11:16], run["outcome"], run["reason"]) for run in found.get("runs", [found])]
 
 
-LIMITED = ("timed_out", "timed out: the limit is 60 s")
+LIMITED = ("timed_out", "timed out: the limit is 60 s, passed at main.py:6")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ HOW_FAR = re.compile(r"interrupted at \d{4}-\d\d-\d\d \d\d:\d\d virtual time, (\
 
 
 @pytest.fixture
-def endless(write, here):
+def endless(write, here, unmeasured):
     """Start a simulation that would take long, and wait until its jobs run at so many tenants."""
     marks = here / "marks"
     marks.mkdir()

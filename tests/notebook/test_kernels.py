@@ -71,7 +71,7 @@ class Kernel:
 
 
 @pytest.fixture
-def kernels():
+def kernels(unmeasured):
     """Return two kernels that have loaded the kit and a plugin."""
     both = Kernel(), Kernel()
     for kernel in both:
