@@ -36,7 +36,7 @@ def noop(ctx) -> None:
 
 def warm() -> None:
     """Import all that a first run does: starting is measured elsewhere, here it is the pace."""
-    Simulator(Plugin.load({"function": noop}), World(), duration="1h").each(lambda run: None)
+    Simulator(Plugin.load({"function": noop}), World(), duration="1h").each(lambda _: None)
 
 
 def stream(runs: int) -> float:

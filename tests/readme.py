@@ -59,7 +59,7 @@ def rule_table() -> str:
 def policy_table() -> str:
     """Return the cases of policies as the data file has them: of each, the due instants that did not simply run."""
     cases = json.loads((ROOT / "tests/data/policy.json").read_text())
-    head = "\n| what happens | policy | schedule, length of runs, scheduler down | due instants that do not simply run |\n"
+    head = "\n| what happens | policy | schedule, length of runs, scheduler down | what does not simply run |\n"
     return head + "|---|---|---|---|\n" + "".join(map(_case, cases)) + "\n"
 
 
