@@ -162,8 +162,8 @@ class Simulator:
     def slices(self, enough: Callable[[int], bool]) -> Iterator[Simulation]:
         """Do the same in slices: `enough` is asked after each run, with their number so far, whether one ends there.
 
-        Yields the simulation as far as it came, and whole at last; between two slices the process sees the machine's
-        time.
+        Yields the simulation as far as it came, and whole at last, all with the same list of runs; between two slices
+        the process sees the machine's time.
         """
         clock, replay, plan = VirtualClock(self.start, self.zone), self._replay(), self._plan()
         replay.moments, runs = [], list[Run]()

@@ -5,6 +5,7 @@ Clicks show what goes wrong in the dashboard; the methods of the same names rais
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, VBox, Widget
@@ -205,6 +206,10 @@ class Dashboard:
                 yield done
         except Interrupted as stop:
             done = stop.so_far
+            raise
+        except JobkitError:
+            if done is not None:  # its world could not go on
+                done = replace(done, reached=done.runs[-1].fire_time)
             raise
         finally:
             if not self._closed:

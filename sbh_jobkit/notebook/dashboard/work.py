@@ -56,16 +56,19 @@ class Work:
             await asyncio.wrap_future(self._going)
 
     def slices(self, simulator: Simulator) -> Iterator[Simulation]:
-        """Yield a simulation after each slice, until it is whole or stopped; raises Interrupted at Ctrl-C."""
-        self._stopping = False
+        """Yield a simulation after its first run and after each slice, until it is whole or stopped.
+
+        Raises Interrupted at Ctrl-C.
+        """
+        self._stopping, self._until = False, 0.0
         slices = simulator.slices(self._enough)
         while not self._stopping:
             with interrupts() as self._stop_if_asked:
-                self._until = perf_counter() + _SLICE
                 so_far = next(slices, None)
             if so_far is None:
                 return
             yield so_far
+            self._until = perf_counter() + _SLICE
 
     def _enough(self, done: int) -> bool:
         del done
