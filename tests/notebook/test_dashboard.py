@@ -98,7 +98,8 @@ def test_run_runs_the_chosen_job_once(dashboard):
     (run,) = dashboard.runs
     assert (run.job, run.fire_time.isoformat(), run.value["users"]) == ("count", "2026-01-02T06:00:00+00:00", 1)
     assert (dashboard.simulation, dashboard.timeline.picture, dashboard.timeline.cursor) == (None, "", [])
-    assert "counts/02.txt" in dashboard.view.worlds[2].value
+    dashboard.view.tabs.selected_index = 1
+    assert "counts/02.txt" in dashboard.view.worlds[1].value
 
 
 def test_job_range_and_zone_are_those_that_were_typed(dashboard):

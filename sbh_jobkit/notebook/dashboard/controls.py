@@ -20,15 +20,15 @@ class Controls:
 
     def __init__(self, start: str, duration: str, zone: str | None) -> None:
         """Fill in what was asked for already; no job is known yet."""
-        self.job = Dropdown(options=[(ALL, None)], description="Job", **_width("22em"))
-        self.start = Text(start, description="From", placeholder="2026-01-31T02:00", **_width("18em"))
-        self.duration = Text(duration, description="For", placeholder="30d, 12h, 2w", **_width("12em"))
+        self.job = Dropdown(options=[(ALL, None)], description="Job", **_width("19em"))
+        self.start = Text(start, description="From", placeholder="2026-01-31T02:00", **_width("16em"))
+        self.duration = Text(duration, description="For", placeholder="30d, 12h, 2w", **_width("9em"))
         self.zone = Combobox(
             value=zone or "",
             options=sorted(available_timezones()),
             description="Zone",
             placeholder="the world's",
-            **_width("18em"),
+            **_width("15em"),
         )
         self.run = Button(description="Run", icon="play", tooltip="Run the job once, at the first instant")
         self.simulate = Button(
@@ -37,7 +37,7 @@ class Controls:
         self.stop = Button(
             description="Stop", icon="stop", disabled=True, tooltip="End the simulation after the run that goes on"
         )
-        self.bar = IntProgress(layout=Layout(width="14em", visibility="hidden"))
+        self.bar = IntProgress(layout=Layout(width="14em", display="none"))
         self.told = HTML()
         rows = (
             [self.job, self.start, self.duration, self.zone],
@@ -63,7 +63,7 @@ class Controls:
         """While a simulation goes on, it can be stopped, and nothing else begins."""
         self.run.disabled = self.simulate.disabled = busy
         self.stop.disabled = not busy
-        self.bar.layout.visibility = "visible" if busy else "hidden"
+        self.bar.layout.display = "flex" if busy else "none"
 
     def progress(self, done: int, total: int) -> None:
         """Show how many runs there were."""
@@ -72,4 +72,4 @@ class Controls:
 
 
 def _width(width: str) -> dict[str, object]:
-    return {"layout": Layout(width=width), "style": {"description_width": "3.2em"}}
+    return {"layout": Layout(width=width), "style": {"description_width": "3em"}}

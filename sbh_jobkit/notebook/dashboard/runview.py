@@ -28,7 +28,7 @@ class RunView:
         self._run: Run | None = None
         self.told = HTML()
         self.worlds = [HTML() for _ in _TABS]
-        self.tabs = Tab(children=self.worlds, titles=tuple(_TABS), selected_index=2)
+        self.tabs = Tab(children=self.worlds, titles=tuple(_TABS), selected_index=0)
         self.tabs.observe(lambda _: self._write(), "selected_index")
         self.widget = VBox([self.told, self.tabs], layout=Layout(display="none"))
 
