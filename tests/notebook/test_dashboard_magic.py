@@ -68,7 +68,7 @@ def test_a_job_that_is_gone_is_told_and_not_taken_for_all(notebook):
     notebook.run("del more")
     dashboard.controls.simulate.click()
     assert "the plugin has no job &#x27;more&#x27;" in dashboard.problem.widget.value
-    assert (dashboard.simulation, dashboard.controls.job.value) == (None, None)
+    assert (dashboard.simulation, dashboard.controls.job.value) == (None, "")
 
 
 def test_a_job_of_a_cell_is_edited_by_its_function(notebook):

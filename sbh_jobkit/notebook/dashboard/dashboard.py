@@ -105,7 +105,7 @@ class Dashboard:
 
     def run(self) -> Run:
         """Run the chosen job once, at the first instant, and look at that."""
-        plugin, name = self.plugin, self.controls.job.value
+        plugin, name = self.plugin, self.controls.job_name
         self.controls.offer(plugin.jobs)
         if name is None:
             msg = f"choose one job to run; {ALL!r} can be simulated"
@@ -226,7 +226,7 @@ class Dashboard:
             start=controls.start.value,
             duration=controls.duration.value,
             tz=controls.zone_name,
-            jobs=None if controls.job.value is None else [controls.job.value],
+            jobs=None if controls.job_name is None else [controls.job_name],
             policy=self._policy,
             faults=self._faults,
         )
