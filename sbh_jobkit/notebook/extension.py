@@ -30,6 +30,7 @@ def load(shell: Any) -> None:
 def unload(shell: Any) -> None:
     """Take all of it away."""
     magics, matcher = _loaded.pop(id(shell))
+    magics.ran.stop()
     for dashboard in magics.dashboards:
         dashboard.close()
     for name in magics.magics["line"]:

@@ -17,6 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.progress import watched
+from sbh_jobkit.notebook.ran import Ran
 from sbh_jobkit.notebook.session import Session, alone
 from sbh_jobkit.times import START
 
@@ -70,6 +71,7 @@ class JobMagics(Magics):
         super().__init__(shell)
         self.shell: Any = shell
         self.session = Session(shell.user_ns)
+        self.ran = Ran(shell)
         self.dashboards: list[Dashboard] = []
         """Those that are shown, to be closed with the extension."""
 
@@ -206,7 +208,7 @@ class JobMagics(Magics):
         given = self._read("check_plugin", line)
         if given.path is not None:
             return Findings.of(given.path, given.target)
-        return checked(self._cells(), self.shell.user_ns, given.target)
+        return checked(self.ran.before(), self.shell.user_ns, given.target)
 
     @line_magic
     @told
@@ -218,11 +220,7 @@ class JobMagics(Magics):
         from sbh_jobkit.export import export_plugin
 
         given = self._read("export_plugin", line)
-        return export_plugin(self._cells(), self.shell.user_ns, given.folder, force=given.force)
-
-    def _cells(self) -> list[tuple[int, str]]:
-        """Return the cells that ran, as they were typed, but for the one that asks: it runs still."""
-        return list(enumerate(self.shell.history_manager.input_hist_raw))[:-1]
+        return export_plugin(self.ran.before(), self.shell.user_ns, given.folder, force=given.force)
 
     def _world(self, given: Namespace) -> World:
         world = self.session.world(given.world)

@@ -1,5 +1,7 @@
 """A notebook without a browser: IPython's own shell, with the kit loaded into it."""
 
+import atexit
+
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
@@ -19,6 +21,10 @@ class Notebook:
         done = self.shell.run_cell(source, store_history=True)
         done.raise_error()
         return done.result
+
+    def run_unrecorded(self, source):
+        """Run a cell as a tool does that wants no history."""
+        self.shell.run_cell(source, store_history=False).raise_error()
 
     def shown(self, source):
         """Run a cell that fails, and return what a person sees of it."""
@@ -43,6 +49,7 @@ def plain():
     shell = InteractiveShell.instance(config=config)
     shell.displayhook.write_format_data = lambda *_: None
     yield Notebook(shell)
+    atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
     InteractiveShell.clear_instance()
 

@@ -1,0 +1,34 @@
+"""The cells that ran, with and without a history of them."""
+
+from pathlib import Path
+
+JOB = """
+from src.ext.sdk import job
+
+@job("water", schedule="0 6 * * *")
+def water(ctx):
+    return {"status": "success"}
+"""
+
+
+def test_cells_that_are_in_no_history_are_exported(notebook, tmp_path, monkeypatch):
+    """A tool that runs a notebook asks for none."""
+    monkeypatch.chdir(tmp_path)
+    notebook.run_unrecorded(JOB)
+    notebook.run_unrecorded("%export_plugin garden")
+    assert '@job("water", schedule="0 6 * * *")' in Path("garden/main.py").read_text()
+
+
+def test_cells_from_before_and_after_are_in_their_order(plain):
+    """What ran before the kit was loaded counts, and what runs after it was unloaded does not."""
+    plain.run("first = 1")
+    plain.run("%load_ext sbh_jobkit")
+    ran = plain.shell.magics_manager.registry["JobMagics"].ran
+    plain.run("second = 2")
+    plain.run_unrecorded("third = 3")
+    plain.run("fourth = 4")
+    expected = [(0, ""), (1, "first = 1"), (2, "%load_ext sbh_jobkit"), (3, "second = 2"), (4, "third = 3")]
+    assert ran.before() == expected
+    plain.run("%unload_ext sbh_jobkit")
+    plain.run("fifth = 5")
+    assert ran.before() == [*expected, (4, "fourth = 4")]
