@@ -1,0 +1,171 @@
+"""JupyterLab as a person has it before them: notebooks to open, buttons to click, and what is seen of it.
+
+Every wait ends: with what was waited for, or as a failure after `PATIENCE`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from labserver import LabServer
+    from playwright.sync_api import BrowserContext, Locator
+
+PICTURES = Path(__file__).parents[2] / "build/browser"
+PATIENCE = 30_000
+_WIDTH, _HEIGHT, _TALLEST = 1280, 900, 12_000
+_NUMBERED = re.compile(r"^\[\d+\]:$")
+_READY = """async path => {
+    const panel = await jupyterapp.commands.execute('docmanager:open', {path});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+}"""
+_WATCH = """id => {
+    window.ended = new Promise((done, fail) => {
+        const look = (_, command) => {
+            if (command.id !== id) return;
+            jupyterapp.commands.commandExecuted.disconnect(look);
+            command.result.then(() => done(true), fail);
+        };
+        jupyterapp.commands.commandExecuted.connect(look);
+    });
+}"""
+_CLOSE = """async () => {
+    for (const widget of [...jupyterapp.shell.widgets('main')]) {
+        if (widget.context) widget.context.model.dirty = false;
+        widget.close();
+    }
+    await jupyterapp.serviceManager.sessions.shutdownAll();
+}"""
+_PALE = """root => {
+    const channels = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+    const light = ([red, green, blue]) => [red, green, blue].map(each => each / 255)
+        .map(each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, each, place) => sum + each * [0.2126, 0.7152, 0.0722][place], 0);
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const colour = channels(getComputedStyle(element).backgroundColor);
+            if (colour.length === 3 || colour[3] > 0.5) return colour;
+        }
+        return [255, 255, 255];
+    };
+    return [...root.querySelectorAll('*')].flatMap(element => {
+        const own = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data.trim()).join('');
+        if (!own || !element.checkVisibility()) return [];
+        const [low, high] = [channels(getComputedStyle(element).color), ground(element)].map(light).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05) < 3 ? [own] : [];
+    });
+}"""
+_BLANK = """root => [...root.querySelectorAll('img')]
+    .filter(each => !each.complete || !each.naturalWidth || !each.getBoundingClientRect().height)
+    .map(each => each.alt)"""
+
+
+class Lab:
+    """One window of JupyterLab; `errors` is what the browser's console, and the network, complained of."""
+
+    def __init__(self, context: BrowserContext, server: LabServer) -> None:
+        """Load it."""
+        self.server = server
+        self.errors: list[str] = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("console", lambda told: self.errors.append(told.text) if told.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.errors.append(f"{request.url}: {request.failure}"))
+        self.page.goto(server.url)
+        self.page.wait_for_function("window.jupyterapp !== undefined")
+        self.page.evaluate("() => jupyterapp.restored.then(() => true)")
+
+    def open(self, path: str) -> None:
+        """Open a notebook that the server has, and wait for its kernel."""
+        self.page.evaluate(_READY, path)
+
+    def write(self, *cells: str) -> None:
+        """Open a new notebook of these cells of code."""
+        self.open(self.server.write(cells))
+
+    def run_all(self) -> None:
+        """Choose `Restart Kernel and Run All Cells…` in the menu, agree, and wait until all have run."""
+        self.page.evaluate(_WATCH, "notebook:restart-run-all")
+        self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+        self.page.click('.lm-Menu-itemLabel:text-is("Restart Kernel and Run All Cells…")')
+        self.page.click('.jp-Dialog button:has-text("Restart")')
+        self.page.evaluate("() => window.ended")
+
+    def begin(self, number: int) -> None:
+        """Start a cell as by hand; cells are counted from 0, texts too."""
+        self.cell(number).locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def run(self, number: int) -> Locator:
+        """Run a cell to its end, and return its output."""
+        self.begin(number)
+        return self.end(number)
+
+    def end(self, number: int) -> Locator:
+        """Wait for the end of a cell, and return its output."""
+        expect(self.cell(number).locator(".jp-InputPrompt")).to_have_text(_NUMBERED, timeout=PATIENCE)
+        return self.output(number)
+
+    def interrupt(self) -> None:
+        """Click the stop button of the toolbar."""
+        self.page.click('.jp-NotebookPanel:not(.lm-mod-hidden) [data-command="notebook:interrupt-kernel"]')
+
+    def theme(self, name: str) -> None:
+        """Change the theme, such as `JupyterLab Dark`."""
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name, timeout=PATIENCE)
+
+    @property
+    def notebook(self) -> Locator:
+        """The notebook in front."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
+
+    @property
+    def cells(self) -> Locator:
+        """All its cells."""
+        return self.notebook.locator(".jp-Cell")
+
+    def cell(self, number: int) -> Locator:
+        """One of them."""
+        return self.cells.nth(number)
+
+    def output(self, number: int) -> Locator:
+        """What a cell shows."""
+        return self.cell(number).locator(".jp-Cell-outputArea")
+
+    def prompts(self) -> list[str]:
+        """Return the numbers of all cells of code, as they are shown."""
+        return self.notebook.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+
+    def blank(self) -> list[str]:
+        """Return the alternative texts of pictures that do not show."""
+        return self.notebook.evaluate(_BLANK)
+
+    def pale(self, where: Locator) -> list[str]:
+        """Return the texts that hardly stand out from what is behind them: a contrast of less than 3 to 1."""
+        return where.evaluate(_PALE)
+
+    def screenshot(self, name: str, *, whole: bool = False) -> Path:
+        """Keep what is seen now, or all of the notebook, as `build/browser/NAME.png`."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        if whole:
+            height = self.notebook.locator(".jp-WindowedPanel-inner").evaluate("each => each.scrollHeight")
+            self.page.set_viewport_size({"width": _WIDTH, "height": min(_TALLEST, height + 200)})
+            self.page.wait_for_timeout(300)
+        path = PICTURES / f"{name}.png"
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
+        return path
+
+    def clear(self) -> None:
+        """Close all notebooks and end their kernels, for the next test."""
+        self.page.evaluate(_CLOSE)
+        expect(self.page.locator(".jp-NotebookPanel")).to_have_count(0, timeout=PATIENCE)
+        self.errors.clear()
