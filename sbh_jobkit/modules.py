@@ -41,16 +41,20 @@ class ModuleSpace:
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
         self._entry: tuple[str, Path] | None = None
+        self._edited: str | None = None
         _spaces[self.package] = self
         _install()
         sys.modules.setdefault(PACKAGE, _package(PACKAGE, []))
         sys.modules[self.package] = _package(self.package, [str(root)])
 
-    def load(self, path: Path, called: str = "the plugin's entry") -> ModuleType:
+    def load(self, path: Path, called: str = "the plugin's entry", *, edited: str | None = None) -> ModuleType:
         """Import one of the folder's files; raises PluginError with the file and line where it failed.
 
         Its name may be one that no import statement can spell, such as `my.jobs.py`. What failed leaves no modules.
+        A text in `edited` stands for the file's: no file is touched, and errors call it `main.py (edited)`.
         """
+        self._edited = edited
+        path = path if edited is None else path.with_name(f"{path.name} (edited)")
         shown = path.relative_to(self.root)
         stem = shown.stem.replace(".", "-")  # a dot would be a package, a dash hides no sibling
         self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
@@ -68,7 +72,7 @@ class ModuleSpace:
         """Find a module of the plugin, its entry by the place of the file."""
         if self._entry and name == self._entry[0]:
             file = str(self._entry[1])
-            return spec_from_file_location(name, file, loader=_Loader(name, file))
+            return spec_from_file_location(name, file, loader=_Loader(name, file, self._edited))
         specs = (FileFinder(folder, (_Loader, [".py"])).find_spec(name, target) for folder in folders)
         return next(filter(None, specs), None)
 
@@ -102,6 +106,13 @@ class ModuleSpace:
 
 class _Loader(SourceFileLoader):
     """Compiles afresh each time, so that an edit within the same second counts, and writes no cache files."""
+
+    def __init__(self, fullname: str, path: str, edited: str | None = None) -> None:
+        super().__init__(fullname, path)
+        self._edited = edited
+
+    def get_data(self, path: str) -> bytes:
+        return self._edited.encode() if self._edited is not None else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
         data = self.get_data(self.get_filename(fullname))

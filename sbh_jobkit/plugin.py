@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit import manifest as _manifest
 from sbh_jobkit import source as _source
 from sbh_jobkit.display import Shown
-from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.errors import PluginError, did_you_mean
 from sbh_jobkit.job import Jobs, defined_at, find_jobs, marked
 from sbh_jobkit.redaction import authors_terms
 
@@ -113,7 +113,20 @@ class Plugin(Shown):
         Raises ManifestError for a manifest with faults, PluginError for anything else that is wrong with it.
         """
         given = _manifest.parse(manifest, "manifest") if isinstance(manifest, Mapping) else manifest
-        found = _source.find(source, given)
+        return cls._of(_source.find(source, given))
+
+    def edited(self, text: str) -> Self:
+        """Return the plugin as it would be if its entry held another text; no file is touched.
+
+        Raises PluginError where the plugin has no files, or where the text is wrong, with its line.
+        """
+        if self.root is None:
+            msg = f"{self.slug} has no files, so there is no text to edit; define its job anew in a cell"
+            raise PluginError(msg)
+        return self._of(_source.edited(self.root, self.manifest, text))
+
+    @classmethod
+    def _of(cls, found: _source.Source) -> Self:
         try:
             plugin = cls(found)
         except BaseException:

@@ -6,6 +6,7 @@ is due, what is running and what is waiting, and looks at no clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from sbh_jobkit import times
 from sbh_jobkit.errors import PolicyError, TimeFormatError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
 OVERLAP = ("skip", "queue_one", "allow")
@@ -240,3 +241,13 @@ def _clock(epoch: float, beside: float, tz: ZoneInfo) -> str:
     if at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
         shown += f" {at:%Z}"  # clocks show it twice
     return shown if at.date() == other.date() else f"{at:%Y-%m-%d} {shown}"
+
+
+def by_job(policy: Policy | Mapping[str, Policy] | None, jobs: Mapping[str, object]) -> Callable[[str], Policy]:
+    """Return what tells each job's policy, of one for all or one a job."""
+    if not isinstance(policy, Mapping):
+        return lambda _: policy or Policy()
+    for name in policy:
+        if name != EVERY:
+            jobs[name]  # an unknown one is answered with the nearest
+    return lambda job: policy.get(job) or policy.get(EVERY) or Policy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import merge
@@ -18,19 +17,18 @@ from sbh_jobkit.fakes.world import World, time_limit_of
 from sbh_jobkit.faultplan import FaultPlan
 from sbh_jobkit.job import Job
 from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.policy import EVERY, Policy
+from sbh_jobkit.policy import Policy, by_job
 from sbh_jobkit.replay import Due, Replay
 from sbh_jobkit.run import Fire, Run
 from sbh_jobkit.runner import Runner
 from sbh_jobkit.simulation import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.manifest import Manifest
-    from sbh_jobkit.replay import Moment
     from sbh_jobkit.schedule import Schedule
 
 DURATION = "30d"
@@ -75,7 +73,7 @@ class Simulator:
         self.time_limit = None if time_limit is None else time_limit_of(time_limit)
         """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
-        policy_of = _policies(policy, plugin)
+        policy_of = by_job(policy, plugin.jobs)
         self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))
             for name in names
@@ -153,24 +151,37 @@ class Simulator:
 
         Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation as far as it came.
         """
-        runs: list[Run] = []
-        moments: list[Moment] = []
-        clock, replay = VirtualClock(self.start, self.zone), self._replay()
-        replay.moments = moments
-        plan = self._plan()
-        try:
-            with clock, Runner(self.world, clock, plan=plan) as runner:
-                for run in replay.steps(clock, runner):
-                    runs.append(run)
-                    if progress is not None:
-                        progress(len(runs))
-        except KeyboardInterrupt as stop:
-            raise Interrupted(clock.now, self._told(runs, moments, plan, reached=clock.now)) from stop
-        return self._told(runs, moments, plan)
 
-    def _told(
-        self, runs: list[Run], moments: list[Moment], plan: PlanInForce | None, reached: datetime | None = None
-    ) -> Simulation:
+        def enough(done: int) -> bool:
+            if progress is not None:
+                progress(done)
+            return False
+
+        return next(self.slices(enough))
+
+    def slices(self, enough: Callable[[int], bool]) -> Iterator[Simulation]:
+        """Do the same in slices: `enough` is asked after each run, with their number so far, whether one ends there.
+
+        Yields the simulation as far as it came, and whole at last, all with the same list of runs; between two slices
+        the process sees the machine's time.
+        """
+        clock, replay, plan = VirtualClock(self.start, self.zone), self._replay(), self._plan()
+        replay.moments, runs = [], list[Run]()
+        runner = Runner(self.world, clock, plan=plan)
+        steps, going = replay.steps(clock, runner), True
+        while going:
+            try:
+                with clock, runner:
+                    going = False
+                    for run in steps:
+                        runs.append(run)
+                        if going := enough(len(runs)):
+                            break
+            except KeyboardInterrupt as stop:
+                raise Interrupted(clock.now, self._told(runs, replay, plan, clock.now)) from stop
+            yield self._told(runs, replay, plan, clock.now if going else None)
+
+    def _told(self, runs: list[Run], replay: Replay, plan: PlanInForce | None, reached: datetime | None) -> Simulation:
         return Simulation(
             plugin=self.plugin,
             world=self.world,
@@ -181,7 +192,7 @@ class Simulator:
             reached=reached,
             runs=runs,
             idle=plan.idle if plan is not None else (),
-            moments=moments,
+            moments=replay.moments or [],
         )
 
     def _plan(self) -> PlanInForce | None:
@@ -276,15 +287,6 @@ def _only_job(function: Any) -> Job:
         msg = f"{function!r} is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
         raise UnknownJobError(msg)
     return next(iter(jobs.values()))
-
-
-def _policies(policy: Policy | Mapping[str, Policy] | None, plugin: Plugin) -> Callable[[str], Policy]:
-    if not isinstance(policy, Mapping):
-        return lambda _: policy or Policy()
-    for name in policy:
-        if name != EVERY:
-            plugin.jobs[name]  # an unknown one is answered with the nearest
-    return lambda job: policy.get(job) or policy.get(EVERY) or Policy()
 
 
 def _asked(tz: str | None, world: World) -> ZoneInfo | None:

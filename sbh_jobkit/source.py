@@ -74,6 +74,11 @@ def find(source: str | Path | ModuleType | Mapping[str, Any], given: Manifest | 
     return replace(_of_zip(path, given) if is_zip else _of_files(path, given), typed=str(source))
 
 
+def edited(root: Path, found: Manifest, text: str) -> Source:
+    """Import a plugin from its folder with a text in place of its entry's."""
+    return _of_folder(root, found, root, text)
+
+
 def _of_module(module: ModuleType, given: Manifest | None) -> Source:
     bind_sleep(vars(module))
     file = getattr(module, "__file__", None)
@@ -113,7 +118,7 @@ def _of_files(path: Path, given: Manifest | None) -> Source:
     return _of_folder(folder, given or Manifest(slug=slug, name=slug, entry=path.name), folder)
 
 
-def _of_folder(folder: Path, found: Manifest, shown: Path) -> Source:
+def _of_folder(folder: Path, found: Manifest, shown: Path, text: str | None = None) -> Source:
     """Import the entry of a folder, which messages call as the author does."""
     root = folder.resolve()
     entry = root / found.entry
@@ -122,7 +127,7 @@ def _of_folder(folder: Path, found: Manifest, shown: Path) -> Source:
         raise PluginError(msg)
     space = ModuleSpace(root)
     with declarations() as declared:
-        names = vars(space.load(entry))
+        names = vars(space.load(entry, edited=text))
     return Source(manifest=found, names=names, typed=str(shown), root=root, declared=tuple(declared), close=space.close)
 
 

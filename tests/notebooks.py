@@ -22,6 +22,7 @@ _METADATA = {
 }
 _PICTURE = re.compile(r'src="data:image/svg\+xml;base64,([^"]+)"')
 _TIME = re.compile(r"\bin \d+\.\d\ds\b")
+_WIDGETS = "application/vnd.jupyter.widget-view+json"
 _LINE, _CHARACTER, _LONGEST = 18, 7.85, 90
 
 
@@ -46,6 +47,7 @@ def executed(path: Path) -> str:
         for output in cell.get("outputs", ()):
             if output.output_type == "stream":
                 output.text = _TIME.sub("in 0.50s", output.text)  # never the same
+            output.get("data", {}).pop(_WIDGETS, None)  # of a kernel that is gone; what stands beside it stays
     return nbformat.writes(book) + "\n"
 
 

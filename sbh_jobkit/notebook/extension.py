@@ -30,6 +30,8 @@ def load(shell: Any) -> None:
 def unload(shell: Any) -> None:
     """Take all of it away."""
     magics, matcher = _loaded.pop(id(shell))
+    for dashboard in magics.dashboards:
+        dashboard.close()
     for name in magics.magics["line"]:
         del shell.magics_manager.magics["line"][name]
     shell.magics_manager.registry.pop(type(magics).__name__, None)

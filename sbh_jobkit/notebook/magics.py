@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.export import Export
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.notebook.dashboard import Dashboard
     from sbh_jobkit.notebook.findings import Findings
     from sbh_jobkit.plugin import Plugin
     from sbh_jobkit.preview import Preview
@@ -69,6 +70,8 @@ class JobMagics(Magics):
         super().__init__(shell)
         self.shell: Any = shell
         self.session = Session(shell.user_ns)
+        self.dashboards: list[Dashboard] = []
+        """Those that are shown, to be closed with the extension."""
 
     @line_magic
     @told
@@ -144,12 +147,9 @@ class JobMagics(Magics):
         from sbh_jobkit.simulator import Simulator
 
         given = self._read("simulate", line)
-        world = self._world(given)
-        if given.seed is not None:
-            world.random.seed(given.seed)
         simulator = Simulator(
             self.session.plugin,
-            world,
+            self._world(given),
             start=given.start,
             duration=given.duration,
             tz=given.tz,
@@ -159,6 +159,40 @@ class JobMagics(Magics):
         )
         with watched(self.shell, simulator.count()) as show:
             return simulator.simulate(show)
+
+    @line_magic
+    @told
+    @magic_arguments()
+    @argument("path", metavar="PATH", nargs="?", help="a plugin to load (default: what is loaded, and the cells' jobs)")
+    @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
+    @argument("--for", dest="duration", metavar="DURATION", default="30d", help="such as 30d, 12h, 2w (default: 30d)")
+    @argument("--tz", **_TZ)
+    @argument("--world", **_WORLD)
+    @argument("--target", **_TARGET)
+    @argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow")
+    @argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile")
+    @argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated")
+    @argument("--seed", type=int, metavar="N", help="of world.random, and of the faults")
+    def job_dashboard(self, line: str) -> Dashboard:
+        """Show widgets to run and simulate jobs, to look at each run, and to run it again; returns a Dashboard."""
+        from sbh_jobkit.commands.given import faults, policies
+        from sbh_jobkit.notebook.dashboard import Dashboard
+
+        given = self._read("job_dashboard", line)
+        if given.path is not None:
+            self.session.load(given.path)
+        self._world(given)  # what is wrong with it is told at once
+        dashboard = Dashboard(
+            lambda: self.session.plugin,
+            lambda: self._world(given),
+            start=given.start,
+            duration=given.duration,
+            tz=given.tz,
+            policy=policies(given),
+            faults=faults(given),
+        )
+        self.dashboards.append(dashboard)
+        return dashboard
 
     @line_magic
     @told
@@ -194,6 +228,8 @@ class JobMagics(Magics):
         world = self.session.world(given.world)
         if given.target is not None:
             world.target = given.target
+        if getattr(given, "seed", None) is not None:
+            world.random.seed(given.seed)
         return world
 
     def _read(self, name: str, line: str) -> Namespace:

@@ -66,7 +66,7 @@ class _NoBar:
 @contextmanager
 def watched(shell: Any, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far a simulation has come; raises KeyboardInterrupt between two runs where one was asked for."""
-    with Progress(total, bar=_bar(shell)) as progress, _interrupts() as stop_if_asked:
+    with Progress(total, bar=_bar(shell)) as progress, interrupts() as stop_if_asked:
 
         def show(done: int) -> None:
             progress.show(done)
@@ -87,7 +87,7 @@ def _bar(shell: Any) -> Callable[[int, str], Bar]:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], None]]:
+def interrupts() -> Iterator[Callable[[], None]]:
     """Note the first interrupt, for what this yields to raise; signals reach the main thread only."""
     noted: list[int] = []
 

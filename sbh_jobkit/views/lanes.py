@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.views.grid import FOOT, HEAD
 from sbh_jobkit.views.picture import FONT, INKS, document, img
-from sbh_jobkit.views.timeline import Drawing, choose_lanes
+from sbh_jobkit.views.timeline import Drawing, choose_lanes, lane_height
 from sbh_jobkit.views.words import count, safe
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _WIDTH = 900
 _NAMES = 150
 _GAP = 10
+_PLOT = _WIDTH - _NAMES - _GAP - 8
 _MOST_NAME = 22
 _FINEST = 1_480
 """Places for marks: two in each pixel."""
@@ -39,22 +42,66 @@ text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
 
 def lanes_picture(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
     """Draw the runs on their lanes, as the report does; empty where there is no job."""
-    lanes = choose_lanes(summaries, most=_MOST_LANES)
-    if not lanes:
+    lanes = Lanes.of(summaries, axis)
+    if not lanes.jobs:
         return ""
-    drawing = Drawing.of(lanes, runs, axis, sections, finest=_FINEST)
-    verdicts = {verdict for _, verdict in drawing.marks}
-    colours = "".join(f".v-{verdict}{{color:{INKS[verdict]}}}" for verdict in INKS if verdict in verdicts)
-    height = drawing.total(len(lanes))
-    names = "".join(
-        f'<text x="0" y="{drawing.middle(place) + 4}">{safe(_short(job.name))}</text>'
-        for place, job in enumerate(lanes)
-    )
-    plot = f'<svg x="{_NAMES + _GAP}" width="{_WIDTH - _NAMES - _GAP - 8}" height="{height}" overflow="visible">'
-    svg = document(_WIDTH, height, _RULES + colours, f"{names}{plot}{drawing.plot(lanes)}</svg>")
-    left_out = len(summaries) - len(lanes)
+    left_out = len(summaries) - len(lanes.jobs)
     note = f"<p>and {count(left_out, 'more job')}, without a lane here</p>" if left_out else ""
-    return img(svg, f"{count(len(runs), 'run')} of {count(len(summaries), 'job')} on a timeline") + note
+    return lanes.picture(runs, sections) + note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The jobs that get a lane, and where on the picture a run stands; places are shares of its width and height."""
+
+    jobs: Sequence[JobSummary]
+    axis: Axis
+
+    @classmethod
+    def of(cls, summaries: Sequence[JobSummary], axis: Axis) -> Lanes:
+        """Choose the lanes."""
+        return cls(jobs=choose_lanes(summaries, most=_MOST_LANES), axis=axis)
+
+    def picture(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> str:
+        """Draw the runs; those in `sections` get a sign."""
+        jobs = self.jobs
+        drawing = Drawing.of(jobs, runs, self.axis, sections, finest=_FINEST)
+        verdicts = {verdict for _, verdict in drawing.marks}
+        colours = "".join(f".v-{verdict}{{color:{INKS[verdict]}}}" for verdict in INKS if verdict in verdicts)
+        height = drawing.total(len(jobs))
+        names = "".join(
+            f'<text x="0" y="{drawing.middle(place) + 4}">{safe(_short(job.name))}</text>'
+            for place, job in enumerate(jobs)
+        )
+        plot = f'<svg x="{_NAMES + _GAP}" width="{_PLOT}" height="{height}" overflow="visible">'
+        svg = document(_WIDTH, height, _RULES + colours, f"{names}{plot}{drawing.plot(jobs)}</svg>")
+        return img(svg, f"{count(len(runs), 'run')} of {count(len(jobs), 'job')} on a timeline")
+
+    def spot(self, run: Run) -> tuple[float, float, float] | None:
+        """Return where a run's mark stands: left, top and height; None for a job without a lane."""
+        places = [place for place, job in enumerate(self.jobs) if job.name == run.job]
+        if not places:
+            return None
+        left = (_NAMES + _GAP + self.axis.share(run.fire_time) * _PLOT) / _WIDTH
+        return left, (HEAD + places[0] * self._height) / self._total, self._height / self._total
+
+    def nearest(self, left: float, top: float, runs: Sequence[Run]) -> int | None:
+        """Return the place among `runs` of the one that is meant by a point: the nearest in the lane of the point."""
+        if not self.jobs:
+            return None
+        lane = int((top * self._total - HEAD) // self._height)
+        job = self.jobs[min(max(lane, 0), len(self.jobs) - 1)].name
+        share = (left * _WIDTH - _NAMES - _GAP) / _PLOT
+        of_job = [place for place, run in enumerate(runs) if run.job == job]
+        return min(of_job, key=lambda place: abs(self.axis.share(runs[place].fire_time) - share), default=None)
+
+    @property
+    def _height(self) -> int:
+        return lane_height(len(self.jobs))
+
+    @property
+    def _total(self) -> int:
+        return HEAD + self._height * len(self.jobs) + FOOT
 
 
 def _short(name: str) -> str:

@@ -62,6 +62,11 @@ def choose_lanes(summaries: Sequence[JobSummary], *, most: int = MOST_LANES) -> 
     return sorted(summaries, key=lambda job: not job.failures)[:most]
 
 
+def lane_height(lanes: int) -> int:
+    """Return how high each of so many lanes is, in pixels."""
+    return next(height for most, height in _HEIGHTS if lanes <= most)
+
+
 def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> str:
     missing = len(summaries) - len(lanes)
     if not missing:
@@ -112,10 +117,9 @@ class Drawing:
         pins: defaultdict[str, list[tuple[int, Run]]] = defaultdict(list)
         for number, run in sections.items():
             pins[run.job].append((number, run))
-        height = next(height for most, height in _HEIGHTS if len(lanes) <= most)
         apart = max(_CLOSEST, len(lanes) / _MOST_SIGNS)
         merged = {job: _merged(members, axis, apart) for job, members in expected.items()}
-        return cls(axis=axis, units=units, height=height, marks=marks, pins=pins, expected=merged)
+        return cls(axis=axis, units=units, height=lane_height(len(lanes)), marks=marks, pins=pins, expected=merged)
 
     def total(self, lanes: int) -> int:
         """Return the height of so many lanes with their ticks."""

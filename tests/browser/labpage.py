@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from labserver import LabServer
-    from playwright.sync_api import BrowserContext, Locator
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator
 
 PICTURES = Path(__file__).parents[2] / "build/browser"
 PATIENCE = 30_000
@@ -75,12 +75,16 @@ class Lab:
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", lambda told: self.errors.append(told.text) if told.type == "error" else None)
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("requestfailed", lambda request: self.errors.append(f"{request.url}: {request.failure}"))
         self.page.goto(server.url)
         self.page.wait_for_function("window.jupyterapp !== undefined")
         self.page.evaluate("() => jupyterapp.restored.then(() => true)")
+
+    def _hear(self, told: ConsoleMessage) -> None:
+        if told.type == "error":
+            self.errors.append(f"{told.text} ({told.location['url']})")
 
     def open(self, path: str) -> None:
         """Open a notebook that the server has, and wait for its kernel."""

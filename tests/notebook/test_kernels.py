@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from subprocess import DEVNULL
+from time import sleep
 
 import pytest
 from jupyter_client.manager import KernelManager
@@ -64,6 +65,11 @@ class Kernel:
         assert [content for kind, content in found if kind == "error"] == []
         return "".join(content["text"] for kind, content in found if kind == "stream")
 
+    def click(self, button):
+        """Click a button of a widget, as a browser tells it."""
+        content = {"comm_id": button, "data": {"method": "custom", "content": {"event": "click"}}}
+        self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
+
     def stop(self):
         """End it."""
         self.client.stop_channels()
@@ -104,4 +110,43 @@ def test_a_job_that_is_a_coroutine_runs_beside_the_kernels_own_loop(kernels):
     assert kernel.run("run = %run_job count_seats --at 2026-02-01\nprint(run.ok, run.value['status'])") == (
         "True success\n"
     )
+    assert kernel.run(STATE) == CLEAN
+
+
+DASHBOARD = """
+dashboard = %job_dashboard --for 2000d
+print(dashboard.controls.simulate.model_id, dashboard.controls.stop.model_id)
+"""
+STOPPED = """
+await dashboard.done()
+print(0 < len(dashboard.runs) < 150_000, dashboard.controls.simulate.disabled, dashboard.controls.stop.disabled)
+print(dashboard.problem.widget.value.partition("</strong>")[2][:16])
+"""
+
+
+def test_cells_run_and_clicks_are_heard_while_a_dashboard_simulates(kernels):
+    """Between two slices, and there the kernel has the machine's time; Stop keeps what was done."""
+    kernel = kernels[0]
+    simulate, stop = kernel.run(DASHBOARD).split()
+    kernel.click(simulate)
+    while kernel.run("print(dashboard.controls.bar.value > 9)") == "False\n":
+        pass
+    assert kernel.run(STATE) == CLEAN
+    kernel.click(stop)
+    assert kernel.run(STOPPED) == "True False True\n\n"
+    assert kernel.run(STATE) == CLEAN
+
+
+def test_an_interrupt_ends_a_dashboards_simulation(kernels):
+    """It is told there, and the kernel goes on."""
+    kernel = kernels[0]
+    simulate, _ = kernel.run(DASHBOARD).split()
+    kernel.click(simulate)
+    while kernel.run("print(dashboard.controls.bar.value > 9)") == "False\n":
+        pass
+    while kernel.run("print(dashboard.controls.simulate.disabled)") == "True\n":
+        sleep(0.2)  # no cell runs now, so it is a slice that is met
+        kernel.manager.interrupt_kernel()
+        sleep(0.2)
+    assert kernel.run(STOPPED) == "True False True\n interrupted at \n"
     assert kernel.run(STATE) == CLEAN

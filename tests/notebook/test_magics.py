@@ -262,7 +262,7 @@ def test_a_simulation_takes_what_the_command_line_takes(notebook):
     ]
 
 
-@pytest.mark.parametrize("name", ["load_plugin", "run_job", "cron_preview", "simulate"])
+@pytest.mark.parametrize("name", ["load_plugin", "run_job", "cron_preview", "simulate", "job_dashboard"])
 def test_help_is_the_docstring(notebook, name):
     """`%run_job?` shows usage and options."""
     told = notebook.shell.find_line_magic(name).__doc__

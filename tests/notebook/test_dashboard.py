@@ -1,0 +1,409 @@
+"""The dashboard without a kernel: clicks and typed texts call back at once, where no event loop runs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from ipywidgets.widgets.widget import _instances as registry
+
+from sbh_jobkit import Plugin, World, clock, guard
+from sbh_jobkit.errors import Interrupted, JobkitError
+from sbh_jobkit.notebook.dashboard import Dashboard
+
+MAIN = """
+from datetime import datetime
+from src.ext.sdk import job
+
+@job("count", schedule="0 6 * * *")
+def count(ctx):
+    ctx.secrets.get("KEY")
+    if datetime.now().day == 3:
+        return {"status": "error", "error": f"it is the third, {ctx.secrets.get('KEY')}"}
+    ctx.files.upload(f"counts/{datetime.now():%d}.txt", str(ctx.db.count("users")))
+    ctx.emit("counted", {"users": ctx.db.count("users")})
+    return {"status": "success", "users": ctx.db.count("users")}
+
+@job("tidy", schedule="30 6 * * *")
+def tidy(ctx):
+    return {"status": "success"}
+"""
+WORLD = """
+from sbh_jobkit import every
+
+def setup(world):
+    world.secrets["KEY"] = "k-very-secret-value"
+    world.db.insert("users", [{"name": "Ada"}])
+
+@every("0 0 * * *")
+def joins(world, now):
+    world.db.insert("users", {"name": f"{now:%d}"})
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a plugin's folder."""
+    (tmp_path / "plugin.json").write_text('{"slug": "counter", "name": "Counter"}')
+    (tmp_path / "main.py").write_text(MAIN)
+    (tmp_path / "world.py").write_text(WORLD)
+    return tmp_path
+
+
+@pytest.fixture
+def dashboard(folder):
+    """Return a dashboard of five days."""
+    made = Dashboard(Plugin.load(folder), duration="5d")
+    yield made
+    made.close()
+
+
+def told(dashboard):
+    """Return what is shown as wrong."""
+    return dashboard.problem.widget.value
+
+
+def clean():
+    """Return whether the process sees the machine's time, and sockets are nobody's."""
+    return not clock.is_virtual() and guard._watching == [] and datetime.now().year > 2025  # noqa: DTZ005, SLF001, TID251
+
+
+def every_text(dashboard):
+    """Return all that the widgets hold, and what stays in a saved notebook."""
+    state = [widget.get_state() for widget in registry.values()]
+    return f"{state} {dashboard._repr_mimebundle_()}"
+
+
+def test_simulate_shows_all_there_is(dashboard):
+    """The verdict, the timeline, and the first run that needs a look, with the worlds around it."""
+    dashboard.controls.simulate.click()
+    assert (told(dashboard), len(dashboard.runs), dashboard.simulation.reached) == ("", 10, None)
+    assert "1 of 10 runs failed" in dashboard.verdict.value
+    assert 'alt="10 runs of 2 jobs on a timeline"' in dashboard.timeline.picture
+    assert (dashboard.scrubber.slider.value, dashboard.chosen) == (4, dashboard.runs[4])
+    assert (dashboard.timeline.place, dashboard.timeline.told) == (4, "count, Sat 2026-01-03 06:00: failed")
+    assert "it is the third" in dashboard.view.told.value
+    assert "10 of 10 runs" in dashboard.controls.told.value
+    assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
+    assert clean()
+
+
+def test_run_runs_the_chosen_job_once(dashboard):
+    """At the first instant; there is no timeline of one run, but its worlds."""
+    dashboard.controls.job.value = "count"
+    dashboard.controls.start.value = "2026-01-02T06:00"
+    dashboard.controls.run.click()
+    (run,) = dashboard.runs
+    assert (run.job, run.fire_time.isoformat(), run.value["users"]) == ("count", "2026-01-02T06:00:00+00:00", 1)
+    assert (dashboard.simulation, dashboard.timeline.picture, dashboard.timeline.cursor) == (None, "", [])
+    dashboard.view.tabs.selected_index = 1
+    assert "counts/02.txt" in dashboard.view.worlds[1].value
+
+
+def test_job_range_and_zone_are_those_that_were_typed(dashboard):
+    """One job, other days, another zone."""
+    controls = dashboard.controls
+    controls.job.value, controls.start.value = "tidy", "2026-03-28"
+    controls.duration.value, controls.zone.value = "2d", "Europe/Paris"
+    controls.simulate.click()
+    assert [(run.job, run.fire_time.isoformat()) for run in dashboard.runs] == [
+        ("tidy", "2026-03-28T06:30:00+01:00"),
+        ("tidy", "2026-03-29T06:30:00+02:00"),
+    ]
+
+
+def test_the_scrubber_goes_everywhere(dashboard):
+    """By its slider, step by step, to the next failing run, and never past the ends."""
+    dashboard.simulate()
+    seen, scrubber = [], dashboard.scrubber
+    for act in (
+        scrubber.next.click,
+        scrubber.previous.click,
+        scrubber.previous.click,
+        lambda: setattr(scrubber.slider, "value", 9),
+        scrubber.next.click,
+        scrubber.failing.click,
+    ):
+        act()
+        seen.append((scrubber.slider.value, dashboard.chosen is dashboard.runs[scrubber.slider.value]))
+    assert seen == [(5, True), (4, True), (3, True), (9, True), (9, True), (4, True)]
+    assert "5 of 10" in scrubber.told.value
+
+
+def test_a_click_on_the_timeline_means_the_nearest_mark_of_its_lane(dashboard):
+    """As its script sends it; the cursor stands at the run, so a click there chooses it again."""
+    dashboard.simulate()
+    for place in (0, 7, 9):
+        dashboard.choose(place)
+        left, top, height = dashboard.timeline.cursor
+        dashboard.choose(3)
+        dashboard.timeline.meant({"left": left + 0.01, "top": top + height / 2})
+        assert dashboard.chosen is dashboard.runs[place]
+    for step, place in ((-1, 8), (-1e9, 0), (1, 1), (1e9, 9), (1, 9)):
+        dashboard.timeline.meant({"step": step})
+        assert dashboard.scrubber.slider.value == place
+    dashboard.timeline.meant({"left": 0.0, "top": -1.0})
+    assert dashboard.scrubber.slider.value == 0
+
+
+def test_tabs_show_the_worlds_around_the_run(dashboard):
+    """Only the one that is open is written."""
+    dashboard.simulate()
+    dashboard.choose(6)
+    shown = []
+    for tab in range(3):
+        dashboard.view.tabs.selected_index = tab
+        shown.append([("counts/04.txt" in page.value, bool(page.value)) for page in dashboard.view.worlds])
+    nothing = (False, False)
+    assert shown == [
+        [(False, True), nothing, nothing],
+        [nothing, (True, True), nothing],
+        [nothing, nothing, (True, True)],
+    ]
+
+
+def test_rerun_with_edited_code_and_data(dashboard, folder):
+    """In the world that the run met, at its time; the plugin's files stay as they are, and so does the simulation."""
+    dashboard.simulate()
+    before = list(dashboard.runs)
+    assert dashboard.workbench.code.value == MAIN
+    dashboard.workbench.code.value = MAIN.replace("day == 3", "day == 30")
+    dashboard.workbench.data.value = "world.db.insert('users', {'name': f'{now:%d}', 'at': datetime.now()})"
+    dashboard.workbench.rerun.click()
+    again = dashboard.again
+    assert (told(dashboard), again.run.value) == ("", {"status": "success", "users": 5})
+    assert again.run.fire_time == dashboard.chosen.fire_time
+    assert [name for name, _ in again.difference.sections()] == ["table users", "files", "events"]
+    assert "Not as the first time" in dashboard.workbench.told.value
+    assert ((folder / "main.py").read_text(), list(dashboard.runs)) == (MAIN, before)
+    dashboard.workbench.reset.click()
+    dashboard.workbench.rerun.click()
+    assert (dashboard.again.run, bool(dashboard.again.difference)) == (dashboard.chosen, False)
+    assert clean()
+
+
+def test_an_edit_stays_from_run_to_run_of_the_same_code(dashboard):
+    """To try it on another day."""
+    dashboard.simulate()
+    dashboard.workbench.code.value = MAIN.replace('"users": ctx', '"people": ctx')
+    dashboard.choose(2)
+    assert dashboard.rerun().run.value == {"status": "success", "people": 3}
+
+
+def test_a_failing_line_of_edited_code_is_named(dashboard):
+    """By a name that is not the file's."""
+    dashboard.simulate()
+    again = dashboard.rerun(code=MAIN.replace("ctx.secrets.get", "ctx.secret.get"), data="")
+    assert (again.run.outcome, again.run.error.place) == ("crashed", "main.py (edited):7")
+    assert 'ctx.secret.get("KEY")' in again.run.error.traceback
+
+
+def typed(name, value):
+    """Return what types a text and simulates."""
+
+    def act(dashboard):
+        getattr(dashboard.controls, name).value = value
+        dashboard.controls.simulate.click()
+
+    return act
+
+
+def rerun(code=None, data=""):
+    """Return what types an edit and runs again."""
+
+    def act(dashboard):
+        dashboard.simulate()
+        dashboard.workbench.code.value = MAIN if code is None else code
+        dashboard.workbench.data.value = data
+        dashboard.workbench.rerun.click()
+
+    return act
+
+
+WRONG = [
+    (typed("zone", "Europe/Pariss"), "unknown time zone &#x27;Europe/Pariss&#x27;; did you mean"),
+    (typed("start", "yesterday"), "&#x27;yesterday&#x27; is not a time; use ISO 8601"),
+    (typed("duration", "soon"), "&#x27;soon&#x27; is not a duration"),
+    (lambda dashboard: dashboard.controls.run.click(), "choose one job to run; &#x27;all jobs&#x27; can be simulated"),
+    (lambda dashboard: dashboard.workbench.rerun.click(), "there is no run to run again; run or simulate first"),
+    (rerun(code="def f(:"), "main.py (edited):1: SyntaxError: "),
+    (rerun(code="\nimport nowhere_to_be_found"), "main.py (edited):2: ModuleNotFoundError: No module named"),
+    (rerun(code="x = 1"), "the plugin has no job &#x27;count&#x27;; it has none"),
+    (rerun(data="now\n)"), "the data, line 2: SyntaxError: unmatched &#x27;)&#x27;"),
+    (rerun(data="now\nworld.db.inzert(1)"), "the data, line 2: AttributeError: "),
+    (rerun(data="raise SystemExit(2)"), "the data, line 1: SystemExit: 2"),
+    (rerun(data="raise ValueError(world.secrets['KEY'])"), "the data, line 1: ValueError: "),
+]
+
+
+@pytest.mark.parametrize(("act", "sentence"), WRONG)
+def test_what_is_wrong_is_told_in_the_dashboard(dashboard, act, sentence):
+    """Aloud, as a sentence, and gone with the next thing that is done; buttons and the process are as they were."""
+    act(dashboard)
+    assert sentence in told(dashboard)
+    assert 'role="alert"' in told(dashboard)
+    assert "Traceback" not in told(dashboard)
+    assert "very-secret" not in told(dashboard)
+    assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
+    assert clean()
+    dashboard.controls.zone.value, dashboard.controls.start.value = "", "2026-01-01"
+    dashboard.controls.duration.value = "1d"
+    dashboard.controls.simulate.click()
+    assert (told(dashboard), len(dashboard.runs)) == ("", 2)
+
+
+def test_a_world_that_fails_on_the_third_day_leaves_what_was_done(folder):
+    """And says where."""
+    (folder / "world.py").write_text(WORLD + "    if now.day == 3: raise ValueError('no')\n")
+    dashboard = Dashboard(Plugin.load(folder), duration="5d")
+    dashboard.controls.simulate.click()
+    assert "the world could not go on: world.py:11: ValueError: no" in told(dashboard)
+    assert (len(dashboard.runs), dashboard.controls.simulate.disabled) == (4, False)
+    assert clean()
+    dashboard.close()
+
+
+def test_a_fault_of_the_kit_shows_its_traceback_folded(dashboard):
+    """It would be lost in a browser."""
+    dashboard.simulate()
+    dashboard._asked = lambda: 1 / 0  # noqa: SLF001  there is no other way to make it fail
+    dashboard.controls.simulate.click()
+    assert "ZeroDivisionError: division by zero; this is a fault of sbh-jobkit" in told(dashboard)
+    assert "<summary>Traceback</summary>" in told(dashboard)
+    assert dashboard.controls.simulate.disabled is False
+
+
+def test_methods_raise_what_clicks_show(dashboard):
+    """For cells and scripts."""
+    dashboard.controls.start.value = "yesterday"
+    with pytest.raises(JobkitError, match="'yesterday' is not a time"):
+        dashboard.simulate()
+    with pytest.raises(JobkitError, match="there is no run 3: there are 0, from 0 on; simulate first"):
+        dashboard.choose(3)
+
+
+def test_stop_in_the_middle_keeps_what_was_done(folder):
+    """In an event loop, as in a kernel: the loop hears of the click between two slices."""
+
+    async def use():
+        dashboard = Dashboard(Plugin.load(folder), duration="2000d")
+        dashboard.controls.simulate.click()
+        dashboard.controls.simulate.click()  # once more changes nothing
+        states = []
+        while not dashboard.controls.bar.value:  # noqa: ASYNC110  as a kernel
+            await asyncio.sleep(0)
+        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.workbench.rerun.disabled))
+        dashboard.controls.stop.click()
+        await dashboard.done()
+        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.workbench.rerun.disabled))
+        return dashboard, states
+
+    dashboard, states = asyncio.run(use())
+    assert states == [(True, True, True), (True, False, False)]
+    assert 0 < len(dashboard.runs) == len(dashboard.simulation.runs) < 4000
+    assert "stopped at" in dashboard.verdict.value
+    assert (dashboard.chosen is dashboard.runs[dashboard.scrubber.slider.value], told(dashboard)) == (True, "")
+    assert f"of {4000:,} runs" in dashboard.controls.told.value
+    dashboard.rerun(data="world.db.insert('users', {})")
+    dashboard.close()
+
+
+def test_an_interrupt_keeps_what_was_done(folder):
+    """A job that is interrupted takes no button, clock or socket along."""
+    line = "    ctx.emit("
+    (folder / "main.py").write_text(
+        MAIN.replace(line, f"    if datetime.now().day == 4: raise KeyboardInterrupt\n{line}")
+    )
+    interrupted = Dashboard(Plugin.load(folder), duration="5d")
+    interrupted.controls.simulate.click()
+    assert (len(interrupted.runs), clean(), interrupted.controls.simulate.disabled) == (6, True, False)
+    assert "interrupted at 2026-01-04T06:00:00+00:00 virtual time" in told(interrupted)
+    with pytest.raises(Interrupted):
+        interrupted.simulate()
+    interrupted.close()
+
+
+def test_closing_while_it_simulates_ends_it(folder):
+    """Nothing is written to widgets that are gone."""
+    before = set(registry)
+
+    async def use():
+        dashboard = Dashboard(Plugin.load(folder), duration="2000d")
+        dashboard.controls.simulate.click()
+        while not dashboard.controls.bar.value:  # noqa: ASYNC110  as a kernel
+            await asyncio.sleep(0)
+        dashboard.close()
+        await dashboard.done()
+        return dashboard
+
+    dashboard = asyncio.run(use())
+    assert (dashboard.simulation, told(dashboard), set(registry) - before, clean()) == (None, "", set(), True)
+
+
+def test_closing_takes_all_widgets_away(folder):
+    """Layouts and styles, too; those of another dashboard stay, and it goes on."""
+    before = set(registry)
+    one, other = (Dashboard(Plugin.load(folder), duration="2d") for _ in range(2))
+    one.controls.simulate.click()
+    assert (len(one.runs), len(other.runs)) == (4, 0)
+    one.close()
+    one.close()
+    assert set(registry) - before
+    other.controls.simulate.click()
+    assert (len(other.runs), set(one._repr_mimebundle_())) == (4, {"text/plain", "text/html"})
+    other.close()
+    assert set(registry) - before == set()
+
+
+def test_where_widgets_do_not_show_its_picture_does(dashboard):
+    """The plugin at first; then what it shows at that moment."""
+    at_first = dashboard._repr_mimebundle_()
+    assert set(at_first) == {"application/vnd.jupyter.widget-view+json", "text/plain", "text/html"}
+    assert (at_first["text/plain"], "<td" in at_first["text/html"]) == (
+        "<Dashboard of <Plugin counter 0.0.0: 2 jobs>>",
+        True,
+    )
+    dashboard.controls.simulate.click()
+    later = dashboard._repr_mimebundle_()
+    assert later["text/plain"] == "<Dashboard of <Simulation of counter: 10 runs (1 failed, 9 ok)>>"
+    assert '<img alt="10 runs of 2 jobs on a timeline" src="data:image/svg+xml;base64,' in later["text/html"]
+    assert "<script" not in later["text/html"]
+
+
+def test_secrets_never_show(dashboard):
+    """Not in a widget, not in what is saved."""
+    dashboard.controls.simulate.click()
+    for tab in range(3):
+        dashboard.view.tabs.selected_index = tab
+        assert "very-secret" not in every_text(dashboard)
+    dashboard.rerun()
+    assert "very-secret" not in every_text(dashboard)
+
+
+def test_a_world_that_is_given_is_copied(folder):
+    """So a second simulation does the same."""
+    world = World()
+    world.db.insert("users", [{}, {}])
+    dashboard = Dashboard(Plugin.load(folder / "main.py"), world, duration="1d")
+    values = [dashboard.simulate().runs[0].value for _ in range(2)]
+    assert (values, len(world.db["users"])) == ([{"status": "success", "users": 2}] * 2, 2)
+    dashboard.close()
+
+
+def test_nothing_due_is_told(dashboard):
+    """A range without runs leaves nothing to look at."""
+    dashboard.simulate()
+    dashboard.controls.duration.value = "1h"
+    dashboard.controls.simulate.click()
+    assert (list(dashboard.runs), dashboard.chosen, dashboard.view.told.value) == ([], None, "")
+    assert "No run was due" in dashboard.verdict.value
+
+
+def test_an_example_works(tmp_path):
+    """A plugin as it comes."""
+    del tmp_path
+    dashboard = Dashboard(Plugin.load(Path(__file__).parents[2] / "examples" / "hello"))
+    assert len(dashboard.simulate().runs) == 30
+    dashboard.close()

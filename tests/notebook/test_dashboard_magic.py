@@ -1,0 +1,141 @@
+"""`%job_dashboard` in a shell without a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ipywidgets.widgets.widget import _instances as registry
+
+from sbh_jobkit.errors import MagicError
+
+HELLO = Path(__file__).parents[2] / "examples" / "hello"
+JOB = """
+from src.ext.sdk import job
+
+@job("fetch", schedule="0 6 * * *")
+def fetch(ctx):
+    return {"status": "success", "users": ctx.db.count("users")}
+"""
+WORLD = """
+from sbh_jobkit import World
+world = World()
+world.db.insert("users", [{"name": "Ada"}, {"name": "Grace"}])
+"""
+
+
+def test_it_takes_what_a_simulation_takes(notebook, tmp_path):
+    """Plugin, range, zone, world, target, seed, policies and faults; the plugin is loaded for the other magics, too."""
+    (tmp_path / "world.py").write_text("def setup(world):\n    world.db.insert('users', {'name': 'Ada'})\n")
+    dashboard = notebook.run(
+        f"%job_dashboard {HELLO} --from 2026-03-28T10:00 --for 2d --tz Europe/Paris --world {tmp_path}/world.py "
+        "--target host --seed 3 --policy catch_up=none "
+        "--fault 'scheduler_down start=2026-03-28T10:00 end=2026-03-30T10:00'"
+    )
+    assert [control.value for control in (dashboard.controls.start, dashboard.controls.duration)] == [
+        "2026-03-28T10:00",
+        "2d",
+    ]
+    month = dashboard.simulate()
+    assert (month.start.isoformat(), month.world.target) == ("2026-03-28T10:00:00+01:00", "host")
+    assert {run.verdict for run in month.runs} == {"missed"}
+    assert notebook.run("%run_job welcome --at 2026-01-02").plugin == "hello"
+
+
+def test_what_cells_define_anew_counts_at_the_next_click(notebook):
+    """Jobs and world; the choice offers what there is now."""
+    notebook.run(JOB)
+    notebook.run(WORLD)
+    dashboard = notebook.run("dashboard = %job_dashboard --for 1d\ndashboard")
+    dashboard.controls.simulate.click()
+    notebook.run(JOB.replace('"users": ctx', '"people": 1 + ctx'))
+    notebook.run("@job('more', schedule='0 7 * * *')\ndef more(ctx): return 1")
+    values = [dashboard.runs[0].value]
+    dashboard.controls.simulate.click()
+    values += [run.value for run in dashboard.runs]
+    assert values == [{"status": "success", "users": 2}, {"status": "success", "people": 3}, 1]
+    assert [name for name, _ in dashboard.controls.job.options] == ["all jobs", "fetch", "more"]
+
+
+def test_a_job_that_is_gone_is_told_and_not_taken_for_all(notebook):
+    """Its name was chosen before."""
+    notebook.run(JOB)
+    notebook.run("@job('more', schedule='0 7 * * *')\ndef more(ctx): return 1")
+    dashboard = notebook.run("%job_dashboard")
+    dashboard.controls.job.value = "more"
+    notebook.run("del more")
+    dashboard.controls.simulate.click()
+    assert "the plugin has no job &#x27;more&#x27;" in dashboard.problem.widget.value
+    assert (dashboard.simulation, dashboard.controls.job.value) == (None, None)
+
+
+def test_a_job_of_a_cell_is_edited_by_its_function(notebook):
+    """What it was stays in the notebook; a failing line is named as the cell's, edited."""
+    notebook.run(JOB)
+    notebook.run(WORLD)
+    dashboard = notebook.run("%job_dashboard --for 1d")
+    dashboard.simulate()
+    code = dashboard.workbench.code.value
+    assert code == JOB[JOB.index("@job") :]
+    data = "world.db.insert('users', {'name': 'Linus'})"
+    again = dashboard.rerun(code=code.replace('"users": ', '"readers": '), data=data)
+    assert again.run.value == {"status": "success", "readers": 3}
+    assert dashboard.rerun(code=code, data="").run.value == {"status": "success", "users": 2}
+    broken = dashboard.rerun(code=code.replace("ctx.db.count", "ctx.db.cuont")).run
+    assert (broken.error.place, "ctx.db.cuont" in broken.error.traceback) == ("In[2] (edited):3", True)
+    dashboard.workbench.code.value = f"{code}def f(:"
+    dashboard.workbench.rerun.click()
+    assert "In[2] (edited):4: SyntaxError: invalid syntax" in dashboard.problem.widget.value
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("%job_dashboard", "PluginError: there is no job yet: write one in a cell"),
+        ("%job_dashboard nowhere", "PluginError: no such path: 'nowhere'; "),
+        ("%job_dashboard --until 2026-01-01", "MagicError: %job_dashboard does not take '--until'"),
+        (f"%job_dashboard {HELLO} --world nowhere.py", "WorldError: no such file: "),
+        (f"%job_dashboard {HELLO} --target hots", "WorldError: unknown target 'hots'; did you mean 'host'?"),
+        (f"%job_dashboard {HELLO} --policy overlap=maybe", "PolicyError: "),
+    ],
+)
+def test_misuse_is_told_in_a_line(notebook, line, told):
+    """As by the other magics."""
+    assert notebook.shown(line).startswith(told)
+
+
+def test_unloading_closes_what_is_shown(plain):
+    """All dashboards, with all their widgets."""
+    before = set(registry)
+    plain.run("%load_ext sbh_jobkit")
+    for _ in range(2):
+        plain.run(f"%job_dashboard {HELLO}")
+    assert len(registry) > len(before)
+    plain.run("%unload_ext sbh_jobkit")
+    assert set(registry) == before
+
+
+def test_loading_the_extension_loads_no_widgets():
+    """They take a tenth of a second."""
+    code = (
+        "import sys\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'sbh_jobkit')\n"
+        "print({'ipywidgets', 'anywidget'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("missing", ["anywidget", "ipywidgets"])
+def test_without_widgets_it_says_what_to_install(monkeypatch, missing):
+    """Also where one imports the library's own class."""
+    for name in [name for name in sys.modules if name.startswith(("sbh_jobkit.notebook.dashboard", missing))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MagicError) as caught:
+        __import__("sbh_jobkit.notebook.dashboard")
+    assert f"{caught.value}" == (
+        f'the dashboard needs {missing}, which is not installed: pip install "sbh-jobkit[notebook]"'
+    )
