@@ -13,12 +13,18 @@ from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from labserver import LabServer
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator
+    from playwright.sync_api import BrowserContext, Locator
 
 PICTURES = Path(__file__).parents[2] / "build/browser"
 PATIENCE = 30_000
 _WIDTH, _HEIGHT, _TALLEST = 1280, 900, 12_000
 _NUMBERED = re.compile(r"^\[\d+\]:$")
+_TOO_EARLY = re.compile(r":\d+/pictures/")
+"""Where JupyterLab itself looks for a text's picture, before it has found out where the notebook is."""
+_IN_TIME = """argument => Promise.race([
+    (%s)(argument),
+    new Promise((_, fail) => setTimeout(() => fail(new Error('JupyterLab did not come to an end')), %d)),
+])"""
 _READY = """async path => {
     const panel = await jupyterapp.commands.execute('docmanager:open', {path});
     await panel.context.ready;
@@ -75,20 +81,24 @@ class Lab:
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.errors.append(f"{request.url}: {request.failure}"))
+        self.page.on("console", lambda told: told.type == "error" and self._hear(told.text, told.location["url"]))
+        self.page.on("pageerror", lambda error: self._hear(str(error)))
+        self.page.on("requestfailed", lambda request: self._hear(f"{request.failure}", request.url))
         self.page.goto(server.url)
         self.page.wait_for_function("window.jupyterapp !== undefined")
-        self.page.evaluate("() => jupyterapp.restored.then(() => true)")
+        self._do("() => jupyterapp.restored.then(() => true)")
 
-    def _hear(self, told: ConsoleMessage) -> None:
-        if told.type == "error":
-            self.errors.append(f"{told.text} ({told.location['url']})")
+    def _do(self, script: str, argument: str | None = None) -> None:
+        """Call a function in the page, and wait for what it promises."""
+        self.page.evaluate(_IN_TIME % (script, PATIENCE), argument)
+
+    def _hear(self, complaint: str, url: str = "") -> None:
+        if not _TOO_EARLY.search(url):
+            self.errors.append(f"{complaint} ({url})")
 
     def open(self, path: str) -> None:
         """Open a notebook that the server has, and wait for its kernel."""
-        self.page.evaluate(_READY, path)
+        self._do(_READY, path)
 
     def write(self, *cells: str) -> None:
         """Open a new notebook of these cells of code."""
@@ -96,11 +106,11 @@ class Lab:
 
     def run_all(self) -> None:
         """Choose `Restart Kernel and Run All Cells…` in the menu, agree, and wait until all have run."""
-        self.page.evaluate(_WATCH, "notebook:restart-run-all")
+        self._do(_WATCH, "runmenu:restart-and-run-all")
         self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         self.page.click('.lm-Menu-itemLabel:text-is("Restart Kernel and Run All Cells…")')
         self.page.click('.jp-Dialog button:has-text("Restart")')
-        self.page.evaluate("() => window.ended")
+        self._do("() => window.ended")
 
     def begin(self, number: int) -> None:
         """Start a cell as by hand; cells are counted from 0, texts too."""
@@ -123,7 +133,7 @@ class Lab:
 
     def theme(self, name: str) -> None:
         """Change the theme, such as `JupyterLab Dark`."""
-        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self._do("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name, timeout=PATIENCE)
 
     @property
@@ -159,7 +169,7 @@ class Lab:
     def screenshot(self, name: str, *, whole: bool = False) -> Path:
         """Keep what is seen now, or all of the notebook, as `build/browser/NAME.png`."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        if whole:
+        for _ in range(2 * whole):  # cells that were never in view are higher than was thought
             height = self.notebook.locator(".jp-WindowedPanel-inner").evaluate("each => each.scrollHeight")
             self.page.set_viewport_size({"width": _WIDTH, "height": min(_TALLEST, height + 200)})
             self.page.wait_for_timeout(300)
@@ -170,6 +180,6 @@ class Lab:
 
     def clear(self) -> None:
         """Close all notebooks and end their kernels, for the next test."""
-        self.page.evaluate(_CLOSE)
+        self._do(_CLOSE)
         expect(self.page.locator(".jp-NotebookPanel")).to_have_count(0, timeout=PATIENCE)
         self.errors.clear()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
-_QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+_WITHOUT = (
+    "@jupyterlab/apputils-extension:announcements",  # which asks the internet
+    "@jupyterlab/debugger-extension",  # which loses its answer where a kernel is restarted in its first second
+)
 _DIRECTORIES = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -53,9 +56,9 @@ class LabServer:
         """Start it, and wait until it answers."""
         for name in ("notebooks", "examples"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-        quiet = self._state / "config/labconfig/page_config.json"
-        quiet.parent.mkdir(parents=True)
-        quiet.write_text(json.dumps(_QUIET))
+        page = self._state / "config/labconfig/page_config.json"
+        page.parent.mkdir(parents=True)
+        page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(_WITHOUT, True)}))
         options = ["--no-browser", "--allow-root", "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={self._port}"]
         options += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.folder}"]
         options += [f"--IdentityProvider.token={self._token}"]
