@@ -44,10 +44,11 @@ def executed(path: Path) -> str:
     book.metadata = nbformat.from_dict(_METADATA)
     for cell in book.cells:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {})
+        if "outputs" in cell:  # widgets are those of a kernel that is gone; what stands beside them stays
+            cell.outputs = [output for output in cell.outputs if _WIDGETS not in output.get("data", ())]
         for output in cell.get("outputs", ()):
             if output.output_type == "stream":
                 output.text = _TIME.sub("in 0.50s", output.text)  # never the same
-            output.get("data", {}).pop(_WIDGETS, None)  # of a kernel that is gone; what stands beside it stays
     return nbformat.writes(book) + "\n"
 
 

@@ -666,3 +666,41 @@ def test_a_plugin_sees_its_own_file_and_name(tmp_path):
     plugin = Plugin.load(write(tmp_path, main))
     assert run_job(plugin.jobs["a"], World(), at="2026-01-01T00:00Z").value == str(tmp_path / "main.py")
     assert sys.modules[plugin.jobs["a"].function.__module__].__file__ == str(tmp_path / "main.py")
+
+
+def test_a_plugin_with_an_edited_entry(tmp_path):
+    """Its file stays as it is, its siblings are there, and errors name a file that is none."""
+    text = "from src.ext.sdk import job\nfrom words import word\n@job('say')\ndef say(ctx): return word\n"
+    (tmp_path / "main.py").write_text(text)
+    (tmp_path / "words.py").write_text("word = 'moon'\n")
+    plugin = Plugin.load(tmp_path / "main.py")
+    edited = plugin.edited(text.replace("return word", "return word + ctx.tenant_id + str(1 / 0)"))
+    run = run_job(edited.jobs["say"], at="2026-01-01")
+    assert (run.error.type, run.error.place) == ("ZeroDivisionError", "main.py (edited):4")
+    assert "str(1 / 0)" in run.error.traceback
+    assert run_job(plugin.edited(text).jobs["say"], at="2026-01-01").value == "moon"
+    assert (run_job(plugin.jobs["say"], at="2026-01-01").value, (tmp_path / "main.py").read_text()) == ("moon", text)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["main.py", "words.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def f(:", "main.py (edited):1: SyntaxError: invalid syntax"),
+        ("\nimport nowhere", "main.py (edited):2: ModuleNotFoundError: No module named 'nowhere'; install it, or put "),
+        ("raise SystemExit(3)", "main.py (edited):1: SystemExit: 3"),
+    ],
+)
+def test_an_edit_that_cannot_be_loaded_is_told_with_its_line(tmp_path, text, told):
+    """As a file that cannot be."""
+    (tmp_path / "main.py").write_text("")
+    with pytest.raises(PluginError) as caught:
+        Plugin.load(tmp_path / "main.py").edited(text)
+    assert f"{caught.value}".startswith(told)
+
+
+def test_a_plugin_without_files_has_nothing_to_edit():
+    """Its jobs stand in cells."""
+    with pytest.raises(PluginError) as caught:
+        Plugin.load({}).edited("")
+    assert f"{caught.value}" == "notebook has no files, so there is no text to edit; define its job anew in a cell"

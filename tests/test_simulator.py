@@ -813,3 +813,19 @@ def test_a_world_at_any_instant():
     assert str(refused.value) == (
         "2026-01-03T00:00:00+01:00 is outside of the simulation, 2026-01-01T00:00:00+01:00 to 2026-01-02T00:00:00+01:00"
     )
+
+
+def test_a_simulation_goes_on_in_slices():
+    """Between two of them the process sees the machine's time; together they do what one goes through at once."""
+
+    def note(ctx):
+        ctx.files.upload(f"{datetime.now():%d}.txt", "x")  # noqa: DTZ005, TID251  a job, in virtual time
+
+    made = [plugin_of(note=("0 6 * * *", note)) for _ in range(2)]
+    one, other = (Simulator(plugin, World(), duration="5d") for plugin in made)
+    seen = [
+        (is_virtual(), len(so_far.runs), so_far.reached and f"{so_far.reached:%d}", len(so_far.world.files))
+        for so_far in one.slices(lambda done: done % 2 == 0)
+    ]
+    assert seen == [(False, 2, "02", 2), (False, 4, "04", 4), (False, 5, None, 5)]
+    assert other.simulate(lambda done: done).runs == Simulator(made[0], World(), duration="5d").simulate().runs

@@ -87,6 +87,7 @@ def test_simulate_shows_all_there_is(dashboard):
     assert "it is the third" in dashboard.view.told.value
     assert "10 of 10 runs" in dashboard.controls.told.value
     assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
+    assert (dashboard.controls.job.label, dashboard.controls.bar.layout.display) == ("all jobs", "none")
     assert clean()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from IPython.utils.capture import capture_output
 from ipywidgets.widgets.widget import _instances as registry
 
 from sbh_jobkit.errors import MagicError
@@ -68,7 +70,7 @@ def test_a_job_that_is_gone_is_told_and_not_taken_for_all(notebook):
     notebook.run("del more")
     dashboard.controls.simulate.click()
     assert "the plugin has no job &#x27;more&#x27;" in dashboard.problem.widget.value
-    assert (dashboard.simulation, dashboard.controls.job.value) == (None, None)
+    assert (dashboard.simulation, dashboard.controls.job.value) == (None, "")
 
 
 def test_a_job_of_a_cell_is_edited_by_its_function(notebook):
@@ -88,6 +90,25 @@ def test_a_job_of_a_cell_is_edited_by_its_function(notebook):
     dashboard.workbench.code.value = f"{code}def f(:"
     dashboard.workbench.rerun.click()
     assert "In[2] (edited):4: SyntaxError: invalid syntax" in dashboard.problem.widget.value
+
+
+def test_a_cell_shows_what_stays_and_the_widgets_that_hide_it(notebook):
+    """Two outputs, since a notebook that is opened again prefers widgets that are dead to a picture beside them."""
+    with capture_output() as seen:
+        dashboard = notebook.run(f"%job_dashboard {HELLO} --for 2d")
+    still, widgets = (output.data for output in seen.outputs)
+    assert (set(still), set(widgets)) == ({"text/plain", "text/html"}, {"application/vnd.jupyter.widget-view+json"})
+    assert still["text/plain"] == "<Dashboard of <Plugin hello 0.0.0: 1 job>>"
+    with capture_output() as seen:
+        dashboard.controls.simulate.click()
+    (update,) = seen.outputs
+    assert 'alt="2 runs of 1 job on a timeline"' in update.data["text/html"]
+    assert f".{dashboard_class(still)} {{ display: none; }}" in dashboard.timeline._css  # noqa: SLF001  anywidget's name
+
+
+def dashboard_class(still):
+    """Return the class of what stays."""
+    return re.match('<div class="([a-z-]+)">', still["text/html"])[1]
 
 
 @pytest.mark.parametrize(

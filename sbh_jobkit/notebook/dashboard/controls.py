@@ -20,7 +20,7 @@ class Controls:
 
     def __init__(self, start: str, duration: str, zone: str | None) -> None:
         """Fill in what was asked for already; no job is known yet."""
-        self.job = Dropdown(options=[(ALL, None)], description="Job", **_width("19em"))
+        self.job = Dropdown(options=[(ALL, "")], description="Job", **_width("19em"))
         self.start = Text(start, description="From", placeholder="2026-01-31T02:00", **_width("16em"))
         self.duration = Text(duration, description="For", placeholder="30d, 12h, 2w", **_width("9em"))
         self.zone = Combobox(
@@ -47,17 +47,22 @@ class Controls:
         self.widget = VBox([Box(each, layout=row) for each in rows])
 
     @property
+    def job_name(self) -> str | None:
+        """The job that is chosen; None for all."""
+        return self.job.value or None
+
+    @property
     def zone_name(self) -> str | None:
         """The zone that was typed, if one was."""
         return self.zone.value.strip() or None
 
     def offer(self, jobs: Iterable[str]) -> None:
         """Offer these jobs; the one that is chosen stays, if it is among them."""
-        options = [(ALL, None), *((name, name) for name in jobs)]
-        if options != list(self.job.options):
+        options = [(ALL, ""), *((name, name) for name in jobs)]
+        if options != [*self.job.options]:
             chosen = self.job.value
             self.job.options = options
-            self.job.value = chosen if (chosen, chosen) in options else None
+            self.job.value = chosen if (chosen, chosen) in options else ""
 
     def busy(self, busy: bool) -> None:
         """While a simulation goes on, it can be stopped, and nothing else begins."""

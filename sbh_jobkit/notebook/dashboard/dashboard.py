@@ -5,6 +5,7 @@ Clicks show what goes wrong in the dashboard; the methods of the same names rais
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from sbh_jobkit.notebook.dashboard.edits import again, source_of
 from sbh_jobkit.notebook.dashboard.problem import Problem
 from sbh_jobkit.notebook.dashboard.runview import RunView
 from sbh_jobkit.notebook.dashboard.scrubber import Scrubber
-from sbh_jobkit.notebook.dashboard.timeline import Timeline
+from sbh_jobkit.notebook.dashboard.timeline import STILL, Timeline
 from sbh_jobkit.notebook.dashboard.work import Work
 from sbh_jobkit.notebook.dashboard.workbench import Workbench
 from sbh_jobkit.simulator import DURATION, Simulator, run_job
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.run import Run
     from sbh_jobkit.simulation import Simulation
 
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 class Dashboard:
-    """Widgets around a plugin, for a cell to end in; what they show at that moment stays in the saved notebook.
+    """Widgets around a plugin, for a cell to end in; what their clicks came to stays in the saved notebook.
 
     `plugin` may be a function that returns one, asked anew at every click; so may `world`, of which all that is run
     gets a copy of its own.
@@ -64,6 +67,7 @@ class Dashboard:
         self._faults = faults
         self._work = Work()
         self._closed = False
+        self._stills: list[Any] = []
         self.simulation: Simulation | None = None
         """The latest, as far as it came."""
         self.runs: Sequence[Run] = ()
@@ -105,7 +109,7 @@ class Dashboard:
 
     def run(self) -> Run:
         """Run the chosen job once, at the first instant, and look at that."""
-        plugin, name = self.plugin, self.controls.job.value
+        plugin, name = self.plugin, self.controls.job_name
         self.controls.offer(plugin.jobs)
         if name is None:
             msg = f"choose one job to run; {ALL!r} can be simulated"
@@ -165,11 +169,22 @@ class Dashboard:
         self._work.stop()
         _close(self.widget)
 
+    def _ipython_display_(self) -> None:
+        """Show two outputs: what stays where widgets are dead, and the widgets, which hide it while they live."""
+        from IPython.display import display
+
+        self._stills.append(display(self._still_bundle(), raw=True, display_id=True))
+        if not self._closed:
+            display({_VIEW: self.widget._repr_mimebundle_()[_VIEW]}, raw=True)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """Return the widgets, and for where none are, such as in a saved notebook, what they show now."""
+        """Return both as one, for who asks."""
         del include, exclude
-        bundle = {} if self._closed else dict(self.widget._repr_mimebundle_() or {})
-        return bundle | {"text/plain": repr(self), "text/html": self._still()}
+        view = {} if self._closed else {_VIEW: self.widget._repr_mimebundle_()[_VIEW]}
+        return view | self._still_bundle()
+
+    def _still_bundle(self) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": f'<div class="{STILL}">{self._still()}</div>'}
 
     def _still(self) -> str:
         if self.simulation is None:
@@ -192,6 +207,11 @@ class Dashboard:
     def _told(self, steps: Iterator[object]) -> Iterator[object]:
         with self.problem.told():
             yield from steps
+        if self._stills and not self._closed:
+            with suppress(JobkitError):  # it is told already
+                bundle = self._still_bundle()
+                for still in self._stills:
+                    still.update(bundle, raw=True)
 
     def _slices(self) -> Iterator[Simulation]:
         """Simulate, slice by slice; however that ends, show what was done, and leave the buttons as they were."""
@@ -226,7 +246,7 @@ class Dashboard:
             start=controls.start.value,
             duration=controls.duration.value,
             tz=controls.zone_name,
-            jobs=None if controls.job.value is None else [controls.job.value],
+            jobs=None if controls.job_name is None else [controls.job_name],
             policy=self._policy,
             faults=self._faults,
         )

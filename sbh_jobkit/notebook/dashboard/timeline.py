@@ -59,7 +59,10 @@ function render({ model, el }) {
 }
 export default { render };
 """
+STILL = "sbh-still"
+"""The class of what a cell shows beside the widgets, to be hidden while they live: this style comes with them."""
 _STYLE = f"""
+.jp-OutputArea:has(.sbh-timeline) .{STILL} {{ display: none; }}
 .sbh-timeline {{ position: relative; display: inline-block; max-width: 100%; cursor: pointer; }}
 .sbh-timeline img {{ display: block; }}
 .sbh-timeline:focus-visible {{ outline: 2px solid {INKS["ok"]}; outline-offset: 2px; border-radius: 3px; }}
