@@ -67,7 +67,7 @@ _PALE = """root => {
         return (high + 0.05) / (low + 0.05) < 3 ? [own] : [];
     });
 }"""
-_BLANK = """root => [...root.querySelectorAll('img')]
+BLANK = """root => [...root.querySelectorAll('img')]
     .filter(each => !each.complete || !each.naturalWidth || !each.getBoundingClientRect().height)
     .map(each => each.alt)"""
 
@@ -160,7 +160,7 @@ class Lab:
 
     def blank(self) -> list[str]:
         """Return the alternative texts of pictures that do not show."""
-        return self.notebook.evaluate(_BLANK)
+        return self.notebook.evaluate(BLANK)
 
     def pale(self, where: Locator) -> list[str]:
         """Return the texts that hardly stand out from what is behind them: a contrast of less than 3 to 1."""
