@@ -75,7 +75,7 @@ def pytest_runtest_makereport(item):
     item.stash.setdefault(_REPORTS, []).append(report)
     lab = item.funcargs.get("lab")
     if report.failed and report.when == "call" and lab is not None:
-        picture = lab.screenshot(f"failed-{item.name}")
+        picture = lab.screenshot(f"failed-{item.originalname}")
         report.sections += [
             ("picture", str(picture)),
             ("the browser's console", "\n".join(lab.errors) or "nothing"),

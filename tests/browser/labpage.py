@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
 
 PICTURES = Path(__file__).parents[2] / "build/browser"
-PATIENCE = 30_000
+PATIENCE = 20_000
 _WIDTH, _HEIGHT, _TALLEST = 1280, 900, 12_000
 _NUMBERED = re.compile(r"^\[\d+\]:$")
 _TOO_EARLY = re.compile(r":\d+/pictures/")
@@ -127,6 +127,12 @@ class Lab:
         expect(self.cell(number).locator(".jp-InputPrompt")).to_have_text(_NUMBERED, timeout=PATIENCE)
         return self.output(number)
 
+    def complete(self, number: int) -> None:
+        """Press Tab at the end of a cell."""
+        self.cell(number).locator(".cm-content").click()
+        for key in ("Control+End", "Tab"):
+            self.page.keyboard.press(key)
+
     def interrupt(self) -> None:
         """Click the stop button of the toolbar."""
         self.page.click('.jp-NotebookPanel:not(.lm-mod-hidden) [data-command="notebook:interrupt-kernel"]')
@@ -169,6 +175,8 @@ class Lab:
     def screenshot(self, name: str, *, whole: bool = False) -> Path:
         """Keep what is seen now, or all of the notebook, as `build/browser/NAME.png`."""
         PICTURES.mkdir(parents=True, exist_ok=True)
+        if whole:
+            self.notebook.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, 0)")
         for _ in range(2 * whole):  # cells that were never in view are higher than was thought
             height = self.notebook.locator(".jp-WindowedPanel-inner").evaluate("each => each.scrollHeight")
             self.page.set_viewport_size({"width": _WIDTH, "height": min(_TALLEST, height + 200)})
@@ -181,5 +189,6 @@ class Lab:
     def clear(self) -> None:
         """Close all notebooks and end their kernels, for the next test."""
         self._do(_CLOSE)
+        self.theme("JupyterLab Light")
         expect(self.page.locator(".jp-NotebookPanel")).to_have_count(0, timeout=PATIENCE)
         self.errors.clear()
