@@ -9,7 +9,7 @@ import signal
 from shutil import which
 
 import pytest
-from labpage import Lab
+from labpage import HEIGHT, WIDTH, Lab
 from labserver import LabServer
 from playwright.sync_api import sync_playwright
 
@@ -43,25 +43,29 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def windows(chromium, server):
-    """Return the window that the tests share, in a list: one that a test left in disorder is taken out of it."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    yield context, []
-    context.close()
+def context(chromium):
+    """Return what keeps the windows of a person apart from those of others."""
+    with chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def windows():
+    """Return the windows that are free: one, or none after a test that failed and may have left it in disorder."""
+    return []
 
 
 @pytest.fixture
-def lab(request, windows, server):
+def lab(request, context, windows, server):
     """Return a window with nothing open; that the console has no complaint is part of every test."""
-    context, shared = windows
-    window = shared.pop() if shared else Lab(context, server)
+    window = windows.pop() if windows else Lab(context, server)
     yield window
     if any(report.failed for report in request.node.stash[_REPORTS]):
         window.page.close()
         return
     complaints = list(window.errors)
     window.clear()
-    shared.append(window)
+    windows.append(window)
     assert complaints == []
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[2] / "build/browser"
 PATIENCE = 20_000
-_WIDTH, _HEIGHT, _TALLEST = 1280, 900, 12_000
+WIDTH, HEIGHT = 1280, 900
+_TALLEST = 12_000
 _NUMBERED = re.compile(r"^\[\d+\]:$")
 _TOO_EARLY = re.compile(r":\d+/pictures/")
 """Where JupyterLab itself looks for a text's picture, before it has found out where the notebook is."""
@@ -63,13 +64,15 @@ _PALE = """root => {
     return [...root.querySelectorAll('*')].flatMap(element => {
         const own = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data.trim()).join('');
         if (!own || !element.checkVisibility()) return [];
-        const [low, high] = [channels(getComputedStyle(element).color), ground(element)].map(light).sort((a, b) => a - b);
+        const both = [channels(getComputedStyle(element).color), ground(element)];
+        const [low, high] = both.map(light).sort((a, b) => a - b);
         return (high + 0.05) / (low + 0.05) < 3 ? [own] : [];
     });
 }"""
-BLANK = """root => [...root.querySelectorAll('img')]
-    .filter(each => !each.complete || !each.naturalWidth || !each.getBoundingClientRect().height)
-    .map(each => each.alt)"""
+BLANK = """root => [...root.querySelectorAll('img')].filter(each => {
+    each.scrollIntoView();
+    return !each.complete || !each.naturalWidth || !each.getBoundingClientRect().height;
+}).map(each => each.alt)"""
 
 
 class Lab:
@@ -157,16 +160,16 @@ class Lab:
         return self.cells.nth(number)
 
     def output(self, number: int) -> Locator:
-        """What a cell shows."""
+        """Return what a cell shows."""
         return self.cell(number).locator(".jp-Cell-outputArea")
 
     def prompts(self) -> list[str]:
         """Return the numbers of all cells of code, as they are shown."""
         return self.notebook.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
 
-    def blank(self) -> list[str]:
+    def blank(self, where: Locator) -> list[str]:
         """Return the alternative texts of pictures that do not show."""
-        return self.notebook.evaluate(BLANK)
+        return where.evaluate(BLANK)
 
     def pale(self, where: Locator) -> list[str]:
         """Return the texts that hardly stand out from what is behind them: a contrast of less than 3 to 1."""
@@ -179,11 +182,11 @@ class Lab:
             self.notebook.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, 0)")
         for _ in range(2 * whole):  # cells that were never in view are higher than was thought
             height = self.notebook.locator(".jp-WindowedPanel-inner").evaluate("each => each.scrollHeight")
-            self.page.set_viewport_size({"width": _WIDTH, "height": min(_TALLEST, height + 200)})
+            self.page.set_viewport_size({"width": WIDTH, "height": min(_TALLEST, height + 200)})
             self.page.wait_for_timeout(300)
         path = PICTURES / f"{name}.png"
         self.page.screenshot(path=path)
-        self.page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         return path
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -52,7 +52,7 @@ class LabServer:
         self._token = secrets.token_hex(16)
         self._count = itertools.count(1)
 
-    def __enter__(self) -> LabServer:
+    def __enter__(self) -> Self:
         """Start it, and wait until it answers."""
         for name in ("notebooks", "examples"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns(".*", "__pycache__"))

@@ -59,6 +59,19 @@ def year(lab):
     return Dashboard(lab, 1)
 
 
+def test_what_it_came_to_is_seen_where_its_widgets_are_dead(lab):
+    """A notebook that is opened, and not run, shows what was simulated when it was saved; widgets that live hide it."""
+    lab.open(STORY)
+    still = lab.output(DASHBOARD).locator(".sbh-still")
+    expect(still.locator("img")).to_be_visible(timeout=PATIENCE)
+    expect(still).to_contain_text("2 of 750 runs failed")
+    lab.cell(DASHBOARD).scroll_into_view_if_needed()
+    lab.screenshot("dashboard-dead")
+    lab.run_all()
+    assert Dashboard(lab, DASHBOARD).shown.is_visible()
+    expect(still.locator("img")).to_be_hidden()
+
+
 def test_the_story_of_the_notebook_by_hand(lab):
     """Run, simulate, go to the run that failed in four ways, and run it again with other code."""
     lab.open(STORY)
@@ -73,7 +86,9 @@ def test_the_story_of_the_notebook_by_hand(lab):
     board.field("Job").select_option("all jobs")
     board.click("Simulate")
     board.is_done()
-    board.tells("2 of 750 runs failed", "Next of 2 failing", "crashed forecast Fri 2026-01-09 06:15", "ZeroDivisionError")
+    board.tells(
+        "2 of 750 runs failed", "Next of 2 failing", "crashed forecast Fri 2026-01-09 06:15", "ZeroDivisionError"
+    )
     lab.screenshot("dashboard-simulated")
     board.click("Next of 2 failing")
     board.tells("crashed forecast Thu 2026-01-22 06:15")
@@ -99,7 +114,7 @@ def test_the_story_of_the_notebook_by_hand(lab):
     board.tells("Not as the first time", "ok forecast Fri 2026-01-09 06:15", "forecast.made")
     lab.screenshot("dashboard-again", whole=True)
     expect(board.alert).to_have_count(0)
-    assert lab.blank() == []
+    assert lab.blank(board.shown) == []
 
 
 def test_stop_half_way(lab, year):

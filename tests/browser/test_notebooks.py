@@ -11,8 +11,10 @@ def test_a_notebook_that_was_never_trusted_shows_its_pictures(lab):
     lab.open(FIRST)
     lab.screenshot("untrusted", whole=True)
     expect(lab.notebook.locator("img")).to_have_count(3)
-    assert lab.blank() == []
-    assert lab.page.evaluate("[...jupyterapp.shell.currentWidget.model.cells].map(each => each.trusted)").count(True) == 0
+    assert lab.blank(lab.notebook) == []
+    assert (
+        lab.page.evaluate("[...jupyterapp.shell.currentWidget.model.cells].map(each => each.trusted)").count(True) == 0
+    )
 
 
 def test_a_notebook_runs_from_a_fresh_kernel(lab):
@@ -23,4 +25,4 @@ def test_a_notebook_runs_from_a_fresh_kernel(lab):
     prompts = lab.prompts()
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
     expect(lab.notebook.locator('[data-mime-type*="error"], [data-mime-type*="stderr"], progress')).to_have_count(0)
-    assert lab.blank() == []
+    assert lab.blank(lab.notebook) == []
