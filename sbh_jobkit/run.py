@@ -198,10 +198,6 @@ class Run(Shown):
         why = f": {self.summary}" if self.summary else ""
         return f"<Run {self.job} {self.fire_time:%Y-%m-%d %H:%M %Z}: {self.verdict}{why}>"
 
-    def kept(self, after: Moment) -> Self:
-        """Return the same run, which knows the world that it left."""
-        return replace(self, after=after)
-
     def portable(self) -> Self:
         """Return the run without its worlds, its value as JSON has it: what another process or a file can take."""
         return replace(self, value=jsonable(self.value), before=None, after=None, repeated=None)

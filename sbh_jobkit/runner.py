@@ -117,17 +117,23 @@ class Runner:
         if out or err or logs:
             journal.output(out, err, logs)
         note = schedule.note(fire_time) if isinstance(schedule, Schedule) and schedule.cron.fixed else None
-        run = Run(
+        started_at = fire_time if begin == fire else datetime.fromtimestamp(begin, zone)
+        reason = "; ".join(filter(None, (ending.reason, reason, note))) or None
+        if error is not None:
+            error = _redacted(error, lambda text: authors_terms(redact.text(text), job.root))
+        why = error.message if error is not None else reason
+        world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=ending.outcome, why=why)
+        return Run(
             tenant=world.tenant_id,
             plugin=job.manifest.slug,
             job=job.name,
             fire_time=fire_time,
-            started_at=fire_time if begin == fire else datetime.fromtimestamp(begin, zone),
+            started_at=started_at,
             duration=clock.since(begin),
             outcome=ending.outcome,
-            reason="; ".join(filter(None, (ending.reason, reason, note))) or None,
+            reason=reason,
             value=redact.value(ending.value),
-            error=error and _redacted(error, lambda text: authors_terms(redact.text(text), job.root)),
+            error=error,
             stdout=redact.text(out),
             stderr=redact.text(err),
             logs=tuple(authors_terms(redact.text(line)) for line in logs),
@@ -140,9 +146,8 @@ class Runner:
             faults=tuple(journal.faults),
             troubles=trouble.told if trouble is not None else (),
             before=before,
+            after=world.snapshot() if self._keep else None,
         )
-        world.jobs.finish(run)
-        return run.kept(world.snapshot()) if self._keep else run
 
     def twice(
         self, job: Job, fire: float, schedule: Schedule | ZoneInfo, *, started: float, reason: str | None = None

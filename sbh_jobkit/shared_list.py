@@ -18,9 +18,12 @@ _SIZE = 512
 """Items of a full chunk."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Past(Generic[Item]):
-    """The items that a list had at one moment; whatever becomes of the list, they stay."""
+    """The items that a list had at one moment; whatever becomes of the list, they stay.
+
+    As long as a list does not change, its past is the same object.
+    """
 
     chunks: list[list[Item]]
     length: int
@@ -59,13 +62,14 @@ class Past(Generic[Item]):
 class SharedList(Sequence[Item]):
     """A list that shares its items with the pasts that were kept of it."""
 
-    __slots__ = ("_chunks", "_length")
+    __slots__ = ("_chunks", "_kept", "_length")
     __hash__ = None  # type: ignore[assignment]  # a list has none either
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         """Hold these items at first."""
         self._chunks: list[list[Item]] = []
         self._length = 0
+        self._kept: Past[Item] | None = None
         self._become(items)
 
     def __repr__(self) -> str:
@@ -140,7 +144,10 @@ class SharedList(Sequence[Item]):
 
     def snapshot(self) -> Past[Item]:
         """Keep the items as they are now."""
-        return Past(self._chunks, self._length)
+        kept = self._kept
+        if kept is None or kept.chunks is not self._chunks or kept.length != self._length:
+            kept = self._kept = Past(self._chunks, self._length)
+        return kept
 
     def restore(self, past: Past[Item]) -> None:
         """Hold the items of a past again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ _CONSOLE = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)``
 _PYTHON = re.compile(r"```python\n(?P<code>(?:.*\n)*?)```\n")
 _TABLE = re.compile(r"(?P<begin><!-- divergences: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /divergences -->\n)")
 _RULES = re.compile(r"(?P<begin><!-- rules: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /rules -->\n)")
+_POLICIES = re.compile(r"(?P<begin><!-- policies: .* -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /policies -->\n)")
 _MACHINE = re.compile(r"^(platform|rootdir:|configfile:|plugins:) .*\n", re.MULTILINE)
 _TIME = re.compile(r"^(=+) (.*) in \d+\.\d\ds (=+)$", re.MULTILINE)
 _FILES = {
@@ -52,6 +54,27 @@ def rule_table() -> str:
     """Return the table of a check's rules as the code has them."""
     rows = "".join(f"| `{rule}` | {text} |\n" for rule, text in RULES.items())
     return f"\n| rule | what it asks for |\n|---|---|\n{rows}\n"
+
+
+def policy_table() -> str:
+    """Return the cases of policies as the data file has them: of each, the due instants that did not simply run."""
+    cases = json.loads((ROOT / "tests/data/policy.json").read_text())
+    head = "\n| what happens | policy | schedule, length of runs, scheduler down | what does not simply run |\n"
+    return head + "|---|---|---|---|\n" + "".join(map(_case, cases)) + "\n"
+
+
+def _case(case: dict) -> str:
+    policy = ", ".join(f"`{name}={value}`" for name, value in case.get("policy", {}).items())
+    down = [f"{start[5:].replace('T', ' ')}–{end[11:]}" for start, end in case.get("down", ())]
+    facts = [f"`{case['schedule']}`", *case.get("tz", "").split(), *(f"{length} s" for length in case.get("takes", ()))]
+    rows = [f"{due[3:]}: {reason or outcome}" for due, _, outcome, reason in case["rows"] if reason or outcome != "ok"]
+    rows[4:] = [f"… and {len(rows) - 4} more"] if len(rows) > 5 else rows[4:]
+    return f"| {case['case']} | {policy} | {', '.join([*facts, *down])} | {'<br>'.join(rows) or 'none'} |\n"
+
+
+def shown_policies(text: str) -> str:
+    """Return the table of policies that the README shows."""
+    return _POLICIES.search(text)["table"]
 
 
 def shown_rules(text: str) -> str:
@@ -90,6 +113,7 @@ def updated(text: str) -> str:
             text,
         )
     text = _TABLE.sub(lambda match: f"{match['begin']}{divergence_table()}{match['end']}", text)
+    text = _POLICIES.sub(lambda match: f"{match['begin']}{policy_table()}{match['end']}", text)
     text = _RULES.sub(lambda match: f"{match['begin']}{rule_table()}{match['end']}", text)
     return _CONSOLE.sub(lambda match: f"```console\n$ {match['command']}\n{output_of(match['command'])}```\n", text)
 

@@ -748,7 +748,8 @@ def test_pipes_stay_quiet(here):
     work.stderr.close()
 
 
-def test_interrupted(here, unmeasured):
+@pytest.mark.usefixtures("unmeasured")
+def test_interrupted(here):
     """Ctrl-C ends it with one line and the usual exit code."""
     begun = here / "begun"
     write(here / "p", main_=SLOW.replace("    sum(", f"    open({str(begun)!r}, 'w').close()\n    sum("))

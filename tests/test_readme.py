@@ -37,8 +37,9 @@ def test_the_shown_file_is_the_example(file):
 
 
 def test_the_table_is_the_data():
-    """The tables of divergences and of rules are those of the kit, to the letter; `make readme` writes them."""
+    """The tables of policies, divergences and rules are those of the kit, to the letter; `make readme` writes them."""
     assert readme.shown_table(TEXT) == readme.divergence_table()
+    assert readme.shown_policies(TEXT) == readme.policy_table()
     assert readme.shown_rules(TEXT) == readme.rule_table()
 
 

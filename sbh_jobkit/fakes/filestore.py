@@ -70,6 +70,7 @@ class FileStore:
         """Start empty; naive times are in the zone that `zone` tells."""
         self._files: Map[str, StoredFile] = Map()
         self._sorted: list[str] | None = None
+        self._kept: FilesState | None = None
         self._zone = zone
         self.latency = 0
 
@@ -174,7 +175,10 @@ class FileStore:
 
     def snapshot(self) -> FilesState:
         """Keep the files as they are now."""
-        return FilesState(self._files, self._latency)
+        kept = self._kept
+        if kept is None or kept.files is not self._files or kept.latency != self._latency:
+            kept = self._kept = FilesState(self._files, self._latency)
+        return kept
 
     def restore(self, state: FilesState) -> None:
         """Have the files of a snapshot again."""

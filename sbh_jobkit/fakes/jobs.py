@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from immutables import Map
 
 from sbh_jobkit import clock
+from sbh_jobkit.run import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sbh_jobkit.run import Run
     from sbh_jobkit.schedule import Schedule
 
 TABLE = "plugin_jobs"
@@ -63,17 +63,17 @@ class JobTable:
         """Show a job as idle again: its run was interrupted from outside."""
         self._set(plugin, job, replace(self._states[plugin, job], status="idle"))
 
-    def finish(self, run: Run) -> None:
+    def finish(self, plugin: str, job: str, *, started_at: datetime, outcome: Outcome, why: str | None) -> None:
         """Take in how a run ended."""
-        before, failed = self._states[run.plugin, run.job], run.outcome != "ok"
+        before, failed = self._states[plugin, job], outcome is not Outcome.OK
         after = JobState(
             schedule=before.schedule,
             status="failed" if failed else "completed",
-            last_run_at=run.started_at,
-            last_error=(run.error.message if run.error else run.reason) if failed else None,
+            last_run_at=started_at,
+            last_error=why if failed else None,
             runs=before.runs + 1,
         )
-        self._set(run.plugin, run.job, after)
+        self._set(plugin, job, after)
 
     def snapshot(self) -> JobsState:
         """Keep what is known now."""

@@ -55,6 +55,7 @@ class LlmScript:
         """Start with a default answer that is plainly fake."""
         self._replies: list[_Reply] = []
         self._given: list[int] = []
+        self._kept: LlmState | None = None
         self.calls: SharedList[LlmCall] = SharedList()
         """Every prompt and its answer."""
 
@@ -98,7 +99,9 @@ class LlmScript:
 
     def snapshot(self) -> LlmState:
         """Keep what it would answer next, and what it was asked."""
-        return LlmState(tuple(self._replies), tuple(self._given), self.calls.snapshot())
+        state = LlmState(tuple(self._replies), tuple(self._given), self.calls.snapshot())
+        self._kept = self._kept if self._kept == state else state
+        return self._kept
 
     def restore(self, state: LlmState) -> None:
         """Answer as it would have at a snapshot."""

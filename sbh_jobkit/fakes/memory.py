@@ -28,6 +28,7 @@ class Memory:
         """Let jobs have 100 MB, of which they use nothing."""
         self.limit_mb = 100.0
         self.used_mb = 0.0
+        self._kept: MemoryState | None = None
         self.measured = False
         """Whether what Python allocates in a run is counted, and passing the limit ends it; it is slower then."""
 
@@ -57,7 +58,9 @@ class Memory:
 
     def snapshot(self) -> MemoryState:
         """Keep what is scripted now."""
-        return MemoryState(self.limit_mb, self.used_mb, self.measured)
+        state = MemoryState(self.limit_mb, self.used_mb, self.measured)
+        self._kept = self._kept if self._kept == state else state
+        return self._kept
 
     def restore(self, state: MemoryState) -> None:
         """Use what was scripted at a snapshot."""

@@ -29,6 +29,7 @@ class SecretStore(MutableMapping[str, str]):
     def __init__(self) -> None:
         """Start with none."""
         self._values: dict[str, str] = {}
+        self._kept = SecretsState({})
         self.ever: dict[str, str] = {}
         """The name of every value that was ever set: a value that was replaced is still a secret."""
 
@@ -65,7 +66,9 @@ class SecretStore(MutableMapping[str, str]):
 
     def snapshot(self) -> SecretsState:
         """Keep the secrets as they are now."""
-        return SecretsState(dict(self._values))
+        if self._kept.values != self._values:
+            self._kept = SecretsState(dict(self._values))
+        return self._kept
 
     def restore(self, state: SecretsState) -> None:
         """Have the secrets of a snapshot again; what was a secret in between stays one."""

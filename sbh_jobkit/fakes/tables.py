@@ -43,6 +43,7 @@ class Tables:
         self._computed: dict[str, Callable[[], list[Row]]] = {}
         self._kept: dict[str, str] = {}
         self._selections: dict[str, _Selection] = {}
+        self._latest: TablesState | None = None
         self._zone = zone
         self._folder = folder
         self.latency = 0
@@ -158,7 +159,9 @@ class Tables:
     def snapshot(self) -> TablesState:
         """Keep the rows as they are now."""
         rows = {name: rows.snapshot() for name, rows in self._tables.items()}
-        return TablesState(rows, dict(self._numbers), self._latency)
+        state = TablesState(rows, dict(self._numbers), self._latency)
+        self._latest = self._latest if self._latest == state else state
+        return self._latest
 
     def restore(self, state: TablesState) -> None:
         """Have the rows of a snapshot again."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import clock, times
 from sbh_jobkit.clock import VirtualClock
@@ -40,6 +41,8 @@ TENANT = "acme"
 """The tenant that is meant where none is named."""
 _SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun")
 """What a snapshot keeps of a world beside its services."""
+_settings = attrgetter(*_SETTINGS)
+_NO_SERVICES: Mapping[str, Any] = {}
 
 
 class World(Tenant, Shown):
@@ -80,6 +83,7 @@ class World(Tenant, Shown):
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
         self._begun = False
+        self._settings: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         """Say whose world it is and what it holds."""
@@ -175,6 +179,8 @@ class World(Tenant, Shown):
 
         What `world.py` keeps in variables of its own is no part of it.
         """
+        services, settings = self.extensions.services, (*_settings(self), tuple(self.expectations))
+        self._settings = self._settings if self._settings == settings else settings
         return Snapshot(
             origin=self,
             taken=clock.now(self.zone) if clock.is_virtual() else None,
@@ -187,8 +193,8 @@ class World(Tenant, Shown):
             memory=self.memory.snapshot(),
             events=self.events.snapshot(),
             chance=self.random.snapshot(),
-            services={name: service.snapshot() for name, service in self.extensions.services.items()},
-            settings=(*(getattr(self, name) for name in _SETTINGS), tuple(self.expectations)),
+            services={name: service.snapshot() for name, service in services.items()} if services else _NO_SERVICES,
+            settings=self._settings,
         )
 
     def restore(self, snapshot: Snapshot) -> None:

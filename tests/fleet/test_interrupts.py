@@ -14,6 +14,7 @@ import pytest
 
 from sbh_jobkit.cli import INTERRUPTED
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 ENDLESS = """
     from pathlib import Path
     from src.ext.sdk import job
@@ -26,7 +27,7 @@ HOW_FAR = re.compile(r"interrupted at \d{4}-\d\d-\d\d \d\d:\d\d virtual time, (\
 
 
 @pytest.fixture
-def endless(write, here, unmeasured):
+def endless(write, here):
     """Start a simulation that would take long, and wait until its jobs run at so many tenants."""
     marks = here / "marks"
     marks.mkdir()

@@ -77,7 +77,7 @@ class Kernel:
 
 
 @pytest.fixture
-def kernels(unmeasured):
+def kernels():
     """Return two kernels that have loaded the kit and a plugin."""
     both = Kernel(), Kernel()
     for kernel in both:
@@ -87,6 +87,7 @@ def kernels(unmeasured):
         kernel.stop()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_two_kernels_at_once_and_one_is_interrupted(kernels):
     """The other goes on; both then have the machine's time and sockets, and do their next month."""
     one, other = kernels

@@ -1,0 +1,39 @@
+"""How things are timed, and how a line of the table looks.
+
+Machines are noisy: each pair is measured in turns, five times, and the median ratio is shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+ROOT = Path(__file__).parents[1]
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+ROUNDS = 5
+
+
+def seconds(work) -> float:
+    """Time one call."""
+    before = perf_counter()
+    work()
+    return perf_counter() - before
+
+
+def ratio(ours, theirs, *, scale: float = 1.0) -> tuple[float, float]:
+    """Return the median of theirs / ours (theirs did `scale` times less work), and our median seconds."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
+    return median(b * scale / a for a, b in pairs), median(a for a, _ in pairs)
+
+
+def drain(iterator) -> None:
+    """Go through an iterator."""
+    for _ in iterator:
+        pass
+
+
+def row(name: str, figure: str, promise: str) -> None:
+    """Print one line of the table."""
+    print(f"{name:<58} {figure:>14}  {promise}", flush=True)

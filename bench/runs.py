@@ -1,0 +1,64 @@
+"""Simulated runs, beside the loop that authors write by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from unittest.mock import MagicMock
+
+from freezegun import freeze_time
+from measure import ROOT, ROUNDS, START, drain, ratio, row, seconds
+
+from sbh_jobkit import Plugin, Simulator, World, simulate
+from sbh_jobkit.sdk import job
+
+
+@job("tick", schedule="* * * * *")
+def tick(ctx) -> dict[str, str]:
+    """Do next to nothing."""
+    ctx.emit("tick", {"at": datetime.now(UTC).isoformat()})  # noqa: TID251  what a job does
+    return {"status": "success"}
+
+
+@job("noop", schedule="* * * * *")
+def noop(ctx) -> None:
+    """Do nothing."""
+    del ctx
+
+
+def by_hand(function, runs: int) -> None:
+    """Do what authors do today: freeze each fire time, and hand a MagicMock to the function."""
+    at = START
+    for _ in range(runs):
+        with freeze_time(at):
+            function(MagicMock())
+        at += timedelta(minutes=1)
+
+
+def simulated_runs() -> None:
+    """Compare simulated runs with the loop by hand."""
+    for name, function in (("noop", noop), ("tick: an emit and a look at the time", tick)):
+        plugin = Plugin.load({"function": function})
+        times = [seconds(lambda plugin=plugin: simulate(plugin, World(), duration="7d")) for _ in range(ROUNDS)]
+        row(f"simulate, {name}", f"{10_080 / median(times):,.0f} runs/s", "at least 20,000 trivial ones")
+        streamed = [
+            seconds(lambda plugin=plugin: drain(Simulator(plugin, World(), duration="7d").runs()))
+            for _ in range(ROUNDS)
+        ]
+        row(f"streamed, {name}", f"{10_080 / median(streamed):,.0f} runs/s", "")
+    for name, function, promise in (("noop", noop, "at least 100x"), ("tick", tick, "")):
+        plugin = Plugin.load({"function": function})
+
+        def ours(plugin=plugin) -> None:
+            simulate(plugin, World(), duration="7d")
+
+        faster, _ = ratio(ours, lambda function=function: by_hand(function, 10_080 // 200), scale=200)
+        row(f"simulate, {name}, beside freezegun and MagicMock by hand", f"{faster:.0f}x", promise)
+
+
+def month() -> None:
+    """Time the demo's simulation."""
+    path = ROOT / "examples" / "hub_ops"
+    simulate(path, duration="1d")
+    times = [seconds(lambda: simulate(path, duration="30d")) for _ in range(ROUNDS)]
+    row("30 days of examples/hub_ops", f"{median(times):.2f} s", "under 2 s")
