@@ -39,6 +39,10 @@ class Dashboard:
         for text in texts:
             expect(self.shown).to_contain_text(text, timeout=PATIENCE)
 
+    def is_going(self):
+        """Wait until some of the year's runs are done."""
+        expect(self.shown).to_contain_text(re.compile(r"[1-9][\d,]* of 28,169 runs"), timeout=PATIENCE)
+
     def is_done(self):
         """Wait until what was begun is done."""
         expect(self.button("Simulate")).to_be_enabled(timeout=PATIENCE)
@@ -121,6 +125,7 @@ def test_stop_half_way(lab, year):
     """What was done until then is there to look at, and it can begin again."""
     year.click("Simulate")
     expect(year.shown.locator(".widget-hprogress")).to_be_visible(timeout=PATIENCE)
+    year.is_going()
     lab.screenshot("dashboard-going")
     year.click("Stop")
     year.is_done()
@@ -150,7 +155,7 @@ def test_a_zone_that_does_not_exist_is_told(lab, year):
 def test_an_interrupt_of_the_kernel_ends_what_the_dashboard_does(lab, year):
     """It says so, is ready again, and other cells have the machine's time."""
     year.click("Simulate")
-    expect(year.shown).to_contain_text(re.compile(r"[1-9][\d,]* of 28,169 runs"), timeout=PATIENCE)
+    year.is_going()
     lab.interrupt()
     expect(year.alert).to_contain_text("interrupted at 2026-", timeout=PATIENCE)
     year.is_done()
