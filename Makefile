@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo test notebooks lint types bench readme clean
+.PHONY: setup demo test notebooks browser lint types bench readme clean
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -29,6 +29,11 @@ test: .venv/dev
 notebooks: .venv/dev
 	@$(BIN)/python tests/notebooks.py --check
 	@$(BIN)/pytest -p nbval --nbval --nbval-sanitize-with sbh_jobkit/notebook/nbval.cfg notebooks
+
+# A JupyterLab in a Chromium, which must be there; pictures of what was seen are kept in build/browser.
+browser: .venv/dev
+	@$(BIN)/pip install --quiet --constraint constraints.txt --group browser
+	@$(BIN)/pytest -p no:xdist tests/browser
 
 lint: .venv/dev
 	@$(BIN)/ruff check .

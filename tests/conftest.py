@@ -3,6 +3,7 @@
 import pytest
 
 pytest_plugins = ["pytester"]
+collect_ignore = ["browser"]  # which needs a Chromium: `make browser` names it
 
 
 @pytest.fixture
