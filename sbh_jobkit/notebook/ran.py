@@ -21,7 +21,7 @@ class Ran:
         self._cells = list(enumerate(shell.history_manager.input_hist_raw))
         now = shell.get_parent().get("content", {}).get("code") if hasattr(shell, "kernel") else None
         if now is not None and now != self._cells[-1][1]:
-            self._cells.append((self._next, now))
+            self._note(now)
         shell.events.register("pre_run_cell", self._listen)
 
     def stop(self) -> None:
@@ -33,9 +33,7 @@ class Ran:
         return self._cells[:-1]
 
     def _listen(self, info: ExecutionInfo) -> None:
-        number = self._shell.execution_count if info.store_history else self._next
-        self._cells.append((number, info.raw_cell or ""))
+        self._note(info.raw_cell or "")
 
-    @property
-    def _next(self) -> int:
-        return self._cells[-1][0] + 1
+    def _note(self, cell: str) -> None:
+        self._cells.append((self._cells[-1][0] + 1, cell))

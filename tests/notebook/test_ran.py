@@ -31,4 +31,4 @@ def test_cells_from_before_and_after_are_in_their_order(plain):
     assert ran.before() == expected
     plain.run("%unload_ext sbh_jobkit")
     plain.run("fifth = 5")
-    assert ran.before() == [*expected, (4, "fourth = 4")]
+    assert ran.before() == [*expected, (5, "fourth = 4")]
