@@ -44,6 +44,24 @@ _WORLD = {
 _TARGET = {"metavar": "guide|host", "help": "answer jobs as the guide promises, or as today's host does"}
 
 
+_CONDITIONS = (
+    argument("--tz", **_TZ),
+    argument("--world", **_WORLD),
+    argument("--target", **_TARGET),
+    argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow"),
+    argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile"),
+    argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated"),
+    argument("--seed", type=int, metavar="N", help="of world.random, and of the faults"),
+)
+
+
+def _under_conditions(magic: _Magic) -> _Magic:
+    """Give a magic the options of whatever goes through a range."""
+    for option in reversed(_CONDITIONS):
+        magic = option(magic)
+    return magic
+
+
 def told(magic: _Magic) -> _Magic:
     """Let a user's mistake, and an interrupt, show as its text alone."""
 
@@ -136,13 +154,7 @@ class JobMagics(Magics):
     @argument("duration", metavar="DURATION", nargs="?", help="such as 30d, 12h, 2w (default: 30d)")
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
-    @argument("--tz", **_TZ)
-    @argument("--world", **_WORLD)
-    @argument("--target", **_TARGET)
-    @argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow")
-    @argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile")
-    @argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated")
-    @argument("--seed", type=int, metavar="N", help="of world.random, and of the faults")
+    @_under_conditions
     def simulate(self, line: str) -> Simulation:
         """Run all jobs through a range of dates, in virtual time, in a copy of the world; returns a Simulation."""
         from sbh_jobkit.commands.given import faults, policies
@@ -168,13 +180,7 @@ class JobMagics(Magics):
     @argument("path", metavar="PATH", nargs="?", help="a plugin to load (default: what is loaded, and the cells' jobs)")
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
     @argument("--for", dest="duration", metavar="DURATION", default="30d", help="such as 30d, 12h, 2w (default: 30d)")
-    @argument("--tz", **_TZ)
-    @argument("--world", **_WORLD)
-    @argument("--target", **_TARGET)
-    @argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow")
-    @argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile")
-    @argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated")
-    @argument("--seed", type=int, metavar="N", help="of world.random, and of the faults")
+    @_under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, to look at each run, and to run it again; returns a Dashboard."""
         from sbh_jobkit.commands.given import faults, policies
