@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from measure import ROOT, ROUNDS, START, drain, ratio, row, seconds
 
 from sbh_jobkit import Plugin, Simulator, World, simulate
-from sbh_jobkit.sdk import job
+from sbh_jobkit.plugin.sdk import job
 
 
 @job("tick", schedule="* * * * *")

@@ -13,7 +13,7 @@ from time import perf_counter
 from measure import row
 
 from sbh_jobkit import Plugin, Simulator, World
-from sbh_jobkit.sdk import job
+from sbh_jobkit.plugin.sdk import job
 
 YEAR = 525_600
 SIZES = (10_000, 100_000, 1_000_000)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_sbhjobs.months import MONTHS
+from pytest_sbhjobs.failure import JobFailedError, judge, unsimulated
 from pytest_sbhjobs.options import MANIFEST, OPTIONS
-from pytest_sbhjobs.verdict import JobFailedError, judge, unsimulated
+from pytest_sbhjobs.simulations import MONTHS
 from sbh_jobkit import Plugin, Simulator, World
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.views.terminal import folded
+from sbh_jobkit.report.terminal.runs import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

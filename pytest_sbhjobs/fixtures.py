@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from pytest_sbhjobs.clock import TestClock
     from pytest_sbhjobs.replay import Replay
-    from pytest_sbhjobs.testclock import TestClock
     from sbh_jobkit import FakeContext, Plugin, Run, World
 
 
@@ -47,7 +47,7 @@ def sbh_world(request: pytest.FixtureRequest, sbh_plugin: Plugin) -> World:
 @pytest.fixture
 def sbh_clock(request: pytest.FixtureRequest, sbh_world: World) -> Iterator[TestClock]:
     """Let the test see virtual time from 2026-01-01T00:00 or `sbh_at` on: `.now`, `.move_to(iso)`, `.advance("2h")`."""
-    from pytest_sbhjobs.testclock import TestClock
+    from pytest_sbhjobs.clock import TestClock
 
     with _in_one_sentence():
         clock = TestClock(markers.beginning(request.node), sbh_world.zone)
@@ -59,7 +59,7 @@ def sbh_clock(request: pytest.FixtureRequest, sbh_world: World) -> Iterator[Test
 def sbh_ctx(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World, sbh_clock: TestClock) -> FakeContext:
     """Return what a job of the plugin is called with, in the virtual time of `sbh_clock`."""
     del sbh_clock  # open while the test runs: a job that is called by hand sees the time that it would see in a run
-    from pytest_sbhjobs import ledger
+    from pytest_sbhjobs import tracker as ledger
 
     journal = sbh_world.journal(sbh_plugin.root)
     ledger.of(request).calls.append(journal)
@@ -70,7 +70,7 @@ def sbh_ctx(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World
 @pytest.fixture
 def sbh_run(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World) -> Callable[..., Run]:
     """Return a function that runs a job in the world: `sbh_run("daily_cleanup", at="2026-01-01T02:00")`."""
-    from pytest_sbhjobs import ledger
+    from pytest_sbhjobs import tracker as ledger
 
     book = ledger.of(request)
 
@@ -87,7 +87,7 @@ def sbh_run(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World
 @pytest.fixture
 def sbh_simulate(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World) -> Callable[..., Replay]:
     """Return a function that simulates the plugin in the world: `sbh_simulate("30d", start=…, tz=…, jobs=…)`."""
-    from pytest_sbhjobs import ledger
+    from pytest_sbhjobs import tracker as ledger
 
     book = ledger.of(request)
 

@@ -51,7 +51,7 @@ def plugin_path(item: pytest.Item) -> Path | None:
 
 def beginning(item: pytest.Item) -> str:
     """Return when the test's world begins."""
-    from sbh_jobkit.times import START
+    from sbh_jobkit.schedule.times import START
 
     mark = item.get_closest_marker("sbh_at")
     return str(_checked(item, mark).args[0]) if mark else START
@@ -119,8 +119,8 @@ def _fault(mark: pytest.Mark, folder: Path) -> str | None:
 
 def _wrong_names(mark: pytest.Mark, folder: Path) -> str | None:
     from sbh_jobkit import World
-    from sbh_jobkit.fakes.journal import known_kinds
-    from sbh_jobkit.manifest import PERMISSIONS
+    from sbh_jobkit.plugin.manifest import PERMISSIONS
+    from sbh_jobkit.run.recorder import known_kinds
 
     if mark.name == "sbh_plugin":
         path = mark.args[0]
@@ -138,7 +138,8 @@ def _wrong_names(mark: pytest.Mark, folder: Path) -> str | None:
 
 def _try_values(mark: pytest.Mark) -> None:
     """Raise what the kit says of values that it cannot take."""
-    from sbh_jobkit import World, times
+    from sbh_jobkit import World
+    from sbh_jobkit.schedule import times
 
     world = World()
     if mark.name == "sbh_at":

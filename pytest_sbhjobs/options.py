@@ -120,8 +120,8 @@ def _below(config: pytest.Config, path: str, name: str) -> Path | None:
 
 
 def _check(config: pytest.Config, given: dict[str, str]) -> None:
-    from sbh_jobkit import times
     from sbh_jobkit.errors import TimeFormatError
+    from sbh_jobkit.schedule import times
 
     def check(name: str, reads: Callable[[str], object]) -> None:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ("pytest_sbhjobs.fixtures",)
-_LEDGER = "pytest_sbhjobs.ledger"
+_LEDGER = "pytest_sbhjobs.tracker"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     asked = config.stash[options.OPTIONS] = options.read(config)
     if asked.duration is not None:
-        from pytest_sbhjobs.screen import Screen
+        from pytest_sbhjobs.reporter import Screen
 
         options.add_paths(config, asked)
         config.pluginmanager.register(Screen(config), "sbhjobs-screen")
@@ -81,8 +81,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Say how runs, events, HTTP calls and the like differ."""
-    if "sbh_jobkit.run" not in sys.modules:
+    if "sbh_jobkit.run.run" not in sys.modules:
         return None
-    from pytest_sbhjobs.comparison import compare
+    from pytest_sbhjobs.assertrepr import compare
 
     return compare(op, left, right)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from pytest_sbhjobs import snapshot
-from sbh_jobkit.simulation import Simulation
+from sbh_jobkit.simulation.result import Simulation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sbh_jobkit.run import Run
+    from sbh_jobkit.run.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_sbhjobs.verdict import rerun
-from sbh_jobkit.commands.simulate import page
+from pytest_sbhjobs.failure import rerun
+from sbh_jobkit.cli.simulate import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,14 +8,14 @@ from difflib import unified_diff
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.run import jsonable
+from sbh_jobkit.run.run import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sbh_jobkit.run import Run
-    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.result import Simulation
 
 _MOST_LINES = 30
 

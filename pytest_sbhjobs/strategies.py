@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies
 
-from sbh_jobkit import Schedule, ScheduleError, times
+from sbh_jobkit import Schedule, ScheduleError
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

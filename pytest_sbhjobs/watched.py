@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sbh_jobkit.run import Run
+from sbh_jobkit.run.run import Run
 
 _TELLS_ALL = frozenset({"ok", "verdict", "summary", "to_dict"})
 _TELLS_FAULTS = _TELLS_ALL | {"faults"}

@@ -8,35 +8,45 @@ from __future__ import annotations
 
 import importlib
 
-from sbh_jobkit import display, importer
+from sbh_jobkit import display
+from sbh_jobkit.plugin import importer
 from sbh_jobkit.version import __version__
 
 TYPE_CHECKING = False  # as in typing, which would cost more than all of this
 if TYPE_CHECKING:
     from typing import Any
 
-    from sbh_jobkit.budget import Budget
     from sbh_jobkit.errors import Interrupted, JobkitError, ManifestError, PermissionDenied, PluginError, ScheduleError
+    from sbh_jobkit.extensions.hookspecs import hookimpl
     from sbh_jobkit.fakes.context import FakeContext
-    from sbh_jobkit.fakes.difference import Difference, diff
+    from sbh_jobkit.fakes.diff import Difference, diff
+    from sbh_jobkit.fakes.faults.kinds import (
+        Crash,
+        Errors,
+        Latency,
+        Outage,
+        RateLimit,
+        SchedulerDown,
+        Slow,
+        StorageFull,
+    )
+    from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.fakes.script import every
     from sbh_jobkit.fakes.snapshot import Snapshot
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.faultkinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
-    from sbh_jobkit.faultplan import FaultPlan
-    from sbh_jobkit.fleet import Fleet
-    from sbh_jobkit.fleet_simulation import FleetSimulation
-    from sbh_jobkit.hookspecs import hookimpl
-    from sbh_jobkit.installation import Installation
-    from sbh_jobkit.job import Job
-    from sbh_jobkit.plugin import Plugin
-    from sbh_jobkit.policy import Policy
-    from sbh_jobkit.preview import Preview
-    from sbh_jobkit.run import Event, Fault, Fire, HttpCall, Outcome, Run
-    from sbh_jobkit.schedule import Schedule
-    from sbh_jobkit.simulation import Simulation
-    from sbh_jobkit.simulator import Simulator, run_job, simulate
-    from sbh_jobkit.usage import Usage
+    from sbh_jobkit.plugin.job import Job
+    from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.run.run import Event, Fault, Fire, HttpCall, Outcome, Run
+    from sbh_jobkit.run.usage import Usage
+    from sbh_jobkit.schedule.policy import Policy
+    from sbh_jobkit.schedule.preview import Preview
+    from sbh_jobkit.schedule.schedule import Schedule
+    from sbh_jobkit.simulation.budget import Budget
+    from sbh_jobkit.simulation.fleet.fleet import Fleet
+    from sbh_jobkit.simulation.fleet.installation import Installation
+    from sbh_jobkit.simulation.fleet.result import FleetSimulation
+    from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.simulator import Simulator, run_job, simulate
 
 __all__ = [
     "Budget",
@@ -85,34 +95,34 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "budget": ("Budget",),
     "errors": ("Interrupted", "JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
+    "extensions.hookspecs": ("hookimpl",),
     "fakes.context": ("FakeContext",),
-    "fakes.difference": ("Difference", "diff"),
+    "fakes.diff": ("Difference", "diff"),
+    "fakes.faults.kinds": ("Crash", "Errors", "Latency", "Outage", "RateLimit", "SchedulerDown", "Slow", "StorageFull"),
+    "fakes.faults.plan": ("FaultPlan",),
     "fakes.script": ("every",),
     "fakes.snapshot": ("Snapshot",),
     "fakes.world": ("World",),
-    "faultkinds": ("Crash", "Errors", "Latency", "Outage", "RateLimit", "SchedulerDown", "Slow", "StorageFull"),
-    "faultplan": ("FaultPlan",),
-    "fleet": ("Fleet",),
-    "fleet_simulation": ("FleetSimulation",),
-    "hookspecs": ("hookimpl",),
-    "installation": ("Installation",),
-    "job": ("Job",),
-    "plugin": ("Plugin",),
-    "policy": ("Policy",),
-    "preview": ("Preview",),
-    "run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
-    "schedule": ("Schedule",),
-    "simulation": ("Simulation",),
-    "simulator": ("Simulator", "run_job", "simulate"),
-    "usage": ("Usage",),
+    "plugin.job": ("Job",),
+    "plugin.plugin": ("Plugin",),
+    "run.run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
+    "run.usage": ("Usage",),
+    "schedule.policy": ("Policy",),
+    "schedule.preview": ("Preview",),
+    "schedule.schedule": ("Schedule",),
+    "simulation.budget": ("Budget",),
+    "simulation.fleet.fleet": ("Fleet",),
+    "simulation.fleet.installation": ("Installation",),
+    "simulation.fleet.result": ("FleetSimulation",),
+    "simulation.result": ("Simulation",),
+    "simulation.simulator": ("Simulator", "run_job", "simulate"),
 }
 _HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 
 importer.install()
 
-display.find_views_by(lambda kind: importlib.import_module(f"{__name__}.views.mime").view_of(kind))
+display.find_views_by(lambda kind: importlib.import_module(f"{__name__}.report.notebook.mime").view_of(kind))
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 import sys
 
-from sbh_jobkit.cli import main
+from sbh_jobkit.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

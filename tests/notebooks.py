@@ -11,8 +11,8 @@ from base64 import b64decode
 from pathlib import Path
 from subprocess import DEVNULL
 
-from sbh_jobkit.views.picture import INKS, document
-from sbh_jobkit.views.words import safe
+from sbh_jobkit.report.notebook.svg import INKS, document
+from sbh_jobkit.report.text import safe
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PICTURES = FOLDER / "pictures"

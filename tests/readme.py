@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sbh_jobkit import divergences
-from sbh_jobkit.rules.finding import RULES
+from sbh_jobkit.check.finding import RULES
+from sbh_jobkit.plugin import divergences
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from pytest_sbhjobs import fixtures, hooks, markers, options
-from sbh_jobkit import Outcome, cli, hookspecs
-from sbh_jobkit.budget import NAMES as BUDGETS
-from sbh_jobkit.fakes.journal import FAULTS
-from sbh_jobkit.faultkinds import KINDS
+from sbh_jobkit import Outcome
+from sbh_jobkit.check.code import ALLOWED
+from sbh_jobkit.cli import main as cli
+from sbh_jobkit.extensions import hookspecs
+from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.notebook.magics import JobMagics, options_of
-from sbh_jobkit.rules.code import ALLOWED
+from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.simulation.budget import NAMES as BUDGETS
 
 _SPEC = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
 readme = importlib.util.module_from_spec(_SPEC)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit import clock
 from sbh_jobkit.errors import ExtensionError, did_you_mean
-from sbh_jobkit.fakes.journal import FAULTS
-from sbh_jobkit.manifest import PERMISSIONS
+from sbh_jobkit.plugin.manifest import PERMISSIONS
+from sbh_jobkit.run.recorder import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit import ports
-    from sbh_jobkit.extensions import Extensions
-    from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.extensions.registry import Extensions
+    from sbh_jobkit.run.recorder import Journal
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

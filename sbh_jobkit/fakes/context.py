@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit import ports
-    from sbh_jobkit.fakes.http import FakeHttp
-    from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.trouble import Trouble
+    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.http.http import FakeHttp
+    from sbh_jobkit.run.recorder import Journal
 
 _NOT_FINITE = "JSON has no word for NaN or Infinity"
 
@@ -90,7 +90,7 @@ class FakeContext:
     def http(self) -> FakeHttp:
         """Outbound HTTP; httpx and respx load when it is first used."""
         if self._http is None:
-            from sbh_jobkit.fakes.http import FakeHttp
+            from sbh_jobkit.fakes.http.http import FakeHttp
 
             self._http = FakeHttp(self._tenant.http, self._journal, self._gate, self._zone, self._trouble)
         return self._http

@@ -6,15 +6,15 @@ from functools import partial
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import FilterError, PermissionDenied, UnknownTableError, did_you_mean
+from sbh_jobkit.fakes.faults import latency as _latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sbh_jobkit.fakes.journal import Journal
+    from sbh_jobkit.fakes.faults.injector import Trouble
     from sbh_jobkit.fakes.tables import Tables
-    from sbh_jobkit.fakes.trouble import Trouble
+    from sbh_jobkit.run.recorder import Journal
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sbh_jobkit import times
 from sbh_jobkit.errors import UnknownJobError, WorldError, did_you_mean
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.schedule import Schedule
+    from sbh_jobkit.schedule.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from sbh_jobkit import clock
-from sbh_jobkit import latency as _latency
+from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.filestore import BINARY, StoredFile, wrong_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.fakes.faults.injector import Trouble
     from sbh_jobkit.fakes.filestore import FileStore
-    from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.trouble import Trouble
+    from sbh_jobkit.run.recorder import Journal
 
     Gate = Callable[[str, str], None]
 

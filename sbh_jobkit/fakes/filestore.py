@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from immutables import Map
 
-from sbh_jobkit import clock, times
-from sbh_jobkit import latency as _latency
+from sbh_jobkit import clock
 from sbh_jobkit.errors import WorldError, did_you_mean
-from sbh_jobkit.times import Duration
+from sbh_jobkit.fakes.faults import latency as _latency
+from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.times import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.latency import Latency
+    from sbh_jobkit.fakes.faults.latency import Latency
 
 _TYPES = {".json": "application/json", ".txt": "text/plain", ".csv": "text/csv", ".html": "text/html"}
 BINARY = "application/octet-stream"

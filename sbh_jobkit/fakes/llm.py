@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.failure import told
-from sbh_jobkit.shared_list import Past, SharedList
+from sbh_jobkit.fakes.faults import latency as _latency
+from sbh_jobkit.fakes.persistent_list import Past, SharedList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.trouble import Trouble
-    from sbh_jobkit.latency import Latency
-    from sbh_jobkit.run import LlmCall
+    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.latency import Latency
+    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.run import LlmCall
 
     Gate = Callable[[str, str], None]
     Answer = str | Exception | type[Exception] | Callable[[str], str]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from sbh_jobkit.errors import WorldError
-from sbh_jobkit.limits import RealMemory
+from sbh_jobkit.run.limits import RealMemory
 
 _NEAR = 0.9
 """Share of the limit from which `check_memory_usage` answers False."""

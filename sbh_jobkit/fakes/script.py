@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError, WorldError
-from sbh_jobkit.job import defined_at
-from sbh_jobkit.modules import ModuleSpace, explain
-from sbh_jobkit.schedule import Schedule
+from sbh_jobkit.plugin.job import defined_at
+from sbh_jobkit.plugin.modules import ModuleSpace, explain
+from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.errors import WorldError, did_you_mean
 
 if TYPE_CHECKING:
-    from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.trouble import Trouble
+    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.run.recorder import Journal
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
 _ADVICE = "set text: json.dumps(…) makes text of an object"

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.filestore import FilesState
-    from sbh_jobkit.fakes.jobs import JobsState
+    from sbh_jobkit.fakes.http.routes import HttpState
     from sbh_jobkit.fakes.llm import LlmState
     from sbh_jobkit.fakes.memory import MemoryState
-    from sbh_jobkit.fakes.routes import HttpState
+    from sbh_jobkit.fakes.persistent_list import Past
+    from sbh_jobkit.fakes.plugin_jobs import JobsState
     from sbh_jobkit.fakes.secrets import SecretsState
     from sbh_jobkit.fakes.tables import TablesState
-    from sbh_jobkit.redaction import Redactor
-    from sbh_jobkit.run import Event
-    from sbh_jobkit.shared_list import Past
+    from sbh_jobkit.run.redaction import Redactor
+    from sbh_jobkit.run.run import Event
 
 
 class _Origin(Protocol):

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import filters as language
-from sbh_jobkit import latency as _latency
 from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
-from sbh_jobkit.fakes import rows as _rows
-from sbh_jobkit.frames import frame
-from sbh_jobkit.shared_list import SharedList
+from sbh_jobkit.fakes import csvjson as _rows
+from sbh_jobkit.fakes.faults import latency as _latency
+from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.run.frames import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.latency import Latency
-    from sbh_jobkit.shared_list import Past
+    from sbh_jobkit.fakes.faults.latency import Latency
+    from sbh_jobkit.fakes.persistent_list import Past
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]

@@ -5,26 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import times
 from sbh_jobkit.errors import did_you_mean
-from sbh_jobkit.extensions import Extensions
-from sbh_jobkit.fakes.chance import Chance
+from sbh_jobkit.extensions.manager import manager
+from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.filestore import FileStore
-from sbh_jobkit.fakes.jobs import TABLE, JobTable
-from sbh_jobkit.fakes.journal import Journal, known_kinds
 from sbh_jobkit.fakes.llm import LlmScript
 from sbh_jobkit.fakes.memory import Memory
+from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.plugin_jobs import TABLE, JobTable
+from sbh_jobkit.fakes.random import Chance
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
-from sbh_jobkit.manager import manager
-from sbh_jobkit.redaction import Redactor
-from sbh_jobkit.shared_list import SharedList
+from sbh_jobkit.run.recorder import Journal, known_kinds
+from sbh_jobkit.run.redaction import Redactor
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.routes import HttpRoutes
-    from sbh_jobkit.run import Event
+    from sbh_jobkit.fakes.http.routes import HttpRoutes
+    from sbh_jobkit.run.run import Event
 
 
 class Tenant:
@@ -93,7 +93,7 @@ class Tenant:
     def http(self) -> HttpRoutes:
         """The internet: respx routes. httpx and respx load when it is first used."""
         if self._http is None:
-            from sbh_jobkit.fakes.routes import HttpRoutes
+            from sbh_jobkit.fakes.http.routes import HttpRoutes
 
             self._http = HttpRoutes(self.chance)
         return self._http

@@ -8,30 +8,31 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit import clock, times
+from sbh_jobkit import clock
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError, did_you_mean
-from sbh_jobkit.extensions import Extensions
+from sbh_jobkit.extensions.manager import manager
+from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.expectations import Expectation, reason
-from sbh_jobkit.fakes.host import HostContext
-from sbh_jobkit.fakes.journal import known_kinds
+from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.tenant import Tenant
-from sbh_jobkit.manager import manager
-from sbh_jobkit.manifest import PERMISSIONS
+from sbh_jobkit.plugin.manifest import PERMISSIONS
+from sbh_jobkit.run.recorder import known_kinds
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.journal import Journal
-    from sbh_jobkit.fakes.trouble import Trouble
-    from sbh_jobkit.job import Job
-    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.plugin.job import Job
+    from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.run.recorder import Journal
 
 TARGETS = {"guide": FakeContext, "host": HostContext}
 """What answers a job, by what it is asked to be like: the guide's promises, or today's host."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import modules, sdk
 from sbh_jobkit.notebook import session
 from sbh_jobkit.notebook.completion import matcher_for
 from sbh_jobkit.notebook.magics import JobMagics
+from sbh_jobkit.plugin import modules, sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,20 +19,20 @@ from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.progress import watched
 from sbh_jobkit.notebook.ran import Ran
 from sbh_jobkit.notebook.session import Session, alone
-from sbh_jobkit.times import START
+from sbh_jobkit.schedule.times import START
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from sbh_jobkit.export import Export
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.notebook.check import Findings
     from sbh_jobkit.notebook.dashboard import Dashboard
-    from sbh_jobkit.notebook.findings import Findings
-    from sbh_jobkit.plugin import Plugin
-    from sbh_jobkit.preview import Preview
-    from sbh_jobkit.run import Run
-    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.project.export import Export
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.schedule.preview import Preview
+    from sbh_jobkit.simulation.result import Simulation
 
     _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
@@ -111,7 +111,7 @@ class JobMagics(Magics):
     @argument("--target", **_TARGET)
     def run_job(self, line: str) -> Run:
         """Run a job once, at a virtual time, in a copy of the world; returns a Run."""
-        from sbh_jobkit.simulator import run_job
+        from sbh_jobkit.simulation.simulator import run_job
 
         given = self._read("run_job", line)
         return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
@@ -125,9 +125,10 @@ class JobMagics(Magics):
     @argument("--tz", **_TZ)
     def cron_preview(self, line: str) -> Preview:
         """Show when a schedule is due, and what else is due then; returns a Preview. Nothing runs."""
-        from sbh_jobkit import clock, times
-        from sbh_jobkit.preview import Preview
-        from sbh_jobkit.schedule import Schedule
+        from sbh_jobkit import clock
+        from sbh_jobkit.schedule import times
+        from sbh_jobkit.schedule.preview import Preview
+        from sbh_jobkit.schedule.schedule import Schedule
 
         given = self._read("cron_preview", line)
         what, plugin = " ".join(given.what), self.session.found
@@ -157,8 +158,8 @@ class JobMagics(Magics):
     @_under_conditions
     def simulate(self, line: str) -> Simulation:
         """Run all jobs through a range of dates, in virtual time, in a copy of the world; returns a Simulation."""
-        from sbh_jobkit.commands.given import faults, policies
-        from sbh_jobkit.simulator import Simulator
+        from sbh_jobkit.cli.options import faults, policies
+        from sbh_jobkit.simulation.simulator import Simulator
 
         given = self._read("simulate", line)
         simulator = Simulator(
@@ -183,7 +184,7 @@ class JobMagics(Magics):
     @_under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, to look at each run, and to run it again; returns a Dashboard."""
-        from sbh_jobkit.commands.given import faults, policies
+        from sbh_jobkit.cli.options import faults, policies
         from sbh_jobkit.notebook.dashboard import Dashboard
 
         given = self._read("job_dashboard", line)
@@ -209,7 +210,7 @@ class JobMagics(Magics):
     @argument("--target", metavar="guide|host", default="guide", help="what the guide asks, or today's host, too")
     def check_plugin(self, line: str) -> Findings:
         """Check a plugin before it is deployed; returns what was found, which is nothing where all is well."""
-        from sbh_jobkit.notebook.findings import Findings, checked
+        from sbh_jobkit.notebook.check import Findings, checked
 
         given = self._read("check_plugin", line)
         if given.path is not None:
@@ -223,7 +224,7 @@ class JobMagics(Magics):
     @argument("--force", action="store_true", help="write over files that no export wrote, too")
     def export_plugin(self, line: str) -> Export:
         """Make a plugin of the notebook's cells: main.py, plugin.json, world.py, first tests and a zip."""
-        from sbh_jobkit.export import export_plugin
+        from sbh_jobkit.project.export import export_plugin
 
         given = self._read("export_plugin", line)
         return export_plugin(self.ran.before(), self.shell.user_ns, given.folder, force=given.force)

@@ -15,12 +15,12 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.progress import Progress, TerminalBar
+from sbh_jobkit.report.progress import Progress, TerminalBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sbh_jobkit.progress import Bar
+    from sbh_jobkit.report.progress import Bar
 
 
 class OutputBar:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.script import WorldScript
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.plugin import Plugin
+    from sbh_jobkit.plugin.plugin import Plugin
 
 _MAIN = "__main__"
 _WORLD = "world"
@@ -33,7 +33,7 @@ class Session:
 
     def load(self, path: str) -> Plugin:
         """Load a plugin; jobs of cells that have the name of one of its jobs take that job's place from then on."""
-        from sbh_jobkit.plugin import Plugin
+        from sbh_jobkit.plugin.plugin import Plugin
 
         self._loaded = Plugin.load(path)
         return self._loaded
@@ -51,7 +51,7 @@ class Session:
     def found(self) -> Plugin:
         """The same, also where there is no job at all."""
         from sbh_jobkit.clock import bind_sleep
-        from sbh_jobkit.plugin import Plugin
+        from sbh_jobkit.plugin.plugin import Plugin
 
         bind_sleep(self._names)
         if self._loaded is None:
@@ -104,8 +104,8 @@ def _tells_of_the_world(name: str, value: Any) -> bool:
 
 def judge(function: Any) -> None:
     """Raise PluginError, without a traceback, for a job that a cell has just defined and that is no job."""
-    from sbh_jobkit.job import Jobs, find_jobs
-    from sbh_jobkit.manifest import Manifest
+    from sbh_jobkit.plugin.job import Jobs, find_jobs
+    from sbh_jobkit.plugin.manifest import Manifest
 
     try:
         list(find_jobs(Manifest(slug="notebook", name="Notebook"), [function], None, Jobs()))

@@ -6,8 +6,8 @@ from textwrap import dedent, indent
 import pytest
 
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.simulator import run_job
+from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.simulation.simulator import run_job
 
 
 @pytest.fixture

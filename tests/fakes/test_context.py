@@ -9,7 +9,7 @@ from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import PermissionDenied
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.times import instant, zone
+from sbh_jobkit.schedule.times import instant, zone
 
 
 @pytest.mark.parametrize(

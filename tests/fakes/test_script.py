@@ -10,8 +10,8 @@ import pytest
 from sbh_jobkit.errors import ScheduleError, WorldError
 from sbh_jobkit.fakes.script import WorldScript, every
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.plugin import Plugin
-from sbh_jobkit.simulator import run_job, simulate
+from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.simulation.simulator import run_job, simulate
 
 PLUGIN = """
 from src.ext.sdk import job

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from ipywidgets.widgets.widget import _instances as registry
 
-from sbh_jobkit import Plugin, World, clock, guard
+from sbh_jobkit import Plugin, World, clock
 from sbh_jobkit.errors import Interrupted, JobkitError
 from sbh_jobkit.notebook.dashboard import Dashboard
+from sbh_jobkit.run import guard
 
 MAIN = """
 from datetime import datetime

@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[2]
 LOAD = """
 %load_ext sbh_jobkit
 %load_plugin examples/hub_ops
-from sbh_jobkit import progress
+from sbh_jobkit.report import progress
 progress._SOON = 0
 """
 STATE = """
 import os, signal, socket, sys, time
 from datetime import datetime
-from sbh_jobkit import clock, guard
+from sbh_jobkit import clock
+from sbh_jobkit.run import guard
 
 with socket.create_server(("127.0.0.1", 0)) as server:
     socket.create_connection(server.getsockname()).close()

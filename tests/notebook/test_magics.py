@@ -8,7 +8,7 @@ import pytest
 
 from sbh_jobkit import Preview, Run, Simulation
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.job import defined_at
+from sbh_jobkit.plugin.job import defined_at
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FETCH = """
@@ -241,7 +241,7 @@ def test_an_expression_may_stand_without_quotes(notebook, spelled):
 def test_a_preview_begins_now(notebook):
     """Unless told otherwise."""
     from sbh_jobkit.clock import VirtualClock
-    from sbh_jobkit.times import instant, zone
+    from sbh_jobkit.schedule.times import instant, zone
 
     with VirtualClock(instant("2026-05-04T10:00:30", zone("UTC")), zone("UTC")):
         assert notebook.run("%cron_preview @daily --for 1d").start.isoformat() == "2026-05-04T10:00:30+00:00"

@@ -9,8 +9,8 @@ import threading
 import pytest
 from IPython.utils.capture import capture_output
 
-from sbh_jobkit import progress as progress_bars
 from sbh_jobkit.notebook.progress import OutputBar, watched
+from sbh_jobkit.report import progress as progress_bars
 
 FOREVER = """
 from src.ext.sdk import job

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("ledger", "plugin", "replay", "screen", "snapshot", "strategies", "testclock", "watched")
-for room in (*(f"pytest_sbhjobs.{name}" for name in ROOMS), "sbh_jobkit.views.html", "time_machine", "asyncio"):
+ROOMS = ("clock", "plugin", "replay", "reporter", "snapshot", "strategies", "tracker", "watched")
+for room in (
+    *(f"pytest_sbhjobs.{name}" for name in ROOMS),
+    "sbh_jobkit.report.html.simulation",
+    "time_machine",
+    "asyncio",
+):
     import_module(room)  # a run of pytest within this process forgets the modules that it was the first to import
 
 MANIFEST = '{{"slug": "{0}", "name": "{1}"}}'

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_sbhjobs.comparison import compare
+from pytest_sbhjobs.assertrepr import compare
 from sbh_jobkit import Event, Fault, HttpCall, Outcome, Run
-from sbh_jobkit.run import FileChange, LlmCall
+from sbh_jobkit.run.run import FileChange, LlmCall
 
 AT = datetime(2026, 1, 5, 6, tzinfo=UTC)
 RUN = Run(

@@ -224,7 +224,7 @@ def test_a_line_for_each_failure(repository):
 
 def test_the_rerun_line_reruns_it(repository, monkeypatch):
     """What the screen says to type repeats the failing run."""
-    from sbh_jobkit.cli import FAILED, main
+    from sbh_jobkit.cli.main import FAILED, main
 
     repository.plugin(FAULT)
     (line,) = [each for each in repository.run("--sbh-simulate=3d").outlines if each.startswith("rerun")]

@@ -51,9 +51,9 @@ from sbh_jobkit import (
     run_job,
     simulate,
 )
+from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.plugin.sdk import generator_hook, hook, job, llm_filter, route
 from sbh_jobkit.ports import Access, Context, Service
-from sbh_jobkit.sdk import generator_hook, hook, job, llm_filter, route
-from sbh_jobkit.shared_list import SharedList
 
 version: str = __version__
 

@@ -4,7 +4,7 @@ import pytest
 import sbh_email
 
 from sbh_jobkit import Plugin, World, run_job, simulate
-from sbh_jobkit.sdk import job
+from sbh_jobkit.plugin.sdk import job
 
 
 @job("remind", schedule="0 8 * * *")

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from ipywidgets import HTML, Box, Button, Combobox, Dropdown, IntProgress, Layout, Text, VBox
 
-from sbh_jobkit.views.pieces import soft
+from sbh_jobkit.report.notebook.elements import soft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

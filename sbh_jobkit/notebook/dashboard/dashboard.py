@@ -11,33 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, VBox, Widget
 
-from sbh_jobkit import times
 from sbh_jobkit.errors import Interrupted, JobkitError, MagicError
 from sbh_jobkit.notebook.dashboard.controls import ALL, Controls
-from sbh_jobkit.notebook.dashboard.edits import again, source_of
+from sbh_jobkit.notebook.dashboard.editor import Workbench
 from sbh_jobkit.notebook.dashboard.problem import Problem
+from sbh_jobkit.notebook.dashboard.rerun import again, source_of
 from sbh_jobkit.notebook.dashboard.runview import RunView
-from sbh_jobkit.notebook.dashboard.scrubber import Scrubber
+from sbh_jobkit.notebook.dashboard.slider import Scrubber
+from sbh_jobkit.notebook.dashboard.tasks import Work
 from sbh_jobkit.notebook.dashboard.timeline import STILL, Timeline
-from sbh_jobkit.notebook.dashboard.work import Work
-from sbh_jobkit.notebook.dashboard.workbench import Workbench
-from sbh_jobkit.simulator import DURATION, Simulator, run_job
-from sbh_jobkit.views import plugin as _plugin
-from sbh_jobkit.views import run as _run
-from sbh_jobkit.views import simulation as _simulation
-from sbh_jobkit.views.html import headline
-from sbh_jobkit.views.pieces import COLOURS, line, soft, word
+from sbh_jobkit.report.html.simulation import headline
+from sbh_jobkit.report.notebook import plugin as _plugin
+from sbh_jobkit.report.notebook import run as _run
+from sbh_jobkit.report.notebook import simulation as _simulation
+from sbh_jobkit.report.notebook.elements import COLOURS, line, soft, word
+from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.simulator import DURATION, Simulator, run_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.faultplan import FaultPlan
-    from sbh_jobkit.notebook.dashboard.edits import Again
-    from sbh_jobkit.plugin import Plugin
-    from sbh_jobkit.policy import Policy
-    from sbh_jobkit.run import Run
-    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.notebook.dashboard.rerun import Again
+    from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.schedule.policy import Policy
+    from sbh_jobkit.simulation.result import Simulation
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML
 
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.views.pieces import COLOURS, fold, pre, word
-from sbh_jobkit.views.words import safe
+from sbh_jobkit.report.notebook.elements import COLOURS, fold, pre, word
+from sbh_jobkit.report.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

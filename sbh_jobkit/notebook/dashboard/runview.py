@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Layout, Tab, VBox
 
-from sbh_jobkit.fakes.difference import diff
-from sbh_jobkit.views import difference, snapshot
-from sbh_jobkit.views import run as _run
+from sbh_jobkit.fakes.diff import diff
+from sbh_jobkit.report.notebook import difference, snapshot
+from sbh_jobkit.report.notebook import run as _run
 
 if TYPE_CHECKING:
-    from sbh_jobkit.run import Run
+    from sbh_jobkit.run.run import Run
 
 _TABS = {
     "Before": lambda run: snapshot.html(run.before),

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 from anywidget import AnyWidget
 
-from sbh_jobkit.views.axis import Axis
-from sbh_jobkit.views.failures import choose
-from sbh_jobkit.views.lanes import Lanes
-from sbh_jobkit.views.picture import INKS
-from sbh_jobkit.views.rows import job_lines, summarise
-from sbh_jobkit.views.words import moment
+from sbh_jobkit.report.axis import Axis
+from sbh_jobkit.report.html.failures import choose
+from sbh_jobkit.report.notebook.svg import INKS
+from sbh_jobkit.report.notebook.timeline import Lanes
+from sbh_jobkit.report.rows import job_lines, summarise
+from sbh_jobkit.report.text import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sbh_jobkit.run import Run
-    from sbh_jobkit.simulation import Simulation
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.result import Simulation
 
 _SCRIPT = """
 function render({ model, el }) {

@@ -1,0 +1,86 @@
+"""How runs, events, HTTP calls and the like differ, as pytest shows it under a failed `==`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall, Run, jsonable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    _Sequence = list[Any] | tuple[Any, ...] | SharedList[Any]
+
+_LISTS = (list, tuple, SharedList)
+_KINDS: dict[type, tuple[str, Callable[[Any], str]]] = {
+    Event: ("event", lambda event: f"{event.at:%Y-%m-%d %H:%M %Z} {event.type} {_json(event.payload)}"),
+    Fault: ("fault", lambda fault: fault.line),
+    FileChange: ("file change", lambda change: f"{change.action} {change.key} ({change.size:,} bytes)"),
+    HttpCall: ("HTTP call", lambda call: f"{call.at:%Y-%m-%d %H:%M %Z} {call.method} {call.url} {call.status}"),
+    LlmCall: ("prompt", lambda call: f"{call.at:%Y-%m-%d %H:%M %Z} {call.prompt!r} -> {call.text!r}"),
+    Run: ("run", repr),
+}
+
+
+def compare(op: str, left: object, right: object) -> list[str] | None:
+    """Explain why two values are not equal, the right one being what was expected; None leaves it to pytest."""
+    if op != "==":
+        return None
+    if isinstance(left, Run) and isinstance(right, Run):
+        return [f"{_name(left)} == {_name(right)}", *_fields(left, right)]
+    if isinstance(left, _LISTS) and isinstance(right, _LISTS):
+        return _sequences(left, right)
+    return None
+
+
+def _name(run: Run) -> str:
+    return f"run of {run.job} {run.fire_time:%Y-%m-%d %H:%M %Z}"
+
+
+def _fields(left: Run, right: Run) -> Iterator[str]:
+    for each in fields(Run):
+        if each.compare and (mine := getattr(left, each.name)) != (other := getattr(right, each.name)):
+            yield f"{each.name}: {_said(mine)}, expected {_said(other)}"
+
+
+def _said(value: Any) -> str:
+    return (
+        value.isoformat()
+        if isinstance(value, datetime)
+        else str(value)
+        if isinstance(value, timedelta)
+        else repr(value)
+    )
+
+
+def _sequences(left: _Sequence, right: _Sequence) -> list[str] | None:
+    kind = next((kind for kind in _KINDS if all(isinstance(item, kind) for item in (*left, *right))), None)
+    if kind is None or not (left or right):
+        return None
+    noun, line = _KINDS[kind]
+    head = f"{_count(len(left), noun)} == {_count(len(right), noun)}"
+    if list(left) == list(right):
+        a, b = type(left).__name__, type(right).__name__
+        return [head, f"they are the same, but one is a {a} and the other a {b}: compare with a {a}"]
+    mine, other = list(map(line, left)), list(map(line, right))
+    missing, more = list((Counter(other) - Counter(mine)).elements()), list((Counter(mine) - Counter(other)).elements())
+    if not missing and not more:
+        if mine == other:
+            return None  # they differ in what the lines do not tell
+        return [head, "the same, in another order:", *mine]
+    alike = len(mine) - len(more)
+    told = [*(f"missing: {text}" for text in missing), *(f"not expected: {text}" for text in more)]
+    return [head, *told, *([f"{_count(alike, noun)} as expected"] if alike else [])]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(jsonable(value), ensure_ascii=False)

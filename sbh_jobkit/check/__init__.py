@@ -1,0 +1,1 @@
+"""What is wrong before it ships: one module a kind of rule."""

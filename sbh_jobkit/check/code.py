@@ -1,0 +1,130 @@
+"""Rules on a plugin's code: what it may import, what it may not call, and what it does with the SDK's decorators.
+
+The modules and calls are those of the platform's own documents. They are found in the syntax tree, so that `re.compile`
+is no `compile`. Nothing is sandboxed by them.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.check.context import DECORATORS, decorators
+from sbh_jobkit.check.finding import Finding
+from sbh_jobkit.errors import ScheduleError
+from sbh_jobkit.schedule.schedule import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.check.source import Source
+
+SDK = "src.ext.sdk"
+ALLOWED = (
+    *("base64", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "itertools"),
+    *("json", "logging", "math", "random", "re", "string", "time", "typing", "urllib.parse", "uuid", "zoneinfo"),
+)
+"""What a plugin may import beside its own modules and the SDK."""
+_DYNAMIC = {"eval", "exec", "compile", "__import__"}
+_HTTP = {"aiohttp", "http", "httpx", "requests", "socket", "urllib", "urllib3"}
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def findings(source: Source) -> Iterator[Finding]:
+    """Yield what the rules on code find in all modules of a plugin."""
+    first: dict[str, str] = {}
+    for file, tree in source.modules.values():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                yield from _imports(source, file, node)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
+                message = f"{node.func.id}(…) is not allowed: the platform runs no code that comes as text"
+                yield Finding(file=file, line=node.lineno, rule="dynamic-code", message=message)
+        for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
+            yield from _schedules(file, function)
+        yield from _names(file, tree, first)
+        yield from _decorators(file, tree)
+
+
+def jobs(function: _Function) -> Iterator[tuple[str | None, str | None]]:
+    """Yield name and schedule of the `@job` above a function, each as far as it is written out."""
+    for name, call in decorators(function):
+        if name == "job":
+            given = {("name", "schedule")[index]: value for index, value in enumerate(call.args[:2])}
+            given |= {word.arg: word.value for word in call.keywords if word.arg}
+            yield _text(given.get("name")), _text(given.get("schedule"))
+
+
+def line(function: _Function) -> int:
+    """Return where a function begins: with its first decorator, as Python counts."""
+    return min([function.lineno, *(found.lineno for found in function.decorator_list)])
+
+
+def _text(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _imports(source: Source, file: str, node: ast.Import | ast.ImportFrom) -> Iterator[Finding]:
+    if isinstance(node, ast.ImportFrom):
+        inside = [f"{node.module}.{alias.name}" for alias in node.names]
+        names = [] if node.level else [node.module or ""]
+        if names and all(_allowed(source, name) for name in inside):
+            return  # from urllib import parse
+    else:
+        names = [alias.name for alias in node.names]
+    for name in names:
+        if not _allowed(source, name):
+            top = name.partition(".")[0]
+            advice = "use ctx.http" if top in _HTTP else f"allowed are {', '.join(ALLOWED)}"
+            message = f"{name!r} is not among the modules that the platform allows"
+            yield Finding(file=file, line=node.lineno, rule="import", message=message, advice=advice)
+
+
+def _allowed(source: Source, name: str) -> bool:
+    top = name.partition(".")[0]
+    if top == "__future__" or name == SDK or name.startswith(f"{SDK}."):
+        return True
+    if (source.folder / f"{top}.py").is_file() or any((source.folder / top).rglob("*.py")):
+        return True
+    return any(f"{name}.".startswith(f"{known}.") for known in ALLOWED)
+
+
+def _schedules(file: str, function: _Function) -> Iterator[Finding]:
+    for name, schedule in jobs(function):
+        if schedule is not None:
+            try:
+                Schedule(schedule)
+            except ScheduleError as error:
+                message = f"job {name!r}: {error}" if name else str(error)
+                yield Finding(file=file, line=line(function), rule="schedule", message=message)
+
+
+def _names(file: str, tree: ast.Module, first: dict[str, str]) -> Iterator[Finding]:
+    for function in [node for node in tree.body if isinstance(node, _Function)]:
+        for name, _ in jobs(function):
+            here = f"{file}:{line(function)}"
+            if name is not None and first.setdefault(name, here) != here:
+                message = f"job {name!r} is already defined at {first[name]}; rename one"
+                yield Finding(file=file, line=line(function), rule="job-twice", message=message)
+
+
+def _decorators(file: str, tree: ast.Module) -> Iterator[Finding]:
+    """Find decorators of the SDK that nothing in the module defines or imports."""
+    bound = {
+        alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, _IMPORTS) for alias in node.names
+    }
+    bound |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.name for node in tree.body if isinstance(node, (*_FUNCTIONS, ast.ClassDef))}
+    told: set[str] = set()
+    for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
+        for found in function.decorator_list:
+            called = found.func if isinstance(found, ast.Call) else found
+            name = called.id if isinstance(called, ast.Name) else ""
+            if name in DECORATORS - bound - told and "*" not in bound:
+                told.add(name)
+                message, advice = f"@{name} is not imported", f"write: from {SDK} import {name}"
+                yield Finding(file=file, line=found.lineno, rule="sdk-import", message=message, advice=advice)
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -1,0 +1,78 @@
+"""`sbh-jobkit preview`: when an expression or a plugin's jobs are due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbh_jobkit import clock
+from sbh_jobkit.cli import options as given
+from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.report.terminal.runs import fire_lines
+from sbh_jobkit.run.run import Fire
+from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.schedule import Schedule
+from sbh_jobkit.simulation.simulator import Simulator
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+LOOK_AHEAD = "7d"
+_MOST_LINES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Preview:
+    now: datetime
+    heading: list[str]
+    fires: list[Fire]
+    of_plugin: bool
+
+
+def preview(options: Namespace) -> bool:
+    """Print the fire times; nothing runs."""
+    expression = options.what.startswith("@") or len(options.what.split()) > 1
+    found = _of_expression(options) if expression else _of_plugin(options)
+    if options.json:
+        rows = [{"job": fire.job or None, "at": fire.at.isoformat(), "note": fire.note} for fire in found.fires]
+        given.print_json({"what": options.what, "from": found.now.isoformat(), "fires": rows})
+        return True
+    lines = fire_lines(found.fires[:_MOST_LINES], found.now, with_jobs=found.of_plugin)
+    print("\n".join([*found.heading, "", *lines]))
+    if len(found.fires) > _MOST_LINES:
+        print(f"… and {len(found.fires) - _MOST_LINES:,} more; --json lists them all")
+    return True
+
+
+def _of_expression(options: Namespace) -> _Preview:
+    schedule = Schedule(options.what, options.tz or "UTC")
+    now = _start(options, schedule.tz)
+    length = times.duration(options.duration or LOOK_AHEAD)
+    found = schedule.fires(now, times.after(now, length))
+    fires = [Fire(plugin="", job="", at=at, note=schedule.note(at)) for at in found]
+    heading = [f"{schedule.expression}: {schedule.describe()}"]
+    if schedule.cron.debian_differs:
+        heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
+    if not fires:
+        heading.append(f"not due within {times.spoken(length)}; next: {schedule.next(now).isoformat()}")
+    return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)
+
+
+def _of_plugin(options: Namespace) -> _Preview:
+    if not Path(options.what).exists():
+        msg = f"{options.what!r} is neither a path that exists nor cron (five fields, such as '0 9 * * 1')"
+        raise JobkitError(msg)
+    plugin = given.load(options.what)
+    now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
+    simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
+    heading = [f"{due.job.name}: {due.schedule.describe()}" for due in simulator.due]
+    heading += [f"{name}: by hand" for name, job in plugin.jobs.items() if job.expression is None]
+    return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)
+
+
+def _start(options: Namespace, zone: ZoneInfo) -> datetime:
+    return times.instant(options.start, zone) if options.start else clock.now(zone)

@@ -1,1 +1,0 @@
-"""A notebook's cells and names on their way to a plugin: chosen, put into files, and tried."""

@@ -1,0 +1,1 @@
+"""Add-ons by third parties, through pluggy."""

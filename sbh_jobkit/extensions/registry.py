@@ -1,0 +1,164 @@
+"""What extensions offer to one world: services, kinds of fault, and that they set it up and see its runs.
+
+What is wrong with an extension is seldom its user's doing, so every error here names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import ExtensionError, PermissionDenied
+from sbh_jobkit.extensions.manager import call, raised
+from sbh_jobkit.ports import MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pluggy import PluginManager
+
+    from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.ports import Access, Service
+    from sbh_jobkit.run.run import Run
+
+_KIND = re.compile(r"[a-z]+(-[a-z]+)*")
+_METHODS = ("open", "snapshot", "restore")
+
+
+class Extensions:
+    """The extensions of one world."""
+
+    __slots__ = ("_kinds", "_kits", "_services", "_world", "manager")
+
+    def __init__(self, manager: PluginManager | None, world: Any, kinds: Collection[str]) -> None:
+        """Ask for kinds of fault beside the kit's own `kinds`; services are asked for when one is needed."""
+        self.manager = manager
+        """By which another world gets the same extensions."""
+        self._world = world
+        self._kits = kinds
+        self._kinds: dict[str, tuple[str, str]] = {}
+        self._services: dict[str, tuple[str, Service]] | None = None
+        for owner, answer in self._answers("sbh_fault_kinds"):
+            for kind, meaning in answer.items():
+                self._declare(owner, kind, meaning)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return self.manager is not None
+
+    def __repr__(self) -> str:
+        """Name them."""
+        names = [name for name, _ in self.manager.list_name_plugin()] if self.manager is not None else []
+        return f"<extensions: {', '.join(names) or 'none'}>"
+
+    @property
+    def fault_kinds(self) -> Mapping[str, str]:
+        """The kinds of fault that they declare, and what each means."""
+        return {kind: meaning for kind, (_, meaning) in self._kinds.items()}
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """What they add to the world, by name."""
+        return {name: service for name, (_, service) in self._offered().items()}
+
+    def open(self, name: str, access: Access) -> Any:
+        """Return what `ctx.<name>` is for one run."""
+        owner, service = self._offered()[name]
+        try:
+            opened = service.open(access)
+        except (ExtensionError, PermissionDenied):
+            raise
+        except (Exception, SystemExit) as error:
+            msg = f"extension {owner}: open of {name!r}{raised(error, service.open)}"
+            raise ExtensionError(msg) from error
+        if opened is None:
+            msg = f"extension {owner}: open of {name!r} must return what ctx.{name} is, got None"
+            raise ExtensionError(msg)
+        return opened
+
+    def owner(self, name: str) -> str:
+        """Return the name of the extension that a service is of."""
+        return self._offered()[name][0]
+
+    def kinds_of(self, owner: str) -> list[str]:
+        """Return the kinds of fault that an extension declares."""
+        return [kind for kind, (declared_by, _) in self._kinds.items() if declared_by == owner]
+
+    def configure(self, plugin: Plugin | None) -> None:
+        """Let each set up the world, in which it finds all their services."""
+        if self.manager is not None:
+            self._offered()
+            call(self.manager.hook.sbh_configure_world, world=self._world, plugin=plugin)
+
+    def told(self, run: Run) -> Run:
+        """Show a run that has ended to each, and return it."""
+        if self.manager is not None:
+            call(self.manager.hook.sbh_run, run=run)
+        return run
+
+    def _answers(self, hook: str, **given: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+        """Ask one after the other, so that each answer has a name; None is no answer."""
+        if self.manager is None:
+            return
+        everyone = self.manager.get_plugins()
+        for name, extension in self.manager.list_name_plugin():
+            answers = call(self.manager.subset_hook_caller(hook, everyone - {extension}), **given)
+            for answer in answers if isinstance(answers, list) else [answers]:
+                if not isinstance(answer, Mapping):
+                    msg = f"extension {name}: {hook} must return a mapping, got {answer!r}"
+                    raise ExtensionError(msg)
+                yield name, answer
+
+    def _declare(self, owner: str, kind: Any, meaning: Any) -> None:
+        wrong = None
+        if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+            wrong = "is no kind; write it such as 'email-invalid'"
+        elif kind in self._kits:
+            wrong = "is a kind of the kit; give yours another name"
+        elif kind in self._kinds:
+            wrong = f"is declared by extension {self._kinds[kind][0]}, too; a world can have only one of them"
+        elif not isinstance(meaning, str) or not meaning:
+            wrong = f"needs a text that says what it means, got {meaning!r}"
+        if wrong is not None:
+            msg = f"extension {owner}: sbh_fault_kinds: {kind!r} {wrong}"
+            raise ExtensionError(msg)
+        self._kinds[kind] = (owner, meaning)
+
+    def _offered(self) -> dict[str, tuple[str, Service]]:
+        if self._services is None:
+            self._services = {}  # for an extension that looks while it is being asked
+            found = None
+            try:
+                found = self._found()
+            finally:
+                self._services = found
+        return self._services
+
+    def _found(self) -> dict[str, tuple[str, Service]]:
+        found: dict[str, tuple[str, Service]] = {}
+        for owner, answer in self._answers("sbh_services", world=self._world):
+            for name, service in answer.items():
+                wrong = None
+                if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or iskeyword(name):
+                    wrong = "is no name that can stand after `ctx.`"
+                elif name in MEMBERS or name in vars(self._world) or hasattr(type(self._world), name):
+                    wrong = "is a name that world or ctx has already; give yours another"
+                elif name in found:
+                    wrong = f"is offered by extension {found[name][0]}, too; a world can have only one of them"
+                elif not _is_service(service):
+                    wrong = f"must be an object with {', '.join(_METHODS)}, got {_kind(service)}"
+                if wrong is not None:
+                    msg = f"extension {owner}: sbh_services: {name!r} {wrong}"
+                    raise ExtensionError(msg)
+                found[name] = (owner, service)
+        return found
+
+
+def _is_service(value: Any) -> bool:
+    return not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in _METHODS)
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"

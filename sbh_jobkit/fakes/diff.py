@@ -1,0 +1,210 @@
+"""What changed in a world between two moments: rows, files, the names of secrets, events, services of extensions."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.display import Shown
+from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes.persistent_list import Past
+from sbh_jobkit.fakes.snapshot import Snapshot
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.run.run import jsonable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sbh_jobkit.fakes.filestore import StoredFile
+    from sbh_jobkit.fakes.tables import Row
+    from sbh_jobkit.run.redaction import Redactor
+    from sbh_jobkit.run.run import Event
+
+    _Redactors = tuple[Redactor, Redactor]
+
+_MOST = 20
+"""As many changes of one table are listed in a text."""
+_NONE: Past[Row] = Past([], 0)
+_SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row, file or secret that is not what it was."""
+
+    action: str
+    """`added`, `changed` or `removed`."""
+    name: str
+    """A row's id, a file's key, a secret's name."""
+    details: tuple[str, ...] = ()
+    """What is new of it, or different; free of secrets' values."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{_SIGNS[self.action]} {self.name}{': ' if self.details else ''}{'; '.join(self.details)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Difference(Shown):
+    """What `diff` found; true where anything changed, a text where it is printed, a table in a notebook."""
+
+    tables: dict[str, tuple[Change, ...]]
+    files: tuple[Change, ...]
+    secrets: tuple[Change, ...]
+    events: tuple[Event, ...]
+    """Those emitted in between."""
+    services: tuple[Change, ...] = ()
+    """Those of extensions, by name."""
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.tables or self.files or self.secrets or self.events or self.services)
+
+    def __repr__(self) -> str:
+        """Write it as a text."""
+        return "\n".join(self.lines()) or "no difference"
+
+    def sections(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        """Yield what changed, by table and kind."""
+        for table, changes in self.tables.items():
+            yield f"table {table}", changes
+        if self.files:
+            yield "files", self.files
+        if self.secrets:
+            yield "secrets", self.secrets
+        if self.events:
+            yield "events", tuple(map(_emitted, self.events))
+        if self.services:
+            yield "services", self.services
+
+    def lines(self) -> Iterator[str]:
+        """Yield what changed, line by line; of one table's changes no more than twenty."""
+        for name, changes in self.sections():
+            yield f"{name}: {counted(changes)}"
+            yield from (f"  {change}" for change in changes[:_MOST])
+            if len(changes) > _MOST:
+                yield f"  and {len(changes) - _MOST:,} more"
+
+
+def counted(changes: Iterable[Change]) -> str:
+    """Count changes by what was done, such as `2 added, 1 removed`."""
+    actions = [change.action for change in changes]
+    return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
+
+
+def diff(before: World | Snapshot, after: World | Snapshot, *, rewritten: bool = True) -> Difference:
+    """Tell what changed between two moments of a world; what they share is not looked at.
+
+    `rewritten=False` leaves out files of which only the time is new: they were written again, with the same content.
+    """
+    old, new = _moment(before), _moment(after)
+    shown = old.origin.redactor(), new.origin.redactor()
+    tables = {name: _rows(name, old, new, shown) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}
+    return Difference(
+        tables={name: changes for name, changes in tables.items() if changes},
+        files=tuple(_files(old, new, shown, rewritten=rewritten)),
+        secrets=tuple(_secrets(old.secrets.values, new.secrets.values)),
+        events=tuple(new.events.apart(old.events)[0]),
+        services=tuple(_services(old.services, new.services)),
+    )
+
+
+def _moment(world: World | Snapshot) -> Snapshot:
+    if isinstance(world, World):
+        return world.snapshot()
+    if not isinstance(world, Snapshot):
+        msg = f"diff compares worlds, or snapshots of them, got {world!r}"
+        raise WorldError(msg)
+    return world
+
+
+def _rows(table: str, old: Snapshot, new: Snapshot, shown: _Redactors) -> tuple[Change, ...]:
+    before, after = old.tables.rows.get(table, _NONE).apart(new.tables.rows.get(table, _NONE))
+    gone, changes = dict(_named(before)), []
+    for name, row in _named(after):
+        if name not in gone:
+            changes.append(Change(action="added", name=name, details=tuple(_fields(row, shown[1]))))
+        elif details := tuple(_fields_apart(gone.pop(name), row, shown)):
+            changes.append(Change(action="changed", name=name, details=details))
+    for name, row in gone.items():
+        changes.append(Change(action="removed", name=name, details=tuple(_fields(row, shown[0]))))
+    return tuple(changes)
+
+
+def _named(rows: list[Row]) -> Iterator[tuple[str, Row]]:
+    """Yield each row under its id, and under a number where several have it."""
+    seen: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        name = f"id {_written(row.get('id'))}"
+        seen[name] += 1
+        yield (name if seen[name] == 1 else f"{name} (number {seen[name]})"), row
+
+
+def _fields(row: Row, redactor: Redactor) -> Iterator[str]:
+    for name, value in redactor.value(row).items():
+        if name != "id":
+            yield f"{name} {_written(value)}"
+
+
+def _fields_apart(old: Row, new: Row, shown: _Redactors) -> Iterator[str]:
+    before, after = shown[0].value(old), shown[1].value(new)
+    for name in dict.fromkeys([*before, *after]):
+        if name not in after:
+            yield f"{name} {_written(before[name])} → nothing"
+        elif name not in before:
+            yield f"{name} nothing → {_written(after[name])}"
+        elif old[name] != new[name] or type(old[name]) is not type(new[name]):
+            yield f"{name} {_written(before[name])} → {_written(after[name])}"
+
+
+def _files(old: Snapshot, new: Snapshot, shown: _Redactors, *, rewritten: bool) -> Iterator[Change]:
+    was, now = old.files.files, new.files.files
+    if was is now:
+        return
+    for key in sorted({*was, *now}):
+        before, after = was.get(key), now.get(key)
+        if before is after:
+            continue
+        name = shown[1].text(shown[0].text(key))
+        if before is None or after is None:
+            file = after or before
+            action = "removed" if after is None else "added"
+            yield Change(action=action, name=name, details=(f"{len(file.data):,} bytes, {file.content_type}",))  # type: ignore[union-attr]  # one of the two is there
+        elif details := tuple(_file_apart(before, after, rewritten=rewritten)):
+            yield Change(action="changed", name=name, details=details)
+
+
+def _file_apart(before: StoredFile, after: StoredFile, *, rewritten: bool) -> Iterator[str]:
+    if before.data != after.data:
+        sizes = len(before.data), len(after.data)
+        yield f"{sizes[0]:,} → {sizes[1]:,} bytes" if sizes[0] != sizes[1] else f"{sizes[0]:,} bytes, other content"
+    if before.content_type != after.content_type:
+        yield f"{before.content_type} → {after.content_type}"
+    if rewritten and before.data == after.data and before.modified != after.modified:
+        yield "written again, same content"
+
+
+def _secrets(old: dict[str, str], new: dict[str, str]) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        if name not in old:
+            yield Change(action="added", name=name)
+        elif name not in new:
+            yield Change(action="removed", name=name)
+        elif old[name] != new[name]:
+            yield Change(action="changed", name=name, details=("its value",))
+
+
+def _services(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            yield Change(action="changed", name=name, details=("its state",))
+
+
+def _emitted(event: Event) -> Change:
+    return Change(action="added", name=event.type, details=(_written(event.payload),))
+
+
+def _written(value: Any) -> str:
+    return json.dumps(jsonable(value), ensure_ascii=False)

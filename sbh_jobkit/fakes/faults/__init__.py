@@ -1,0 +1,1 @@
+"""What goes wrong in a fake tenant: injected faults and latency."""

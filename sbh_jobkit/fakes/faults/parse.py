@@ -1,0 +1,73 @@
+"""Reading faults as people write them: a line of a command line, or a table of a plan file."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import FaultPlanError, did_you_mean
+from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.fakes.faults.validation import LENGTHS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sbh_jobkit.fakes.faults.validation import PlannedFault
+
+_WHOLE = {"status", "per_minute", "call"}
+_NUMBERS = {"rate", *_WHOLE, *LENGTHS}
+
+
+def parse(line: str) -> PlannedFault:
+    """Read what `str(fault)` writes; raises FaultPlanError with what is accepted."""
+    try:
+        words = shlex.split(line) if isinstance(line, str) else []
+    except ValueError as error:
+        msg = f"the fault {line!r} has a quotation mark too many or too few"
+        raise FaultPlanError(msg) from error
+    if not words:
+        msg = f"a fault is a line such as 'outage of=api.example.com start=… end=…', got {line!r}"
+        raise FaultPlanError(msg)
+    word, *rest = words
+    settings: dict[str, Any] = {}
+    for part in rest:
+        name, sign, value = part.partition("=")
+        if not sign:
+            msg = f"{word}: {part!r} is no setting; write name=value, such as of=api.example.com"
+            raise FaultPlanError(msg)
+        if name in settings:
+            msg = f"{word}: {name} is given twice, as {settings[name]!r} and as {value!r}"
+            raise FaultPlanError(msg)
+        settings[name] = _number(name, value)
+    return read(word, settings)
+
+
+def read(word: str, settings: Mapping[str, Any]) -> PlannedFault:
+    """Make a fault of its kind's word and its settings by name."""
+    if word not in KINDS:
+        hint = did_you_mean(word, KINDS) or f"; there are {', '.join(KINDS)}"
+        msg = f"unknown fault {word!r}{hint}"
+        raise FaultPlanError(msg)
+    kind = KINDS[word]
+    known = {each.name: each.default is MISSING for each in fields(kind)}
+    for name in settings:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; it takes {', '.join(known)}"
+            msg = f"{word} has no {name!r}{hint}"
+            raise FaultPlanError(msg)
+    missing = [name for name, needed in known.items() if needed and name not in settings]
+    if missing:
+        msg = f"{word} needs {' and '.join(missing)}; it takes {', '.join(known)}"
+        raise FaultPlanError(msg)
+    return kind(**settings)
+
+
+def _number(name: str, value: str) -> str | float:
+    """Read a number; what is none stays text, for whoever refuses it to show it as it was written."""
+    if name not in _NUMBERS:
+        return value
+    try:
+        return int(value) if name in _WHOLE else float(value)
+    except ValueError:
+        return value

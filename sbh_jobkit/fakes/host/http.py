@@ -1,0 +1,46 @@
+"""`ctx.http` on today's host, which lets a job reach five hosts and no other (D8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from sbh_jobkit import clock
+from sbh_jobkit.fakes.http.http import FakeHttp, failed
+
+HOSTS = frozenset(
+    {
+        "jsonplaceholder.typicode.com",
+        "api.stripe.com",
+        "api.github.com",
+        "api.openai.com",
+        "api.anthropic.com",
+    }
+)
+"""The hosts that may be reached, each by this name alone: not by a part of it, nor by one that ends so."""
+
+
+class HostHttp(FakeHttp):
+    """Asks the tenant's routes for the hosts that may be reached; what goes elsewhere is not sent."""
+
+    __slots__ = ()
+
+    def _ask(self, method: str, url: str, *, data: Any = None, **given: Any) -> dict[str, Any]:
+        host = _host(url)
+        if host is None or host in HOSTS:
+            return super()._ask(method, url, data=data, **given)
+        self._gate(f"http.{method.lower()}", "outbound_http")
+        message = f"today's host lets a job reach five hosts only: {method} to {host!r} is answered with an error"
+        self._journal.divergence("D8", f"ctx.http.{method.lower()}", message)
+        self._record(method, f"{url}", 0, clock.now(self._zone), matched=True)
+        return failed(f"{host!r} is not among the hosts that may be reached")
+
+
+def _host(url: object) -> str | None:
+    """Return the host that a URL names, or None for what is no URL of the web, which is an error anywhere."""
+    try:
+        parsed = httpx.URL(url)  # type: ignore[arg-type] # whatever the job gives
+    except (httpx.InvalidURL, TypeError):
+        return None
+    return parsed.host if parsed.scheme in {"http", "https"} and parsed.host else None

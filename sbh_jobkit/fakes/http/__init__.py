@@ -1,0 +1,1 @@
+"""The fake tenant's internet: respx routes."""

@@ -1,0 +1,215 @@
+"""Importing a plugin's files so that they see each other and no other plugin's.
+
+Every plugin gets a package of its own below `sbh_plugins`, and its modules get an `__import__` that looks among
+their siblings first. Nothing is put on `sys.path` and nothing in `sys.modules` is swapped, so two plugins with
+a `main.py` each, imports inside functions and threads all work (the host mixes plugins up: D34).
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import traceback
+from functools import cache
+from importlib import import_module
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.clock import sleep_bound
+from sbh_jobkit.errors import JobkitError, PluginError
+from sbh_jobkit.run.redaction import PACKAGE, authors_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import CodeType, FrameType, ModuleType
+
+_numbers = count(1)
+_spaces: dict[str, ModuleSpace] = {}
+_speller: list[Callable[[str], str | None]] = []
+
+
+class ModuleSpace:
+    """The modules of one plugin, found in its folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Give the folder a package name of its own."""
+        self.root = root
+        self.package = f"{PACKAGE}.p{next(_numbers)}"
+        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._is_sibling: Callable[[str], bool] = cache(self._look_for)
+        self._entry: tuple[str, Path] | None = None
+        self._edited: str | None = None
+        _spaces[self.package] = self
+        _install()
+        sys.modules.setdefault(PACKAGE, _package(PACKAGE, []))
+        sys.modules[self.package] = _package(self.package, [str(root)])
+
+    def load(self, path: Path, called: str = "the plugin's entry", *, edited: str | None = None) -> ModuleType:
+        """Import one of the folder's files; raises PluginError with the file and line where it failed.
+
+        Its name may be one that no import statement can spell, such as `my.jobs.py`. What failed leaves no modules.
+        A text in `edited` stands for the file's: no file is touched, and errors call it `main.py (edited)`.
+        """
+        self._edited = edited
+        path = path if edited is None else path.with_name(f"{path.name} (edited)")
+        shown = path.relative_to(self.root)
+        stem = shown.stem.replace(".", "-")  # a dot would be a package, a dash hides no sibling
+        self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
+        try:
+            with sleep_bound():
+                return import_module(self._entry[0])
+        except KeyboardInterrupt:
+            self.close()
+            raise
+        except BaseException as error:
+            self.close()
+            raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
+
+    def find_spec(self, name: str, folders: Sequence[str], target: ModuleType | None) -> ModuleSpec | None:
+        """Find a module of the plugin, its entry by the place of the file."""
+        if self._entry and name == self._entry[0]:
+            file = str(self._entry[1])
+            return spec_from_file_location(name, file, loader=_Loader(name, file, self._edited))
+        specs = (FileFinder(folder, (_Loader, [".py"])).find_spec(name, target) for folder in folders)
+        return next(filter(None, specs), None)
+
+    def close(self) -> None:
+        """Forget the modules."""
+        for name in list(sys.modules):  # a list at once: collecting garbage may close another space meanwhile
+            if name == self.package or name.startswith(f"{self.package}."):
+                del sys.modules[name]
+        _spaces.pop(self.package, None)
+
+    def _look_for(self, name: str) -> bool:
+        if name in sys.stdlib_module_names:
+            return False
+        folder = self.root / name
+        return (self.root / f"{name}.py").is_file() or (folder.is_dir() and any(folder.rglob("*.py")))
+
+    def _import(
+        self,
+        name: str,
+        names: Mapping[str, Any] | None = None,
+        local_names: Mapping[str, Any] | None = None,
+        wanted: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        top = name.partition(".")[0]
+        if level or f"{name}.".startswith("src.ext.") or not self._is_sibling(top):
+            return builtins.__import__(name, names, local_names, wanted or (), level)
+        module = builtins.__import__(f"{self.package}.{name}", names, local_names, wanted or (), 0)
+        return module if wanted else sys.modules[f"{self.package}.{top}"]
+
+
+class _Loader(SourceFileLoader):
+    """Compiles afresh each time, so that an edit within the same second counts, and writes no cache files."""
+
+    def __init__(self, fullname: str, path: str, edited: str | None = None) -> None:
+        super().__init__(fullname, path)
+        self._edited = edited
+
+    def get_data(self, path: str) -> bytes:
+        return self._edited.encode() if self._edited is not None else super().get_data(path)
+
+    def get_code(self, fullname: str) -> CodeType:
+        data = self.get_data(self.get_filename(fullname))
+        before, nul, _ = data.partition(b"\0")
+        if nul:
+            msg = "there is a NUL byte; save the file as UTF-8"
+            raise SyntaxError(msg, (self.path, before.count(b"\n") + 1, None, None))
+        return self.source_to_code(data, self.path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        space = _spaces[_package_of(module.__name__)]
+        module.__dict__["__builtins__"] = space._builtins  # noqa: SLF001  the loader is a part of the space
+        super().exec_module(module)
+
+
+class _Finder:
+    """Finds modules of plugins' packages, and nothing else."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        space = _spaces.get(_package_of(name))
+        return space.find_spec(name, list(path or ()), target) if space else None
+
+
+def _package_of(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
+def _package(name: str, folders: list[str]) -> ModuleType:
+    """Make a package that Python's tools know for one, so that they find data beside its modules, too."""
+    loader = _Loader(name, str(Path(folders[0], "__init__.py"))) if folders else None
+    spec = ModuleSpec(name, loader, is_package=True)
+    spec.submodule_search_locations = folders
+    return module_from_spec(spec)
+
+
+def _install() -> None:
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+
+
+def place(frames: Sequence[tuple[str, int]], root: Path | None) -> str | None:
+    """Return `main.py:7` for the last of the frames (file, line) that stands in the plugin."""
+    for filename, line in reversed(frames):
+        shown = shown_path(filename, root)
+        if shown is not None:
+            return f"{shown}:{line}"
+    return None
+
+
+def spell_files_by(speller: Callable[[str], str | None] | None) -> None:
+    """Let someone say what an author calls code that stands in no file, such as a cell; None asks nobody any more."""
+    _speller[:] = [speller] if speller is not None else []
+
+
+def shown_path(filename: str, root: Path | None) -> str | None:
+    """Return a file's path as the plugin's author knows it, or None for a file that is not the plugin's."""
+    if root is None:
+        spelled = next((name for speller in _speller if (name := speller(filename)) is not None), None)
+        return spelled or (None if _is_ours(filename) else filename.rpartition("/")[2])
+    path = Path(filename)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+
+@cache
+def _is_ours(filename: str) -> bool:
+    folder = str(Path(__file__).parents[1])
+    return filename.startswith((folder, "<frozen", sys.prefix, sys.base_prefix))
+
+
+def raised_at(error: BaseException, root: Path | None) -> str | None:
+    """Return `main.py:7` for the innermost line of the plugin that an exception went through."""
+    return place([(at.filename, at.lineno or 0) for at in traceback.extract_tb(error.__traceback__)], root)
+
+
+def call_place(frame: FrameType | None, root: Path | None) -> str | None:
+    """Return `main.py:7` for the innermost call that the plugin's own code made."""
+    while frame is not None:
+        shown = shown_path(frame.f_code.co_filename, root)
+        if shown is not None:
+            return f"{shown}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None
+
+
+def explain(error: BaseException, root: Path | None, otherwise: str = "", beside: str = "the plugin's entry") -> str:
+    """Say where in the plugin an import failed and why, in one line and in its author's terms.
+
+    `otherwise` is the place to name where none of the plugin's lines had run, `beside` what a missing module goes to.
+    """
+    if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
+        return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    kind = "" if isinstance(error, JobkitError) else type(error).__name__
+    parts = (raised_at(error, root) or otherwise, kind, authors_terms(f"{error}", root))
+    return ": ".join(filter(None, parts)) + _advice(error, beside)
+
+
+def _advice(error: BaseException, beside: str) -> str:
+    name = authors_terms(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    return f"; install it, or put {name}.py beside {beside}" if name and "." not in name else ""

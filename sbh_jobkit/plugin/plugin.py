@@ -1,0 +1,161 @@
+"""A plugin: its manifest, its jobs, routes and hooks."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from sbh_jobkit.display import Shown
+from sbh_jobkit.errors import PluginError, did_you_mean
+from sbh_jobkit.plugin import loader as _source
+from sbh_jobkit.plugin import manifest as _manifest
+from sbh_jobkit.plugin.job import Jobs, defined_at, find_jobs, marked
+from sbh_jobkit.run.redaction import authors_terms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from sbh_jobkit.plugin.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A function that answers requests below `/ext/<slug>`."""
+
+    path: str
+    methods: tuple[str, ...]
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A function that the host calls: on an `event`, as an `llm_filter`, or as a `generator`."""
+
+    kind: str
+    name: str
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something that is surely not meant."""
+
+    rule: str
+    text: str
+    place: str | None
+    """`main.py:7`, or `$.jobs[1]` of the manifest."""
+
+
+class Plugin(Shown):
+    """What `Plugin.load` found."""
+
+    def __init__(self, source: _source.Source) -> None:
+        """Collect what is decorated; raises PluginError for jobs that clash."""
+        self.manifest = source.manifest
+        self.root = source.root
+        self.source = source.typed
+        """What an author would type to load it again."""
+        self.jobs = Jobs()
+        self.jobs.plugin = self
+        self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
+        self._elsewhere = tuple(source.elsewhere)
+        self.routes = tuple(_routes(source.names))
+        self.hooks = tuple(_hooks(source.names))
+
+    def __repr__(self) -> str:
+        """Name it and count its jobs."""
+        return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
+
+    @property
+    def slug(self) -> str:
+        """The name by which the host knows it."""
+        return self.manifest.slug
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not wrong, but surely not meant: jobs of the manifest without a function, and the reverse."""
+        return tuple(remark.text for remark in self.remarks)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """The warnings with their rules and places."""
+        return tuple(self._remarks())
+
+    def _remarks(self) -> Iterator[Remark]:
+        entry, listed = self.manifest.entry, [job.name for job in self.manifest.jobs or ()]
+        for name in sorted({*listed} - {*self.jobs}):
+            text = f"job {name!r} of the manifest has no function in {entry}, so it never runs"
+            place = f"$.jobs[{listed.index(name)}]"
+            yield Remark(rule="job-without-function", place=place, text=f"{text}{did_you_mean(name, self.jobs)}")
+        for job in self.jobs.values() if self.manifest.jobs is not None else ():
+            if job.expression and job.name not in listed:
+                text = f"job {job.name!r} ({job.place}) is not among the manifest's jobs"
+                yield Remark(rule="job-unlisted", place=job.place, text=text)
+        for function in marked(self._elsewhere, "_plugin_job_type", "job"):
+            here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
+            bring = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"
+            text = f"job {name!r} ({here}) is not in {entry}, so it never runs; write there: {bring}"
+            yield Remark(rule="job-elsewhere", place=here, text=text)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path | ModuleType | Mapping[str, Any],
+        *,
+        manifest: Mapping[str, Any] | Manifest | None = None,
+    ) -> Self:
+        """Load a plugin from a directory, its `plugin.json` or `main.py`, a zip, a module, or a mapping of names.
+
+        Raises ManifestError for a manifest with faults, PluginError for anything else that is wrong with it.
+        """
+        given = _manifest.parse(manifest, "manifest") if isinstance(manifest, Mapping) else manifest
+        return cls._of(_source.find(source, given))
+
+    def edited(self, text: str) -> Self:
+        """Return the plugin as it would be if its entry held another text; no file is touched.
+
+        Raises PluginError where the plugin has no files, or where the text is wrong, with its line.
+        """
+        if self.root is None:
+            msg = f"{self.slug} has no files, so there is no text to edit; define its job anew in a cell"
+            raise PluginError(msg)
+        return self._of(_source.edited(self.root, self.manifest, text))
+
+    @classmethod
+    def _of(cls, found: _source.Source) -> Self:
+        try:
+            plugin = cls(found)
+        except BaseException:
+            found.close()
+            raise
+        weakref.finalize(plugin.jobs, found.close)  # every job holds them, so the files stay as long as one of them
+        return plugin
+
+    def joined(self, other: Plugin) -> Self:
+        """Return this plugin with another's jobs, too; of two of one name the other's is the one."""
+        both = copy(self)
+        both.jobs = Jobs(self.jobs)
+        both.jobs.plugin = both
+        both.jobs.update({name: replace(job, peers=both.jobs) for name, job in other.jobs.items()})
+        return both
+
+
+def _routes(names: Mapping[str, Any]) -> Iterator[Route]:
+    for function in marked(names.values(), "_plugin_route_type", "route"):
+        marks = vars(function)
+        path, methods = marks["_plugin_route_path"], marks["_plugin_route_methods"]
+        yield Route(path=path, methods=tuple(methods), function=function)
+
+
+def _hooks(names: Mapping[str, Any]) -> Iterator[Hook]:
+    for kind, mark in (
+        ("event", "_plugin_event_type"),
+        ("llm_filter", "_plugin_filter_type"),
+        ("generator", "_plugin_generator_hook_type"),
+    ):
+        for function in marked(names.values(), "_plugin_hook_type", kind):
+            yield Hook(kind=kind, name=vars(function)[mark], function=function)

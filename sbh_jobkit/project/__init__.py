@@ -1,0 +1,1 @@
+"""Making and shipping a plugin."""

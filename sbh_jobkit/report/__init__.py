@@ -1,0 +1,1 @@
+"""Results as text and HTML: rows in, text out."""

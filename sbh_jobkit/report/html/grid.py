@@ -1,0 +1,43 @@
+"""The lines behind a picture of time: weekends, ticks with their labels, and where clocks change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.text import moment, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.report.axis import Axis
+
+HEAD = 24
+"""Room for the labels, in pixels, above what is drawn."""
+FOOT = 4
+"""Room below it."""
+
+
+def grid(axis: Axis, total: int) -> Iterator[str]:
+    """Draw the lines of an axis over so many pixels, head and foot among them."""
+    for left, right in axis.weekends():
+        yield (
+            f'<rect class="weekend" x="{percent(left)}" y="{HEAD}" width="{percent(right - left)}"'
+            f' height="{total - HEAD - FOOT}"/>'
+        )
+    for tick in axis.ticks():
+        x = percent(tick.share)
+        kind = "tick" if tick.label else "small tick"
+        yield f'<line class="{kind}" x1="{x}" x2="{x}" y1="{4 if tick.label else HEAD - 4}" y2="{total - FOOT}"/>'
+        if tick.label:
+            yield f'<text class="when" x="{x}" y="14" dx="4">{tick.label}</text>'
+    for change in axis.clock_changes():
+        x = percent(change.share)
+        yield (
+            f'<line class="change" x1="{x}" x2="{x}" y1="{HEAD - 4}" y2="{total - FOOT}">'
+            f"<title>Clocks change: {safe(moment(change.at))}</title></line>"
+        )
+
+
+def percent(share: float) -> str:
+    """Write a share of the width."""
+    return f"{share * 100:.3f}".rstrip("0").rstrip(".") + "%"

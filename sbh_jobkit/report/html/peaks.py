@@ -1,0 +1,109 @@
+"""The pile-up picture: how many runs start in each minute of a range, and the busiest minutes by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.fleet_rows import names
+from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
+from sbh_jobkit.report.text import count, moment, safe, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.report.axis import Axis
+    from sbh_jobkit.simulation.fleet.peaks import Peak, Pileup
+
+_HIGH = 180
+"""Of the busiest minute, in pixels."""
+_FINEST = 720
+"""The most bars; in a longer range, one is the busiest of several minutes."""
+_ROUND = (1, 2, 5)
+_MOST_NAMES = 12
+
+
+def piles(pileup: Pileup, peaks: Sequence[Peak], axis: Axis, at: Callable[[int], datetime]) -> str:
+    """Draw the minutes as bars, and list the peaks; `at` makes a time of a minute."""
+    if not peaks:
+        return "<p>No run started, so no minute is busier than another.</p>"
+    first = int(axis.start.timestamp() // 60)
+    size = max(1, -(-int(axis.span.total_seconds()) // 60))
+    width = min(size, _FINEST)
+    bars = [0] * width
+    for place, runs in enumerate(pileup.runs, start=pileup.first - first):
+        bar = min(width - 1, place * width // size)  # what waited past the end stands at the edge
+        bars[bar] = max(bars[bar], runs)
+    top = _ceiling(pileup.most)
+    total = HEAD + _HIGH + FOOT
+    lines = "".join(grid(axis, total))
+    label = f"Runs started in each minute, {pileup.most:,} at most"
+    scale = "".join(_level(runs, top) for runs in sorted({top, top // 2} - {0}))
+    marks = "".join(_mark(number, peak, (peak.minute - first) / size, top, at) for number, peak in enumerate(peaks, 1))
+    a_bar = f"The busiest of {size / width:,.0f} minutes to a bar." if size > width else "A bar a minute."
+    return (
+        f'<p class="note">{a_bar} The marks lead to the minutes below.</p>'
+        '<div class="scroll" role="region" aria-labelledby="piles-head" tabindex="0">'
+        f'<svg class="plot piles" height="{total}" role="group" aria-label="{label}">{lines}{scale}'
+        f'<svg y="{HEAD}" width="100%" height="{_HIGH}" viewBox="0 0 {width} {top}" preserveAspectRatio="none"'
+        f' aria-hidden="true"><path class="pile" d="{_outline(bars, top)}"/></svg>{marks}</svg></div>'
+        f"{_table(peaks, at)}"
+    )
+
+
+def _ceiling(most: int) -> int:
+    """Return the next round number: 1, 2 or 5 with zeros."""
+    zeros = int("1".ljust(len(str(most)), "0"))
+    return next(step * zeros for step in (*_ROUND, 10) if step * zeros >= most)
+
+
+def _outline(bars: Sequence[int], top: int) -> str:
+    """Draw the bars as one shape, of which as many as are alike are one step."""
+    steps, before = [f"M0 {top}"], 0
+    for place, runs in enumerate(bars):
+        if runs != before:
+            steps.append(f"H{place}V{top - runs}")
+            before = runs
+    return "".join([*steps, f"H{len(bars)}V{top}z"])
+
+
+def _level(runs: int, top: int) -> str:
+    y = HEAD + round(_HIGH * (1 - runs / top))
+    return (
+        f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>'
+        f'<text class="when level" x="100%" y="{y + 13}" dx="-4">{runs:,}</text>'
+    )
+
+
+def _mark(number: int, peak: Peak, share: float, top: int, at: Callable[[int], datetime]) -> str:
+    label = f"{safe(moment(at(peak.minute)))}: {count(peak.runs, 'run')}"
+    y = HEAD + round(_HIGH * (1 - peak.runs / top))
+    return (
+        f'<svg class="pin" x="{percent(min(1.0, share))}" y="{y}" overflow="visible">'
+        f'<a href="#minute-{number}" aria-label="{label}"><title>{label}</title>'
+        '<rect class="hit" x="-7" y="-14" width="14" height="14" rx="3"/>'
+        '<path class="full" d="M-4-9H4L0-2z"/></a></svg>'
+    )
+
+
+def _table(peaks: Sequence[Peak], at: Callable[[int], datetime]) -> str:
+    rows = "".join(_row(number, peak, at) for number, peak in enumerate(peaks, 1))
+    return (
+        '<div class="scroll" role="region" aria-label="Busiest minutes" tabindex="0"><table class="jobs minutes">'
+        "<caption><span>The busiest minutes. Those in which the same runs start stand in one row.</span></caption>"
+        '<thead><tr><th scope="col">Minute</th><th scope="col" class="n">Runs</th>'
+        '<th scope="col">Who</th><th scope="col">Again</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(number: int, peak: Peak, at: Callable[[int], datetime]) -> str:
+    named = names(peak)
+    more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
+    again = '<span class="none">no</span>'
+    if peak.minutes > 1:
+        again = f"{count(peak.minutes - 1, 'time')}, last {stamp(at(peak.last))}"
+    return (
+        f'<tr id="minute-{number}"><th scope="row">{stamp(at(peak.minute))}</th><td class="n">{peak.runs:,}</td>'
+        f"<td>{safe(', '.join(named[:_MOST_NAMES]))}{more}</td><td>{again}</td></tr>"
+    )

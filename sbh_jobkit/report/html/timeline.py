@@ -1,0 +1,219 @@
+"""The timeline: one lane a job, every run a mark, tall where it needs a look, low and pale where marks touch.
+
+All marks of a lane that look alike are one path, so 43,200 runs stay small and quick to draw. The picture has no
+fixed width: paths stretch with the page (their strokes do not), signs and labels stand at percentages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
+from sbh_jobkit.report.text import clip, count, moment, safe
+from sbh_jobkit.report.verdicts import SIGNS, Sign, sign_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sbh_jobkit.report.axis import Axis
+    from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.run.run import Run
+
+MOST_LANES = 200
+"""Beyond this many jobs, those with failures come first and a note says how many are not drawn."""
+
+_HEIGHTS = ((12, 30), (30, 22), (MOST_LANES, 14))
+_BLOCK = 25
+_FINEST = 50_000
+_MOST_MARKS = 1_000_000
+_MOST_SIGNS = 2_000
+_WIDTH = 450
+"""Of a lane in strokes, on the page most people see: a month on a laptop."""
+_CLOSEST = 0.012
+"""The share of the width below which two signs would lie on each other."""
+_CROWDED = 0.5
+_THIN = 0.16
+_MOST_REASONS = 3
+_MOST_TEXT = 300
+
+
+def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
+    """Draw the runs on their lanes; those in `sections`, by number, link to their section."""
+    lanes = choose_lanes(summaries)
+    if not lanes:
+        return '<p class="note">There is no job, so there is no lane to draw.</p>'
+    drawing = Drawing.of(lanes, runs, axis, sections)
+    size = ceil(len(lanes) / ceil(len(lanes) / _BLOCK))
+    blocks = "".join(drawing.block(lanes[first : first + size]) for first in range(0, len(lanes), size))
+    return (
+        f'{_left_out(summaries, lanes)}<div class="scroll lanes h{drawing.height}" role="region"'
+        f' aria-labelledby="timeline-head" tabindex="0">{blocks}</div>'
+    )
+
+
+def choose_lanes(summaries: Sequence[JobSummary], *, most: int = MOST_LANES) -> list[JobSummary]:
+    """Choose the jobs that get a lane: all in their order, or, of too many, those with failures before the others."""
+    if len(summaries) <= most:
+        return list(summaries)
+    return sorted(summaries, key=lambda job: not job.failures)[:most]
+
+
+def lane_height(lanes: int) -> int:
+    """Return how high each of so many lanes is, in pixels."""
+    return next(height for most, height in _HEIGHTS if lanes <= most)
+
+
+def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> str:
+    missing = len(summaries) - len(lanes)
+    if not missing:
+        return ""
+    failing = sum(bool(job.failures) for job in summaries) - sum(bool(job.failures) for job in lanes)
+    which = f"{failing:,} of them with failures" if failing else "none of them with failures"
+    told = f"{count(missing, 'job')} not drawn, {which}; failing jobs come first. The table below has them all."
+    return f'<p class="note">{told}</p>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """What is to be drawn of some jobs' runs."""
+
+    axis: Axis
+    units: int
+    """The width that marks are counted in; marks that share a unit are drawn once."""
+    height: int
+    """Of a lane, in pixels."""
+    marks: Mapping[tuple[str, str], set[int]]
+    """Places by job and verdict."""
+    pins: Mapping[str, Sequence[tuple[int, Run]]]
+    """Runs that link to a section, with its number, by job."""
+    expected: Mapping[str, Sequence[Sequence[Run]]]
+    """Runs that failed as expected, by job; those too close to tell apart share a sign."""
+
+    @classmethod
+    def of(
+        cls,
+        lanes: Sequence[JobSummary],
+        runs: Sequence[Run],
+        axis: Axis,
+        sections: Mapping[int, Run],
+        *,
+        finest: int = _FINEST,
+    ) -> Drawing:
+        """Settle where each mark stands, at one of so many places at most."""
+        drawn = {job.name for job in lanes}
+        units = min(finest, _MOST_MARKS // len(lanes))
+        marks: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        expected: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in runs:
+            if run.job in drawn:
+                verdict = sign_of(run).verdict
+                marks[run.job, verdict].add(round(axis.share(run.fire_time) * units))
+                if verdict == "expected":
+                    expected[run.job].append(run)
+        pins: defaultdict[str, list[tuple[int, Run]]] = defaultdict(list)
+        for number, run in sections.items():
+            pins[run.job].append((number, run))
+        apart = max(_CLOSEST, len(lanes) / _MOST_SIGNS)
+        merged = {job: _merged(members, axis, apart) for job, members in expected.items()}
+        return cls(axis=axis, units=units, height=lane_height(len(lanes)), marks=marks, pins=pins, expected=merged)
+
+    def total(self, lanes: int) -> int:
+        """Return the height of so many lanes with their ticks."""
+        return HEAD + self.height * lanes + FOOT
+
+    def middle(self, lane: int) -> int:
+        """Return where the middle of a lane stands, from the top."""
+        return HEAD + self.height * lane + self.height // 2
+
+    def block(self, lanes: Sequence[JobSummary]) -> str:
+        """Write the lanes with their names beside them, as the report does."""
+        names = "".join(_name(job) for job in lanes)
+        return (
+            f'<div class="block"><ol class="names">{names}</ol>'
+            f'<svg class="plot" height="{self.total(len(lanes))}" role="group" aria-label="Runs by fire time">'
+            f"{self.plot(lanes)}</svg></div>"
+        )
+
+    def plot(self, lanes: Sequence[JobSummary]) -> str:
+        """Draw the lanes, without their names, as what stands inside an SVG element of their height."""
+        total = self.total(len(lanes))
+        inner = total - HEAD
+        lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(HEAD, total, self.height))
+        paths = "".join(self._path(job, sign, n) for sign in SIGNS.values() for n, job in enumerate(lanes))
+        signs = "".join(
+            self._sign(group, n) for n, job in enumerate(lanes) for group in self.expected.get(job.name, ())
+        )
+        links = "".join(
+            self._pin(number, run, n) for n, job in enumerate(lanes) for number, run in self.pins.get(job.name, ())
+        )
+        return (
+            f"{''.join(grid(self.axis, total))}{lines}"
+            f'<svg y="{HEAD}" width="100%" height="{inner}" viewBox="0 0 {self.units} {inner}"'
+            f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}'
+        )
+
+    def _path(self, job: JobSummary, sign: Sign, lane: int) -> str:
+        places = sorted(self.marks.get((job.name, sign.verdict), ()))
+        if not places:
+            return ""
+        crowded = sum(min(right - left, self.units / _WIDTH) for left, right in pairwise(places)) > (
+            _CROWDED * self.units
+        )
+        high = max(3, round((self.height - 5) * (_THIN if crowded and sign.verdict == "ok" else sign.reach)))
+        low = (lane + 1) * self.height - 2
+        steps = [f"M{places[0]} {low}v-{high}"]
+        steps += [f"m{right - left} {high}v-{high}" for left, right in pairwise(places)]
+        dense = " dense" if crowded else ""
+        return f'<path class="marks v-{sign.verdict}{dense}" d="{"".join(steps)}"/>'
+
+    def _sign(self, group: Sequence[Run], lane: int) -> str:
+        first, last = group[0], group[-1]
+        sign = sign_of(first)
+        reasons = list(dict.fromkeys(clip(run.expected or "", _MOST_TEXT) for run in group))
+        more = ["…"] if len(reasons) > _MOST_REASONS else []
+        when = moment(first.fire_time) + (f" to {moment(last.fire_time)}" if len(group) > 1 else "")
+        what = f"{count(len(group), 'run')} {sign.word}: {'; '.join([*reasons[:_MOST_REASONS], *more])}"
+        x = percent((self.axis.share(first.fire_time) + self.axis.share(last.fire_time)) / 2)
+        return (
+            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{HEAD + lane * self.height}" overflow="visible" role="img">'
+            f"<title>{safe(f'{what} ({first.job}, {when})')}</title>"
+            f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}"/>'
+            f'<path class="hollow" transform="translate(0 7)" d="{sign.shape}"/></svg>'
+        )
+
+    def _pin(self, number: int, run: Run, lane: int) -> str:
+        sign = sign_of(run)
+        label = f"{safe(run.job)}, {safe(moment(run.fire_time))}: {sign.word}"
+        kind = "hollow" if sign.hollow else "full"
+        x, y = percent(self.axis.share(run.fire_time)), HEAD + lane * self.height
+        return (
+            f'<svg class="pin v-{sign.verdict}" x="{x}" y="{y}" overflow="visible">'
+            f'<a href="#run-{number}" aria-label="{label}"><title>{label}</title>'
+            f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}" rx="3"/>'
+            f'<path class="{kind}" transform="translate(0 7)" d="{sign.shape}"/></a></svg>'
+        )
+
+
+def _merged(runs: Sequence[Run], axis: Axis, apart: float) -> list[list[Run]]:
+    """Put runs that stand closer than `apart` to the first of their group into one."""
+    groups: list[list[Run]] = []
+    start = -1.0
+    for run in sorted(runs, key=lambda run: run.fire_time.timestamp()):
+        share = axis.share(run.fire_time)
+        if not groups or share - start >= apart:
+            groups.append([])
+            start = share
+        groups[-1].append(run)
+    return groups
+
+
+def _name(job: JobSummary) -> str:
+    name = safe(job.name)
+    if not job.failures:
+        return f'<li title="{name}: {count(job.runs, "run")}"><span>{name}</span></li>'
+    title = f"{name}: {job.failures:,} of {count(job.runs, 'run')} failed"
+    return f'<li title="{title}"><span>{name}</span><b>{job.failures:,}<i class="aloud"> failed</i></b></li>'

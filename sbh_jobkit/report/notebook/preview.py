@@ -1,0 +1,90 @@
+"""A preview, as a notebook shows it: plain English, the next fire times, a calendar, and what is due then, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.axis import Axis
+from sbh_jobkit.report.notebook.calendar import calendar
+from sbh_jobkit.report.notebook.elements import card, fold, line, soft, table
+from sbh_jobkit.report.notebook.schedule import debian_note, heading
+from sbh_jobkit.report.terminal.runs import distance, fire_lines
+from sbh_jobkit.report.terminal.runs import moment as with_zone
+from sbh_jobkit.report.text import DAYS, count, moment, offset, safe
+from sbh_jobkit.run.run import Fire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.schedule.preview import Preview
+
+_FEW, _MOST = 7, 40
+_TOGETHER = "Due in the same minute:"
+
+
+def text(preview: Preview) -> str:
+    """List the fire times, for a terminal."""
+    name = preview.job or preview.schedule.expression
+    fires = [Fire(plugin="", job="", at=at, note=preview.schedule.note(at)) for at in preview.fires[:_MOST]]
+    lines = [f"{name}: {preview.schedule.describe()}", ""]
+    lines += fire_lines(fires, preview.start, with_jobs=False) if fires else [_nothing(preview)]
+    if len(preview.fires) > _MOST:
+        lines.append(f"… and {len(preview.fires) - _MOST:,} more")
+    collisions = list(_collisions(preview))
+    heading = ["", _TOGETHER] if collisions else []
+    return "\n".join([*lines, *heading, *(f"  {job}: {told}" for job, told in collisions)])
+
+
+def html(preview: Preview) -> str:
+    """Tell when it is due, and draw it."""
+    fires = preview.fires
+    parts = [heading(preview.schedule, preview.job), debian_note(preview.schedule)]
+    if fires:
+        parts.append(_table(preview, fires[:_FEW]))
+    else:
+        parts.append(line(safe(_nothing(preview))))
+    if len(fires) > _FEW:
+        rest = count(len(fires) - _FEW, "more fire time")
+        left_out = len(fires) - _MOST
+        more = f"<p>and {left_out:,} more</p>" if left_out > 0 else ""
+        parts.append(fold(rest, _table(preview, fires[_FEW:_MOST]) + more))
+    parts += [calendar(preview), *(line(soft(told)) for told in _clock_changes(preview))]
+    collisions = [(f"<strong>{safe(job)}</strong>", safe(told)) for job, told in _collisions(preview)]
+    if collisions:
+        parts.append(line(_TOGETHER) + table((), collisions))
+    return card(*parts)
+
+
+def _nothing(preview: Preview) -> str:
+    return (
+        f"not due until {moment(preview.end)}; next: {with_zone(preview.next)}, {distance(preview.next, preview.start)}"
+    )
+
+
+def _table(preview: Preview, fires: Sequence[datetime]) -> str:
+    rows = [
+        (
+            f"{safe(moment(at))} {soft(f'{at:%Z}')}",
+            safe(distance(at, preview.start)),
+            safe(preview.schedule.note(at) or ""),
+        )
+        for at in fires
+    ]
+    return table((), rows if any(note for *_, note in rows) else [row[:2] for row in rows])
+
+
+def _clock_changes(preview: Preview) -> Iterator[str]:
+    for change in Axis(preview.start, preview.end).clock_changes():
+        gap = change.after > change.before
+        yield (
+            f"Clocks go {'forward' if gap else 'back'} on {DAYS[change.at.weekday()]} {change.at:%Y-%m-%d}, "
+            f"from {offset(change.before)} to {offset(change.after)}: a {'gap' if gap else 'fold'}."
+        )
+
+
+def _collisions(preview: Preview) -> Iterator[tuple[str, str]]:
+    for collision in preview.collisions:
+        whole = collision.times == len(preview.fires)
+        often = "every time" if whole else f"{collision.times:,} of {len(preview.fires):,} times"
+        yield collision.job, f"{often}, first {moment(collision.first)}"

@@ -1,0 +1,47 @@
+"""Pictures for notebooks: SVG that stands alone in an `<img>`, so that it also shows where nothing is trusted.
+
+What stands in an `<img>` sees nothing of its page, so a picture has no background, its own few rules, and colours of a
+middle lightness that can be told from white and from black.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from sbh_jobkit.report.text import safe
+
+INKS = {
+    "ok": "#5587a2",
+    "coalesced": "#7b8792",
+    "skipped": "#7b8792",
+    "expected": "#8a7fc0",
+    "faulty": "#a87800",
+    "missed": "#70777f",
+    "unexpected_ok": "#3b6fe0",
+    "timed_out": "#c06a10",
+    "out_of_memory": "#9a4fc0",
+    "failed": "#d9480f",
+    "crashed": "#d02f6c",
+    "text": "#737a83",
+    "grid": "#8b949e",
+}
+"""Each can be told from a white page and from a dark one; a test measures it."""
+FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif"
+SMALL = f"text{{{FONT};font-size:11px;fill:{INKS['text']}}}"
+"""The rule for the texts of small pictures."""
+
+
+def img(svg: str, alt: str) -> str:
+    """Put a picture into HTML; the text says what is to be seen on it."""
+    data = b64encode(svg.encode()).decode()
+    return (
+        f'<img alt="{safe(alt)}" src="data:image/svg+xml;base64,{data}" style="max-width:100%;height:auto;border:0"/>'
+    )
+
+
+def document(width: int, height: int, rules: str, inner: str) -> str:
+    """Make an SVG document of its own."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"<style>{rules}</style>{inner}</svg>"
+    )

@@ -1,0 +1,108 @@
+"""The timeline as a picture that stands alone: the lanes of the report, with the names of their jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.html.grid import FOOT, HEAD
+from sbh_jobkit.report.html.timeline import Drawing, choose_lanes, lane_height
+from sbh_jobkit.report.notebook.svg import FONT, INKS, document, img
+from sbh_jobkit.report.text import count, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sbh_jobkit.report.axis import Axis
+    from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.run.run import Run
+
+_WIDTH = 900
+_NAMES = 150
+_GAP = 10
+_PLOT = _WIDTH - _NAMES - _GAP - 8
+_MOST_NAME = 22
+_FINEST = 1_480
+"""Places for marks: two in each pixel."""
+_MOST_LANES = 40
+_RULES = f"""
+text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
+.when{{font-size:11px}}
+.tick{{stroke:{INKS["grid"]};stroke-opacity:.6}}
+.rule,.small{{stroke:{INKS["grid"]};stroke-opacity:.25}}
+.change{{stroke:{INKS["text"]};stroke-dasharray:3 3}}
+.weekend{{fill:{INKS["grid"]};fill-opacity:.12}}
+.hit{{fill:none}}
+.marks{{fill:none;stroke:currentColor;stroke-width:2px;vector-effect:non-scaling-stroke}}
+.marks.dense{{stroke-width:1px}}
+.full{{fill:currentColor}}
+.hollow{{fill:none;stroke:currentColor;stroke-width:2}}
+"""
+
+
+def lanes_picture(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
+    """Draw the runs on their lanes, as the report does; empty where there is no job."""
+    lanes = Lanes.of(summaries, axis)
+    if not lanes.jobs:
+        return ""
+    left_out = len(summaries) - len(lanes.jobs)
+    note = f"<p>and {count(left_out, 'more job')}, without a lane here</p>" if left_out else ""
+    return lanes.picture(runs, sections) + note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The jobs that get a lane, and where on the picture a run stands; places are shares of its width and height."""
+
+    jobs: Sequence[JobSummary]
+    axis: Axis
+
+    @classmethod
+    def of(cls, summaries: Sequence[JobSummary], axis: Axis) -> Lanes:
+        """Choose the lanes."""
+        return cls(jobs=choose_lanes(summaries, most=_MOST_LANES), axis=axis)
+
+    def picture(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> str:
+        """Draw the runs; those in `sections` get a sign."""
+        jobs = self.jobs
+        drawing = Drawing.of(jobs, runs, self.axis, sections, finest=_FINEST)
+        verdicts = {verdict for _, verdict in drawing.marks}
+        colours = "".join(f".v-{verdict}{{color:{INKS[verdict]}}}" for verdict in INKS if verdict in verdicts)
+        height = drawing.total(len(jobs))
+        names = "".join(
+            f'<text x="0" y="{drawing.middle(place) + 4}">{safe(_short(job.name))}</text>'
+            for place, job in enumerate(jobs)
+        )
+        plot = f'<svg x="{_NAMES + _GAP}" width="{_PLOT}" height="{height}" overflow="visible">'
+        svg = document(_WIDTH, height, _RULES + colours, f"{names}{plot}{drawing.plot(jobs)}</svg>")
+        return img(svg, f"{count(len(runs), 'run')} of {count(len(jobs), 'job')} on a timeline")
+
+    def spot(self, run: Run) -> tuple[float, float, float] | None:
+        """Return where a run's mark stands: left, top and height; None for a job without a lane."""
+        places = [place for place, job in enumerate(self.jobs) if job.name == run.job]
+        if not places:
+            return None
+        left = (_NAMES + _GAP + self.axis.share(run.fire_time) * _PLOT) / _WIDTH
+        return left, (HEAD + places[0] * self._height) / self._total, self._height / self._total
+
+    def nearest(self, left: float, top: float, runs: Sequence[Run]) -> int | None:
+        """Return the place among `runs` of the one that is meant by a point: the nearest in the lane of the point."""
+        if not self.jobs:
+            return None
+        lane = int((top * self._total - HEAD) // self._height)
+        job = self.jobs[min(max(lane, 0), len(self.jobs) - 1)].name
+        share = (left * _WIDTH - _NAMES - _GAP) / _PLOT
+        of_job = [place for place, run in enumerate(runs) if run.job == job]
+        return min(of_job, key=lambda place: abs(self.axis.share(runs[place].fire_time) - share), default=None)
+
+    @property
+    def _height(self) -> int:
+        return lane_height(len(self.jobs))
+
+    @property
+    def _total(self) -> int:
+        return HEAD + self._height * len(self.jobs) + FOOT
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"

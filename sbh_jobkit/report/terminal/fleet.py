@@ -1,0 +1,77 @@
+"""What a fleet did as plain text, good at 80 columns."""
+
+from __future__ import annotations
+
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.fleet_rows import failing_kinds, names
+from sbh_jobkit.report.terminal.runs import failure_of, folded, moment
+from sbh_jobkit.report.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from sbh_jobkit.report.fleet_rows import PluginSummary
+    from sbh_jobkit.simulation.fleet.result import FleetSimulation
+
+_MOST_ROWS = 30
+_MOST_PEAKS = 3
+_MOST_NAMES = 6
+_MOST_JOBS = 10
+
+
+def fleet_table(rows: Sequence[PluginSummary]) -> Table:
+    """Lay out what the first plugins came to, as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("plugin", overflow="fold")
+    for name in ("tenants", "jobs", "runs", "failed", "expected", "busiest minute"):
+        table.add_column(name, justify="right")
+    for row in rows[:_MOST_ROWS]:
+        style = "red" if row.failures else "green" if row.runs else "dim"
+        numbers = (row.tenants, row.jobs, row.runs, row.failures, row.expected)
+        busiest = f"{row.busiest[1]:,} at {row.busiest[0]:%m-%d %H:%M}" if row.busiest else "none"
+        table.add_row(Text(row.label, style), *(f"{number:,}" for number in numbers), busiest)
+    return table
+
+
+def more_rows(rows: Sequence[PluginSummary]) -> Iterator[str]:
+    """Tell how many plugins the table leaves out."""
+    rest = rows[_MOST_ROWS:]
+    if rest:
+        failing = sum(bool(row.failures) for row in rest)
+        yield f"… and {count(len(rest), 'more plugin')}, {f'{failing:,} of them' if failing else 'none'} with failures"
+
+
+def peaks(simulation: FleetSimulation) -> Iterator[str]:
+    """Tell the busiest minutes, and whose runs start in them."""
+    found = simulation.pileup().peaks(_MOST_PEAKS)
+    if not found:
+        return
+    yield "busiest minutes:"
+    for peak in found:
+        named = names(peak)
+        more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
+        again = f", and {count(peak.minutes - 1, 'other')} like it" if peak.minutes > 1 else ""
+        when = f"{moment(simulation.at(peak.minute))}{again}"
+        yield from folded(f"{when}: {count(peak.runs, 'run')}, {', '.join(named[:_MOST_NAMES])}{more}", "  ")
+
+
+def failing(simulation: FleetSimulation) -> Iterator[str]:
+    """Tell the ways in which runs failed, by job, and how many failed like each."""
+    jobs = groupby(failing_kinds(simulation), key=lambda kind: kind.who)
+    for named, kinds in islice(jobs, _MOST_JOBS):
+        for kind in kinds:
+            alike = kind.alike
+            yield from failure_of(alike.first, f"{named} at {alike.first.tenant}")
+            if alike.count > 1:
+                where = f" at {count(alike.tenants, 'tenant')}" if alike.tenants > 1 else ""
+                yield f"    … and {alike.count - 1:,} more like it{where}, the last on {moment(alike.last)}"
+    further = sum(1 for _ in jobs)
+    if further:
+        yield f"… and runs of {count(further, 'more job')}"

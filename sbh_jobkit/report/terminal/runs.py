@@ -1,0 +1,209 @@
+"""Runs, simulations and fire times as plain text, good at 80 columns."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.plugin import divergences
+from sbh_jobkit.report.text import count, took
+from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.run.run import Fire, Run
+
+_FAILURES_A_JOB = 3
+_OUTPUT_LINES = 20
+"""So many of its last lines show what a failing run printed."""
+_LONGEST_LINE = 200
+_ADVICE = "  try: "
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
+"""What a job prints to move a terminal's cursor, say, is shown and not done."""
+
+
+def moment(at: datetime) -> str:
+    """Write a time with its weekday and zone, such as `Mon 2026-01-05 09:00 CET`."""
+    return f"{at:%a %Y-%m-%d %H:%M %Z}"
+
+
+def summary_table(summaries: Sequence[JobSummary]) -> Table:
+    """Lay out what each job came to, as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("job", overflow="fold")
+    table.add_column("schedule", overflow="fold")
+    for name in ("runs", "failed", "expected", "http", "emits"):
+        table.add_column(name, justify="right")
+    for job in summaries:
+        style = "red" if job.failures else "green" if job.runs else "dim"
+        numbers = (job.runs, job.failures, job.expected, job.http_calls, job.emits)
+        table.add_row(Text(job.name, style), Text(job.schedule or "by hand"), *(f"{number:,}" for number in numbers))
+    return table
+
+
+def failing_runs(runs: Sequence[Run], width: int | None = None) -> Iterator[str]:
+    """Tell the first failing runs of each job, those that failed alike once, and how many more there are.
+
+    Lines are folded to the terminal, or to a width that is given.
+    """
+    alike: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        alike[run.job, run.verdict, run.summary].append(run)
+    told, rest = Counter[str](), Counter(run.job for run in runs)
+    for (job, _, _), (run, *others) in alike.items():
+        if told[job] == _FAILURES_A_JOB:
+            continue
+        told[job] += 1
+        rest[job] -= 1 + len(others)
+        yield from failure_of(run, job, width)
+        if others:
+            yield f"    … and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}"
+        if told[job] == _FAILURES_A_JOB and rest[job]:
+            yield f"    … and {count(rest[job], 'more failing run')} of {job}"
+
+
+def failure_of(run: Run, who: str, width: int | None = None) -> Iterator[str]:
+    """Tell when a run failed, whose it was, and why."""
+    yield f"{moment(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
+    yield from _indented(_why(run), "    ", width)
+
+
+def divergent(runs: Sequence[Run]) -> Iterator[str]:
+    """Tell of each divergence of today's host how many of the runs met it, and of which jobs they are."""
+    known = divergences.table()
+    met: dict[str, list[Run]] = {id_: [] for id_ in known}
+    for run in runs:
+        for id_ in known.keys() & {fault.kind for fault in run.faults if not fault.allowed}:
+            met[id_].append(run)
+    lines = [
+        f"{id_:<3}  {count(len(those), 'run')} of {', '.join(dict.fromkeys(run.job for run in those))}"
+        for id_, those in met.items()
+        if those
+    ]
+    if lines:
+        yield ""
+        yield "where today's host does otherwise:"
+    for line in lines:
+        yield from folded(line, "  ")
+
+
+def failing_run(run: Run) -> Iterator[str]:
+    """Tell one failing run of a job: when, how it ended, why, and what it printed."""
+    yield f"{moment(run.fire_time)}  {run.verdict.replace('_', ' ')}"
+    yield from _indented(_why(run), "    ")
+    for name, text in (("output", run.stdout), ("stderr", run.stderr), ("log", "\n".join(run.logs))):
+        yield from (f"  {line}" for line in _block(name, _last_lines(text)))
+
+
+def _last_lines(text: str) -> str:
+    lines = text.rstrip("\n").splitlines()
+    if len(lines) <= _OUTPUT_LINES:
+        return text
+    return "\n".join([f"… {count(len(lines) - _OUTPUT_LINES, 'line')} before", *lines[-_OUTPUT_LINES:]])
+
+
+def _indented(lines: Iterable[str], margin: str, width: int | None = None) -> Iterator[str]:
+    for line in lines:
+        yield from folded(line, margin, width)
+
+
+def folded(line: str, margin: str = "", width: int | None = None) -> list[str]:
+    """Fold a line to a width, the terminal's unless told otherwise, but not one that is there to be pasted."""
+    if line.startswith(_ADVICE):
+        return [f"{margin}{line}"]
+    return wrap(
+        line,
+        width or get_terminal_size().columns,
+        initial_indent=margin,
+        subsequent_indent=f"{margin}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def expected_runs(runs: Sequence[Run]) -> Iterator[str]:
+    """Tell how many runs failed as they were expected to, and why."""
+    reasons = Counter((run.job, run.expected) for run in runs if run.verdict == "expected")
+    for (job, because), number in reasons.items():
+        yield f"{count(number, 'run')} of {job} failed as expected: {because}"
+
+
+def _why(run: Run) -> Iterator[str]:
+    if run.verdict == "unexpected_ok":
+        yield f"it was expected to fail ({run.expected}), and did not"
+    if run.reason:
+        yield run.reason
+    if run.error:
+        place = f"{run.error.place}: " if run.error.place else ""
+        yield f"{place}{run.error.line}"
+    if run.troubles:
+        yield f"fault plan: {'; '.join(run.troubles)}"
+    for fault in run.faults:
+        if not fault.allowed:
+            yield fault.line
+            if fault.advice:
+                yield f"{_ADVICE}{fault.advice}"
+
+
+def one_run(run: Run, width: int | None = None) -> Iterator[str]:
+    """Tell everything about one run."""
+    yield f"{run.job}  {moment(run.fire_time)}  {run.verdict.replace('_', ' ')}  took {took(run.duration)}"
+    yield from _indented(_why(run), "  ", width)
+    if run.expected is not None and run.verdict == "expected":
+        yield f"  expected: {run.expected}"
+    if run.error and run.error.traceback:
+        yield from _block("traceback", run.error.traceback)
+    if run.value is not None:
+        yield f"  value: {_short(run.value)}"
+    yield from _block("output", run.stdout)
+    yield from _block("stderr", run.stderr)
+    yield from _block("log", "\n".join(run.logs))
+    for event in run.events:
+        yield f"  emit: {event.type} {_short(event.payload)}"
+    for call in run.http_calls:
+        yield f"  http: {call.method} {call.url} {call.status or 'no answer'}"
+    for prompt in run.llm_calls:
+        yield f"  llm: {_short(prompt.prompt)} ({count(prompt.tokens, 'token')})"
+    for file in run.files:
+        yield f"  file: {file.action} {file.key} ({count(file.size, 'byte')})"
+
+
+def _block(name: str, text: str) -> Iterator[str]:
+    if text.strip():
+        yield f"  {name}:"
+        yield from (f"    {line}" for line in text.translate(_CONTROLS).rstrip("\n").splitlines())
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(jsonable(value), ensure_ascii=False)
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
+
+
+def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iterator[str]:
+    """Tell fire times, one a line: weekday, time, distance from now, job, and what the clocks did to it."""
+    rows = [(moment(fire.at), distance(fire.at, now)) for fire in fires]
+    left, right = (max((len(row[side]) for row in rows), default=0) for side in (0, 1))
+    for fire, (at, ahead) in zip(fires, rows, strict=True):
+        job = f"  {fire.job}" if with_jobs else ""
+        note = f"  ({fire.note})" if fire.note else ""
+        yield f"{at:<{left}}  {ahead:>{right}}{job}{note}"
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """Say how far ahead a time is in its two largest units, such as `in 6d 17h`."""
+    seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
+    if seconds < 0:
+        return "past"
+    return f"in {times.rough(seconds)}" if seconds else "now"

@@ -1,0 +1,56 @@
+"""What breaks under stress, as a terminal shows it: the run, what it takes, and the command that repeats it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.terminal.runs import failing_runs, moment
+from sbh_jobkit.report.text import count
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.simulation.stress.scenario import Scenario
+    from sbh_jobkit.simulation.stress.shrink import Broken
+    from sbh_jobkit.simulation.stress.stress import Stress
+
+
+def lines(stress: Stress, path: str) -> Iterator[str]:
+    """Tell what came of it."""
+    for note in stress.notes:
+        yield f"note: {note}"
+    if stress.anyway:
+        yield ""
+        yield "without any stress, too:"
+        yield from failing_runs(stress.anyway)
+    for broken in stress.broken:
+        yield ""
+        yield from _broken(broken, path)
+    yield ""
+    yield _headline(stress)
+
+
+def _broken(broken: Broken, path: str) -> Iterator[str]:
+    scenario = broken.scenario
+    yield from failing_runs([broken.run])
+    yield f"    it takes {_takes(scenario)}"
+    for fault in scenario.plan.faults:
+        yield f"      {fault}"
+    yield f"    repeat it: {scenario.command(path)}"
+
+
+def _takes(scenario: Scenario) -> str:
+    seconds = scenario.end.timestamp() - scenario.start.timestamp()
+    span = f"{times.rough(seconds)} from {moment(scenario.start)}"
+    faults = scenario.plan.faults
+    return f"{span}, and {count(len(faults), 'fault')}:" if faults else f"{span}, and nothing else"
+
+
+def _headline(stress: Stress) -> str:
+    tried = count(stress.tried, "scenario")
+    if stress.ok:
+        return f"nothing breaks under stress, in {tried}"
+    parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
+    parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
+    return f"{' and '.join(parts)}, in {tried}"

@@ -1,0 +1,91 @@
+"""The signs of a report: each verdict's word, shape and place in a lane.
+
+A reader who does not see colours tells them apart by height (what needs a look is tall) and by the sign on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sbh_jobkit.run.run import Run
+
+_CIRCLE = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """How one verdict is drawn and named."""
+
+    verdict: str
+    word: str
+    meaning: str
+    reach: float
+    """How much of the lane's height a mark takes, from the bottom."""
+    shape: str
+    """An SVG path around 0,0 for the legend, for runs with a section of their own and for expected failures."""
+    hollow: bool = False
+
+
+_SIGNS = (
+    Sign(verdict="ok", word="ok", meaning="ended well", reach=0.4, shape="M0-6V6", hollow=True),
+    Sign(
+        verdict="coalesced", word="coalesced", meaning="folded into a later run", reach=0.2, shape="M0 2V6", hollow=True
+    ),
+    Sign(verdict="skipped", word="skipped", meaning="not started, by rule", reach=0.3, shape="M0-2V6", hollow=True),
+    Sign(
+        verdict="expected",
+        word="failed as expected",
+        meaning="its author said that it would",
+        reach=0.6,
+        shape="M-5-3L0 2L5-3",
+        hollow=True,
+    ),
+    Sign(
+        verdict="faulty",
+        word="faulty",
+        meaning="called itself ok, but something went wrong inside",
+        reach=1,
+        shape="M0-5L5 4H-5z",
+    ),
+    Sign(verdict="missed", word="missed", meaning="not started in time", reach=1, shape=_CIRCLE, hollow=True),
+    Sign(
+        verdict="unexpected_ok",
+        word="passed unexpectedly",
+        meaning="its author said that it would fail",
+        reach=1,
+        shape="M0-5L5 0L0 5L-5 0z",
+        hollow=True,
+    ),
+    Sign(verdict="timed_out", word="timed out", meaning="took longer than its limit", reach=1, shape="M-5-5H5L-5 5H5z"),
+    Sign(
+        verdict="out_of_memory",
+        word="out of memory",
+        meaning="used more than its limit",
+        reach=1,
+        shape="M-4-4H4V4H-4z",
+    ),
+    Sign(verdict="failed", word="failed", meaning="returned an error", reach=1, shape=_CIRCLE),
+    Sign(
+        verdict="crashed", word="crashed", meaning="raised an error", reach=1, shape="M-4-4L4 4M4-4L-4 4", hollow=True
+    ),
+)
+SIGNS = {sign.verdict: sign for sign in _SIGNS}
+"""By verdict, in the order they are drawn: what needs a look lies on top."""
+_CALM = {"ok", "coalesced", "skipped", "expected"}
+
+
+def sign_of(run: Run) -> Sign:
+    """Choose the sign of a run; one that did not start and still has a fault is faulty."""
+    verdict = run.verdict
+    return SIGNS["faulty"] if verdict in _CALM and not run.ok else SIGNS[verdict]
+
+
+def glyph(sign: Sign) -> str:
+    """Draw the sign alone, as text beside it names it."""
+    kind = "hollow" if sign.hollow else "full"
+    return (
+        f'<svg class="glyph v-{sign.verdict}" viewBox="-7 -7 14 14" width="18" height="18" aria-hidden="true">'
+        f'<path class="{kind}" d="{sign.shape}"/></svg>'
+    )

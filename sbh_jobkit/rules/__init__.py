@@ -1,1 +1,0 @@
-"""What `sbh-jobkit check` looks for: one module for each matter."""

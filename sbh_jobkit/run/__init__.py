@@ -1,0 +1,1 @@
+"""One job called once, and all that was seen of it."""

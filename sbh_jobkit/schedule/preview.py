@@ -1,0 +1,95 @@
+"""When one schedule is due in a range, and which jobs of its plugin are due at the same minutes; nothing runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Self
+
+from sbh_jobkit.display import Shown
+from sbh_jobkit.errors import TimeFormatError
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sbh_jobkit.schedule.schedule import Schedule
+
+DURATION = "7d"
+"""How far a preview looks unless told otherwise."""
+_MOST = 600_000
+"""Fire times; every minute of a year are fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collision:
+    """Another job that is due at some of the same minutes."""
+
+    job: str
+    times: int
+    """How often the two are due together."""
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Preview(Shown):
+    """The fire times of a schedule in [start, end), in its zone."""
+
+    schedule: Schedule
+    start: datetime
+    end: datetime
+    fires: tuple[datetime, ...]
+    job: str | None = None
+    """Whose schedule it is, if it is a job's."""
+    collisions: tuple[Collision, ...] = ()
+    """The other jobs that are due at the same minutes, those that are so most often first."""
+
+    def __repr__(self) -> str:
+        """Say what is due how often."""
+        what = self.job or repr(self.schedule.expression)
+        number = len(self.fires)
+        often = "once" if number == 1 else f"{number:,} times"
+        return f"<Preview of {what}: {often} from {self.start.isoformat()} to {self.end.isoformat()}>"
+
+    @property
+    def next(self) -> datetime:
+        """The first fire time from the start on, also where it lies past the end."""
+        return self.fires[0] if self.fires else self.schedule.next(self.end.astimezone(UTC) - timedelta(seconds=1))
+
+    @classmethod
+    def of(
+        cls,
+        schedule: Schedule,
+        *,
+        start: str | datetime,
+        duration: str | timedelta = DURATION,
+        job: str | None = None,
+        others: Mapping[str, Schedule | None] | None = None,
+    ) -> Self:
+        """Look ahead from `start`; `others` are the schedules of the plugin's jobs by name.
+
+        Raises TimeFormatError for a range in which there are too many fire times to list.
+        """
+        first = times.instant(start, schedule.tz)
+        last = times.after(first, times.duration(duration))
+        epochs = list(islice(schedule.epochs(first.timestamp(), last.timestamp()), _MOST + 1))
+        if len(epochs) > _MOST:
+            msg = f"{schedule.expression!r} is due more than {_MOST:,} times in {duration}; use a shorter duration"
+            raise TimeFormatError(msg)
+        due, found = set(epochs), []
+        for name, other in (others or {}).items():
+            if name == job or other is None:
+                continue
+            together = [epoch for epoch in other.epochs(first.timestamp(), last.timestamp()) if epoch in due]
+            if together:
+                at = datetime.fromtimestamp(together[0], schedule.tz)
+                found.append(Collision(job=name, times=len(together), first=at))
+        return cls(
+            schedule=schedule,
+            start=first,
+            end=last,
+            fires=tuple(datetime.fromtimestamp(epoch, schedule.tz) for epoch in epochs),
+            job=job,
+            collisions=tuple(sorted(found, key=lambda collision: -collision.times)),
+        )

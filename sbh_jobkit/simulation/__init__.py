@@ -1,0 +1,1 @@
+"""A range of dates in virtual time."""

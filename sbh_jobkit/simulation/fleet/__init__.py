@@ -1,0 +1,1 @@
+"""Several plugins at several tenants."""

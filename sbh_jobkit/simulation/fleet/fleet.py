@@ -1,0 +1,164 @@
+"""Several plugins at many tenants: every installation in a world of its own, replayed alone, and put together by time.
+
+No installation sees another, on the platform as here, so each is what `simulate` makes of it, in whatever order and
+by however many processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.errors import FleetError, Interrupted
+from sbh_jobkit.fakes.world import TENANT, time_limit_of
+from sbh_jobkit.plugin.manifest import FILE
+from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.fleet.installation import Conditions, Installation, Order, replay
+from sbh_jobkit.simulation.fleet.result import FleetSimulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from sbh_jobkit.fakes.faults.plan import FaultPlan
+    from sbh_jobkit.schedule.policy import Policy
+    from sbh_jobkit.simulation.fleet.installation import NotReplayed
+
+
+class Fleet:
+    """Plugins, given by their paths, each installed at every tenant: a number of them, or their names.
+
+    A folder without a `plugin.json` stands for all plugins below it. Times are read as `Simulator` reads them, for each
+    plugin in its own zone; give an offset or `tz` to let all begin at one instant.
+    """
+
+    def __init__(
+        self,
+        plugins: str | Path | Iterable[str | Path],
+        tenants: int | Iterable[str] = (TENANT,),
+        *,
+        start: str | datetime = times.START,
+        end: str | datetime | None = None,
+        duration: str | timedelta | None = None,
+        tz: str | None = None,
+        jobs: Iterable[str] | None = None,
+        policy: Policy | Mapping[str, Policy] | None = None,
+        faults: FaultPlan | None = None,
+        time_limit: float | None = None,
+        seed: int = 0,
+        target: str | None = None,
+    ) -> None:
+        """Find the plugins; nothing is loaded yet."""
+        _check_times(start, end, duration, tz)
+        given = [plugins] if isinstance(plugins, (str, Path)) else list(plugins)
+        self.paths = tuple(dict.fromkeys(found for path in given for found in plugins_in(path)))
+        self.tenants = _names(tenants)
+        self.conditions = Conditions(
+            start=start,
+            end=end,
+            duration=duration,
+            tz=tz,
+            jobs=None if jobs is None else (jobs,) if isinstance(jobs, str) else tuple(jobs),
+            policy=policy,
+            faults=faults,
+            time_limit=None if time_limit is None else time_limit_of(time_limit),
+            seed=seed,
+            target=target,
+        )
+
+    def __repr__(self) -> str:
+        """Count."""
+        return f"<Fleet: {len(self.paths)} plugins at {len(self.tenants)} tenants>"
+
+    def __len__(self) -> int:
+        """Count the installations."""
+        return len(self.paths) * len(self.tenants)
+
+    def results(self, processes: int = 1) -> Generator[Installation | NotReplayed, None, None]:
+        """Yield what each installation did, in their order, whatever the number of processes that work on it.
+
+        Ctrl-C raises Interrupted, after what was done until then.
+        """
+        if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
+            msg = f"processes is a whole number from 1, got {processes!r}"
+            raise FleetError(msg)
+        orders = (Order(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
+        if min(processes, len(self)) > 1:
+            from sbh_jobkit.simulation.fleet.processes import spread
+
+            yield from spread(orders, min(processes, len(self)))
+            return
+        for order in orders:
+            result = replay(order)
+            yield result
+            if isinstance(result, Installation) and result.reached is not None:
+                raise Interrupted(result.reached)
+
+    def simulate(self, processes: int = 1, progress: Callable[[int], None] | None = None) -> FleetSimulation:
+        """Replay all and put it together; `progress` is called with the number of installations so far.
+
+        Ctrl-C raises Interrupted, whose `so_far` is the simulation as far as it came.
+        """
+        simulation = FleetSimulation(asked=len(self))
+        try:
+            with closing(self.results(processes)) as results:
+                for number, result in enumerate(results, start=1):
+                    simulation.add(result)
+                    if progress is not None:
+                        progress(number)
+        except KeyboardInterrupt as stop:
+            simulation.interrupted = True
+            raise Interrupted(None, simulation) from stop
+        return simulation
+
+    def each(self) -> Iterator[tuple[str, str]]:
+        """Yield the path and the tenant of each installation."""
+        return ((path, tenant) for path in self.paths for tenant in self.tenants)
+
+
+def plugins_in(path: str | Path) -> list[str]:
+    """Return the paths of the plugins below a folder that is none itself; what is no such folder stands for itself."""
+    if not isinstance(path, (str, Path)):
+        msg = f"a fleet loads its plugins itself, so it takes their paths, not {path!r}"
+        raise FleetError(msg)
+    if not Path(path).is_dir() or Path(path, FILE).is_file():
+        return [str(path)]
+    found = []
+    for folder, below, files in os.walk(path):
+        if FILE in files:
+            found.append(folder)
+            below.clear()  # what a plugin has below it is its own
+        below[:] = sorted(name for name in below if not name.startswith("."))
+    return found or [str(path)]
+
+
+def _check_times(
+    start: str | datetime, end: str | datetime | None, duration: str | timedelta | None, tz: str | None
+) -> None:
+    """Refuse what no plugin could be replayed by; the zone of each is not known yet."""
+    zone = None if tz is None else times.zone(tz)
+    for at in (start, end):
+        if at is not None and zone is None:
+            times.parse(at)
+        elif at is not None and zone is not None:
+            times.instant(at, zone)
+    if duration is not None:
+        times.duration(duration)
+
+
+def _names(tenants: int | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(tenants, int) and not isinstance(tenants, bool) and tenants > 0:
+        return (TENANT,) if tenants == 1 else tuple(f"tenant-{n:0{len(str(tenants))}}" for n in range(1, tenants + 1))
+    given = (tenants,) if isinstance(tenants, str) else tuple(tenants) if isinstance(tenants, Iterable) else ()
+    if not given or not all(isinstance(name, str) and name.strip() for name in given):
+        msg = f"tenants are a number from 1, or names such as 'acme', got {tenants!r}"
+        raise FleetError(msg)
+    name, times_named = Counter(given).most_common(1)[0]
+    if times_named > 1:
+        msg = f"the tenant {name!r} is named twice"
+        raise FleetError(msg)
+    return given

@@ -1,0 +1,128 @@
+"""Installations replayed by several processes, whose results come in the order in which they were ordered.
+
+Workers are deaf to Ctrl-C, which a terminal sends to all of them at once: whoever ordered the work hears it and tells
+them, so that each hands over what it has done. One that does not answer is ended, and none outlives its parent.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures import TimeoutError as Unanswered
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Thread
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import FleetError, Interrupted
+from sbh_jobkit.simulation.fleet.installation import replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.synchronize import Event
+
+    from sbh_jobkit.simulation.fleet.installation import Installation, NotReplayed, Order
+
+_PATIENCE = 5.0
+"""Seconds for workers to hand over what they have done, and then to end."""
+_OFTEN = 0.1
+"""Seconds between two looks of a worker at whether to stop."""
+
+
+def spread(orders: Iterable[Order], processes: int) -> Iterator[Installation | NotReplayed]:
+    """Replay all, several at a time; where Ctrl-C interrupts, yield what was done until then, and raise Interrupted."""
+    context = multiprocessing.get_context("spawn")
+    stop, others = context.Event(), multiprocessing.active_children()
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
+    waiting: deque[Future[Installation | NotReplayed | None]] = deque()
+    try:
+        with _deaf():  # those that are started now inherit it
+            waiting.extend(pool.submit(_work, order) for order in orders)
+        while waiting:
+            yield from _answer(waiting[0])
+            waiting.popleft()
+    except KeyboardInterrupt:
+        stop.set()
+        yield from _handed_over(waiting)
+        raise Interrupted(None) from None
+    finally:
+        stop.set()
+        workers = [child for child in multiprocessing.active_children() if child not in others]
+        pool.shutdown(wait=False, cancel_futures=True)
+        ended = wait([worker.sentinel for worker in workers], _PATIENCE) if workers else []
+        for worker in workers:
+            if worker.sentinel not in ended:
+                worker.kill()
+        pool.shutdown()
+
+
+def _answer(future: Future[Any]) -> Iterator[Installation | NotReplayed]:
+    try:
+        result = future.result()
+    except BrokenExecutor as error:
+        msg = (
+            "a process of the fleet ended before its work did: a job ended it, the machine ran out of memory, or a "
+            "script that starts a fleet does so at its top level, and not below `if __name__ == '__main__':`"
+        )
+        raise FleetError(msg) from error
+    if result is not None:
+        yield result
+
+
+def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotReplayed]:
+    until = perf_counter() + _PATIENCE
+    for future in waiting:
+        if future.cancel():
+            continue
+        try:
+            result = future.result(max(0.0, until - perf_counter()))
+        except (Unanswered, CancelledError, BrokenExecutor):
+            continue
+        if result is not None:
+            yield result
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker:
+    """What one process knows: whether to stop, and when to look again."""
+
+    stop: Event
+    next_look = 0.0
+
+    @classmethod
+    def pulse(cls) -> None:
+        if perf_counter() >= cls.next_look:
+            cls.next_look = perf_counter() + _OFTEN
+            if cls.stop.is_set():
+                raise KeyboardInterrupt
+
+
+def _begin(stop: Event, folder: str) -> None:
+    """Make this new process a worker, which stands where its parent stood and ends when that does."""
+    _Worker.stop = stop
+    os.chdir(folder)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(order: Order) -> Installation | NotReplayed | None:
+    return None if _Worker.stop.is_set() else replay(order, _Worker.pulse)

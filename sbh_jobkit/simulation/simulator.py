@@ -1,0 +1,297 @@
+"""A range of dates, replayed: every fire time in its order, in virtual time, on one world that lives on."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import clock as _clock
+from sbh_jobkit.clock import VirtualClock
+from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, WorldError
+from sbh_jobkit.fakes.expectations import check_due
+from sbh_jobkit.fakes.faults.injector import PlanInForce
+from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.fakes.world import World, time_limit_of
+from sbh_jobkit.plugin.job import Job
+from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.run.run import Fire, Run
+from sbh_jobkit.run.runner import Runner
+from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.policy import Policy, by_job
+from sbh_jobkit.simulation.result import Simulation
+from sbh_jobkit.simulation.timeline import Due, Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.plugin.manifest import Manifest
+    from sbh_jobkit.schedule.schedule import Schedule
+
+DURATION = "30d"
+"""How long a simulation is unless told otherwise."""
+
+
+class Simulator:
+    """What a plugin's jobs do from `start` until before `end`.
+
+    Times are datetimes or ISO text, naive ones in the zone in force: `tz`, else the world's, else the
+    manifest's, else UTC. Without a world, the `world.py` beside the plugin describes it.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        world: World | None = None,
+        *,
+        start: str | datetime = times.START,
+        end: str | datetime | None = None,
+        duration: str | timedelta | None = None,
+        tz: str | None = None,
+        jobs: Iterable[str] | None = None,
+        policy: Policy | Mapping[str, Policy] | None = None,
+        faults: FaultPlan | None = None,
+        twice: bool = False,
+        time_limit: float | None = None,
+    ) -> None:
+        """Settle the range and the jobs; nothing runs yet."""
+        if world is not None and not isinstance(world, World):
+            msg = f"the world must be a World, got {world!r}; World.load('world.py') makes one of a file"
+            raise WorldError(msg)
+        self.plugin = plugin
+        self.world = world if world is not None else World.of(plugin.root)
+        self.own_zone = _asked(tz, self.world)
+        """The zone that was asked for, over the manifest's."""
+        self.zone = self.own_zone or _of_manifest(plugin.manifest)
+        self.start = times.instant(start, self.zone)
+        self.end = self._end(end, duration)
+        self.faults = FaultPlan.of(faults)
+        self.twice = twice
+        self.time_limit = None if time_limit is None else time_limit_of(time_limit)
+        """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
+        names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
+        policy_of = by_job(policy, plugin.jobs)
+        self.due = tuple(
+            Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))
+            for name in names
+            if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
+        )
+
+    def _end(self, end: str | datetime | None, duration: str | timedelta | None) -> datetime:
+        if end is not None and duration is not None:
+            msg = "give an end or a duration, not both"
+            raise TimeFormatError(msg)
+        if end is None:
+            return times.after(self.start, times.duration(duration if duration is not None else DURATION))
+        ending = times.instant(end, self.zone)
+        if ending <= self.start:
+            msg = f"the end {ending.isoformat()} is not after the start {self.start.isoformat()}"
+            raise TimeFormatError(msg)
+        return ending
+
+    def fires(self) -> Iterator[Fire]:
+        """Yield every fire time of every job, in true order; nothing runs."""
+        for epoch, index in merge(*(self._stream(index, due.schedule) for index, due in enumerate(self.due))):
+            due = self.due[index]
+            at = datetime.fromtimestamp(epoch, due.schedule.tz)
+            yield Fire(plugin=self.plugin.slug, job=due.job.name, at=at, note=due.schedule.note(at))
+
+    def count(self) -> int:
+        """Count the fire times, quickly."""
+        return sum(sum(1 for _ in self._stream(0, due.schedule)) for due in self.due)
+
+    def _stream(self, index: int, schedule: Schedule) -> Iterator[tuple[int, int]]:
+        return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self.end.timestamp()))
+
+    def runs(self) -> Iterator[Run]:
+        """Yield each run when it has ended; between two of them the process sees the machine's time.
+
+        Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
+        """
+        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        runner = Runner(self.world, clock, keep=False, plan=self._plan())
+        steps = replay.steps(clock, runner)
+        while True:
+            self.world.forget()
+            with clock, runner:
+                run = next(steps, None)
+            if run is None:
+                return
+            yield run
+
+    def each(self, look: Callable[[Run], object]) -> None:
+        """Call `look` with each run when it has ended, in virtual time still, and keep nothing of it.
+
+        Quicker than `runs`, between two of which the process has to see the machine's time. Ctrl-C raises Interrupted.
+        """
+        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        try:
+            with clock, Runner(self.world, clock, keep=False, plan=self._plan()) as runner:
+                for run in replay.steps(clock, runner):
+                    look(run)
+                    self.world.forget()
+        except KeyboardInterrupt as stop:
+            raise Interrupted(clock.now) from stop
+
+    def until(self, at: str | datetime) -> Simulator:
+        """Return the same simulator with another end: its last due instants are those of `at`."""
+        last = times.instant(at, self.zone)
+        if last < self.start:
+            msg = f"{last.isoformat()} is before the start {self.start.isoformat()}"
+            raise TimeFormatError(msg)
+        shorter = copy(self)
+        shorter.end = (last.astimezone(UTC) + timedelta(seconds=1)).astimezone(self.zone)
+        return shorter
+
+    def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
+        """Run all of it; `progress` is called with the number of runs so far.
+
+        Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation as far as it came.
+        """
+
+        def enough(done: int) -> bool:
+            if progress is not None:
+                progress(done)
+            return False
+
+        return next(self.slices(enough))
+
+    def slices(self, enough: Callable[[int], bool]) -> Iterator[Simulation]:
+        """Do the same in slices: `enough` is asked after each run, with their number so far, whether one ends there.
+
+        Yields the simulation as far as it came, and whole at last, all with the same list of runs; between two slices
+        the process sees the machine's time.
+        """
+        clock, replay, plan = VirtualClock(self.start, self.zone), self._replay(), self._plan()
+        replay.moments, runs = [], list[Run]()
+        runner = Runner(self.world, clock, plan=plan)
+        steps, going = replay.steps(clock, runner), True
+        while going:
+            try:
+                with clock, runner:
+                    going = False
+                    for run in steps:
+                        runs.append(run)
+                        if going := enough(len(runs)):
+                            break
+            except KeyboardInterrupt as stop:
+                raise Interrupted(clock.now, self._told(runs, replay, plan, clock.now)) from stop
+            yield self._told(runs, replay, plan, clock.now if going else None)
+
+    def _told(self, runs: list[Run], replay: Replay, plan: PlanInForce | None, reached: datetime | None) -> Simulation:
+        return Simulation(
+            plugin=self.plugin,
+            world=self.world,
+            start=self.start,
+            end=self.end,
+            zone=self.zone,
+            due=self.due,
+            reached=reached,
+            runs=runs,
+            idle=plan.idle if plan is not None else (),
+            moments=replay.moments or [],
+        )
+
+    def _plan(self) -> PlanInForce | None:
+        return PlanInForce.of(self.faults, self.zone, self.plugin.jobs)
+
+    def _replay(self) -> Replay:
+        self.world.install(self.plugin.jobs, self.own_zone)
+        self.world.begin(self.start, self.zone, self.plugin)
+        if self.time_limit is not None:
+            self.world.time_limit = self.time_limit
+        schedules = {due.job.name: due.schedule for due in self.due}
+        check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
+        return Replay(
+            self.world,
+            self.due,
+            start=self.start.timestamp(),
+            end=self.end.timestamp(),
+            zone=self.zone,
+            down=self.faults.downtime(self.zone),
+            twice=self.twice,
+        )
+
+
+def simulate(
+    plugin: Plugin | str | Path,
+    world: World | None = None,
+    *,
+    start: str | datetime = times.START,
+    end: str | datetime | None = None,
+    duration: str | timedelta | None = None,
+    tz: str | None = None,
+    jobs: Iterable[str] | None = None,
+    policy: Policy | Mapping[str, Policy] | None = None,
+    faults: FaultPlan | None = None,
+    twice: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Simulation:
+    """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise).
+
+    `policy` says what becomes of due instants, of all jobs or by job; `faults` what goes wrong meanwhile. With `twice`,
+    each run knows what a second one would have changed (`run.repeated`), and all else is as without.
+    """
+    loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
+    simulator = Simulator(
+        loaded,
+        world,
+        start=start,
+        end=end,
+        duration=duration,
+        tz=tz,
+        jobs=jobs,
+        policy=policy,
+        faults=faults,
+        twice=twice,
+    )
+    return simulator.simulate(progress)
+
+
+def run_job(
+    job: Job | Callable[..., Any],
+    world: World | None = None,
+    *,
+    at: str | datetime | None = None,
+    tz: str | None = None,
+    faults: FaultPlan | None = None,
+    time_limit: float | None = None,
+) -> Run:
+    """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do.
+
+    `faults` says what goes wrong meanwhile, `time_limit` how long it may take, in seconds, whatever the world says.
+    """
+    if not isinstance(job, Job):
+        job = _only_job(job)
+    tenant = world if world is not None else World.of(job.root)
+    asked = _asked(tz, tenant)
+    in_force = asked or _of_manifest(job.manifest)
+    schedule = job.schedule_in(asked)
+    zone = schedule.tz if schedule else in_force
+    moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
+    clock, plan = VirtualClock(moment, zone), PlanInForce.of(FaultPlan.of(faults), in_force, job.peers)
+    with clock, Runner(tenant, clock, plan=plan) as runner:
+        tenant.install(job.peers, asked)
+        tenant.begin(moment, in_force, job.peers.plugin)
+        if time_limit is not None:
+            tenant.time_limit = time_limit
+        return tenant.extensions.told(runner.run(job, moment.timestamp(), schedule or zone))
+
+
+def _only_job(function: Any) -> Job:
+    jobs = Plugin.load({"job": function}).jobs
+    if not jobs:
+        msg = f"{function!r} is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
+        raise UnknownJobError(msg)
+    return next(iter(jobs.values()))
+
+
+def _asked(tz: str | None, world: World) -> ZoneInfo | None:
+    return times.zone(tz) if tz is not None else world.tz
+
+
+def _of_manifest(manifest: Manifest) -> ZoneInfo:
+    return times.zone(manifest.timezone or "UTC")

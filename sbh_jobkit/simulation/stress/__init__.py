@@ -1,0 +1,1 @@
+"""The same range under disturbances, and the smallest one that breaks it."""

@@ -1,0 +1,77 @@
+"""A range of dates and what goes wrong in it: one thing to try, and to make smaller."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.simulator import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.faults.plan import FaultPlan
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.schedule.policy import Policy
+
+Load = Callable[[], tuple[Plugin, World]]
+"""Makes the plugin and its world anew: what one try has left behind is no part of the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What happens between `start` and `end`, to some jobs or to all."""
+
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+    plan: FaultPlan
+    jobs: tuple[str, ...] = ()
+    """None are all."""
+    time_limit: float | None = None
+    """How long a run may take, in seconds; None leaves it to the world."""
+    policy: Mapping[str, Policy] | None = None
+    words: tuple[str, ...] = ()
+    """What else a command line says, such as its policies."""
+
+    def runs(self, load: Load) -> Iterator[Run]:
+        """Yield the runs of a try, one at a time."""
+        plugin, world = load()
+        yield from Simulator(
+            plugin,
+            world,
+            start=self.start,
+            end=self.end,
+            tz=self.zone.key,
+            jobs=self.jobs or None,
+            policy=self.policy,
+            faults=self.plan,
+            time_limit=self.time_limit,
+        ).runs()
+
+    def until(self, instant: datetime) -> Scenario:
+        """Return the same, up to and including an instant."""
+        return replace(self, end=(instant.astimezone(UTC) + timedelta(minutes=1)).astimezone(self.zone))
+
+    def command(self, path: str) -> str:
+        """Return the one command that repeats it."""
+        words = ["sbh-jobkit", "simulate", path, "--from", times.written(self.start)]
+        words += ["--for", self._length(), "--tz", self.zone.key]
+        for job in self.jobs:
+            words += ["--job", job]
+        words += self.words
+        words += ["--time-limit", f"{self.time_limit:g}"] if self.time_limit is not None else []
+        for fault in self.plan.faults:
+            words += ["--fault", str(fault)]
+        return shlex.join(words)
+
+    def _length(self) -> str:
+        elapsed = (self.end - self.start.astimezone(UTC)).total_seconds()
+        return times.spoken(times.Duration(0, int(elapsed)))

@@ -1,0 +1,104 @@
+"""Making a failing scenario smaller as long as it fails in the same way: what is left is what it takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.fakes.faults import latency
+from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
+from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.run.run import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.stress.scenario import Load, Scenario
+
+_MOST_TRIES = 80
+_LEAST = 60
+"""Seconds below which a fault is not made shorter: cron knows no less than a minute."""
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A run that fails in a scenario, and how many tries it took to make that as small as it is."""
+
+    scenario: Scenario
+    run: Run
+    tries: int = 0
+
+
+def breaks(run: Run) -> bool:
+    """Whether a run fails although it need not: one that a fault has hit, and that says so, does what it should."""
+    honest = run.outcome is Outcome.FAILED and run.troubles and all(fault.allowed for fault in run.faults)
+    return run.outcome.started and not run.ok and run.expected is None and not honest
+
+
+def manner(run: Run) -> tuple[str, ...]:
+    """Say how a run fails, so that another time, another file and another count make no other failure."""
+    fault = next((fault for fault in run.faults if not fault.allowed), None)
+    why = run.error.line if run.error else f"{fault.kind}: {fault.message}" if fault else run.reason or ""
+    return run.job, run.outcome.value, _NUMBERS.sub("#", why)
+
+
+def first_like(load: Load, scenario: Scenario, how: tuple[str, ...]) -> Run | None:
+    """Return the first run of a try that fails in the same manner."""
+    return next((run for run in scenario.runs(load) if breaks(run) and manner(run) == how), None)
+
+
+def shrink(load: Load, scenario: Scenario, run: Run) -> Broken:
+    """Return the smallest scenario found in which a run fails in the same manner: fewer faults, shorter, later."""
+    how, best, tries = manner(run), scenario, 0
+    candidates = _smaller(best, run)
+    while tries < _MOST_TRIES and (candidate := next(candidates, None)) is not None:
+        tries += 1
+        found = first_like(load, candidate, how)
+        if found is not None:
+            best, run = candidate, found
+            candidates = _smaller(best, run)
+    return Broken(scenario=best, run=run, tries=tries)
+
+
+def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
+    """Yield scenarios that are simpler than one: the boldest steps first."""
+    ended = scenario.until(run.fire_time)
+    if ended.end.timestamp() < scenario.end.timestamp():
+        yield ended  # a run that starts late may need what comes due after it
+    if scenario.jobs != (run.job,):
+        yield replace(scenario, jobs=(run.job,))
+    if scenario.time_limit is not None:
+        yield replace(scenario, time_limit=None)
+    for left_out in scenario.plan.faults:
+        yield _with(scenario, *(fault for fault in scenario.plan.faults if fault is not left_out))
+    midnight = run.fire_time.astimezone(scenario.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    for start in (midnight, midnight - timedelta(days=1), midnight - timedelta(days=3)):
+        if scenario.start < start < scenario.end:
+            yield replace(scenario, start=start)
+    for fault in scenario.plan.faults:
+        for shorter in _shorter(fault, scenario.zone):
+            yield _with(scenario, *(shorter if other is fault else other for other in scenario.plan.faults))
+
+
+def _shorter(fault: PlannedFault, zone: ZoneInfo) -> Iterator[PlannedFault]:
+    """Yield the fault for half as long: its first half, and its second."""
+    if isinstance(fault, Slow) and (seconds := latency.read(fault.by, fault.word)) >= 2 * _LEAST:
+        yield replace(fault, by=seconds // (2 * _LEAST) * _LEAST)
+    if not isinstance(fault, (Outage, SchedulerDown)):
+        return
+    window = fault.window(zone)
+    half = (window.end - window.start) // 120 * 60
+    if half >= _LEAST:
+        middle = datetime.fromtimestamp(window.start + half, zone)
+        yield replace(fault, end=middle)
+        yield replace(fault, start=middle)
+
+
+def _with(scenario: Scenario, *faults: PlannedFault) -> Scenario:
+    return replace(scenario, plan=FaultPlan(*faults, seed=scenario.plan.seed))

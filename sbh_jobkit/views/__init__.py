@@ -1,1 +1,0 @@
-"""Rows in, text out: nothing here computes or runs."""

@@ -1,0 +1,386 @@
+"""What `sbh-jobkit check` finds in a plugin: all at once, each with its place and advice."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit.check.check import check
+from sbh_jobkit.check.code import ALLOWED
+from sbh_jobkit.check.finding import RULES, Finding
+from sbh_jobkit.check.host import EVENTS, ON_HOST
+from sbh_jobkit.cli.main import FAILED, OK, WRONG_USE, main
+from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin import divergences
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SDK = "from src.ext.sdk import hook, job, route\n"
+JOB = f"{SDK}\n@job('a', schedule='0 6 * * *')\ndef a(ctx):\n    "
+KNOWN = f"allowed are {', '.join(ALLOWED)}"
+
+
+def write(folder, text, **manifest):
+    """Write a plugin; what its manifest has beside slug and name stands on lines of its own."""
+    files = {"main.py": text} if isinstance(text, str) else text
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    (folder / "plugin.json").write_text(json.dumps({"slug": "p", "name": "P", **manifest}, indent=1))
+    return folder
+
+
+def lines(found):
+    """Return findings as `file:line: message [rule]`, and their advice."""
+    return [
+        f"{each.file}:{each.line}: {each.message} [{each.rule}]" + (f"; {each.advice}" if each.advice else "")
+        for each in found
+    ]
+
+
+CLEAN = {
+    "a job": JOB + "return {}",
+    "all that is allowed": JOB + "".join(f"import {name}\n    " for name in ALLOWED) + "return {}",
+    "a part of a package": JOB + "from urllib import parse\n    from collections import abc\n    return {}",
+    "the future": "from __future__ import annotations\n" + JOB + "return {}",
+    "re.compile": JOB + "import re\n    return re.compile('a')",
+    "a method of that name": JOB + "return ctx.model.eval()",
+    "siblings": {
+        "main.py": "import lib.tools\nfrom lib import more\nfrom other import f\n" + JOB + "return f()",
+        "other.py": "from datetime import date\ndef f(): return date.today()",
+        "lib/tools.py": "from . import more",
+        "lib/more.py": "X = 1",
+    },
+    "what is not deployed": {
+        "main.py": JOB + "return {}",
+        "world.py": "import httpx\ndef setup(world): eval('1')",
+        "tests/test_a.py": "import pytest",
+    },
+    "a decorator of one's own": "def job(name): return lambda f: f\n\n@job('a')\ndef a(ctx): pass",
+    "one from a wildcard": "from src.ext.sdk import *\n\n@job('a')\ndef a(ctx): pass",
+    "one of a module": "import src.ext.sdk as sdk\n\n@sdk.job('a')\ndef a(ctx): pass",
+}
+
+
+@pytest.mark.parametrize("text", CLEAN.values(), ids=CLEAN)
+def test_clean(tmp_path, text):
+    """What a plugin may do is not found fault with."""
+    assert lines(check(write(tmp_path, text))) == []
+
+
+FOUND = {
+    "a module that is not allowed": (
+        JOB + "import sqlite3\n    from os import path",
+        {},
+        [
+            f"main.py:5: 'sqlite3' is not among the modules that the platform allows [import]; {KNOWN}",
+            f"main.py:6: 'os' is not among the modules that the platform allows [import]; {KNOWN}",
+        ],
+    ),
+    "a client of HTTP": (
+        JOB + "import urllib.request",
+        {},
+        ["main.py:5: 'urllib.request' is not among the modules that the platform allows [import]; use ctx.http"],
+    ),
+    "one in a sibling": (
+        {"main.py": "import helper\n" + JOB + "pass", "helper.py": "\nimport socket"},
+        {},
+        ["helper.py:2: 'socket' is not among the modules that the platform allows [import]; use ctx.http"],
+    ),
+    "code from text": (
+        JOB + "eval('1'), exec('1')\n    compile('1', '', 'eval'), __import__('os')",
+        {},
+        [
+            f"main.py:{line}: {name}(…) is not allowed: the platform runs no code that comes as text [dynamic-code]"
+            for line, name in [(5, "eval"), (5, "exec"), (6, "__import__"), (6, "compile")]
+        ],
+    ),
+    "two broken schedules": (
+        SDK + "@job('a', schedule='61 * * * *')\ndef a(ctx): pass\n@job('b', '0 0 31 2 *')\ndef b(ctx): pass",
+        {},
+        [
+            "main.py:2: job 'a': schedule '61 * * * *' is not cron: minute 61 is outside 0-59 [schedule]",
+            (
+                "main.py:4: job 'b': schedule '0 0 31 2 *' is not cron: "
+                "day 31 does not exist in month 2, so it never fires [schedule]"
+            ),
+        ],
+    ),
+    "two jobs of one name": (
+        SDK + "@job('a')\ndef a(ctx): pass\n\n@job('a')\ndef b(ctx): pass",
+        {},
+        ["main.py:5: job 'a' is already defined at main.py:2; rename one [job-twice]"],
+    ),
+    "an SDK that is not imported": (
+        "import json\n\n@job('a')\ndef a(ctx): pass\n@job('b')\ndef b(ctx): pass",
+        {},
+        ["main.py:3: @job is not imported [sdk-import]; write: from src.ext.sdk import job"],
+    ),
+    "what does not compile": (
+        {"main.py": "import helper\nimport other", "helper.py": "x = 1\ndef f(:\n", "other.py": "import sqlite3\n"},
+        {},
+        [
+            "helper.py:2: invalid syntax [syntax]",
+            f"other.py:1: 'sqlite3' is not among the modules that the platform allows [import]; {KNOWN}",
+        ],
+    ),
+    "what cannot be imported": (
+        JOB + "pass\n\nX = 1 / 0",
+        {},
+        ["main.py:7: ZeroDivisionError: division by zero [load]"],
+    ),
+    "schedules that disagree": (
+        JOB + "pass",
+        {"jobs": [{"name": "a", "schedule": "0 7 * * *"}]},
+        [
+            (
+                "main.py:3: job 'a': the decorator (main.py:3) says '0 6 * * *', the manifest '0 7 * * *'; "
+                "make them agree [load]"
+            ),
+        ],
+    ),
+    "a decorator without parentheses": (
+        SDK + "@job\ndef a(ctx): pass",
+        {},
+        ["main.py:2: @job needs its name: write @job('…') above the function, with parentheses [load]"],
+    ),
+    "faults of the manifest, with their lines": (
+        JOB + "pass",
+        {"version": 1, "jobs": [{"name": "a"}, {"name": "a", "schedule": "x"}], "permissions": ["db.reed"]},
+        [
+            "plugin.json:4: $.version: must be text, got a number (1) [manifest]",
+            "plugin.json:10: $.jobs[1].name: 'a' is already the name of $.jobs[0] [manifest]",
+            (
+                "plugin.json:11: $.jobs[1].schedule: schedule 'x' is not cron: it has 1 field, cron has five: "
+                "minute hour day-of-month month day-of-week [manifest]"
+            ),
+            "plugin.json:15: $.permissions[0]: unknown permission 'db.reed'; did you mean 'db.read'? [manifest]",
+        ],
+    ),
+    "an entry that is not there": (
+        {"other.py": ""},
+        {"entry": "app.py"},
+        ["plugin.json:4: $.entry: there is no file 'app.py' [manifest]"],
+    ),
+    "jobs without function, and the reverse": (
+        JOB + "pass",
+        {"jobs": [{"name": "b", "schedule": "0 6 * * *"}]},
+        [
+            "main.py:3: job 'a' (main.py:3) is not among the manifest's jobs [job-unlisted]",
+            (
+                "plugin.json:5: job 'b' of the manifest has no function in main.py, so it never runs "
+                "[job-without-function]"
+            ),
+        ],
+    ),
+    "a job of a sibling": (
+        {"main.py": "import helper", "helper.py": JOB + "pass"},
+        {},
+        [
+            (
+                "helper.py:3: job 'a' (helper.py:3) is not in main.py, so it never runs; "
+                "write there: from helper import a [job-elsewhere]"
+            ),
+        ],
+    ),
+    "permissions": (
+        JOB + "ctx.emit('x', {})\n    ctx.db.query('t')",
+        {"permissions": ["files.read", "db.read", "send_email"]},
+        [
+            (
+                "main.py:5: ctx.emit needs the permission 'emit_webhook', which plugin.json does not list "
+                '[permission-missing]; add "emit_webhook" to "permissions" in plugin.json'
+            ),
+            (
+                "plugin.json:5: the permission 'files.read' is listed, but nothing that the plugin calls needs it "
+                "[permission-unused]; leave it out"
+            ),
+            (
+                "plugin.json:7: the permission 'send_email' is listed, but nothing that the plugin calls needs it "
+                "[permission-unused]; leave it out"
+            ),
+        ],
+    ),
+    "permissions where the context goes on": (
+        JOB + "print([ctx])\n    ctx.emit('x', {})",
+        {"permissions": ["db.read", "send_email"]},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "manifest", "expected"), FOUND.values(), ids=FOUND)
+def test_found(tmp_path, text, manifest, expected):
+    """What is wrong is told with file and line, the rule, and what to do."""
+    assert lines(check(write(tmp_path, text, **manifest))) == expected
+
+
+def test_every_rule_is_tried():
+    """There is a case for each; that of the archive is below."""
+    told = {
+        rule for _, _, expected in FOUND.values() for line in expected for rule in re.findall(r" \[([a-z-]+)\]", line)
+    }
+    assert told == {*RULES} - {"archive"}
+
+
+FULL = {"version": "1.0.0", "entry": "app.py"}
+ON_TODAYS_HOST = {
+    "nothing": ({"app.py": JOB + "pass"}, FULL, []),
+    "a manifest of two keys": (
+        JOB + "pass",
+        {},
+        [
+            "plugin.json:1: today's host wants 'entry' in the manifest [D17]",
+            "plugin.json:1: today's host wants 'version' in the manifest [D17]",
+            "plugin.json:1: today's host mixes up plugins whose entry is main.py [D34]",
+        ],
+    ),
+    "events": (
+        {"app.py": SDK + "@hook('file.uploaded')\ndef a(ctx, data): pass\n@hook('files.deleted')\ndef b(ctx, d): pass"},
+        {**FULL, "events": ["files.uploaded", "mine"]},
+        [
+            "app.py:2: today's host knows no event 'file.uploaded'; did you mean 'files.uploaded'? [D16]",
+            "plugin.json:8: today's host knows no event 'mine' [D16]",
+        ],
+    ),
+    "a hook that takes ctx last": (
+        {"app.py": SDK + "@hook('files.deleted')\ndef a(data, ctx): pass"},
+        FULL,
+        ["app.py:2: a takes 'data' before 'ctx', but is called with ctx first [D18]"],
+    ),
+    "a route": (
+        {"app.py": SDK + "@route('/a/<id>')\ndef a(ctx):\n    return ctx.request, 404"},
+        FULL,
+        [
+            "app.py:2: today's host calls a with (ctx, data), but it takes ctx alone [D19]",
+            "app.py:2: today's host has no ctx.request, which a reads [D19]",
+            "app.py:2: today's host takes no status from a tuple, as a returns it [D19]",
+            "app.py:2: today's host takes the path '/a/<id>' literally [D19]",
+        ],
+    ),
+    "a route that does there": ({"app.py": SDK + "@route('/a')\ndef a(ctx, data=None): return {}"}, FULL, []),
+    "a job that is awaited": (
+        {"app.py": SDK + "@job('a')\nasync def a(ctx): pass\nasync def b(ctx): pass"},
+        FULL,
+        ["app.py:2: today's host does not await a job: no line of a would run [D33]"],
+    ),
+    "two jobs of one name": (
+        {"app.py": SDK + "@job('a')\ndef a(ctx): pass\n@job('a')\ndef b(ctx): pass"},
+        FULL,
+        ["app.py:4: job 'a' is already defined at app.py:2; rename one [D35]"],
+    ),
+    "no import of the SDK": ({"app.py": "@job('a')\ndef a(ctx): pass"}, FULL, ["app.py:1: @job is not imported [D22]"]),
+    "what does not compile": ({"app.py": "def f(:"}, FULL, ["app.py:1: invalid syntax [D22]"]),
+}
+
+
+@pytest.mark.parametrize(("text", "manifest", "expected"), ON_TODAYS_HOST.values(), ids=ON_TODAYS_HOST)
+def test_todays_host(tmp_path, text, manifest, expected):
+    """What today's host would do otherwise, as far as the files show it, by the id of the divergence."""
+    found = check(write(tmp_path, text, **manifest), target="host")
+    assert lines(replace(each, advice="") for each in found) == expected
+
+
+def test_advice_is_that_of_the_table():
+    """A divergence has one advice, wherever it is told."""
+    found = check(EXAMPLES / "hello", target="host")
+    assert {(each.rule, each.advice) for each in found} == {
+        (id_, divergences.table()[id_].advice) for id_ in ("D17", "D34")
+    }
+
+
+def test_events_and_ids_are_those_of_the_table():
+    """The ten events that D16 names, and ids that are there."""
+    assert set(re.findall(r"`([^`]+)`", divergences.table()["D16"].host)) == EVENTS
+    assert {*ON_HOST.values()} <= {*divergences.table()}
+
+
+@pytest.mark.parametrize("name", ["hello", "hub_ops"])
+def test_the_examples_are_clean(name):
+    """They show how it is done."""
+    assert check(EXAMPLES / name) == []
+
+
+def test_paths(tmp_path):
+    """A directory, its manifest, its entry, a file of its own and a zip are all checked."""
+    folder = write(tmp_path / "p", JOB + "eval('1')")
+    (tmp_path / "alone.py").write_text(JOB + "eval('1')")
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for name in ("plugin.json", "main.py"):
+            archive.write(folder / name, name)
+    message = "eval(…) is not allowed: the platform runs no code that comes as text"
+    for path in (folder, folder / "plugin.json", folder / "main.py", tmp_path / "p.zip", tmp_path / "alone.py"):
+        file = "alone.py" if path.name == "alone.py" else "main.py"
+        assert check(f"{path}") == [Finding(file=file, line=5, rule="dynamic-code", message=message)]
+
+
+def test_an_archive_that_is_none(tmp_path):
+    """What is wrong with a zip is a finding: the plugin is there, and would not do."""
+    (tmp_path / "bad.zip").write_text("no zip")
+    assert lines(check(tmp_path / "bad.zip")) == [
+        ":1: bad.zip is not a zip that can be read: File is not a zip file [archive]"
+    ]
+
+
+NO_PLUGINS = {
+    "nowhere": "no such path: 'nowhere'; give a plugin's directory, its plugin.json, main.py or zip",
+    "empty": "empty has no plugin.json; a plugin is a directory with plugin.json and main.py",
+    "notes.txt": "notes.txt is not a plugin; give a directory, a plugin.json, a .py file or a .zip",
+}
+
+
+@pytest.mark.parametrize(("path", "text"), NO_PLUGINS.items())
+def test_what_is_no_plugin(tmp_path, monkeypatch, path, text):
+    """That is wrong use, and no finding."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(PluginError) as caught:
+        check(path)
+    assert str(caught.value) == text
+
+
+COMMANDS = {
+    "clean": (["check", "p"], OK, "p: nothing to mend\n", ""),
+    "clean on the host, too": (["check", "p", "--target", "host"], OK, "p: nothing to mend on today's host\n", ""),
+    "findings": (
+        ["check", "q"],
+        FAILED,
+        "q/main.py:5: @hook is not imported [sdk-import]\n  try: write: from src.ext.sdk import hook\nq: 1 finding\n",
+        "",
+    ),
+    "nothing to annotate": (["check", "p", "--format", "github"], OK, "", ""),
+    "an unknown target": (
+        ["check", "p", "--target", "hots"],
+        WRONG_USE,
+        "",
+        "sbh-jobkit: error: unknown target 'hots'; did you mean 'host'?\n",
+    ),
+    "an unknown format": (
+        ["check", "p", "--format", "xml"],
+        WRONG_USE,
+        "",
+        "sbh-jobkit: error: unknown format 'xml'; known are text, json, sarif, github\n",
+    ),
+    "no plugin": (
+        ["check", "r"],
+        WRONG_USE,
+        "",
+        "sbh-jobkit: error: no such path: 'r'; give a plugin's directory, its plugin.json, main.py or zip\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_the_command(tmp_path, monkeypatch, capsys, command):
+    """Exit code 0 for a clean plugin, 1 for findings, 2 for wrong use."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p", {"app.py": JOB + "pass"}, **FULL)
+    write(tmp_path / "q", "import json\n\n\n\n@hook('files.deleted')\ndef a(ctx, data): pass")
+    words, *expected = command
+    assert [main(words), *capsys.readouterr()] == expected

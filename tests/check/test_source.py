@@ -1,0 +1,107 @@
+"""A plugin's files, as a check reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sbh_jobkit.check.source import read
+
+MANIFEST = """
+{
+  "slug": "p",
+  "name": "P",
+  "jobs": [
+    {"name": "a"},
+    {
+      "name": "b",
+      "schedule": "@daily"
+    }
+  ],
+  "private": true, "none": null
+}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Return what writes files, and reads them as a plugin."""
+
+    def write(**files):
+        for name, content in files.items():
+            data = content if isinstance(content, bytes) else content.encode()
+            (tmp_path / name.replace("_", ".")).write_bytes(data)
+        return read(tmp_path)
+
+    return write
+
+
+LINES = {
+    "$": 2,
+    "$.slug": 3,
+    "$.jobs": 5,
+    "$.jobs[0]": 6,
+    "$.jobs[0].schedule": 6,
+    "$.jobs[1]": 7,
+    "$.jobs[1].schedule": 9,
+    "$.jobs[7]": 5,
+    "$.none": 12,
+    "$.none.deeper": 12,
+    "$.nowhere": 2,
+    "no path": 2,
+}
+
+
+@pytest.mark.parametrize(("path", "line"), LINES.items())
+def test_lines(plugin, path, line):
+    """A JSON path leads to its line of the manifest, or to that of what should hold it."""
+    assert plugin(plugin_json=MANIFEST, main_py="").line(path) == line
+
+
+BROKEN = {
+    "no JSON": (
+        {"plugin_json": '{\n"slug" }', "main_py": ""},
+        [(1, "manifest", "line 2 column 8 is not JSON: Expecting ':' delimiter")],
+    ),
+    "no UTF-8": (
+        {"plugin_json": b"\xff", "main_py": ""},
+        [(1, "manifest", "byte 0 is not UTF-8; save the file as UTF-8")],
+    ),
+    "no object": ({"plugin_json": "\n[]", "main_py": ""}, [(2, "manifest", "$: a manifest is an object, got a list")]),
+    "too deep": (
+        {"plugin_json": "[" * 100_000, "main_py": ""},
+        [(1, "manifest", "it is nested too deeply to be a manifest")],
+    ),
+    "a NUL byte": (
+        {"plugin_json": json.dumps({"slug": "p", "name": "P"}), "main_py": "x = 1\0"},
+        [(1, "syntax", "source code string cannot contain null bytes")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), BROKEN.values(), ids=BROKEN)
+def test_broken(plugin, files, expected):
+    """What cannot be read is a finding, and the rest is read all the same."""
+    found = plugin(**files)
+    assert [(each.line, each.rule, each.message) for each in found.findings] == expected
+    assert [*found.modules] == ["main"]
+
+
+def test_the_entry_of_a_faulty_manifest(plugin):
+    """Its code is looked at, so that one fault does not hide others."""
+    found = plugin(plugin_json='{"slug": "a b", "name": "P", "entry": "app.py"}', app_py="import json\n")
+    assert (found.manifest, [*found.modules], len(found.findings)) == (None, ["app"], 1)
+
+
+def test_packages(plugin, tmp_path):
+    """Modules of folders are found, also by imports that say where from here."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").write_text("from . import tools\n")
+    (tmp_path / "lib" / "tools.py").write_text("")
+    found = plugin(plugin_json=MANIFEST.replace("true", "1"), main_py="import lib\nimport nowhere\n")
+    assert {name: file for name, (file, _) in found.modules.items()} == {
+        "main": "main.py",
+        "lib": "lib/__init__.py",
+        "lib.tools": "lib/tools.py",
+    }

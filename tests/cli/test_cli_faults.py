@@ -1,0 +1,201 @@
+"""Fault plans on the command line: given by file and by line, told, and carried by the command that repeats a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from sbh_jobkit.cli.main import FAILED, OK, WRONG_USE, main
+
+MAIN = """\
+from src.ext.sdk import job
+
+@job("sync", schedule="0 6 * * *")
+def sync(ctx):
+    codes = [ctx.http.get("https://api.example.com/data")["status_code"] for _ in range(3)]
+    answer = ctx.llm.run("Well?")
+    ctx.emit("synced", {"codes": codes, "answer": answer["text"]})
+    if 200 not in codes:
+        raise RuntimeError(f"no data: {codes}")
+    return {"status": "success"}
+"""
+WORLD = """\
+def setup(world):
+    world.http.get("https://api.example.com/data").respond(json=[1])
+    world.llm.reply(lambda prompt: f"well, {world.random.random()}")
+"""
+PLAN = """\
+seed = 7
+
+[[errors]]
+of = "api.example.com"
+rate = 0.6
+
+[[latency]]
+of = "llm"
+median = "2s"
+p99 = "25s"
+
+[[crash]]
+job = "sync"
+rate = 0.1
+call = 5
+"""
+DOWN = "outage of=api.example.com start=2026-01-02T05:00 end=2026-01-02T07:00"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Stand beside a plugin and a plan."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "p").mkdir()
+    for name, text in {"main.py": MAIN, "world.py": WORLD, "plugin.json": '{"slug": "p", "name": "P"}'}.items():
+        (tmp_path / "p" / name).write_text(text)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    return tmp_path
+
+
+@pytest.fixture
+def said(here, capsys):
+    """Run a command; return its exit code and what it printed."""
+    del here
+
+    def say(*arguments):
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return say
+
+
+def test_a_failing_run_says_what_the_plan_did(said):
+    """In the summary, with the command that repeats it; faults of files and of lines."""
+    code, out, err = said("simulate", "p", "--for", "3d", "--fault", DOWN, "--fault", "slow job=sync by=3s")
+    assert (code, err) == (FAILED, "")
+    assert (
+        out
+        == """\
+P: Thu 2026-01-01 00:00 UTC to Sun 2026-01-04 00:00 UTC
+
+job   schedule   runs  failed  expected  http  emits
+sync  0 6 * * *     3       1         0     9      3
+
+Fri 2026-01-02 06:00 UTC  sync  crashed
+    main.py:9: RuntimeError: no data: [0, 0, 0]
+    fault plan: outage of api.example.com (3 requests)
+
+rerun the first: sbh-jobkit run p sync --from 2026-01-01T00:00Z --at 2026-01-02T06:00Z --fault '\
+outage of=api.example.com start=2026-01-02T05:00 end=2026-01-02T07:00' --fault 'slow job=sync by=3s'
+
+used: 9 HTTP calls to api.example.com, 3 LLM calls (9 tokens), 3 emits
+
+1 of 3 runs failed
+"""
+    )
+
+
+def test_one_run_under_a_plan(said):
+    """`run` takes the same words, and tells of the plan also where the run went well."""
+    code, out, err = said("run", "p", "sync", "--at", "2026-01-02T08:00", "--fault", "slow job=* by=3s")
+    assert (code, err) == (OK, "")
+    assert out.splitlines()[:2] == [
+        "sync  Fri 2026-01-02 08:00 UTC  ok  took 3 s",
+        "  fault plan: sync was slow (3s longer)",
+    ]
+
+
+def test_what_did_nothing_is_told(said):
+    """Perhaps its host is misspelt."""
+    code, out, _ = said("simulate", "p", "--for", "3d", "--fault", "errors of=api.exmaple.com rate=1")
+    told = ["in the fault plan, this did nothing:", "  errors of=api.exmaple.com rate=1", ""]
+    assert (code, out.splitlines()[-6:-3], out.splitlines()[-1]) == (OK, told, "3 runs, all as expected")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--faults", "plan.toml"],
+        ["--faults", "plan.toml", "--seed", "0"],
+        ["--faults", "plan.toml", "--seed", "12", "--fault", 'crash job="sync" at=2026-01-03T06:00'],
+        ["--fault", "scheduler_down start=2026-01-05T05:00 end=2026-01-05T09:00:30", "--fault", "crash job=*"],
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_the_printed_command_repeats_each_failing_run(said, words):
+    """To the last figure: it carries the plan, and the seed where one was given."""
+    _, out, _ = said("simulate", "p", "--from", "2026-01-01T00:00:30", "--for", "12d", *words, "--json")
+    failing = [run for run in json.loads(out)["runs"] if not run["ok"]]
+    assert len(failing) >= 3
+    for run in failing[:4]:
+        rerun = run.pop("rerun")
+        code, again, err = said(*shlex.split(rerun)[1:], "--json")
+        assert (code, json.loads(again), err) == (FAILED, run, "")
+
+
+def test_the_seed_is_over_that_of_the_file(said):
+    """Another seed is another month, of the world and of the plan; without one the file's counts."""
+
+    def month(*words):
+        return said("simulate", "p", "--faults", "plan.toml", *words, "--json")[1].replace(f" --seed {words[-1:]}", "")
+
+    runs = [json.loads(month(*words))["runs"] for words in ([], ["--seed", "7"], ["--seed", "8"])]
+    told = [[run["troubles"] for run in each] for each in runs]
+    drawn = [next(run["events"] for run in each if run["events"])[0]["payload"]["answer"] for each in runs]
+    assert (told[0] == told[1], told[0] == told[2]) == (True, False)
+    assert len(set(drawn)) == 3
+
+
+def test_a_month_is_the_same_anywhere(here):
+    """Byte for byte, in another process, zone of the machine, and order of hashes."""
+
+    def month(zone, seed):
+        words = ["simulate", "p", "--faults", "plan.toml", "--tz", "Europe/Paris", "--seed", "3", "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "sbh_jobkit", *words],
+            cwd=here,
+            env={**os.environ, "TZ": zone, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.stderr == b""
+        return done.stdout
+
+    first = month("Asia/Tokyo", "1")
+    assert month("America/New_York", "2") == first
+    assert len({tuple(run["troubles"]) for run in json.loads(first)["runs"]}) > 10
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--faults", "nope.toml"], "cannot read the fault plan 'nope.toml': No such file or directory"),
+        (["--fault", "outage"], "outage needs of and start and end; it takes of, start, end, status"),
+        (["--fault", "slow job=snyc by=2s"], "slow: there is no job 'snyc'; did you mean 'sync'?"),
+        (
+            ["--fault", "outage of=lm start=2026-01-01 end=2026-01-02"],
+            (
+                "outage: of is a host such as 'api.example.com', '*' for every host, or one of llm, db, files; "
+                "got 'lm'; did you mean 'llm'?"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["simulate", "p"], ["run", "p", "sync"]], ids=["simulate", "run"])
+def test_what_is_no_plan_is_one_sentence(said, command, words, message):
+    """And the exit code of wrong use."""
+    assert said(*command, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {message}\n")
+
+
+def test_the_report_says_what_the_plan_did(said, here):
+    """In the section of a failing run, with the command that repeats it."""
+    said("simulate", "p", "--for", "3d", "--fault", DOWN, "--html", "report.html")
+    report = (here / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Fault plan</dt><dd>outage of api.example.com (3 requests)</dd>" in report
+    assert "--fault &#x27;outage of=api.example.com" in report

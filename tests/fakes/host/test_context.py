@@ -1,0 +1,308 @@
+"""What a run on today's host says of each divergence; the answers themselves stand in conformance.json."""
+
+import numpy as np
+import pytest
+
+from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.world import World
+from sbh_jobkit.plugin import divergences
+
+
+@pytest.fixture
+def world():
+    """Make a tenant on today's host, with a little of everything."""
+    made = World("acme", target="host")
+    made.secrets["API_KEY"] = "k-12345"
+    made.files.write("temp/a.log", b"a", modified="2026-01-05T08:00")
+    made.db.insert("users", [{"name": "ann"}, {"name": "bob"}])
+    made.db.insert("builds", {"status": "failed"})
+    made.http.get("https://api.example.com/data").respond(json=[1])
+    made.http.get("https://api.github.com/data").respond(json=[1])
+    return made
+
+
+SAID = {
+    "ctx.db.query('users', offset=1)": (
+        "D1",
+        "ctx.db.query",
+        "today's host takes no offset: ctx.db.query('users', offset=1) raises TypeError",
+    ),
+    "ctx.check_memory_usage()": (
+        "D2",
+        "ctx.check_memory_usage",
+        "today's host has no ctx.check_memory_usage: AttributeError",
+    ),
+    "ctx.db.query('builds')": (
+        "D3",
+        "ctx.db.query",
+        "today's host knows no row of 'builds': ctx.db.query answers []",
+    ),
+    "ctx.db.query('users')": (
+        "D3",
+        "ctx.db.query",
+        "today's host knows one row of 'users': ctx.db.query answers it alone",
+    ),
+    "ctx.db.count('users')": (
+        "D3",
+        "ctx.db.count",
+        "today's host knows one row of 'users': ctx.db.count answers 1",
+    ),
+    "ctx.db.count('builds')": (
+        "D3",
+        "ctx.db.count",
+        "today's host knows no row of 'builds': ctx.db.count answers 0",
+    ),
+    "ctx.db.get_by_id('builds', 1)": (
+        "D3",
+        "ctx.db.get_by_id",
+        "today's host knows no row of 'builds': ctx.db.get_by_id answers None",
+    ),
+    "ctx.files.get('temp/a.log')": (
+        "D4",
+        "ctx.files.get",
+        "today's host gives last_modified with the offset +00:00: ctx.files.get('temp/a.log')",
+    ),
+    "ctx.files.delete('acme/temp/a.log')": (
+        "D5",
+        "ctx.files.delete",
+        "today's host removes nothing by a key as it lists it: ctx.files.delete('acme/temp/a.log') answers True",
+    ),
+    "ctx.secrets.get('API_KEY')": (
+        "D6",
+        "ctx.secrets.get",
+        "today's host gives no secret to a job: ctx.secrets.get('API_KEY') is None",
+    ),
+    "ctx.secrets.get('API_KEY', 'x')": (
+        "D7",
+        "ctx.secrets.get",
+        "today's host takes no default: ctx.secrets.get('API_KEY', …) raises TypeError",
+    ),
+    "ctx.secrets.has('API_KEY')": (
+        "D7",
+        "ctx.secrets.has",
+        "today's host has no ctx.secrets.has: AttributeError",
+    ),
+    "ctx.http.get('https://api.example.com/data')": (
+        "D8",
+        "ctx.http.get",
+        "today's host lets a job reach five hosts only: GET to 'api.example.com' is answered with an error",
+    ),
+}
+
+
+@pytest.mark.parametrize(("expression", "fault"), SAID.items(), ids=SAID)
+def test_a_run_says_what_the_host_does(faulted, world, expression, fault):
+    """The fault names the divergence, the member, and what the host does with this very call; its advice is D's own."""
+    assert faulted(expression, world)[1] == (*fault, divergences.table()[fault[0]].advice)
+
+
+def test_a_list_of_files_differs_twice(ran, world):
+    """Times and keys both: two faults of one call."""
+    run = ran("return ctx.files.list('temp/')", world)
+    assert run.value == [{"key": "acme/temp/a.log", "size": 1, "last_modified": "2026-01-05T08:00:00+00:00"}]
+    assert [fault.line for fault in run.faults] == [
+        "main.py:5: today's host gives last_modified with the offset +00:00: ctx.files.list('temp/') [D4]",
+        "main.py:5: today's host puts 'acme/' before each key: ctx.files.list('temp/') [D5]",
+    ]
+
+
+def test_a_time_is_told_in_utc(ran):
+    """Whatever the schedule's zone, the host's own is UTC."""
+    world = World(tz="America/New_York", target="host")
+    world.files.write("a.txt", b"a", modified="2026-01-05T08:00")
+    assert ran("return ctx.files.get('a.txt')['last_modified']", world).value == "2026-01-05T13:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "ctx.secrets.set('NEW', 'value')",
+        "ctx.secrets.list()",
+        "ctx.secrets.delete('API_KEY')",
+        "ctx.files.list('nothing/')",
+        "ctx.files.get('nothing.txt')",
+        "ctx.files.upload('b.txt', 'b')",
+        "ctx.files.delete('temp/a.log')",
+        "ctx.files.delete('nothing.txt')",
+        "ctx.files.delete('acme/nothing.txt')",
+        "ctx.files.delete('other/temp/a.log')",
+        "ctx.files.get_presigned_url('temp/a.log')",
+        "ctx.db.query('users', {'name': 'ann'})",
+        "ctx.db.query('users', limit=1)",
+        "ctx.db.query('builds', {'status': 'success'})",
+        "ctx.db.count('users', {'name': 'bob'})",
+        "ctx.db.count('builds', {'status': 'success'})",
+        "ctx.db.get_by_id('users', 1)",
+        "ctx.db.get_by_id('builds', 7)",
+        "ctx.http.get('https://api.github.com/data')",
+        "ctx.http.get('mailto:ann@example.com')",
+        "ctx.llm.run('Hello')",
+        "ctx.emit('done', {})",
+    ],
+)
+def test_what_does_not_differ_is_the_same(ran, world, expression):
+    """A call that the host answers as the guide has it leaves no fault, and the same answer."""
+    on_host = ran(f"return {expression}", world)
+    world.target = "guide"
+    assert (on_host.error, on_host.faults) == (None, ())
+    world.files.write("temp/a.log", b"a", modified="2026-01-05T08:00")
+    world.secrets["API_KEY"] = "k-12345"
+    assert on_host.value == ran(f"return {expression}", world).value
+
+
+def test_each_line_says_it_once(ran, world):
+    """A job that asks a hundred times on one line is told once, and again on another line."""
+    run = ran(
+        "for _ in range(100):\n    ctx.db.count('builds')\n    ctx.secrets.get('API_KEY'); ctx.secrets.get('API_KEY')\n"
+        "ctx.db.count('builds')",
+        world,
+    )
+    assert [(fault.kind, fault.place) for fault in run.faults] == [
+        ("D3", "main.py:6"),
+        ("D6", "main.py:7"),
+        ("D3", "main.py:8"),
+    ]
+
+
+def test_the_next_run_says_it_again(ran, world):
+    """Once a run, not once for ever."""
+    assert [len(ran("ctx.db.count('builds')", world).faults) for _ in range(2)] == [1, 1]
+
+
+def test_a_key_as_it_was_listed_removes_nothing(ran, world):
+    """The host says True, and the file stays; the key without the prefix removes it."""
+    run = ran("return [ctx.files.delete(file['key']) for file in ctx.files.list()]", world)
+    assert (run.value, list(world.files), run.files) == ([True], ["temp/a.log"], ())
+    body = "return [ctx.files.delete(file['key'].removeprefix(f'{ctx.tenant_id}/')) for file in ctx.files.list()]"
+    assert (ran(body, world).value, list(world.files)) == ([True], [])
+
+
+@pytest.mark.parametrize("target", ["guide", "host"])
+def test_the_advice_on_times_holds_on_either_target(ran, target):
+    """A job that compares timestamps, as D4 advises, finds the old file wherever it runs."""
+    world = World(tz="America/New_York", target=target, allow=["D4", "D5"])
+    world.files.write("old.log", age="30d")
+    world.files.write("young.log", modified="2026-01-05T08:59:59")
+    run = ran(
+        """
+        from datetime import datetime
+        now = datetime.now().timestamp()
+        return [now - datetime.fromisoformat(f["last_modified"]).timestamp() for f in ctx.files.list()]
+        """,
+        world,
+    )
+    assert (run.value, run.ok) == ([30 * 86_400.0, 1.0], True)
+
+
+def test_a_key_that_begins_as_the_prefix_does_is_a_key(ran, world):
+    """A file whose own key begins with the tenant's name is deleted by that key."""
+    world.files.write("acme/own.txt", b"x")
+    run = ran("return ctx.files.delete('acme/own.txt')", world)
+    assert (run.value, run.faults, list(world.files)) == (True, (), ["temp/a.log"])
+
+
+def test_a_refused_request_reaches_no_route(ran, world):
+    """What the host does not send, no route sees; the run shows the request as one without an answer."""
+    run = ran("return ctx.http.get('https://api.example.com/data', params={'page': 1})", world)
+    error = "'api.example.com' is not among the hosts that may be reached"
+    assert run.value == {"status_code": 0, "error": error, "text": "", "json": None}
+    assert world.http.calls.call_count == 0
+    assert [(call.method, call.url, call.status) for call in run.http_calls] == [
+        ("GET", "https://api.example.com/data", 0)
+    ]
+
+
+def test_a_refused_request_shows_no_secret(ran, world):
+    """A secret in the URL is a leak also where the request is not sent."""
+    run = ran("ctx.http.get('https://api.example.com/?key=k-' + '12345')", world)
+    assert [fault.kind for fault in run.faults] == ["D8", "secret-leaked"]
+    assert run.http_calls[0].url == "https://api.example.com/?key=‹secret:API_KEY›"
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("ctx.db.query('users')", "permission-denied"),
+        ("ctx.db.count('users')", "permission-denied"),
+        ("ctx.db.get_by_id('users', 9)", "permission-denied"),
+        ("ctx.files.list()", "permission-denied"),
+        ("ctx.files.delete('acme/temp/a.log')", "permission-denied"),
+        ("ctx.http.get('https://api.example.com/data')", "permission-denied"),
+        ("ctx.db.insert('users', {})", "db-write"),
+    ],
+)
+def test_what_the_kit_refuses_it_refuses_here_too(faulted, world, expression, kind):
+    """Permissions count before anything that the host does otherwise."""
+    assert faulted(expression, world, permissions=[])[1][0] == kind
+
+
+def test_other_faults_are_told_here_too(ran, world):
+    """A missing secret, an unmatched route and a payload that is no JSON are faults on either target."""
+    body = "ctx.secrets.get('NONE'); ctx.http.get('https://api.github.com/x'); ctx.emit('x', {'a': {1}})"
+    kinds = ["secret-missing", "http-unmatched", "payload-not-json"]
+    assert [fault.kind for fault in ran(body, world).faults] == kinds
+
+
+def test_what_is_allowed_fails_no_run(ran, world):
+    """An author whose job copes with a divergence says so by its id."""
+    world.allow = ["D3"]
+    run = ran("ctx.db.count('builds')", world)
+    assert (run.ok, run.verdict, [(fault.kind, fault.allowed) for fault in run.faults]) == (True, "ok", [("D3", True)])
+    world.allow = ["D4"]
+    assert not ran("ctx.db.count('builds')", world).ok
+
+
+def test_asking_whether_a_member_is_there(ran, world):
+    """`hasattr` says what the host would say, and that is a divergence, too."""
+    run = ran("return hasattr(ctx, 'check_memory_usage'), hasattr(ctx.secrets, 'has')", world)
+    assert (run.value, [fault.kind for fault in run.faults]) == ((False, False), ["D2", "D7"])
+
+
+def test_rows_may_hold_anything(ran):
+    """Rows are compared also where their values cannot be."""
+    world = World(target="host")
+    world.db.insert("users", {"weights": np.array([1.0, 2.0]), "share": float("nan")})
+    run = ran("return len(ctx.db.query('users'))", world)
+    assert (run.value, run.faults) == (1, ())
+
+
+def test_rows_are_copies_here_too(ran, world):
+    """What a job does to the one row that it gets changes nothing."""
+    ran("ctx.db.query('users')[0]['name'] = 'x'; ctx.db.get_by_id('users', 1).clear()", world)
+    assert world.db.rows("users") == [{"id": 1, "name": "ann"}, {"id": 2, "name": "bob"}]
+
+
+def test_a_world_can_change_its_target(ran, world):
+    """Each run asks anew."""
+    kinds = []
+    for target in ("guide", "host", "guide"):
+        world.target = target
+        kinds.append([fault.kind for fault in ran("ctx.secrets.get('API_KEY')", world).faults])
+    assert kinds == [[], ["D6"], []]
+    assert isinstance(world.context(), FakeContext)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: World(target="hots"), "unknown target 'hots'; did you mean 'host'?"),
+        (lambda: World(target=""), "unknown target ''; known are guide, host"),
+        (lambda: World(target=None), "unknown target None; known are guide, host"),
+        (lambda: World(target=["host"]), "unknown target ['host']; did you mean 'host'?"),
+        (lambda: World(allow=["D44"]), "unknown kind of fault 'D44'; did you mean 'D4'?"),
+        (lambda: World(allow=[5]), "unknown kind of fault 5; did you mean 'D5'?"),
+        (lambda: World(allow=5), "name each kind of fault in a list, got 5"),
+    ],
+)
+def test_a_wrong_target_is_refused(make, message):
+    """A target has a name, and so has what is allowed; what concerns no job cannot be allowed."""
+    with pytest.raises(WorldError) as refused:
+        make()
+    assert str(refused.value) == message
+
+
+def test_what_no_run_meets_cannot_be_allowed():
+    """Divergences of routes, manifests and the platform are no faults of a run."""
+    with pytest.raises(WorldError, match="unknown kind of fault 'D25'"):
+        World(allow=["D25"])

@@ -1,0 +1,334 @@
+"""A plugin's `plugin.json`: what it may say, and every fault with its JSON path and its whole message."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sbh_jobkit.errors import ManifestError, PluginError
+from sbh_jobkit.plugin.manifest import PERMISSIONS, Manifest, ManifestJob, parse, read
+
+GUIDE = """
+{
+  "slug": "my-plugin",
+  "name": "My Plugin",
+  "jobs": [
+    {
+      "name": "daily_cleanup",
+      "schedule": "0 2 * * *"
+    },
+    {
+      "name": "hourly_sync",
+      "schedule": "0 * * * *"
+    }
+  ]
+}
+"""
+"""Word for word from the platform's guide, "Job Configuration"."""
+
+FULL = {
+    "slug": "hub_ops-2",
+    "name": "Hub Ops",
+    "version": "1.2.3",
+    "entry": "lib/jobs.py",
+    "description": "",
+    "author": "",
+    "repo_url": "",
+    "permissions": ["db.read", "llm.use", "db.read"],
+    "routes": [{"path": "/status"}],
+    "events": ["files.uploaded"],
+    "jobs": [
+        {"name": "nightly", "schedule": "@daily", "description": "", "timezone": "Europe/Paris"},
+        {"name": "by_hand"},
+    ],
+    "secrets": ["API_KEY"],
+    "timezone": "Asia/Kathmandu",
+    "homepage": "a key that the contract does not know",
+}
+
+MISSING = "missing; every manifest has slug and name"
+ALL = "db.read, db.write, emit_webhook, files.read, files.write, llm.use, outbound_http, send_email"
+
+FAULTS = [
+    ([], "$: a manifest is an object, got a list"),
+    ("x", "$: a manifest is an object, got text ('x')"),
+    (5, "$: a manifest is an object, got a number (5)"),
+    (None, "$: a manifest is an object, got null"),
+    ({"name": "P"}, f"$.slug: {MISSING}"),
+    ({"slug": "p"}, f"$.name: {MISSING}"),
+    # texts
+    ({"slug": 5}, "$.slug: must be text, got a number (5)"),
+    ({"slug": None}, "$.slug: must be text, got null"),
+    ({"name": True}, "$.name: must be text, got true"),
+    ({"name": False}, "$.name: must be text, got false"),
+    ({"name": ["P"]}, "$.name: must be text, got a list"),
+    ({"name": " "}, "$.name: must not be empty"),
+    ({"version": 1.0}, "$.version: must be text, got a number (1.0)"),
+    ({"version": ""}, "$.version: must not be empty"),
+    ({"description": None}, "$.description: must be text, got null"),
+    ({"author": {}}, "$.author: must be text, got an object"),
+    ({"repo_url": 5}, "$.repo_url: must be text, got a number (5)"),
+    # keys
+    ({"permisions": []}, "$.permisions: unknown key; did you mean 'permissions'?"),
+    ({"Jobs": []}, "$.Jobs: unknown key; did you mean 'jobs'?"),
+    ({"time_zone": "UTC"}, "$.time_zone: unknown key; did you mean 'timezone'?"),
+    # slug and entry
+    ({"slug": ""}, "$.slug: must not be empty"),
+    ({"slug": " "}, "$.slug: must not be empty"),
+    ({"slug": "my plugin"}, "$.slug: 'my plugin' may have letters, digits, '-' and '_' only"),
+    ({"slug": "p\n"}, "$.slug: 'p\\n' may have letters, digits, '-' and '_' only"),
+    ({"slug": "café"}, "$.slug: 'café' may have letters, digits, '-' and '_' only"),
+    ({"slug": "../p"}, "$.slug: '../p' may have letters, digits, '-' and '_' only"),
+    ({"entry": ""}, "$.entry: must not be empty"),
+    ({"entry": " "}, "$.entry: must not be empty"),
+    *(
+        ({"entry": entry}, f"$.entry: {entry!r} is not a Python file inside the plugin, such as 'main.py'")
+        for entry in (
+            "main",
+            "main.pyc",
+            ".py",
+            "../main.py",
+            "a/../main.py",
+            "/main.py",
+            "C:main.py",
+            "a\\main.py",
+            "main.py\n",
+        )
+    ),
+    # zones and schedules
+    ({"timezone": 5}, "$.timezone: must be text, got a number (5)"),
+    ({"timezone": ""}, "$.timezone: must not be empty"),
+    ({"timezone": "Europe/Pari"}, "$.timezone: unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?"),
+    (
+        {"jobs": [{"name": "a", "timezone": "Europe/Pari"}]},
+        "$.jobs[0].timezone: unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?",
+    ),
+    (
+        {"jobs": [{"name": "a", "schedule": "61 * * * *"}]},
+        "$.jobs[0].schedule: schedule '61 * * * *' is not cron: minute 61 is outside 0-59",
+    ),
+    (
+        {"jobs": [{"name": "a", "schedule": "0 0 31 2 *"}]},
+        "$.jobs[0].schedule: schedule '0 0 31 2 *' is not cron: day 31 does not exist in month 2, so it never fires",
+    ),
+    ({"jobs": [{"name": "a", "schedule": ""}]}, "$.jobs[0].schedule: must not be empty"),
+    ({"jobs": [{"name": "a", "schedule": None}]}, "$.jobs[0].schedule: must be text, got null"),
+    # lists
+    ({"routes": {}}, "$.routes: must be a list, got an object"),
+    ({"events": "files.uploaded"}, "$.events: must be a list, got text ('files.uploaded')"),
+    ({"secrets": None}, "$.secrets: must be a list, got null"),
+    ({"secrets": ["A", 5]}, "$.secrets[1]: must be text, got a number (5)"),
+    ({"secrets": [""]}, "$.secrets[0]: must not be empty"),
+    ({"permissions": "db.read"}, "$.permissions: must be a list, got text ('db.read')"),
+    ({"permissions": ("db.read",)}, "$.permissions: must be a list, got tuple (('db.read',))"),
+    ({"permissions": [5]}, "$.permissions[0]: must be text, got a number (5)"),
+    (
+        {"permissions": ["db.read", "outbound_htp"]},
+        "$.permissions[1]: unknown permission 'outbound_htp'; did you mean 'outbound_http'?",
+    ),
+    ({"permissions": ["LLM.use"]}, "$.permissions[0]: unknown permission 'LLM.use'; did you mean 'llm.use'?"),
+    ({"permissions": ["xyz"]}, f"$.permissions[0]: unknown permission 'xyz'; known are {ALL}"),
+    # jobs
+    ({"jobs": {}}, "$.jobs: must be a list, got an object"),
+    ({"jobs": ["a"]}, "$.jobs[0]: must be an object with name and schedule, got text ('a')"),
+    ({"jobs": [{"schedule": "@daily"}]}, "$.jobs[0].name: missing; a job has a name"),
+    ({"jobs": [{"name": ""}]}, "$.jobs[0].name: must not be empty"),
+    ({"jobs": [{"name": 5}]}, "$.jobs[0].name: must be text, got a number (5)"),
+    ({"jobs": [{"name": "a", "description": 5}]}, "$.jobs[0].description: must be text, got a number (5)"),
+    (
+        {"jobs": [{"name": "a"}, {"name": "b"}, {"name": "a"}]},
+        "$.jobs[2].name: 'a' is already the name of $.jobs[0]",
+    ),
+]
+
+UNREADABLE = [
+    ("", "line 1 column 1 is not JSON: Expecting value"),
+    ('{"slug": "p",\n "name" "P"}', "line 2 column 9 is not JSON: Expecting ':' delimiter"),
+    ("{'slug': 'p'}", "line 1 column 2 is not JSON: Expecting property name enclosed in double quotes"),
+    ('{"slug": "p"} x', "line 1 column 15 is not JSON: Extra data"),
+    (b'{"slug": "caf\xe9"}', "byte 13 is not UTF-8; save the file as UTF-8"),
+    ('{"slug": ' + "9" * 5_000 + "}", "it has a number of too many digits"),
+    ("[" * 100_000, "it is nested too deeply to be a manifest"),
+    ('{"slug": "a", "slug": "b", "name": "P"}', "the key 'slug' stands twice in one object"),
+    (
+        '{"slug": "a", "name": "P", "jobs": [{"name": "x", "schedule": "@daily", "schedule": "@hourly"}]}',
+        "the key 'schedule' stands twice in one object",
+    ),
+]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+JOB = st.fixed_dictionaries(
+    {}, optional={key: JSON | st.just("nightly") for key in ("name", "schedule", "description", "timezone")}
+)
+LIKELY = st.fixed_dictionaries(
+    {"slug": JSON | st.just("p"), "name": JSON | st.just("P")},
+    optional={
+        "jobs": JSON | st.lists(JSON | JOB, max_size=3),
+        "permissions": JSON | st.lists(st.sampled_from(sorted(PERMISSIONS)) | JSON, max_size=3),
+        **dict.fromkeys(("version", "entry", "description", "routes", "events", "secrets", "timezone"), JSON),
+    },
+)
+
+
+def test_the_guides_minimal_manifest_is_read():
+    """What the guide leaves out has its defaults: version, entry, and every permission."""
+    assert read(GUIDE) == Manifest(
+        slug="my-plugin",
+        name="My Plugin",
+        version="0.0.0",
+        entry="main.py",
+        description="",
+        author="",
+        repo_url="",
+        permissions=PERMISSIONS,
+        routes=(),
+        events=(),
+        jobs=(
+            ManifestJob(name="daily_cleanup", schedule="0 2 * * *"),
+            ManifestJob(name="hourly_sync", schedule="0 * * * *"),
+        ),
+        secrets=(),
+        timezone=None,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_manifest_with_every_key_is_read(encoding):
+    """Every value arrives, in the encodings that JSON files come in; unknown keys are let be."""
+    text = json.dumps(FULL | {"name": "Café"}, ensure_ascii=False)
+    assert read(text.encode(encoding)) == Manifest(
+        slug="hub_ops-2",
+        name="Café",
+        version="1.2.3",
+        entry="lib/jobs.py",
+        permissions=frozenset({"db.read", "llm.use"}),
+        routes=({"path": "/status"},),
+        events=("files.uploaded",),
+        jobs=(ManifestJob(name="nightly", schedule="@daily", timezone="Europe/Paris"), ManifestJob(name="by_hand")),
+        secrets=("API_KEY",),
+        timezone="Asia/Kathmandu",
+    )
+
+
+@pytest.mark.parametrize("wrap", [dict, MappingProxyType])
+def test_data_need_not_come_from_a_file(wrap):
+    """A manifest may be given as any mapping, as `Plugin.load(…, manifest=…)` promises."""
+    assert parse(wrap({"slug": "p", "name": "P"})) == Manifest(slug="p", name="P")
+
+
+@pytest.mark.parametrize(
+    ("data", "permissions"),
+    [
+        ({}, PERMISSIONS),
+        ({"permissions": []}, frozenset()),
+        ({"permissions": ["db.read"]}, frozenset({"db.read"})),
+        ({"permissions": sorted(PERMISSIONS)}, PERMISSIONS),
+    ],
+)
+def test_permissions_are_exactly_those_listed_or_all_without_the_key(data, permissions):
+    """The guide's manifest has no such key and its jobs call everything."""
+    assert parse({"slug": "p", "name": "P"} | data).permissions == permissions
+
+
+@pytest.mark.parametrize("key", ["min_version", "author_email", "homepage", "tags", "icon", "entry_point"])
+def test_keys_of_others_are_let_be(key):
+    """Only a key that is nearly one of the contract's is taken for a slip."""
+    assert parse({"slug": "p", "name": "P", key: 5}) == Manifest(slug="p", name="P")
+
+
+def test_a_key_is_no_slip_beside_the_right_one():
+    """Who wrote `author` knows how it is spelt."""
+    assert parse({"slug": "p", "name": "P", "author": "ann", "authors": ["ann"]}).author == "ann"
+
+
+@pytest.mark.parametrize("entry", ["main.py", "my-jobs.py", "my.jobs.py", "lib/deep/jobs_2.py"])
+def test_an_entry_is_a_python_file_inside_the_plugin(entry):
+    """A dot in its name is no fault."""
+    assert parse({"slug": "p", "name": "P", "entry": entry}).entry == entry
+
+
+@pytest.mark.parametrize(("data", "jobs"), [({}, None), ({"jobs": []}, ())])
+def test_listing_no_jobs_is_not_the_same_as_no_list(data, jobs):
+    """Only a manifest that has the key can lack a job."""
+    assert parse({"slug": "p", "name": "P"} | data).jobs == jobs
+
+
+@pytest.mark.parametrize(("data", "fault"), FAULTS)
+def test_a_fault_says_where_it_is_and_what_to_write(data, fault):
+    """One fault, one line, with its JSON path."""
+    if isinstance(data, dict) and not fault.endswith(MISSING):
+        data = {"slug": "p", "name": "P"} | data
+    with pytest.raises(ManifestError) as caught:
+        parse(data)
+    assert (str(caught.value), caught.value.faults) == (f"plugin.json: {fault}", (fault,))
+
+
+@pytest.mark.parametrize(("text", "fault"), UNREADABLE, ids=[fault for _, fault in UNREADABLE])
+def test_what_cannot_be_read_is_told_with_its_line_or_byte(text, fault):
+    """Broken JSON, a wrong encoding, keys that stand twice."""
+    with pytest.raises(ManifestError) as caught:
+        read(text, "here/plugin.json")
+    assert (str(caught.value), caught.value.where) == (f"here/plugin.json: {fault}", "here/plugin.json")
+
+
+def test_all_faults_are_told_at_once():
+    """One look at the list is enough to mend the file."""
+    text = """{
+        "slug": "my plugin", "slug": "my plugin", "entry": "../main.py", "timezone": "Mars",
+        "permissions": ["db.read", "db.reed"], "secrets": "API_KEY",
+        "jobs": [{"name": "a", "schedule": "* * *", "timezone": 5}, {"name": "a"}, "b", {}]
+    }"""
+    with pytest.raises(ManifestError) as caught:
+        read(text)
+    assert isinstance(caught.value, PluginError)
+    assert str(caught.value) == (
+        "plugin.json has 12 faults:\n"
+        "  the key 'slug' stands twice in one object\n"
+        f"  $.name: {MISSING}\n"
+        "  $.slug: 'my plugin' may have letters, digits, '-' and '_' only\n"
+        "  $.entry: '../main.py' is not a Python file inside the plugin, such as 'main.py'\n"
+        "  $.timezone: unknown time zone 'Mars'; use a name such as 'UTC' or 'Europe/Paris'\n"
+        "  $.secrets: must be a list, got text ('API_KEY')\n"
+        "  $.permissions[1]: unknown permission 'db.reed'; did you mean 'db.read'?\n"
+        "  $.jobs[0].timezone: must be text, got a number (5)\n"
+        "  $.jobs[0].schedule: schedule '* * *' is not cron: it has 3 fields, "
+        "cron has five: minute hour day-of-month month day-of-week\n"
+        "  $.jobs[1].name: 'a' is already the name of $.jobs[0]\n"
+        "  $.jobs[2]: must be an object with name and schedule, got text ('b')\n"
+        "  $.jobs[3].name: missing; a job has a name"
+    )
+
+
+@given(JSON | LIKELY)
+def test_whatever_the_data_it_is_read_or_its_faults_are_told(data):
+    """No other exception comes out, and every fault has its path."""
+    try:
+        found = parse(data)
+    except ManifestError as error:
+        paths = {fault[0] for fault in error.faults}
+    else:
+        paths = {"$"}
+        assert (found.slug, found.name) == (data["slug"], data["name"])
+    assert paths == {"$"}
+
+
+@given(st.text(max_size=40) | st.binary(max_size=40) | LIKELY.map(json.dumps))
+@example('{"slug": ' + "9" * 5_000 + ', "name": "P"}')
+@example('{"slug": "p", "name": "P", "routes": ' + "[" * 100_000)
+@example(b"\xff\xfe{")
+@example("\ufeff{}")
+def test_whatever_the_text_it_is_read_or_its_faults_are_told(text):
+    """No other exception comes out of any file."""
+    try:
+        found = read(text)
+    except ManifestError as error:
+        found = error.faults
+    assert found

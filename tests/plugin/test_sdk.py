@@ -1,0 +1,188 @@
+"""The decorators: the function itself comes back with the platform's marks, and wrong uses are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin import sdk
+
+MARKS = [
+    (
+        sdk.job("nightly", schedule="0 2 * * *"),
+        {"_plugin_job_type": "job", "_plugin_job_name": "nightly", "_plugin_job_schedule": "0 2 * * *"},
+    ),
+    (
+        sdk.job("nightly", "0 2 * * *"),
+        {"_plugin_job_type": "job", "_plugin_job_name": "nightly", "_plugin_job_schedule": "0 2 * * *"},
+    ),
+    (
+        sdk.job(name="by_hand"),
+        {"_plugin_job_type": "job", "_plugin_job_name": "by_hand", "_plugin_job_schedule": None},
+    ),
+    (
+        sdk.route("/status"),
+        {"_plugin_route_type": "route", "_plugin_route_path": "/status", "_plugin_route_methods": ["GET"]},
+    ),
+    (
+        sdk.route("/items", methods=("GET", "POST")),
+        {"_plugin_route_type": "route", "_plugin_route_path": "/items", "_plugin_route_methods": ["GET", "POST"]},
+    ),
+    (
+        sdk.hook("files.uploaded"),
+        {"_plugin_hook_type": "event", "_plugin_event_type": "files.uploaded"},
+    ),
+    (
+        sdk.llm_filter("prompt"),
+        {"_plugin_hook_type": "llm_filter", "_plugin_filter_type": "prompt"},
+    ),
+    (
+        sdk.generator_hook("before_build"),
+        {"_plugin_hook_type": "generator", "_plugin_generator_hook_type": "before_build"},
+    ),
+]
+
+PARAMETERS = [
+    (sdk.job, "job", "name"),
+    (sdk.route, "route", "path"),
+    (sdk.hook, "hook", "event_type"),
+    (sdk.llm_filter, "llm_filter", "filter_type"),
+    (sdk.generator_hook, "generator_hook", "hook_type"),
+]
+
+NO_TEXTS = ["", "  ", "\n", None, 5, b"nightly", ["nightly"]]
+
+
+def work(ctx):
+    """Stand for an author's function."""
+    return ctx
+
+
+@pytest.mark.parametrize(("decorator", "marks"), MARKS)
+def test_a_decorator_returns_the_function_itself_with_its_marks(decorator, marks):
+    """The host finds the marks, and the author's own unit test calls the very function."""
+
+    def work(ctx):
+        return ctx
+
+    assert decorator(work) is work
+    assert vars(work) == marks
+    assert work("ctx") == "ctx"
+
+
+def test_a_function_may_carry_marks_of_two_kinds():
+    """A job that is a route, too, is found as both."""
+
+    def work(ctx):
+        return ctx
+
+    sdk.job("nightly")(sdk.route("/nightly")(work))
+    assert vars(work) == {
+        "_plugin_job_type": "job",
+        "_plugin_job_name": "nightly",
+        "_plugin_job_schedule": None,
+        "_plugin_route_type": "route",
+        "_plugin_route_path": "/nightly",
+        "_plugin_route_methods": ["GET"],
+    }
+
+
+def test_a_route_keeps_a_list_of_its_own():
+    """Changing the list afterwards changes no route."""
+    methods = ["GET"]
+    decorator = sdk.route("/items", methods)
+    methods.append("DELETE")
+    assert vars(decorator(lambda ctx: ctx))["_plugin_route_methods"] == ["GET"]
+
+
+@pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
+def test_a_decorator_without_parentheses_is_told_how_to_write_it(decorator, name, parameter):
+    """`@job` above a function would make the function the job's name."""
+    with pytest.raises(PluginError) as caught:
+        decorator(work)
+    assert str(caught.value) == (
+        f"@{name} needs its {parameter}: write @{name}('…') above the function, with parentheses"
+    )
+
+
+@pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
+@pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
+def test_what_names_a_function_is_text_that_is_not_empty(decorator, name, parameter, value):
+    """A name that is none is refused where it is written, with its value."""
+    with pytest.raises(PluginError) as caught:
+        decorator(value)
+    assert str(caught.value) == f"@{name}: {parameter} must be text that is not empty, got {value!r}"
+
+
+@pytest.mark.parametrize("value", [value for value in NO_TEXTS if value is not None], ids=repr)
+def test_a_schedule_is_text_that_is_not_empty(value):
+    """A schedule that is none is refused; to run by hand, leave it out."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job("nightly", schedule=value)
+    assert str(caught.value) == f"@job: schedule must be text that is not empty, got {value!r}"
+
+
+@pytest.mark.parametrize("value", ["POST", [], ["GET", 5], 5, {"GET": 1}], ids=repr)
+def test_methods_of_a_route_are_a_list_of_names(value):
+    """One name as plain text would become a list of its letters."""
+    with pytest.raises(PluginError) as caught:
+        sdk.route("/items", methods=value)
+    assert str(caught.value) == f"@route: methods must be a list of names such as ['GET', 'POST'], got {value!r}"
+
+
+@pytest.mark.parametrize("value", [5, None, "text".upper], ids=["number", "None", "method"])
+def test_a_decorator_stands_above_a_function(value):
+    """What cannot carry marks is refused in the author's terms, not with an AttributeError."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job("nightly")(value)
+    assert str(caught.value) == f"@job must stand above a function, got {value!r}"
+
+
+def test_a_bound_method_cannot_carry_marks():
+    """Python keeps them on functions only; the message names the decorator that was used."""
+
+    class Jobs:
+        def work(self, ctx):
+            return ctx
+
+    method = Jobs().work
+    with pytest.raises(PluginError) as caught:
+        sdk.hook("files.uploaded")(method)
+    assert str(caught.value) == f"@hook must stand above a function, got {method!r}"
+
+
+def test_a_function_is_one_job():
+    """Of two names on one function the first would vanish without a word."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job("weekly")(sdk.job("nightly")(lambda ctx: ctx))
+    assert str(caught.value) == (
+        "@job('weekly'): the function is already the job 'nightly'; give each job a function of its own"
+    )
+
+
+def test_the_same_decorator_again_changes_nothing():
+    """A function that is decorated anew under its name is the same job."""
+
+    def work(ctx):
+        return ctx
+
+    assert sdk.job("nightly", "0 3 * * *")(sdk.job("nightly", "0 2 * * *")(work)) is work
+    assert vars(work)["_plugin_job_schedule"] == "0 3 * * *"
+
+
+def test_declarations_collects_what_is_decorated_inside():
+    """A function that a later one of the same name hides is seen; what is decorated outside is not."""
+
+    def work(ctx):
+        return ctx
+
+    def other(ctx):
+        return ctx
+
+    with sdk.declarations() as seen:
+        sdk.job("nightly")(work)
+        with sdk.declarations() as inner:
+            sdk.hook("files.uploaded")(other)
+        sdk.route("/status")(other)
+    sdk.job("outside")(lambda ctx: ctx)
+    assert (seen, inner) == ([work, other], [other])

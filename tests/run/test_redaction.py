@@ -1,0 +1,282 @@
+"""Secrets' values never leave a run: names stand in their place, wherever they were."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, namedtuple
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import quote, quote_plus
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbh_jobkit.run.redaction import Redactor, authors_terms
+
+SECRETS = {"hunter22": "DB_PASSWORD", "sk-live-1234": "API_KEY"}
+PASSWORD, KEY = "‹secret:DB_PASSWORD›", "‹secret:API_KEY›"
+
+TEXTS = [
+    ("", ""),
+    ("nothing to see", "nothing to see"),
+    ("hunter22", PASSWORD),
+    ("hunter22hunter22", PASSWORD + PASSWORD),
+    ("the password is hunter22.", f"the password is {PASSWORD}."),
+    ("Bearer sk-live-1234\nhunter22", f"Bearer {KEY}\n{PASSWORD}"),
+    ("Hunter22 hunter2", "Hunter22 hunter2"),
+]
+
+OVERLAPS = [
+    ({"abcd": "A", "abcdef": "B"}, "abcd abcde abcdef", "‹secret:A› ‹secret:A›e ‹secret:B›"),
+    ({"abcd": "A", "cdef": "B"}, "cdef abcd", "‹secret:B› ‹secret:A›"),
+    ({"secret": "A", "A›‹s": "B"}, "secretsecret", "‹secret:A›‹secret:A›"),
+    ({"a.c*": "A"}, "a.c* abcc", "‹secret:A› abcc"),
+    ({"back\\slash": r"\1"}, "back\\slash", r"‹secret:\1›"),
+]
+
+Point = namedtuple("Point", "x y")  # noqa: PYI024  what plugins write
+
+
+@dataclass
+class Credentials:
+    """What an author's job may return."""
+
+    user: str
+    password: str
+
+
+class Colour(StrEnum):
+    """Texts with names."""
+
+    RED = "hunter22"
+
+
+class Opaque:
+    """No repr of its own."""
+
+    __module__ = "main"
+
+
+class Row(list):
+    """A list that can be a key."""
+
+    __hash__ = object.__hash__
+
+
+class Broken:
+    """An object that cannot be shown."""
+
+    def __repr__(self):
+        """Fail, as lazy objects of closed connections do."""
+        message = "connection closed, password hunter22"
+        raise RuntimeError(message)
+
+
+PLAIN = [
+    None,
+    True,
+    5,
+    1.5,
+    datetime(2026, 1, 1, tzinfo=UTC),
+    timedelta(hours=1),
+    Decimal("1.5"),
+    UUID(int=5),
+]
+
+VALUES = [
+    ({"hunter22": "hunter22", 5: ["hunter22"]}, {PASSWORD: PASSWORD, 5: [PASSWORD]}),
+    (("a", ("hunter22",)), ("a", (PASSWORD,))),
+    ({"hunter22", "a"}, {PASSWORD, "a"}),
+    (frozenset({("hunter22", 1)}), frozenset({(PASSWORD, 1)})),
+    ({("hunter22", 1): {"deep": [{"deeper": ("sk-live-1234",)}]}}, {(PASSWORD, 1): {"deep": [{"deeper": (KEY,)}]}}),
+    (OrderedDict(a="hunter22"), {"a": PASSWORD}),
+    (Point("hunter22", 1), (PASSWORD, 1)),
+    (Colour.RED, PASSWORD),
+    (b"hunter22", f"b'{PASSWORD}'"),
+    (Credentials("ann", "hunter22"), f"Credentials(user='ann', password='{PASSWORD}')"),
+    ([SimpleNamespace(key="sk-live-1234")], [f"namespace(key='{KEY}')"]),
+    (ValueError("wrong password 'hunter22'"), f"ValueError(\"wrong password '{PASSWORD}'\")"),
+    (Opaque(), "<main.Opaque object>"),
+    ("from sbh_plugins.p7.lib.helpers and sbh_plugins.p7", "from lib.helpers and ."),
+    ({Row(["hunter22"]): 1}, {f"['{PASSWORD}']": 1}),
+    ({Row([5])}, {"[5]"}),
+]
+
+AWKWARD = '-----BEGIN KEY-----\nit\'s "a"+b/c\\d é&?\n-----END KEY-----'
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "shown"),
+    [
+        ("plain", None, "plain"),
+        ("'sbh_plugins.p1.helpers' (/plugins/hub/helpers.py)", None, "'helpers' (/plugins/hub/helpers.py)"),
+        ("'sbh_plugins.p12.lib.more' (/plugins/hub/lib/more.py)", "/plugins/hub", "'lib.more' (lib/more.py)"),
+        ("/srv/plugins/hub/x /plugins/hub-two/x /plugins/hub", "/plugins/hub", None),
+        ("a/b ./c", ".", None),
+        ("from sbh_plugins.p3 came", None, "from . came"),
+        ("sbh_plugins.py my_sbh_plugins.p1.x", None, None),
+    ],
+)
+def test_a_text_is_told_in_its_authors_terms(text, root, shown):
+    """Modules without the package that keeps plugins apart, files from the plugin's folder."""
+    assert authors_terms(text, root and Path(root)) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize(("text", "shown"), TEXTS)
+def test_values_in_texts_are_shown_as_their_names(text, shown):
+    """Every occurrence, and nothing else."""
+    assert Redactor(SECRETS).text(text) == shown
+
+
+@pytest.mark.parametrize(("secrets", "text", "shown"), OVERLAPS)
+def test_the_longest_of_overlapping_values_is_taken(secrets, text, shown):
+    """A value inside another does not leave the rest of it behind, and signs have no meaning."""
+    assert Redactor(secrets).text(text) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [("", "abc 1 abcd"), ("abc", "abc 1 abcd"), ("abcd", "abc 1 ‹secret:A›")])
+def test_values_of_less_than_four_characters_are_left_alone(value, shown):
+    """They would blot out ordinary text; they are counted all the same."""
+    redactor = Redactor({value: "A"})
+    assert (redactor.text("abc 1 abcd"), len(redactor)) == (shown, 1)
+
+
+def test_without_secrets_everything_stays():
+    """A tenant without secrets has nothing to hide."""
+    assert Redactor({}).value({"a": ["hunter22", 5]}) == {"a": ["hunter22", 5]}
+
+
+@pytest.mark.parametrize(("value", "shown"), VALUES)
+def test_values_in_structures_are_shown_as_their_names(value, shown):
+    """In keys, in tuples and sets, and in the repr of what JSON has no word for."""
+    got = Redactor(SECRETS).value(value)
+    assert (got, type(got)) == (shown, type(shown))
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=repr)
+def test_numbers_and_times_stay_what_they_are(value):
+    """They hold no text."""
+    assert Redactor(SECRETS).value(value) is value
+
+
+def test_what_was_given_is_left_as_it_was():
+    """The plugin's own objects are not touched: a copy comes back."""
+    value = {"a": ["hunter22"]}
+    Redactor(SECRETS).value(value)
+    assert value == {"a": ["hunter22"]}
+
+
+@pytest.mark.parametrize("depth", [60, 5_000])
+def test_deep_structures_end_in_an_ellipsis(depth):
+    """Below fifty levels nothing is shown, so that nothing leaks and nothing overflows."""
+    value, shown = "hunter22", "…"
+    for _ in range(depth):
+        value = [value]
+    for _ in range(51):
+        shown = [shown]
+    assert Redactor(SECRETS).value(value) == shown
+
+
+def test_a_structure_that_holds_itself_comes_to_an_end():
+    """A cycle is cut, and nothing leaks."""
+    value = {"password": "hunter22"}
+    value["self"] = [value]
+    shown = repr(Redactor(SECRETS).value(value))
+    assert (PASSWORD in shown, "hunter22" in shown) == (True, False)
+
+
+class Counted(list):
+    """A list that can be walked through a thousand times, not 2 to the power of 50."""
+
+    walks = 1_000
+
+    def __iter__(self):
+        """Count."""
+        type(self).walks -= 1
+        assert self.walks, "walked too often"
+        return super().__iter__()
+
+
+def test_a_tree_whose_nodes_know_their_parents_is_walked_once():
+    """Parents and children hold each other; following every path would take for ever."""
+    parent = Counted(["hunter22"])
+    parent.extend([Counted([parent]), Counted([parent])])
+    shown = repr(Redactor(SECRETS).value(parent))
+    assert (PASSWORD in shown, "hunter22" in shown) == (True, False)
+
+
+def test_lists_that_share_lists_are_not_followed_for_ever():
+    """Fifty levels of pairs of one list have 2 to the power of 50 paths."""
+    value = "hunter22"
+    for _ in range(50):
+        value = [value, value]
+    shown = Redactor(SECRETS).value(value)
+    for _ in range(50):
+        shown = shown[0]
+    assert shown == PASSWORD
+
+
+def test_what_stands_in_two_places_is_shown_in_both():
+    """Only what holds itself is cut."""
+    row = {"password": "hunter22"}
+    assert Redactor(SECRETS).value([row] * 1_000) == [{"password": PASSWORD}] * 1_000
+
+
+def test_an_object_that_cannot_be_shown_does_not_stop_the_run():
+    """A repr that raises is the plugin's fault, and what it raises may hold a secret."""
+    assert Redactor(SECRETS).value([Broken(), "hunter22"]) == ["<Broken: its repr raised RuntimeError>", PASSWORD]
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        repr,
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        lambda text: quote(text, safe=""),
+        quote,
+        quote_plus,
+        lambda text: repr(text.encode()),
+        lambda text: repr(SimpleNamespace(key=text)),
+    ],
+    ids=["repr", "json", "json-utf8", "url", "path", "form", "bytes", "object"],
+)
+def test_a_value_is_found_as_printing_and_requests_spell_it(encode):
+    """A private key in a dict that is printed, or a token in a URL, is the same secret."""
+    shown = Redactor({AWKWARD: "PEM"}).text(encode(AWKWARD))
+    assert shown == encode("PEM").replace("PEM", "‹secret:PEM›")
+
+
+@pytest.mark.parametrize("value", ["it's me", 'say "hi"', "pass wörd", "a\\b\\c", "tab\tbed", "\udc80abc"])
+@pytest.mark.parametrize("around", ["{}", "'{}'", '"{}"', "'\"{}\"'"])
+def test_a_value_is_found_inside_longer_texts(value, around):
+    """Python picks its quotes by the whole text, not by the value."""
+    text = around.format(value)
+    for spelt in (repr(text), json.dumps(text), quote_plus(text.encode("utf-8", "surrogatepass"))):
+        shown = Redactor({value: "A"}).text(spelt)
+        assert ("‹secret:A›" in shown, value in shown) == (True, False)
+
+
+@pytest.mark.parametrize("value", ["é&?", "\n\n\n", "\\\\\\"])
+def test_a_short_value_has_no_longer_spelling(value):
+    """What counts are the value's own characters."""
+    text = f"{value} {quote(value)} {json.dumps(value)}"
+    assert Redactor({value: "A"}).text(text) == text
+
+
+@given(
+    st.dictionaries(st.text(min_size=4, max_size=8), st.sampled_from("AB"), max_size=3),
+    st.lists(st.text(max_size=12) | st.integers(), max_size=4),
+)
+def test_no_value_remains_in_any_text(secrets, rest):
+    """Whatever the values and whatever stands around them."""
+    redactor = Redactor(secrets)
+    for value in secrets:
+        text = redactor.text(f"{rest} {value} {rest}")
+        assert [part for part in text.split("‹secret:") if value in part and value not in "A›B›"] == []

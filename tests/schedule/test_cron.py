@@ -1,0 +1,342 @@
+"""What is cron and what is not: every refusal with its whole message, and what an expression means."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbh_jobkit.errors import ScheduleError
+from sbh_jobkit.schedule.cron import Cron, parse
+from sbh_jobkit.schedule.schedule import Schedule
+
+SHAPE = "minute hour day-of-month month day-of-week"
+NAMES = "@hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"
+
+REFUSED = [
+    # how many fields
+    ("", f"it has 0 fields, cron has five: {SHAPE}"),
+    ("  \t\n", f"it has 0 fields, cron has five: {SHAPE}"),
+    ("*", f"it has 1 field, cron has five: {SHAPE}"),
+    ("0 2 * *", f"it has 4 fields, cron has five: {SHAPE}"),
+    ("0 0 2 * * *", f"it has 6 fields, seconds and years are not supported; write {SHAPE}"),
+    ("0 0 2 * * * 2026", f"it has 7 fields, seconds and years are not supported; write {SHAPE}"),
+    ("0 2 * * * /usr/bin/env python job.py", f"it has 8 fields, cron has five: {SHAPE}"),
+    # bounds
+    ("60 * * * *", "minute 60 is outside 0-59"),
+    ("0-60 * * * *", "minute 60 is outside 0-59"),
+    ("0,15,75 * * * *", "minute 75 is outside 0-59"),
+    ("99999999999999999999 * * * *", "minute 99999999999999999999 is outside 0-59"),
+    ("* 24 * * *", "hour 24 is outside 0-23"),
+    ("* 8-24 * * *", "hour 24 is outside 0-23"),
+    ("* * 0 * *", "day-of-month 0 is outside 1-31"),
+    ("* * 32 * *", "day-of-month 32 is outside 1-31"),
+    ("* * * 0 *", "month 0 is outside 1-12"),
+    ("* * * 13 *", "month 13 is outside 1-12"),
+    ("* * * 13/2 *", "month 13 is outside 1-12"),
+    ("* * * * 8", "day-of-week 8 is outside 0-7"),
+    ("* * * * 1-8", "day-of-week 8 is outside 0-7"),
+    # names
+    ("JAN * * * *", "minute 'JAN' is not a number"),
+    ("0x5 * * * *", "minute '0x5' is not a number"),
+    ("1_0 * * * *", "minute '1_0' is not a number"),
+    ("* * * MON *", "month 'MON' is not a number or a name"),
+    ("* * * JANUARY *", "month 'JANUARY' is not a number or a name; did you mean 'JAN'?"),
+    ("* * * * TEU", "day-of-week 'TEU' is not a number or a name; did you mean 'TUE'?"),
+    ("* * * * Monday", "day-of-week 'Monday' is not a number or a name; did you mean 'MON'?"),
+    ("* * * * MON-FIR", "day-of-week 'FIR' is not a number or a name; did you mean 'FRI'?"),
+    # ranges
+    ("10-5 * * * *", "minute range 10-5 runs backwards; write it as two ranges"),
+    ("* 22-2 * * *", "hour range 22-2 runs backwards; write it as two ranges"),
+    ("* * 28-3 * *", "day-of-month range 28-3 runs backwards; write it as two ranges"),
+    ("* * * NOV-FEB *", "month range NOV-FEB runs backwards; write it as two ranges"),
+    ("* * * * FRI-MON", "day-of-week range FRI-MON runs backwards; write it as two ranges"),
+    ("* * * * 6-0", "day-of-week range 6-0 runs backwards; write it as two ranges"),
+    ("20-10/2 * * * *", "minute range 20-10 runs backwards; write it as two ranges"),
+    # steps
+    ("*/0 * * * *", "minute step '0' is not a number from 1"),
+    ("*/00 * * * *", "minute step '00' is not a number from 1"),
+    ("*/x * * * *", "minute step 'x' is not a number from 1"),
+    ("*/60 * * * *", "minute step 60 is longer than 0-59, so it would only ever be 0; write 0"),
+    ("5/55 * * * *", "minute step 55 is longer than 5-59, so it would only ever be 5; write 5"),
+    ("5-10/6 * * * *", "minute step 6 is longer than 5-10, so it would only ever be 5; write 5"),
+    ("* */24 * * *", "hour step 24 is longer than 0-23, so it would only ever be 0; write 0"),
+    ("* * */31 * *", "day-of-month step 31 is longer than 1-31, so it would only ever be 1; write 1"),
+    ("* * * */12 *", "month step 12 is longer than 1-12, so it would only ever be 1; write 1"),
+    ("* * * * */7", "day-of-week step 7 is longer than 0-6, so it would only ever be 0; write 0"),
+    ("59/2 * * * *", "minute step 2 has nothing to step over; write 59"),
+    ("7-7/1 * * * *", "minute step 1 has nothing to step over; write 7"),
+    ("* * * DEC/1 *", "month step 1 has nothing to step over; write 12"),
+    ("*/15/2 * * * *", "minute '*/15/2' is not a value, a range or a step"),
+    # a start with a step on weekdays
+    ("* * * * 5/2", "day-of-week '5/2' ends on 6 or on 7, depending on who reads it; list the days, such as 5"),
+    ("* * * * 1/2", "day-of-week '1/2' ends on 6 or on 7, depending on who reads it; list the days, such as 1,3,5"),
+    ("* * * * SUN/3", "day-of-week 'SUN/3' ends on 6 or on 7, depending on who reads it; list the days, such as 0,3,6"),
+    (
+        "* * * * 0,mon/2",
+        "day-of-week 'mon/2' ends on 6 or on 7, depending on who reads it; list the days, such as 1,3,5",
+    ),
+    # stars in company
+    ("*,5 * * * *", "minute '*' cannot stand in a range or a list: '*' already is every minute"),
+    ("* *-5 * * *", "hour '*-5' cannot stand in a range or a list: '*' already is every hour"),
+    # pieces that are no pieces
+    ("1,,2 * * * *", "minute '' is not a value, a range or a step"),
+    ("1- * * * *", "minute '1-' is not a value, a range or a step"),
+    ("-1 * * * *", "minute '-1' is not a value, a range or a step"),
+    ("1-2-3 * * * *", "minute '1-2-3' is not a value, a range or a step"),
+    ("1.5 * * * *", "minute '1.5' is not a value, a range or a step"),
+    ("/5 * * * *", "minute '/5' is not a value, a range or a step"),
+    ("*/ * * * *", "minute '*/' is not a value, a range or a step"),
+    ("\x00 * * * *", "minute '\\x00' is not a value, a range or a step"),
+    ("* * * * \x1b[31m", "day-of-week '\\x1b[31m' is not a value, a range or a step"),
+    # other dialects
+    ("0 0 L * *", "day-of-month 'L' uses 'L' (last day), which is not standard cron"),
+    ("0 0 L-3 * *", "day-of-month 'L' uses 'L' (last day), which is not standard cron"),
+    ("0 0 * * 5L", "day-of-week '5L' uses 'L' (last day), which is not standard cron"),
+    ("0 0 15W * *", "day-of-month '15W' uses 'W' (nearest weekday), which is not standard cron"),
+    ("0 0 * * 1#2", "day-of-week '1#2' uses '#' (nth weekday), which is not standard cron"),
+    ("0 0 * * FRI#2", "day-of-week 'FRI#2' uses '#' (nth weekday), which is not standard cron"),
+    ("0 0 ? * 1", "day-of-month '?' uses '?' (no value), which is not standard cron"),
+    ("0 0 1 * ?", "day-of-week '?' uses '?' (no value), which is not standard cron"),
+    ("H * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron"),
+    ("H/15 * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron"),
+    ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' uses 'H' (hashed), which is not standard cron"),
+    ("0 R(1-5) * * *", "hour 'R(1-5)' uses 'R' (random), which is not standard cron"),
+    # names for a whole expression
+    ("@reboot", "'@reboot' is no point in time; use five fields"),
+    (" @REBOOT", "'@reboot' is no point in time; use five fields"),
+    ("@dayly", "unknown name '@dayly'; did you mean '@daily'?"),
+    ("@foo", f"unknown name '@foo'; known are {NAMES}"),
+    ("@every 5m", f"it has 2 fields, cron has five: {SHAPE}"),
+    # not text, or not such text
+    (None, "it is of type NoneType, not text such as '0 2 * * *'"),
+    (5, "it is of type int, not text such as '0 2 * * *'"),
+    (b"0 2 * * *", "it is of type bytes, not text such as '0 2 * * *'"),
+    ("0 2 * * \u0663", "it contains '\u0663', only ASCII is read"),
+    ("0\xa02 * * *", "it contains '\\xa0', only ASCII is read"),
+    # dates that never come
+    ("0 0 31 2 *", "day 31 does not exist in month 2, so it never fires"),
+    ("0 0 30 FEB *", "day 30 does not exist in month FEB, so it never fires"),
+    ("0 0 30-31 2 *", "day 30 does not exist in month 2, so it never fires"),
+    ("0 0 31 4,6,9,11 *", "day 31 does not exist in month 4,6,9,11, so it never fires"),
+]
+
+LONG = [
+    (
+        "0," * 128 + "0 * * * *",
+        "'0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0…",
+        "it is 265 characters long, at most 256 are read",
+    ),
+    (
+        ["0 2 * * *"] * 100,
+        "['0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * …",
+        "it is of type list, not text such as '0 2 * * *'",
+    ),
+]
+
+MEANINGS = [
+    ("0 2 * * *", "0 2 * * *", "names nothing twice"),
+    ("  0\t2 * *   *\n", "0 2 * * *", "any white space separates"),
+    ("00 02 * * *", "0 2 * * *", "leading zeros are numbers"),
+    ("@hourly", "0 * * * *", "a name"),
+    ("@DAILY", "0 0 * * *", "a name in capitals"),
+    ("@midnight", "@daily", "two names for one thing"),
+    ("@weekly", "0 0 * * SUN", "a week begins on Sunday"),
+    ("@monthly", "0 0 1 * *", "a name"),
+    ("@yearly", "@annually", "two names for one thing"),
+    ("0 0 * * 7", "0 0 * * 0", "7 is Sunday"),
+    ("0 0 * * 0,7,SUN", "0 0 * * 0", "Sunday is Sunday"),
+    ("0 0 * * 5-7", "0 0 * * 0,5,6", "7 ends a range"),
+    ("0 0 * * fri-sun", "0 0 * * 0,5,6", "Sunday ends a range"),
+    ("0 0 * * SUN-TUE", "0 0 * * 0,1,2", "Sunday begins a range"),
+    ("0 0 * * 5-7/2", "0 0 * * 0,5", "a range with a step ends on Sunday"),
+    ("0 0 1 jan-Mar *", "0 0 1 1,2,3 *", "names in any case"),
+    ("5/20 0 * * *", "5,25,45 0 * * *", "a start with a step runs to the end of the field"),
+    ("10-50/20 0 * * *", "10,30,50 0 * * *", "a range with a step"),
+    ("50,10,10-11 0 * * *", "10,11,50 0 * * *", "order and repetition do not count"),
+    ("0 0 30 1,2 *", "0 0 30 1 *", "a day that only some of the months have"),
+]
+
+CRON_LETTERS = "0123456789*/-,LW#?HR@ \t\nJANSUMOFIDECTVPBYGWhlrwjansumofr_.()"
+
+
+def refusal(expression: object) -> str:
+    """Return what is said about an expression that is not cron."""
+    with pytest.raises(ScheduleError) as caught:
+        Schedule(expression)
+    return str(caught.value)
+
+
+def read(expression: str) -> None:
+    """Read any text: it has a next fire time, or is refused in one printable line; both at once."""
+    begun, said = perf_counter(), "schedule …"
+    try:
+        Schedule(expression).next("2026-01-01")
+    except ScheduleError as error:
+        said = str(error)
+    assert said.startswith("schedule ")
+    assert " has no fire time " not in said
+    assert said.isprintable()
+    assert len(said) < 1_000
+    assert perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize(("expression", "why"), REFUSED)
+def test_refused(expression, why):
+    """What is not cron is refused with the field, the value and what to do."""
+    assert refusal(expression) == f"schedule {expression!r} is not cron: {why}"
+
+
+@pytest.mark.parametrize(("expression", "shown", "why"), LONG, ids=["text", "list"])
+def test_refused_in_short(expression, shown, why):
+    """A monstrous expression is not printed in full."""
+    assert refusal(expression) == f"schedule {shown} is not cron: {why}"
+
+
+@pytest.mark.parametrize(("expression", "same", "_why"), MEANINGS)
+def test_same_meaning(expression, same, _why):
+    """Two ways to write the same schedule fire at the same times."""
+    times = [list(Schedule(text).epochs(1_767_225_600, 1_775_000_000)) for text in (expression, same)]
+    assert times[0] == times[1]
+    assert times[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "one"),
+    [
+        ("5-5 * * * *", "5 * * * *"),
+        ("0 3-3,5 * * *", "0 3,5 * * *"),
+        ("0 0 13-13 * *", "0 0 13 * *"),
+        ("0 0 1 JAN-JAN *", "0 0 1 1 *"),
+        ("0 0 * * 7-7", "0 0 * * 0"),
+        ("0 0 * * SUN-SUN", "0 0 * * 0"),
+    ],
+)
+def test_range_of_one(expression, one):
+    """A range from a value to itself is that value, as in Debian cron and cronsim."""
+    assert parse(expression) == parse(one)
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("0 0 * * WED#1", "day-of-week 'WED#1' uses '#' (nth weekday), which is not standard cron"),
+        ("0 0 * MAR- *", "month 'MAR-' is not a value, a range or a step"),
+        ("0 0 * * WED-", "day-of-week 'WED-' is not a value, a range or a step"),
+    ],
+)
+def test_names_are_no_dialect(expression, why):
+    """The W of WED and the R of MAR are letters of a name, no signs of another dialect."""
+    assert refusal(expression) == f"schedule {expression!r} is not cron: {why}"
+
+
+@pytest.mark.parametrize(
+    "weekdays",
+    [
+        "1/2",
+        "SUN/3",
+        "5/2",
+        "6/2",
+        "7/2",
+        "FRI/3",
+    ],
+)
+def test_advice_is_taken(weekdays):
+    """What we advise to write instead of a start with a step is cron."""
+    advice = refusal(f"0 0 * * {weekdays}").partition("such as ")[2]
+    assert parse(f"0 0 * * {advice}").weekdays
+
+
+def test_whole_value():
+    """An expression is read into sorted values, and None where a day field does not restrict."""
+    assert parse("30,0 2-3 * JAN,3 sun") == Cron(
+        minutes=(0, 30),
+        hours=(2, 3),
+        days=None,
+        months=frozenset({1, 3}),
+        weekdays=frozenset({0}),
+        fixed=True,
+        debian_differs=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "fixed"),
+    [
+        ("30 2 * * *", True),
+        ("0,30 0-23 * * *", True),
+        ("5/15 2 * * *", True),
+        ("5,*/15 2 * * *", True),
+        ("* 2 * * *", False),
+        ("*/30 2 * * *", False),
+        ("30 * * * *", False),
+        ("30 */2 * * *", False),
+        ("@daily", True),
+        ("@hourly", False),
+    ],
+)
+def test_fixed(expression, fixed):
+    """A job is bound to the clock on the wall unless its minute or hour field begins with a star."""
+    assert parse(expression).fixed is fixed
+
+
+@pytest.mark.parametrize(
+    ("expression", "differs"),
+    [
+        ("0 0 1,15 * 5", False),
+        ("0 0 1 * *", False),
+        ("0 0 * * 5", False),
+        ("0 0 */2 * *", False),
+        ("0 0 * * */2", False),
+        ("0 0 1-31/2 * 5", False),
+        ("0 0 15,*/10 * 5", False),
+        ("0 0 */2 * 5", True),
+        ("0 0 1 * */2", True),
+        ("0 0 */10,15 * 5", True),
+        ("0 0 */1 * 5", True),
+        ("0 0 1,*/2 * 0-6", True),
+        ("0 0 1-31 * 5,*/3", True),
+    ],
+)
+def test_debian_differs(expression, differs):
+    """Debian cron goes by AND where a day field begins with a star, we where one is no restriction: mostly the same."""
+    assert parse(expression).debian_differs is differs
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_any_text(expression):
+    """Any text is a schedule or is refused in one line."""
+    read(expression)
+
+
+@given(st.text(CRON_LETTERS, max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_any_cron_letters(expression):
+    """Any text of the letters of cron is a schedule or is refused in one line."""
+    read(expression)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(
+                st.just("*"),
+                st.integers(0, 60).map(str),
+                st.sampled_from(["SUN", "mon", "JAN", "dec", "7-7", "L", "5#1"]),
+                st.from_regex(r"(\*|[0-9]{1,2})(-[0-9]{1,2})?(/[0-9]{1,2})?", fullmatch=True),
+                st.text("0123456789*/-LW#?HRSUN", min_size=1, max_size=6),
+            ),
+            min_size=1,
+            max_size=3,
+        ).map(",".join),
+        min_size=5,
+        max_size=5,
+    ).map(" ".join)
+)
+@settings(max_examples=300, deadline=None)
+def test_any_five_fields(expression):
+    """Any five fields are a schedule or are refused in one line."""
+    read(expression)

@@ -1,0 +1,193 @@
+"""What a schedule says in English: a table, and that the values alone decide, so that no two are said alike."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import product
+
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from sbh_jobkit.errors import ScheduleError
+from sbh_jobkit.schedule.cron import parse
+from sbh_jobkit.schedule.describe import english
+from sbh_jobkit.schedule.schedule import Schedule
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+
+ENGLISH = [
+    # round the clock
+    ("* * * * *", "every minute"),
+    ("*/15 * * * *", "every 15 minutes"),
+    ("0,30 * * * *", "every 30 minutes"),
+    ("@hourly", "every hour, on the hour"),
+    ("7 * * * *", "every hour at minute 7"),
+    ("5/20 * * * *", "every hour at minutes 5, 25 and 45"),
+    ("*/7 * * * *", "every hour at minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56"),
+    ("*/10 * * 6-8 *", "every 10 minutes, in June, July and August"),
+    ("* * * * SAT", "every minute on Saturdays"),
+    # times of day
+    ("@daily", "at 00:00 every day"),
+    ("30 9,17 * * *", "at 09:30 and 17:30 every day"),
+    ("0 */6 * * *", "at 00:00, 06:00, 12:00 and 18:00, every day"),
+    ("0,30 2-4 * * *", "at 02:00, 02:30, 03:00, 03:30, 04:00 and 04:30, every day"),
+    # hours in a row, hours that go evenly round, any other hours
+    ("*/15 8-17 * * 1-5", "every 15 minutes from 08:00 to 17:45, Monday to Friday"),
+    ("* 8 * * *", "every minute from 08:00 to 08:59 every day"),
+    ("30 8-20 * * *", "every hour from 08:30 to 20:30 every day"),
+    ("30 */2 * * *", "every 2 hours, from 00:30 to 22:30, every day"),
+    ("0 */3 * * 1", "every 3 hours, from 00:00 to 21:00, on Mondays"),
+    ("5 1-13/2 * * *", "at minute 5 of the hours 1, 3, 5, 7, 9, 11 and 13, every day"),
+    ("*/10 8,12 * * *", "every 10 minutes of the hours 8 and 12 every day"),
+    # weekdays
+    ("0 9 * * 1", "at 09:00 on Mondays"),
+    ("0 9 * * 6,7", "at 09:00 on Saturdays and Sundays"),
+    ("0 9 * * MON,WED,FRI", "at 09:00 on Mondays, Wednesdays and Fridays"),
+    ("0 9 * * FRI-SUN", "at 09:00, Friday to Sunday"),
+    ("0 9 * * SUN-TUE", "at 09:00 on Mondays, Tuesdays and Sundays"),
+    # days of the month
+    ("0 9 1 * *", "at 09:00 on the 1st of the month"),
+    ("0 9 2,3,11-13,21,22 * *", "at 09:00 on the 2nd, 3rd, 11th, 12th, 13th, 21st and 22nd of the month"),
+    ("0 9 1-7 * *", "at 09:00 on the 1st to 7th of the month"),
+    ("0 9 */2 * *", "at 09:00 on every 2nd day from the 1st of the month"),
+    ("0 9 3/3 * *", "at 09:00 on every 3rd day from the 3rd of the month"),
+    # one date, months, and both day fields: either will do
+    ("30 2 29 2 *", "at 02:30 on 29 February"),
+    ("*/15 * 25 DEC *", "every 15 minutes on 25 December"),
+    ("0 0 1 */3 *", "at 00:00 on the 1st of the month, in January, April, July and October"),
+    ("0 0 * 1 *", "at 00:00 every day, in January"),
+    ("0 0 1,15 * 5", "at 00:00 on the 1st and 15th of the month, and also on Fridays"),
+    ("0 0 1 * 1-5", "at 00:00 on the 1st of the month, and also Monday to Friday"),
+]
+
+COMMAS = [
+    ("0 */2 * * 1-5", "every 2 hours, from 00:00 to 22:00, Monday to Friday"),
+    ("0 * * * 1", "every hour, on the hour, on Mondays"),
+    ("0 * 1 6 *", "every hour, on the hour, on 1 June"),
+]
+
+
+# Values to say, and ways to write them.
+
+
+def values(low, high):
+    """Return sorted values of a field: all, one, a few, a stretch, a step."""
+    one = st.integers(low, high)
+    few = st.lists(one, min_size=1, max_size=8, unique=True)
+    ends = st.tuples(one, one).map(sorted)
+    step = st.tuples(one, st.integers(2, high - low)).map(lambda pair: range(pair[0], high + 1, pair[1]))
+    stretch = ends.map(lambda pair: range(pair[0], pair[1] + 1))
+    return st.one_of(st.just(range(low, high + 1)), one.map(lambda value: [value]), few, stretch, step).map(sorted)
+
+
+CRONS = st.tuples(values(0, 59), values(0, 23), values(1, 31), values(1, 12), values(0, 6))
+
+
+def in_short(numbers, full):
+    """Write values as a star or as ranges."""
+    if len(numbers) == full:
+        return "*"
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ",".join(f"{low}-{high}" if low < high else str(low) for low, high in zip(starts, ends, strict=True))
+
+
+def at_length(draw, numbers, full, names=None):
+    """Write values one by one in any order, in numbers or in names, with leading zeros, some of them twice."""
+    if len(numbers) == full:
+        return "*/1" if full in {60, 24, 12} else "*"  # a day field `*/1` counts as a restriction
+    if len(numbers) > 12:  # an expression has at most 256 characters
+        return in_short(numbers, full)
+    some = draw(st.permutations([*numbers, numbers[0]]))
+    spelled = [draw(st.sampled_from([f"{number:02}", (names or {}).get(number, str(number))])) for number in some]
+    return ",".join(spelled)
+
+
+@st.composite
+def written_twice(draw):
+    """Return two expressions of equal values; those that never fire are no schedules."""
+    numbers, sizes = draw(CRONS), (60, 24, 31, 12, 7)
+    names = (None, None, None, dict(enumerate(MONTHS, 1)), {**dict(enumerate(WEEKDAYS)), 0: "7"})
+    short = " ".join(map(in_short, numbers, sizes))
+    long = " ".join(at_length(draw, *field) for field in zip(numbers, sizes, names, strict=True))
+    try:
+        return short, long, parse(short), parse(long)
+    except ScheduleError as error:
+        if not str(error).endswith("so it never fires"):
+            raise
+        reject()
+
+
+# The table.
+
+
+@pytest.mark.parametrize(("expression", "text"), ENGLISH)
+def test_english(expression, text):
+    """An expression is said in plain English."""
+    assert english(parse(expression)) == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    COMMAS,
+)
+def test_commas(expression, text):
+    """What follows an aside stands behind one comma."""
+    assert english(parse(expression)) == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "text"),
+    [
+        ("30 17 * * MON-FRI", "America/New_York", "at 17:30, Monday to Friday (America/New_York)"),
+        ("  0   2 * * * ", "UTC", "at 02:00 every day (UTC)"),
+        ("@weekly", "Pacific/Apia", "at 00:00 on Sundays (Pacific/Apia)"),
+    ],
+)
+def test_describe(expression, zone, text):
+    """A schedule says itself with its zone."""
+    assert Schedule(expression, zone).describe() == text
+
+
+def test_describe_in_any_locale():
+    """A schedule says itself in English and without a warning on a machine without a locale, too."""
+    command = "from sbh_jobkit.schedule.schedule import Schedule; print(Schedule('0 9 * * 1').describe())"
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-c", command],
+        env={**os.environ, "LC_ALL": "C", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (process.returncode, process.stdout, process.stderr) == (0, "at 09:00 on Mondays (UTC)\n", "")
+
+
+# What holds for any expression.
+
+
+@given(written_twice())
+@settings(max_examples=200, deadline=None)
+def test_equal_values_are_said_alike(expressions):
+    """Any schedule is said in one line, and the same however its values are written."""
+    short, long, cron, same = expressions
+    text = english(cron)
+    assert (text, short) == (english(same), short), long
+    assert text.isprintable()
+    assert text == text.strip(" ,")
+    assert "  " not in text
+
+
+def test_other_values_are_said_otherwise():
+    """No two schedules of different values are said alike."""
+    minutes = ("0", "5", "0,5", "*/30", "*/10", "*")
+    hours = ("0", "9", "9,17", "9-17", "*/2", "1-23/2", "*")
+    days = ("*", "1", "1,15", "1-7", "*/2", "2/2")
+    months = ("*", "1", "1,7", "1-11")
+    weekdays = ("*", "0", "1-5", "0,6")
+    expressions = map(" ".join, product(minutes, hours, days, months, weekdays))
+    said = [english(parse(expression)) for expression in expressions]
+    assert len(set(said)) == len(said) == 6 * 7 * 6 * 4 * 4

@@ -1,0 +1,226 @@
+"""What becomes of due instants: a table of cases, what no policy may do, and policies that are none."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbh_jobkit import Plugin, Simulator, World, simulate
+from sbh_jobkit.errors import PolicyError
+from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerDown
+from sbh_jobkit.plugin.sdk import job
+from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, parse
+
+CASES = json.loads((Path(__file__).parents[1] / "data" / "policy.json").read_text(encoding="utf-8"))
+START = "2026-01-01"
+
+
+def busy(schedule, takes):
+    """Return a plugin whose runs take that many seconds each, the last number for all that follow."""
+    lengths = iter([*takes[:-1]])
+
+    @job("work", schedule=schedule)
+    def work(ctx):
+        del ctx
+        time.sleep(next(lengths, takes[-1]))
+
+    return Plugin.load({"work": work})
+
+
+def row(run, zone):
+    """Write a run as the table of cases does: day and time, with the offset outside of UTC."""
+    shown = "%d %H:%M" if zone == "UTC" else "%d %H:%M%z"
+    started = run.started_at and run.started_at.strftime("%d %H:%M")
+    return [run.fire_time.strftime(shown), started, run.outcome.value, run.reason]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+def test_case(case):
+    """Each due instant ends as the table says, and says by which rule."""
+    simulation = simulate(
+        busy(case["schedule"], case.get("takes", [0])),
+        World(time_limit=10**6),
+        start=case.get("from", START),
+        duration=case["for"],
+        tz=case.get("tz"),
+        policy=Policy.read(case.get("policy", {})),
+        faults=FaultPlan(*(SchedulerDown(*span) for span in case.get("down", []))),
+    )
+    rows = [row(run, case.get("tz", "UTC")) for run in simulation.runs]
+    assert [each for each in rows if case.get("only") in {None, each[2]}] == case["rows"]
+
+
+def test_the_table_has_every_rule():
+    """Every outcome, every policy and every setting stands in at least one case."""
+    rows = [each for case in CASES for each in case["rows"]]
+    assert len(CASES) >= 30
+    assert {each[2] for each in rows} == {"ok", "skipped", "coalesced", "missed"}
+    policies = [case.get("policy", {}) for case in CASES]
+    assert {name for policy in policies for name in policy} == set(Policy.__slots__)
+    assert {policy["overlap"] for policy in policies if "overlap" in policy} == set(OVERLAP) - {"skip"}
+    assert {policy["catch_up"] for policy in policies if "catch_up" in policy} == set(CATCH_UP) - {"latest"}
+
+
+policies = st.builds(
+    Policy,
+    max_instances=st.integers(1, 3),
+    overlap=st.sampled_from(OVERLAP),
+    misfire_grace=st.none() | st.sampled_from(["0s", "10m", "2h"]),
+    catch_up=st.sampled_from(CATCH_UP),
+)
+minutes = st.integers(-300, 2 * 1440)
+zones = st.sampled_from(
+    [
+        ("UTC", "2026-01-01"),
+        ("Europe/Paris", "2026-03-28T12:00"),
+        ("Europe/Paris", "2026-10-24T12:00"),
+        ("Australia/Lord_Howe", "2026-04-04T12:00"),
+        ("America/Santiago", "2026-09-05T12:00"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    schedule=st.sampled_from(["*/20 * * * *", "0 * * * *", "30 2 * * *", "10 */3 * * *", "7 0,1,2,3 * * *"]),
+    takes=st.lists(st.integers(0, 9000), min_size=1, max_size=6),
+    policy=policies,
+    spans=st.lists(st.tuples(minutes, st.integers(1, 700)), max_size=3),
+    place=zones,
+)
+def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
+    """Whatever the policy, the downtime and the zone: each due instant ends once, and no job goes back in time."""
+    zone, start = place
+    begin = times.instant(start, times.zone(zone))
+    at = begin.astimezone(UTC)  # within one zone Python adds to what clocks show
+    down = [
+        SchedulerDown(at + timedelta(minutes=first), at + timedelta(minutes=first + length)) for first, length in spans
+    ]
+    plan = FaultPlan(*down)
+    plugin = busy(schedule, takes)
+    simulator = Simulator(
+        plugin, World(time_limit=10**6), start=start, duration="2d", tz=zone, policy=policy, faults=plan
+    )
+    expected = Counter(fire.at.timestamp() for fire in simulator.fires())
+    runs = list(simulator.runs())
+    assert Counter(run.fire_time.timestamp() for run in runs) == expected
+    started = [run.started_at.timestamp() for run in runs if run.started_at]
+    assert started == sorted(started)
+    assert [run.started_at for run in runs] == [run.started_at if run.outcome == "ok" else None for run in runs]
+    windows = plan.downtime(simulator.zone)
+    for run in runs:
+        assert run.started_at is None or run.started_at.timestamp() >= run.fire_time.timestamp()
+        assert run.started_at is None or not any(run.started_at.timestamp() in window for window in windows)
+    if policy.overlap != "allow":
+        spans_of_runs = [(run.started_at.timestamp(), run.duration.total_seconds()) for run in runs if run.started_at]
+        for at, _ in spans_of_runs:
+            assert sum(begun <= at < begun + length for begun, length in spans_of_runs) <= policy.max_instances
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_instances": 0}, "max_instances is a whole number from 1, got 0"),
+        ({"max_instances": True}, "max_instances is a whole number from 1, got True"),
+        ({"overlap": "skp"}, "unknown overlap 'skp'; did you mean 'skip'?"),
+        ({"overlap": "parallel"}, "unknown overlap 'parallel'; it is one of skip, queue_one, allow"),
+        ({"catch_up": 5}, "unknown catch_up 5; it is one of latest, all, none"),
+        (
+            {"misfire_grace": "soon"},
+            "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+        ),
+        ({"overlapp": "skip"}, "a policy has no 'overlapp'; did you mean 'overlap'?"),
+    ],
+)
+def test_what_is_no_policy_is_refused(given, message):
+    """One sentence says what was expected."""
+    with pytest.raises(PolicyError) as refused:
+        Policy.read(given)
+    assert str(refused.value) == message
+
+
+def test_policies_by_job():
+    """A job that the mapping does not name has the defaults."""
+
+    @job("slow", schedule="*/10 * * * *")
+    def slow(ctx):
+        del ctx
+        time.sleep(1500)
+
+    @job("other", schedule="*/10 * * * *")
+    def other(ctx):
+        slow(ctx)
+
+    plugin, world = Plugin.load({"slow": slow, "other": other}), World(time_limit=10**6)
+    month = simulate(plugin, world, duration="1h", policy={"slow": Policy(overlap="allow")})
+    counts = Counter((run.job, run.outcome.value) for run in month.runs)
+    assert counts == {("slow", "ok"): 6, ("other", "ok"): 2, ("other", "skipped"): 4}
+
+
+LINES = [
+    ([], {}),
+    (["overlap=queue_one"], {"*": Policy(overlap="queue_one")}),
+    (["*:overlap=allow"], {"*": Policy(overlap="allow")}),
+    (["sync:max_instances=2"], {"sync": Policy(max_instances=2)}),
+    (["eu:sync:catch_up=none"], {"eu:sync": Policy(catch_up="none")}),
+    (["misfire_grace=10m", "catch_up=all"], {"*": Policy(misfire_grace="10m", catch_up="all")}),
+    (["overlap=allow", "overlap=skip"], {"*": Policy()}),
+    (
+        ["sync:catch_up=none", "overlap=allow", "load:overlap=skip"],
+        {
+            "*": Policy(overlap="allow"),
+            "sync": Policy(overlap="allow", catch_up="none"),
+            "load": Policy(overlap="skip"),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "policies"), LINES, ids=lambda value: " ".join(value) if value else "none")
+def test_policies_of_a_command_line(lines, policies):
+    """By job; what is said of every job holds for those that are named, too, unless they say otherwise."""
+    assert parse(lines) == policies
+
+
+FORM = "is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
+NAMES = "max_instances, overlap, misfire_grace, catch_up"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", f"'' {FORM}"),
+        ("overlap", f"'overlap' {FORM}"),
+        ("overlap=", f"'overlap=' {FORM}"),
+        ("sync:overlap", f"'sync:overlap' {FORM}"),
+        ("=skip", f"a policy has no ''; there are {NAMES}"),
+        ("sync:=skip", f"a policy has no ''; there are {NAMES}"),
+        ("overlapp=skip", "a policy has no 'overlapp'; did you mean 'overlap'?"),
+        ("grace period=5m", f"a policy has no 'grace period'; there are {NAMES}"),
+        ("overlap=skp", "unknown overlap 'skp'; did you mean 'skip'?"),
+        ("overlap= skip", "unknown overlap ' skip'; did you mean 'skip'?"),
+        ("catch_up=2", "unknown catch_up '2'; it is one of latest, all, none"),
+        ("max_instances=0", "max_instances is a whole number from 1, got 0"),
+        ("max_instances=-1", "max_instances is a whole number from 1, got '-1'"),
+        ("max_instances=two", "max_instances is a whole number from 1, got 'two'"),
+        ("max_instances=²", "max_instances is a whole number from 1, got '²'"),
+        ("max_instances=1.5", "max_instances is a whole number from 1, got '1.5'"),
+        (
+            "misfire_grace=soon",
+            "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+        ),
+    ],
+)
+def test_lines_that_are_no_policy(line, message):
+    """One sentence says what is wrong with a line."""
+    with pytest.raises(PolicyError) as refused:
+        parse([line])
+    assert str(refused.value) == message

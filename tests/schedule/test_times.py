@@ -1,0 +1,359 @@
+"""Times, durations and zones as users type them, and what is said about those that cannot be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from sbh_jobkit.errors import TimeFormatError
+from sbh_jobkit.schedule.times import START, Duration, after, duration, instant, spoken, zone
+
+UNITS = "use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+ISO = "use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
+NAME = "use a name such as 'UTC' or 'Europe/Paris'"
+
+DAY, HOUR, MINUTE = 86_400, 3_600, 60
+
+DURATIONS = [
+    # days and weeks are the calendar's, all that is smaller is elapsed time
+    ("30d", 30, 0),
+    ("2w", 14, 0),
+    ("1d1d", 2, 0),
+    ("12h", 0, 12 * HOUR),
+    ("24h", 0, DAY),
+    ("48h", 0, 2 * DAY),
+    ("90m", 0, 90 * MINUTE),
+    ("1440m", 0, DAY),
+    ("45s", 0, 45),
+    ("1d12h", 1, 12 * HOUR),
+    ("1d24h", 1, DAY),
+    ("1w 2d 3h 4m 5s", 9, 3 * HOUR + 4 * MINUTE + 5),
+    ("12h 1d", 1, 12 * HOUR),
+    ("0d90m", 0, 90 * MINUTE),
+    ("  30 D ", 30, 0),
+    ("007d", 7, 0),
+    ("9999999d", 9_999_999, 0),
+    ("9999999h", 0, 9_999_999 * HOUR),
+    ("P30D", 30, 0),
+    ("P2W", 14, 0),
+    ("PT12H", 0, 12 * HOUR),
+    ("PT24H", 0, DAY),
+    ("PT90M", 0, 90 * MINUTE),
+    ("P1DT12H30M15S", 1, 12 * HOUR + 30 * MINUTE + 15),
+    ("p1dt1h", 1, HOUR),
+]
+
+NO_DURATIONS = [
+    ("", f"'' is not a duration; {UNITS}"),
+    ("30", f"'30' is not a duration; {UNITS}"),
+    ("d", f"'d' is not a duration; {UNITS}"),
+    ("1.5h", f"'1.5h' is not a duration; {UNITS}"),
+    ("-1d", f"'-1d' is not a duration; {UNITS}"),
+    ("1d-1h", f"'1d-1h' is not a duration; {UNITS}"),
+    ("1d, 2h", f"'1d, 2h' is not a duration; {UNITS}"),
+    ("12h30", f"'12h30' is not a duration; {UNITS}"),
+    ("1 month", f"'1 month' is not a duration; {UNITS}"),
+    ("30 days", f"'30 days' is not a duration; {UNITS}"),
+    ("1y", f"'1y' is not a duration; {UNITS}"),
+    ("P", f"'P' is not a duration; {UNITS}"),
+    ("PT", f"'PT' is not a duration; {UNITS}"),
+    ("P1M", f"'P1M' is not a duration; {UNITS}"),
+    ("P1Y", f"'P1Y' is not a duration; {UNITS}"),
+    ("0d", "'0d' is not a duration: it must be longer than nothing, such as '30d'"),
+    ("PT0S", "'PT0S' is not a duration: it must be longer than nothing, such as '30d'"),
+    (
+        timedelta(0),
+        "datetime.timedelta(0) is not a duration: it must be longer than nothing, such as '30d'",
+    ),
+    (
+        timedelta(days=-1),
+        "datetime.timedelta(days=-1) is not a duration: it must be longer than nothing, such as '30d'",
+    ),
+    ("9999999999d", "the duration '9999999999d' is too long; use a shorter one"),
+    ("10000000s", "the duration '10000000s' is too long; use a shorter one"),
+    ("1d 10000000s", "the duration '1d 10000000s' is too long; use a shorter one"),
+    ("P99999999D", "the duration 'P99999999D' is too long; use a shorter one"),
+    ("P999999999DT9999999999H", "the duration 'P999999999DT9999999999H' is too long; use a shorter one"),
+    ("9" * 5_000 + "d", "the duration '9999999999999999999999999999999999999999…' is too long; use a shorter one"),
+]
+
+INSTANTS = [
+    ("2026-01-31T02:00", "Europe/Paris", "2026-01-31T02:00:00+01:00"),
+    ("2026-01-31 02:00:30.5", "Europe/Paris", "2026-01-31T02:00:30.500000+01:00"),
+    (" 2026-01-31T02:00 ", "UTC", "2026-01-31T02:00:00+00:00"),
+    ("2026-01-31", "Europe/Paris", "2026-01-31T00:00:00+01:00"),
+    ("20260131T0200", "UTC", "2026-01-31T02:00:00+00:00"),
+    ("2026-01-31T02:00Z", "Europe/Paris", "2026-01-31T03:00:00+01:00"),
+    ("2026-01-31T02:00+05:45", "Asia/Kathmandu", "2026-01-31T02:00:00+05:45"),
+    ("2026-01-31T02:00-08:00", "Europe/Paris", "2026-01-31T11:00:00+01:00"),
+    (date.fromisoformat("2026-07-31"), "Europe/Paris", "2026-07-31T00:00:00+02:00"),
+    (datetime.fromisoformat("2026-07-31T02:00"), "Europe/Paris", "2026-07-31T02:00:00+02:00"),
+    (datetime.fromisoformat("2026-07-31T02:00Z"), "Europe/Paris", "2026-07-31T04:00:00+02:00"),
+    # clocks change: one can ask for what does not exist with an offset; what occurs twice is the first
+    ("2026-03-29T01:59", "Europe/Paris", "2026-03-29T01:59:00+01:00"),
+    ("2026-03-29T02:30+01:00", "Europe/Paris", "2026-03-29T03:30:00+02:00"),
+    ("2026-03-29T03:00", "Europe/Paris", "2026-03-29T03:00:00+02:00"),
+    ("2026-10-25T02:30", "Europe/Paris", "2026-10-25T02:30:00+02:00"),
+    ("2026-10-25T02:30+01:00", "Europe/Paris", "2026-10-25T02:30:00+01:00"),
+    (datetime.fromisoformat("2026-10-25T02:30").replace(fold=1), "Europe/Paris", "2026-10-25T02:30:00+01:00"),
+    (START, "UTC", "2026-01-01T00:00:00+00:00"),
+]
+
+NO_INSTANTS = [
+    ("tomorrow", "UTC", f"'tomorrow' is not a time; {ISO}"),
+    ("", "UTC", f"'' is not a time; {ISO}"),
+    ("31/01/2026", "UTC", f"'31/01/2026' is not a time; {ISO}"),
+    ("2026-02-30", "UTC", f"'2026-02-30' is not a time; {ISO}"),
+    ("2026-01-31T25:00", "UTC", f"'2026-01-31T25:00' is not a time; {ISO}"),
+    ("02:00", "UTC", f"'02:00' is not a time; {ISO}"),
+    (1_767_225_600, "UTC", f"1767225600 is not a time; {ISO}"),
+    (None, "UTC", f"None is not a time; {ISO}"),
+    (
+        "2026-03-29T02:30",
+        "Europe/Paris",
+        (
+            "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; "
+            "use 2026-03-29T03:30:00 or give an offset"
+        ),
+    ),
+    (
+        "2025-10-05T02:15",
+        "Australia/Lord_Howe",
+        (
+            "2025-10-05T02:15:00 does not exist in Australia/Lord_Howe: clocks skip it; "
+            "use 2025-10-05T02:45:00 or give an offset"
+        ),
+    ),
+    (
+        "2022-09-11",
+        "America/Santiago",
+        (
+            "2022-09-11T00:00:00 does not exist in America/Santiago: clocks skip it; "
+            "use 2022-09-11T01:00:00 or give an offset"
+        ),
+    ),
+    (
+        date.fromisoformat("2011-12-30"),
+        "Pacific/Apia",
+        (
+            "2011-12-30T00:00:00 does not exist in Pacific/Apia: clocks skip it; "
+            "use 2011-12-31T00:00:00 or give an offset"
+        ),
+    ),
+]
+
+NO_ZONES = [
+    ("", f"unknown time zone ''; {NAME}"),
+    ("Mars/Olympus_Mons", f"unknown time zone 'Mars/Olympus_Mons'; {NAME}"),
+    ("Europe/Pari", "unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?"),
+    ("europe/paris", "unknown time zone 'europe/paris'; did you mean 'Europe/Paris'?"),
+    ("America/New York", "unknown time zone 'America/New York'; did you mean 'America/New_York'?"),
+    ("utc", "unknown time zone 'utc'; did you mean 'UTC'?"),
+    (" UTC", "unknown time zone ' UTC'; did you mean 'UTC'?"),
+    ("../../etc/passwd", f"unknown time zone '../../etc/passwd'; {NAME}"),
+    ("a\nb", f"unknown time zone 'a\\nb'; {NAME}"),
+    ("localtime", f"unknown time zone 'localtime'; {NAME}"),
+    ("Factory", f"unknown time zone 'Factory'; {NAME}"),
+    (None, f"None is no time zone with rules; {NAME}"),
+    (
+        timezone(timedelta(hours=1)),
+        f"datetime.timezone(datetime.timedelta(seconds=3600)) is no time zone with rules; {NAME}",
+    ),
+]
+
+LATER = [
+    # days are the calendar's: March and October
+    ("Europe/Paris", "2026-03-28T00:00", "2d", "2026-03-30T00:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T00:00", "2d", "2026-10-26T00:00:00+01:00"),
+    ("Europe/Paris", "2026-03-01T00:00", "30d", "2026-03-31T00:00:00+02:00"),
+    ("Europe/Paris", "2026-10-01T00:00", "30d", "2026-10-31T00:00:00+01:00"),
+    ("Australia/Lord_Howe", "2025-10-04T12:00", "1w", "2025-10-11T12:00:00+11:00"),
+    ("Australia/Lord_Howe", "2026-04-04T12:00", "1w", "2026-04-11T12:00:00+10:30"),
+    # hours are elapsed time, also those that make a day
+    ("Europe/Paris", "2026-03-29T00:00", "23h", "2026-03-30T00:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T12:00", "23h", "2026-10-25T10:00:00+01:00"),
+    ("Europe/Paris", "2026-03-29T01:30", "60m", "2026-03-29T03:30:00+02:00"),
+    ("Europe/Paris", "2026-10-25T02:30", "60m", "2026-10-25T02:30:00+01:00"),
+    ("Europe/Paris", "2026-03-28T00:00", "1d12h", "2026-03-29T13:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T00:00", "1d12h", "2026-10-25T11:00:00+01:00"),
+    ("Europe/Paris", "2026-03-28T12:00", "24h", "2026-03-29T13:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T12:00", "24h", "2026-10-25T11:00:00+01:00"),
+    ("Europe/Paris", "2026-03-28T12:00", "1d", "2026-03-29T12:00:00+02:00"),
+    ("Europe/Paris", "2026-10-24T12:00", "1d", "2026-10-25T12:00:00+01:00"),
+    # days that end where clocks change
+    ("Europe/Paris", "2026-03-28T02:30", "1d", "2026-03-29T03:30:00+02:00"),
+    ("Europe/Paris", "2026-10-24T02:30", "1d", "2026-10-25T02:30:00+02:00"),
+    ("America/Santiago", "2022-09-10T00:00", "1d", "2022-09-11T01:00:00-03:00"),
+    ("Pacific/Apia", "2011-12-29T06:00", "1d", "2011-12-31T06:00:00+14:00"),
+    ("UTC", "2026-01-31T00:00", "1s", "2026-01-31T00:00:01+00:00"),
+]
+
+SPOKEN = [
+    ("30d", "30d"),
+    ("2w", "14d"),
+    ("24h", "24h"),
+    ("48h", "48h"),
+    ("36h", "36h"),
+    ("1d12h", "1d12h"),
+    ("12h 1d", "1d12h"),
+    ("1d24h", "1d24h"),
+    ("90m", "90m"),
+    ("1h30m", "90m"),
+    ("60m", "1h"),
+    ("90s", "90s"),
+    ("1d90s", "1d90s"),
+    ("86401s", "86401s"),
+]
+
+
+def said(call, *arguments):
+    """Return what is said about a call that is refused."""
+    with pytest.raises(TimeFormatError) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "days", "seconds"), DURATIONS)
+def test_duration(text, days, seconds):
+    """A duration is a number and a unit, several of them, or ISO 8601: days of the calendar and elapsed seconds."""
+    assert duration(text) == Duration(days, seconds)
+
+
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [
+        (Duration(1, 12 * HOUR), Duration(1, 12 * HOUR)),
+        (timedelta(days=30), Duration(30, 0)),
+        (timedelta(hours=12), Duration(0, 12 * HOUR)),
+        (timedelta(hours=36), Duration(1, 12 * HOUR)),
+    ],
+    ids=repr,
+)
+def test_duration_of_a_value(value, length):
+    """A duration is a duration already; a timedelta is its days, which cannot be told from 24 hours, and its rest."""
+    assert duration(value) == length
+
+
+def test_total_seconds():
+    """In seconds, a day is 24 hours."""
+    assert duration("1d12h").total_seconds() == duration("36h").total_seconds() == 36 * HOUR
+
+
+@pytest.mark.parametrize(("value", "message"), NO_DURATIONS)
+def test_no_duration(value, message):
+    """What is not a duration is refused with the value and what to write."""
+    assert said(duration, value) == message
+
+
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"P?([0-9]{1,12}[wdhmsT ]{1,2}){1,4}", fullmatch=True)))
+@settings(max_examples=200, deadline=None)
+def test_any_duration(text):
+    """Any text is a duration or is refused in one line."""
+    message = "'"
+    try:
+        assert duration(text).total_seconds() > 0
+    except TimeFormatError as error:
+        message = str(error)
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(("value", "name", "iso"), INSTANTS)
+def test_instant(value, name, iso):
+    """A time is ISO 8601 or a datetime: naive ones are in the zone, others are converted to it."""
+    read = instant(value, zone(name))
+    assert read.isoformat() == iso
+    assert read.tzinfo is zone(name)
+
+
+@pytest.mark.parametrize(("value", "name", "message"), NO_INSTANTS)
+def test_no_instant(value, name, message):
+    """A time that cannot be read, or that clocks skip, is refused with the value and what to write."""
+    assert said(instant, value, zone(name)) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "message"),
+    [
+        ("0001-01-01", "Asia/Tokyo", "0001-01-01T00:00:00 in Asia/Tokyo is beyond the calendar"),
+        ("9999-12-31T23:59", "America/New_York", "9999-12-31T23:59:00 in America/New_York is beyond the calendar"),
+        (
+            "0001-01-01T00:00Z",
+            "America/New_York",
+            "0001-01-01T00:00:00+00:00 in America/New_York is beyond the calendar",
+        ),
+    ],
+)
+def test_instant_beyond_the_calendar(value, name, message):
+    """A time that the calendar does not have in UTC, or in the zone, is refused."""
+    assert said(instant, value, zone(name)) == message
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_any_instant(text):
+    """Any text is a time or is refused in one line."""
+    message = "'"
+    try:
+        assert instant(text, UTC).tzinfo is UTC
+    except TimeFormatError as error:
+        message = str(error)
+    assert message.isprintable()
+
+
+def test_zone():
+    """A zone is found by its name, once; one that is found is a zone already."""
+    assert str(zone("Europe/Paris")) == "Europe/Paris"
+    assert zone("Europe/Paris") is zone("Europe/Paris")
+    assert zone(zone("Europe/Paris")) is zone("Europe/Paris")
+    assert zone(UTC) is zone("UTC")
+
+
+@pytest.mark.parametrize(("name", "message"), NO_ZONES)
+def test_no_zone(name, message):
+    """An unknown zone is refused with the nearest one, or an example."""
+    assert said(zone, name) == message
+
+
+@pytest.mark.parametrize(("name", "start", "length", "end"), LATER)
+def test_after(name, start, length, end):
+    """Days and weeks are those of the zone's calendar, also when clocks change; hours and less are elapsed time."""
+    assert after(instant(start, zone(name)), duration(length)).isoformat() == end
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "end"),
+    [
+        ("2026-10-25T02:30+01:00", "60m", "2026-10-25T03:30:00+01:00"),
+        ("2026-10-25T02:30+01:00", "10m", "2026-10-25T02:40:00+01:00"),
+        ("2026-10-25T02:30+01:00", "1d", "2026-10-26T02:30:00+01:00"),
+    ],
+)
+def test_after_the_second_time(start, length, end):
+    """An hour after the second 02:30 is 03:30, not the second 02:30 again."""
+    assert after(instant(start, zone("Europe/Paris")), duration(length)).isoformat() == end
+
+
+def test_beyond_the_calendar():
+    """A duration that leads beyond the year 9999 is refused."""
+    start = instant("2026-01-01", zone("Europe/Paris"))
+    assert said(after, start, duration("9999999d")) == (
+        "9999999d after 2026-01-01T00:00:00+01:00 is beyond the calendar; use a shorter duration"
+    )
+
+
+@pytest.mark.parametrize(("text", "shortest"), SPOKEN)
+def test_spoken(text, shortest):
+    """A duration is written as one would type it: its days, and the rest in its largest unit that is exact."""
+    assert spoken(duration(text)) == shortest
+
+
+@given(st.builds(Duration, st.integers(0, 9_999_999), st.integers(0, 9_999_999)))
+@example(Duration(1, DAY))
+@settings(max_examples=200, deadline=None)
+def test_spoken_is_read(length):
+    """What is spoken can be typed, as far as numbers are read."""
+    assume(length.total_seconds())
+    assert duration(spoken(length)) == length

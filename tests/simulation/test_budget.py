@@ -1,0 +1,148 @@
+"""Limits on what runs may use: how they are written, and what is said where one is passed."""
+
+from datetime import datetime
+
+import pytest
+
+from sbh_jobkit import Budget, Usage
+from sbh_jobkit.errors import BudgetError, JobkitError
+from sbh_jobkit.run.usage import Minute
+
+NAMES = (
+    "runs, llm_tokens, llm_calls, http_calls, rows_read, bytes_written, emits, busiest_minute, "
+    "and http_calls@HOST for the calls to one host"
+)
+READ = {
+    "llm_tokens=200k": {"llm_tokens": 200_000},
+    "llm_tokens=1.5M": {"llm_tokens": 1_500_000},
+    "bytes_written=2G": {"bytes_written": 2_000_000_000},
+    "rows_read=0.25k": {"rows_read": 250},
+    "emits=0": {"emits": 0},
+    " runs = 12 ": {"runs": 12},
+    "http_calls@api.example.com=500": {"http_calls@api.example.com": 500},
+    "http_calls@‹secret:a=b›=1": {"http_calls@‹secret:a=b›": 1},
+    "busiest_minute=10": {"busiest_minute": 10},
+}
+
+
+@pytest.mark.parametrize(("text", "limits"), READ.items())
+def test_a_budget_is_read(text, limits):
+    """A name, an equals sign, a number with k, M or G; alone or in a list."""
+    assert Budget.read(text) == Budget.read([text]) == Budget(limits=limits)
+
+
+def test_several_limits_are_one_budget():
+    """As the command line repeats its option; none at all is a budget, too."""
+    assert Budget.read(["runs=1k", "emits=5"]) == Budget(limits={"runs": 1_000, "emits": 5})
+    assert Budget.read([]).exceeded(Usage(runs=10**9)) == []
+
+
+def not_a_budget(shown):
+    """Say what is wrong with a text."""
+    return f"{shown} is not a budget; write a name, = and a limit, such as llm_tokens=200k"
+
+
+def no_limit(shown):
+    """Say what is wrong with a number."""
+    return f"budget 'llm_tokens': {shown} is not a limit; use a whole number, also with k, M or G, such as 200k or 1.5M"
+
+
+REFUSED = [
+    ("llm_token=5", "unknown budget 'llm_token'; did you mean 'llm_tokens'?"),
+    ("LLM_TOKENS=5", "unknown budget 'LLM_TOKENS'; did you mean 'llm_tokens'?"),
+    ("tokens of the model=5", f"unknown budget 'tokens of the model'; there are {NAMES}"),
+    (
+        "http_calls[api.example.com]=5",
+        f"unknown budget 'http_calls[api.example.com]'; there are {NAMES}",
+    ),
+    ("http_calls@=5", "unknown budget 'http_calls@'; did you mean 'http_calls'?"),
+    ("llm_tokens", not_a_budget("'llm_tokens'")),
+    ("=5", not_a_budget("'=5'")),
+    ("", not_a_budget("''")),
+    (5, not_a_budget("5")),
+    ([None], not_a_budget("None")),
+    ("llm_tokens=", no_limit("''")),
+    ("llm_tokens=5x", no_limit("'5x'")),
+    ("llm_tokens=5 k", no_limit("'5 k'")),
+    ("llm_tokens=5K", no_limit("'5K'")),
+    ("llm_tokens=-5", no_limit("'-5'")),
+    ("llm_tokens=1.5", no_limit("'1.5'")),
+    ("llm_tokens=1.2345k", no_limit("'1.2345k'")),
+    ("llm_tokens=200,000", no_limit("'200,000'")),
+    ("llm_tokens=1e6", no_limit("'1e6'")),
+    ("llm_tokens=\u0665", no_limit("'\u0665'")),  # a digit, elsewhere
+    (f"llm_tokens={'9' * 16}", no_limit(f"'{'9' * 16}'")),
+    (["emits=1k", "emits=2k"], "the budget 'emits' is given twice: 1,000 and 2,000"),
+]
+
+
+@pytest.mark.parametrize(("texts", "sentence"), REFUSED, ids=lambda given: str(given)[:30])
+def test_what_is_no_budget_is_refused(texts, sentence):
+    """One sentence says what, which value, and what there is."""
+    with pytest.raises(BudgetError) as refused:
+        Budget.read(texts)
+    assert str(refused.value) == sentence
+    assert isinstance(refused.value, JobkitError)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"emit": 5}, "unknown budget 'emit'; did you mean 'emits'?"),
+        ({5: 5}, f"unknown budget 5; there are {NAMES}"),
+        ({"emits": -1}, "budget 'emits': -1 is not a limit; use a whole number from 0"),
+        ({"emits": True}, "budget 'emits': True is not a limit; use a whole number from 0"),
+        ({"emits": "5"}, "budget 'emits': '5' is not a limit; use a whole number from 0"),
+        (["emits"], "a budget's limits are numbers by name, such as {'llm_tokens': 200_000}, got ['emits']"),
+    ],
+)
+def test_limits_by_name_are_looked_at_as_well(limits, sentence):
+    """A budget that is made in Python is as strict."""
+    with pytest.raises(BudgetError) as refused:
+        Budget(limits=limits)
+    assert str(refused.value) == sentence
+
+
+USAGE = Usage(
+    runs=40,
+    llm_tokens=214_300,
+    http_calls=9,
+    http_calls_by_host={"api.example.com": 8, "‹secret:HOOK›": 1},
+    busiest_minute=Minute(at=datetime.fromisoformat("2026-01-05T09:00+00:00"), runs=14),
+    jobs={
+        "daily_report": Usage(runs=30, llm_tokens=94_300, http_calls=3, http_calls_by_host={"api.example.com": 3}),
+        "weekly_digest": Usage(
+            runs=10, llm_tokens=120_000, http_calls=6, http_calls_by_host={"api.example.com": 5, "‹secret:HOOK›": 1}
+        ),
+    },
+)
+EXCEEDED = {
+    "llm_tokens=200k": ["llm_tokens: 214,300 used, the budget is 200,000; weekly_digest used most: 120,000"],
+    "runs=39": ["runs: 40 used, the budget is 39; daily_report used most: 30"],
+    "runs=40": [],
+    "emits=0": [],
+    "http_calls@api.example.com=7": [
+        "http_calls@api.example.com: 8 used, the budget is 7; weekly_digest used most: 5",
+    ],
+    "http_calls@‹secret:HOOK›=0": ["http_calls@‹secret:HOOK›: 1 used, the budget is 0; weekly_digest used most: 1"],
+    "http_calls@other.example=0": [],
+    "busiest_minute=13": ["busiest_minute: 14 runs started in 2026-01-05 09:00 UTC, the budget is 13"],
+    "busiest_minute=14": [],
+}
+
+
+@pytest.mark.parametrize(("text", "sentences"), EXCEEDED.items())
+def test_what_is_said_of_a_limit_that_was_passed(text, sentences):
+    """How much was used, how much was allowed, and by whom most of it; a limit that was just reached is kept."""
+    assert Budget.read(text).exceeded(USAGE) == sentences
+
+
+def test_every_limit_that_was_passed_has_its_sentence():
+    """In the order in which they were given."""
+    told = Budget.read(["busiest_minute=1", "emits=3", "llm_tokens=1k"]).exceeded(USAGE)
+    assert [sentence.partition(":")[0] for sentence in told] == ["busiest_minute", "llm_tokens"]
+
+
+def test_a_usage_without_jobs_will_do():
+    """Where nobody knows which job it was, nothing is said of it."""
+    assert Budget.read("runs=1").exceeded(Usage(runs=2)) == ["runs: 2 used, the budget is 1"]
