@@ -8,15 +8,15 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall, Run, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    _Sequence = list[Any] | tuple[Any, ...] | SharedList[Any]
+    _Sequence = list[Any] | tuple[Any, ...] | PersistentList[Any]
 
-_LISTS = (list, tuple, SharedList)
+_LISTS = (list, tuple, PersistentList)
 _KINDS: dict[type, tuple[str, Callable[[Any], str]]] = {
     Event: ("event", lambda event: f"{event.at:%Y-%m-%d %H:%M %Z} {event.type} {_json(event.payload)}"),
     Fault: ("fault", lambda fault: fault.line),

@@ -38,10 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     asked = config.stash[options.OPTIONS] = options.read(config)
     if asked.duration is not None:
-        from pytest_sbhjobs.reporter import Screen
+        from pytest_sbhjobs.reporter import Reporter
 
         options.add_paths(config, asked)
-        config.pluginmanager.register(Screen(config), "sbhjobs-screen")
+        config.pluginmanager.register(Reporter(config), "sbhjobs-screen")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

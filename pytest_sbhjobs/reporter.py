@@ -10,7 +10,7 @@ import pytest
 
 from pytest_sbhjobs import report
 from pytest_sbhjobs.options import OPTIONS
-from pytest_sbhjobs.simulations import MONTHS, Months
+from pytest_sbhjobs.simulations import MONTHS, SimulationCache
 from sbh_jobkit.report.text import count
 from sbh_jobkit.schedule.times import START
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _COUNTED = ("sbh_runs", "sbh_failed", "sbh_expected", "sbh_skipped")
 
 
-class Screen:
+class Reporter:
     """Registered only where something is simulated."""
 
     def __init__(self, config: pytest.Config) -> None:
         """Know what was asked for."""
         self._config = config
         self._options = config.stash[OPTIONS]
-        self._months = config.stash[MONTHS] = Months()
+        self._months = config.stash[MONTHS] = SimulationCache()
         self._found: set[str] = set()
         self._sums: defaultdict[tuple[str, str], list[dict[str, int]]] = defaultdict(list)
         self._pages: dict[str, tuple[str, str]] = {}

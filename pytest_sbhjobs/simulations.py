@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbh_jobkit import Plugin
 
 
-class Months:
+class SimulationCache:
     """The simulations so far, by the plugin's file."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Months:
         return self.simulations[file.path]
 
 
-MONTHS = pytest.StashKey[Months]()
+MONTHS = pytest.StashKey[SimulationCache]()
 
 
 def _simulated(plugin: Plugin, file: pytest.File) -> Simulation:

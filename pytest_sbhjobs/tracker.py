@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_sbhjobs import markers
-from pytest_sbhjobs.watched import Seen, WatchedRun
+from pytest_sbhjobs.watched import TrackedRun, WatchedRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
     from sbh_jobkit.run.run import Fault, Run
 
 _MOST_SHOWN = 5
 
 
 @dataclass(slots=True)
-class Ledger:
+class RunTracker:
     """All that one test ran."""
 
     allowed: frozenset[str]
-    runs: list[Seen] = field(default_factory=list)
-    calls: list[Journal] = field(default_factory=list)
+    runs: list[TrackedRun] = field(default_factory=list)
+    calls: list[Recorder] = field(default_factory=list)
     """What went wrong in the contexts that the test called itself."""
     passed: bool = False
 
     def watched(self, run: Run, *, among_many: bool = False) -> Run:
         """Return the run as the test gets it."""
-        seen = Seen(run, among_many)
+        seen = TrackedRun(run, among_many)
         self.runs.append(seen)
         return WatchedRun(seen)
 
@@ -54,14 +54,14 @@ class Ledger:
         return not fault.allowed and fault.kind not in self.allowed
 
 
-_LEDGER = pytest.StashKey[Ledger]()
+_LEDGER = pytest.StashKey[RunTracker]()
 
 
-def of(request: pytest.FixtureRequest) -> Ledger:
+def of(request: pytest.FixtureRequest) -> RunTracker:
     """Return the ledger of the test that a fixture is made for; it is settled after the test, too."""
     item: pytest.Item = request.node
     if _LEDGER not in item.stash:
-        item.stash[_LEDGER] = Ledger(allowed=markers.allowed(item))
+        item.stash[_LEDGER] = RunTracker(allowed=markers.allowed(item))
         request.addfinalizer(lambda: _settle_late(item))
     return item.stash[_LEDGER]
 

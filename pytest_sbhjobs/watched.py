@@ -18,7 +18,7 @@ _TELLS_END = _TELLS_ALL | {"outcome", "value", "error", "reason"}
 
 
 @dataclass(slots=True)
-class Seen:
+class TrackedRun:
     """A run of a test, and the names of what the test read of it."""
 
     run: Run
@@ -41,7 +41,7 @@ class WatchedRun(Run):
 
     __slots__ = ("_seen",)
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: TrackedRun) -> None:
         """Stand for the run."""
         object.__setattr__(self, "_seen", seen)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.simulation.fleet.fleet import Fleet
     from sbh_jobkit.simulation.fleet.installation import InstalledJob
-    from sbh_jobkit.simulation.fleet.peaks import Peak
+    from sbh_jobkit.simulation.fleet.peaks import BusyMinute
     from sbh_jobkit.simulation.fleet.result import FleetSimulation, InstalledPlugin
 
 _MOST_PEAKS = 10
@@ -122,7 +122,7 @@ def _as_json(options: Namespace, simulation: FleetSimulation) -> dict[str, Any]:
     }
 
 
-def _peak_as_json(simulation: FleetSimulation, peak: Peak) -> dict[str, Any]:
+def _peak_as_json(simulation: FleetSimulation, peak: BusyMinute) -> dict[str, Any]:
     return {
         "at": simulation.at(peak.minute).isoformat(),
         "runs": peak.runs,

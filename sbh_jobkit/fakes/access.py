@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit import ports
     from sbh_jobkit.extensions.registry import Extensions
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -27,7 +27,7 @@ class FakeAccess:
     zone: ZoneInfo
     _name: str
     _extensions: Extensions
-    _journal: Journal
+    _journal: Recorder
     _gate: Callable[[str, str], None]
 
     def now(self) -> datetime:

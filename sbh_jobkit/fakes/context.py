@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit import ports
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.http.http import FakeHttp
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
 _NOT_FINITE = "JSON has no word for NaN or Infinity"
 
@@ -36,11 +36,11 @@ class FakeContext:
         role: str | None = None,
         *,
         tenant: Tenant | None = None,
-        journal: Journal | None = None,
+        journal: Recorder | None = None,
         permissions: frozenset[str] | None = None,
         zone: ZoneInfo | None = None,
         request: Any = None,
-        trouble: Trouble | None = None,
+        trouble: FaultInjector | None = None,
     ) -> None:
         """Serve a tenant; what the job does and what goes wrong is written into the journal.
 

@@ -12,9 +12,9 @@ from sbh_jobkit.fakes.faults import latency as _latency
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.tables import Tables
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -29,7 +29,7 @@ class FakeDatabase:
 
     __slots__ = ("_gate", "_journal", "_tables", "_trouble")
 
-    def __init__(self, tables: Tables, journal: Journal, gate: Gate, trouble: Trouble | None = None) -> None:
+    def __init__(self, tables: Tables, journal: Recorder, gate: Gate, trouble: FaultInjector | None = None) -> None:
         """Read the tenant's tables."""
         self._tables = tables
         self._journal = journal
@@ -79,7 +79,7 @@ class FakeDatabase:
         return self._asked("count", table, lambda: self._tables.count(table, filters))
 
     def _asked(self, member: str, table: str, answer: Callable[[], _Answer]) -> _Answer:
-        _latency.let_pass(self._tables.latency)
+        _latency.advance(self._tables.latency)
         self._meet_trouble()
         try:
             return answer()

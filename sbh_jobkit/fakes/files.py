@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.filestore import FileStore
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
     Gate = Callable[[str, str], None]
 
@@ -34,7 +34,7 @@ class FakeFiles:
     __slots__ = ("_gate", "_journal", "_store", "_trouble", "_zone")
 
     def __init__(
-        self, store: FileStore, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+        self, store: FileStore, journal: Recorder, gate: Gate, zone: ZoneInfo, trouble: FaultInjector | None = None
     ) -> None:
         """See the tenant's files, with naive times in `zone`."""
         self._store = store
@@ -108,7 +108,7 @@ class FakeFiles:
 
     def _reach(self, member: str, permission: str) -> None:
         self._gate(member, permission)
-        _latency.let_pass(self._store.latency)
+        _latency.advance(self._store.latency)
         if self._trouble is not None and (refused := self._trouble.ask("files")) is not None:
             raise ConnectionError(refused.text)
 

@@ -10,15 +10,15 @@ from sbh_jobkit import clock
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.failure import told
 from sbh_jobkit.fakes.faults import latency as _latency
-from sbh_jobkit.fakes.persistent_list import Past, SharedList
+from sbh_jobkit.fakes.persistent_list import Past, PersistentList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.faults.latency import Latency
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
     from sbh_jobkit.run.run import LlmCall
 
     Gate = Callable[[str, str], None]
@@ -56,7 +56,7 @@ class LlmScript:
         self._replies: list[_Reply] = []
         self._given: list[int] = []
         self._kept: LlmState | None = None
-        self.calls: SharedList[LlmCall] = SharedList()
+        self.calls: PersistentList[LlmCall] = PersistentList()
         """Every prompt and its answer."""
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class LlmScript:
             if reply.pattern.search(prompt):
                 answer = reply.answer(self._given[number])
                 self._given[number] += 1
-                _latency.let_pass(reply.seconds)
+                _latency.advance(reply.seconds)
                 if isinstance(answer, str):
                     return answer
                 if _is_failure(answer):
@@ -119,7 +119,7 @@ class FakeLlm:
     __slots__ = ("_gate", "_journal", "_script", "_trouble", "_zone")
 
     def __init__(
-        self, script: LlmScript, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+        self, script: LlmScript, journal: Recorder, gate: Gate, zone: ZoneInfo, trouble: FaultInjector | None = None
     ) -> None:
         """Answer from the tenant's script."""
         self._script = script

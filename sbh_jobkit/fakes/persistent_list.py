@@ -59,7 +59,7 @@ class Past(Generic[Item]):
         return [item for chunk, length in self.parts() for item in chunk[shared.get(id(chunk), 0) : length]]
 
 
-class SharedList(Sequence[Item]):
+class PersistentList(Sequence[Item]):
     """A list that shares its items with the pasts that were kept of it."""
 
     __slots__ = ("_chunks", "_kept", "_length")
@@ -78,7 +78,7 @@ class SharedList(Sequence[Item]):
 
     def __eq__(self, other: object) -> bool:
         """Equal a list of the same items."""
-        return list(self) == list(other) if isinstance(other, (list, SharedList)) else NotImplemented
+        return list(self) == list(other) if isinstance(other, (list, PersistentList)) else NotImplemented
 
     def __len__(self) -> int:
         """Count the items."""

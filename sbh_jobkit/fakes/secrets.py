@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.errors import WorldError, did_you_mean
 
 if TYPE_CHECKING:
-    from sbh_jobkit.fakes.faults.injector import Trouble
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
+    from sbh_jobkit.run.recorder import Recorder
 
 _ABSENT: Any = None.__class__  # tells an absent default from None; no job has a reason to pass this class
 _ADVICE = "set text: json.dumps(…) makes text of an object"
@@ -81,7 +81,7 @@ class FakeSecrets:
 
     __slots__ = ("_journal", "_store", "_trouble")
 
-    def __init__(self, store: SecretStore, journal: Journal, trouble: Trouble | None = None) -> None:
+    def __init__(self, store: SecretStore, journal: Recorder, trouble: FaultInjector | None = None) -> None:
         """Read from the tenant's store."""
         self._store = store
         self._journal = journal

@@ -13,7 +13,7 @@ from sbh_jobkit import filters as language
 from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import csvjson as _rows
 from sbh_jobkit.fakes.faults import latency as _latency
-from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.run.frames import frame
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Tables:
 
     def __init__(self, zone: Callable[[], ZoneInfo], folder: Callable[[], Path] = lambda: _HERE) -> None:
         """Start without tables; naive times in filters are in the zone, relative paths in the folder, as those tell."""
-        self._tables: dict[str, SharedList[Row]] = {}
+        self._tables: dict[str, PersistentList[Row]] = {}
         self._numbers: dict[str, int] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
         self._kept: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Tables:
         for table in tables:
             self._check_writable(table)
         for table in tables:
-            self._tables.setdefault(table, SharedList())
+            self._tables.setdefault(table, PersistentList())
 
     def compute(self, table: str, rows: Callable[[], list[Row]], *, because: str) -> None:
         """Make a table whose rows are asked for when someone queries it, and that nobody else can write; say why."""
@@ -89,7 +89,7 @@ class Tables:
         """Add a row, several, or a DataFrame, all or none; a row without `id` gets the next number."""
         self._check_writable(table)
         added = [copied(row) for row in _as_rows(table, rows)]
-        stored = self._about_to_change(table, self._tables.setdefault(table, SharedList()))
+        stored = self._about_to_change(table, self._tables.setdefault(table, PersistentList()))
         for row in added:
             number = self._numbers[table] = self._numbers.get(table, 0) + 1  # also with an id, and never again
             stored.append(row if "id" in row else {"id": number, **row})
@@ -167,16 +167,16 @@ class Tables:
         """Have the rows of a snapshot again."""
         self._selections.clear()
         self._numbers, self._latency = dict(state.numbers), state.latency
-        self._tables = {name: SharedList() for name in state.rows}
+        self._tables = {name: PersistentList() for name in state.rows}
         for name, past in state.rows.items():
             self._tables[name].restore(past)
 
-    def _own(self, table: str) -> SharedList[Row]:
+    def _own(self, table: str) -> PersistentList[Row]:
         """Return the rows of a table that is no computed one and about to change."""
         self._stored(table)
         return self._about_to_change(table, self._tables[table])
 
-    def _about_to_change(self, table: str, rows: SharedList[Row]) -> SharedList[Row]:
+    def _about_to_change(self, table: str, rows: PersistentList[Row]) -> PersistentList[Row]:
         self._selections.pop(table, None)
         return rows
 

@@ -11,12 +11,12 @@ from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.filestore import FileStore
 from sbh_jobkit.fakes.llm import LlmScript
 from sbh_jobkit.fakes.memory import Memory
-from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.fakes.plugin_jobs import TABLE, JobTable
 from sbh_jobkit.fakes.random import Chance
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
-from sbh_jobkit.run.recorder import Journal, known_kinds
+from sbh_jobkit.run.recorder import Recorder, known_kinds
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.schedule import times
 
@@ -45,7 +45,7 @@ class Tenant:
         self.llm = LlmScript()
         self.memory = Memory()
         self.jobs = JobTable()
-        self.events: SharedList[Event] = SharedList()
+        self.events: PersistentList[Event] = PersistentList()
         """What jobs emitted, oldest first."""
         self.random = Chance()
         """Chance that is the same in every simulation with the same seed."""
@@ -102,9 +102,9 @@ class Tenant:
         """Return what decides which requests fail."""
         return self.random
 
-    def journal(self, root: Path | None = None) -> Journal:
+    def journal(self, root: Path | None = None) -> Recorder:
         """Return an empty record for one run of a plugin in that folder."""
-        return Journal(self.redactor, root, self.allowed)
+        return Recorder(self.redactor, root, self.allowed)
 
     def redactor(self) -> Redactor:
         """Return what keeps the values of all secrets that this tenant ever had out of sight."""

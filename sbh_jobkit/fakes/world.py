@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.plugin.plugin import Plugin
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
 TARGETS = {"guide": FakeContext, "host": HostContext}
 """What answers a job, by what it is asked to be like: the guide's promises, or today's host."""
@@ -245,7 +245,11 @@ class World(Tenant, Shown):
             self.jobs.install(job.manifest.slug, name, job.schedule_in(tz or self.tz))
 
     def open(
-        self, journal: Journal, permissions: frozenset[str] | None, zone: ZoneInfo, trouble: Trouble | None = None
+        self,
+        journal: Recorder,
+        permissions: frozenset[str] | None,
+        zone: ZoneInfo,
+        trouble: FaultInjector | None = None,
     ) -> FakeContext:
         """Return the context of one run; `trouble` is what a fault plan does to it."""
         allowed = permissions if self.permissions is None else self.permissions

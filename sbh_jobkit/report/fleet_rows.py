@@ -13,8 +13,8 @@ from sbh_jobkit.report.text import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.run.tally import Alike
-    from sbh_jobkit.simulation.fleet.peaks import Peak
+    from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.fleet.peaks import BusyMinute
     from sbh_jobkit.simulation.fleet.result import FleetSimulation, InstalledPlugin
 
 _MOST_NAMED = 3
@@ -47,7 +47,7 @@ class FailingKind:
     path: str
     start: datetime
     """When the simulation of the plugin began."""
-    alike: Alike
+    alike: FailureGroup
 
 
 def summarise_fleet(simulation: FleetSimulation) -> list[PluginSummary]:
@@ -86,7 +86,7 @@ def failing_kinds(simulation: FleetSimulation) -> Iterator[FailingKind]:
                 yield FailingKind(who=f"{labels[path]}.{job.name}", path=path, start=plugin.start, alike=alike)
 
 
-def names(peak: Peak) -> list[str]:
+def names(peak: BusyMinute) -> list[str]:
     """Name those whose runs start in a minute, such as `shop.sync` or `shop.sync ×20`."""
     named = ((".".join(job), number) for job, number in peak.who)
     return [name if number == 1 else f"{name} ×{number:,}" for name, number in named]

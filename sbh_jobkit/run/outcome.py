@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class CallResult:
     """What came of a call: by a limit that it passed, by what it raised or by what it returned."""
 
     outcome: Outcome

@@ -41,7 +41,7 @@ def known_kinds() -> list[str]:
     return [*FAULTS, *divergences.of("job")]
 
 
-class Journal:
+class Recorder:
     """The record of one run; secrets' values never get into it."""
 
     __slots__ = ("_redactor", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root", "rows_read")

@@ -21,7 +21,7 @@ from sbh_jobkit.run import eventloop as loop
 from sbh_jobkit.run.capture import Capture
 from sbh_jobkit.run.guard import Guard
 from sbh_jobkit.run.limits import RealMemory, RealTime
-from sbh_jobkit.run.outcome import Ending
+from sbh_jobkit.run.outcome import CallResult
 from sbh_jobkit.run.redaction import authors_terms
 from sbh_jobkit.run.run import Outcome, Run, RunError
 from sbh_jobkit.schedule.schedule import Schedule
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.context import FakeContext
-    from sbh_jobkit.fakes.faults.injector import PlanInForce, Trouble
+    from sbh_jobkit.fakes.faults.injector import ActivePlan, FaultInjector
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.job import Job
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Terms:
     time_limit: float
     memory: RealMemory | None
     host: HostRules | None
-    trouble: Trouble | None
+    trouble: FaultInjector | None
 
 
 class Runner:
@@ -54,9 +54,7 @@ class Runner:
 
     __slots__ = ("_capture", "_clock", "_guard", "_keep", "_level", "_loops", "_plan", "_real_time", "_world")
 
-    def __init__(
-        self, world: World, clock: VirtualClock, *, keep: bool = True, plan: PlanInForce | None = None
-    ) -> None:
+    def __init__(self, world: World, clock: VirtualClock, *, keep: bool = True, plan: ActivePlan | None = None) -> None:
         """Serve one world; `keep` says whether each run knows the world before and after it, `plan` what goes wrong."""
         self._world = world
         self._keep = keep
@@ -161,7 +159,7 @@ class Runner:
         with self._plan.undone() if self._plan is not None else nullcontext():
             return repeated(run, again, self._world, self._clock)
 
-    def _call(self, job: Job, context: FakeContext, journal: Journal, trouble: Trouble | None) -> Ending:
+    def _call(self, job: Job, context: FakeContext, journal: Recorder, trouble: FaultInjector | None) -> CallResult:
         """Call the job, and tell how that ended."""
         world, clock = self._world, self._clock
         host = self._host_rules(job, journal)
@@ -174,30 +172,30 @@ class Runner:
             ending = _judged(value, job)
         except TimeLimitExceeded as limit:
             clock.expired = str(limit)
-            ending = Ending(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
+            ending = CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         except (MemoryLimitExceeded, MemoryError) as full:
-            ending = Ending(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))
+            ending = CallResult(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))
         except KeyboardInterrupt:
             world.jobs.abandon(job.manifest.slug, job.name)
             raise
         except BaseException as crash:  # noqa: BLE001  whatever a plugin raises is its outcome
             error = _told(crash, job)
             exited = isinstance(crash, SystemExit)
-            ending = Ending(outcome=Outcome.CRASHED, error=error, place=error.place, exited=exited)
+            ending = CallResult(outcome=Outcome.CRASHED, error=error, place=error.place, exited=exited)
         clock.deadline = None
         if trouble is not None and trouble.killed is not None:
-            return Ending(outcome=Outcome.CRASHED, reason=f"crashed: {trouble.killed}")
+            return CallResult(outcome=Outcome.CRASHED, reason=f"crashed: {trouble.killed}")
         if clock.expired is not None:  # also where the job has swallowed it, or a thread of the job passed the limit
             why = f" ({clock.expired})" if clock.expired else ""
             where = f", passed at {ending.place}" if ending.place else ""
             reason = f"timed out: the limit is {time_limit:g} s{where}{why}"
-            ending = Ending(outcome=Outcome.TIMED_OUT, reason=reason, place=ending.place)
+            ending = CallResult(outcome=Outcome.TIMED_OUT, reason=reason, place=ending.place)
         elif ending.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
             reason = f"out of memory: the limit is {world.memory.limit_mb:g} MB"
-            ending = Ending(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=ending.place)
+            ending = CallResult(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=ending.place)
         return host.counted(ending, past_memory=memory is not None and memory.passed) if host else ending
 
-    def _value(self, job: Job, context: FakeContext, journal: Journal, terms: _Terms) -> Any:
+    def _value(self, job: Job, context: FakeContext, journal: Recorder, terms: _Terms) -> Any:
         self._real_time.start(terms.time_limit)
         try:
             with self._guard.watch(journal.fault, loopback=self._world.loopback), terms.memory or nullcontext():
@@ -210,22 +208,22 @@ class Runner:
             self._real_time.stop()
         return value
 
-    def _host_rules(self, job: Job, journal: Journal) -> HostRules | None:
+    def _host_rules(self, job: Job, journal: Recorder) -> HostRules | None:
         world = self._world
         if world.target != "host":
             return None
         return HostRules(job, journal, time_limit=world.time_limit, limit_mb=world.memory.limit_mb)
 
 
-def _judged(value: Any, job: Job) -> Ending:
+def _judged(value: Any, job: Job) -> CallResult:
     """Read from a returned value whether the job says it failed: the platform's own convention for errors."""
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         message = "the job is a generator, so its code never ran; remove `yield`"
-        return Ending(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
+        return CallResult(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
     if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
-        return Ending(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
-    return Ending(outcome=Outcome.OK, value=value)
+        return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
+    return CallResult(outcome=Outcome.OK, value=value)
 
 
 def _told(crash: BaseException, job: Job) -> RunError:

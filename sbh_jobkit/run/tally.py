@@ -19,7 +19,7 @@ MOST_KINDS = 3
 
 
 @dataclass(slots=True, kw_only=True)
-class Alike:
+class FailureGroup:
     """Failing runs of one job that failed alike: the first of them, and how many there were."""
 
     first: Run
@@ -46,7 +46,7 @@ class Tally:
     failures: int = 0
     """Runs that need a look: not `run.ok`."""
     first_failure: datetime | None = None
-    alike: list[Alike] = field(default_factory=list)
+    alike: list[FailureGroup] = field(default_factory=list)
     """Failing runs by kind, the first kinds only."""
     duration: timedelta = timedelta(0)
     longest: timedelta = timedelta(0)
@@ -93,7 +93,7 @@ class Tally:
             if known := self._known(kind):
                 known.join(run.fire_time)
             elif len(self.alike) < MOST_KINDS:
-                self.alike.append(Alike(first=run.portable(), kind=kind, last=run.fire_time))
+                self.alike.append(FailureGroup(first=run.portable(), kind=kind, last=run.fire_time))
 
     def merge(self, other: Tally) -> None:
         """Count what another counted, of the same job at another tenant."""
@@ -126,7 +126,7 @@ class Tally:
             "faults": self.faults,
         }
 
-    def _known(self, kind: tuple[str, str]) -> Alike | None:
+    def _known(self, kind: tuple[str, str]) -> FailureGroup | None:
         return next((alike for alike in self.alike if alike.kind == kind), None)
 
 

@@ -25,7 +25,7 @@ _ASKING = {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Repetition:
+class IdempotencyCheck:
     """What the second run did; true where it changed or sent anything."""
 
     difference: Difference
@@ -74,4 +74,4 @@ def repeated(run: Run, again: Callable[[], Run], world: World, clock: VirtualClo
         world.restore(left)
         clock.move_to(ended)
     sent = tuple(call for call in second.http_calls if call.method not in _ASKING)
-    return replace(run, repeated=Repetition(difference=difference, sent=sent))
+    return replace(run, repeated=IdempotencyCheck(difference=difference, sent=sent))

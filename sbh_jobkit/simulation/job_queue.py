@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.policy import Policy, Window
 
 
-class Lane:
+class JobQueue:
     """Follows one job through a range; all times are epoch seconds."""
 
     __slots__ = ("_policy", "_running", "_tz", "_waiting", "expects_turn", "unseen")

@@ -11,7 +11,7 @@ from sbh_jobkit import clock as _clock
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, WorldError
 from sbh_jobkit.fakes.expectations import check_due
-from sbh_jobkit.fakes.faults.injector import PlanInForce
+from sbh_jobkit.fakes.faults.injector import ActivePlan
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.world import World, time_limit_of
 from sbh_jobkit.plugin.job import Job
@@ -21,7 +21,7 @@ from sbh_jobkit.run.runner import Runner
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Policy, by_job
 from sbh_jobkit.simulation.result import Simulation
-from sbh_jobkit.simulation.timeline import Due, Replay
+from sbh_jobkit.simulation.timeline import Due, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -181,7 +181,7 @@ class Simulator:
                 raise Interrupted(clock.now, self._told(runs, replay, plan, clock.now)) from stop
             yield self._told(runs, replay, plan, clock.now if going else None)
 
-    def _told(self, runs: list[Run], replay: Replay, plan: PlanInForce | None, reached: datetime | None) -> Simulation:
+    def _told(self, runs: list[Run], replay: Timeline, plan: ActivePlan | None, reached: datetime | None) -> Simulation:
         return Simulation(
             plugin=self.plugin,
             world=self.world,
@@ -195,17 +195,17 @@ class Simulator:
             moments=replay.moments or [],
         )
 
-    def _plan(self) -> PlanInForce | None:
-        return PlanInForce.of(self.faults, self.zone, self.plugin.jobs)
+    def _plan(self) -> ActivePlan | None:
+        return ActivePlan.of(self.faults, self.zone, self.plugin.jobs)
 
-    def _replay(self) -> Replay:
+    def _replay(self) -> Timeline:
         self.world.install(self.plugin.jobs, self.own_zone)
         self.world.begin(self.start, self.zone, self.plugin)
         if self.time_limit is not None:
             self.world.time_limit = self.time_limit
         schedules = {due.job.name: due.schedule for due in self.due}
         check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
-        return Replay(
+        return Timeline(
             self.world,
             self.due,
             start=self.start.timestamp(),
@@ -272,7 +272,7 @@ def run_job(
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    clock, plan = VirtualClock(moment, zone), PlanInForce.of(FaultPlan.of(faults), in_force, job.peers)
+    clock, plan = VirtualClock(moment, zone), ActivePlan.of(FaultPlan.of(faults), in_force, job.peers)
     with clock, Runner(tenant, clock, plan=plan) as runner:
         tenant.install(job.peers, asked)
         tenant.begin(moment, in_force, job.peers.plugin)

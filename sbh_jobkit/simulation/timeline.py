@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule.policy import Action, Decision, Policy, Window
-from sbh_jobkit.simulation.job_queue import Lane
+from sbh_jobkit.simulation.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ class Moment:
     snapshot: Kept
 
 
-class Replay:
+class Timeline:
     """One way through a range of epoch seconds."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Replay:
         self._end = end
         self._twice = twice
         self._down = [window for window in down if window.end > start]
-        self._lanes = [Lane(each.policy, each.schedule.tz) for each in due]
+        self._lanes = [JobQueue(each.policy, each.schedule.tz) for each in due]
         self._ticks = list(world.script.ticks) if world.script else []
         first = -len(self._ticks)  # life goes on before the jobs of the same instant look at it
         schedules = [*(tick.schedule(zone) for tick in self._ticks), *(each.schedule for each in due)]

@@ -182,7 +182,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TrackedRun:
     """What came of a call."""
 
     result: Any = None
@@ -219,7 +219,7 @@ def prepare(services: Services, given: Mapping[str, Any]) -> None:
         services.permit(given["permissions"])
 
 
-def call(row: Mapping[str, Any], services: Services) -> Seen:
+def call(row: Mapping[str, Any], services: Services) -> TrackedRun:
     """Make the call of a row on services that are set up, and see what comes of it."""
     result, raises = None, None
     with services.context() as ctx:
@@ -227,13 +227,15 @@ def call(row: Mapping[str, Any], services: Services) -> Seen:
             result = eval(row["call"], {**WORDS, "ctx": ctx})  # noqa: S307  the table is our own
         except Exception as error:  # noqa: BLE001  which one it is, is what the row tells
             raises = type(error).__name__
-    return Seen(result=result, raises=raises, faults=[kind for kind, _ in services.faults()], events=services.events())
+    return TrackedRun(
+        result=result, raises=raises, faults=[kind for kind, _ in services.faults()], events=services.events()
+    )
 
 
-def expected(row: Mapping[str, Any]) -> Seen:
+def expected(row: Mapping[str, Any]) -> TrackedRun:
     """Return what should come of it."""
     faults = [row["fault"]] if "fault" in row else row.get("faults", [])
-    return Seen(result=row.get("result"), raises=row.get("raises"), faults=faults, events=row.get("events", []))
+    return TrackedRun(result=row.get("result"), raises=row.get("raises"), faults=faults, events=row.get("events", []))
 
 
 def on_host(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.persistent_list import PersistentList
 
 SIZE = 512
 
@@ -26,7 +26,7 @@ steps = st.lists(
 @given(steps)
 def test_it_is_a_list_and_its_pasts_stay(steps):
     """Whatever is done, it equals a plain list, and every past equals the copy that was made of it."""
-    shared, plain, pasts, numbers = SharedList(), [], [], ((number, 0) for number in range(100_000))
+    shared, plain, pasts, numbers = PersistentList(), [], [], ((number, 0) for number in range(100_000))
     for step, number in steps:
         match step:
             case "append":
@@ -63,14 +63,14 @@ def test_it_is_a_list_and_its_pasts_stay(steps):
 @given(st.integers(0, 3 * SIZE), st.integers(-2000, 2000) | st.none(), st.integers(-2000, 2000) | st.none())
 def test_slices_are_those_of_a_list(length, first, end):
     """A slice gives what a list's slice gives, also backwards."""
-    shared, plain = SharedList(range(length)), list(range(length))
+    shared, plain = PersistentList(range(length)), list(range(length))
     assert shared[first:end] == plain[first:end]
     assert shared[first:end:-3] == plain[first:end:-3]
 
 
 def test_items_by_number():
     """Single items count from either end, and beyond is an IndexError."""
-    shared = SharedList(range(SIZE + 2))
+    shared = PersistentList(range(SIZE + 2))
     assert (shared[0], shared[SIZE], shared[-1]) == (0, SIZE, SIZE + 1)
     with pytest.raises(IndexError, match="there is no item 514 among 514"):
         shared[SIZE + 2]
@@ -78,7 +78,7 @@ def test_items_by_number():
 
 def test_what_did_not_change_is_shared():
     """Changing one of 100,000 items leaves every chunk but its own shared with the past."""
-    shared = SharedList(range(100_000))
+    shared = PersistentList(range(100_000))
     past = shared.snapshot()
     shared.change(lambda item: -item if item == 70_000 else item)
     shared.append(100_000)
@@ -89,14 +89,14 @@ def test_what_did_not_change_is_shared():
 
 def test_it_shows_and_compares_as_a_list():
     """In an assertion it reads as a list; another kind of thing it does not equal."""
-    assert repr(SharedList("ab")) == "['a', 'b']"
-    assert SharedList("ab") == ["a", "b"]
-    assert SharedList("ab") == SharedList("ab")
-    assert SharedList("ab") != ("a", "b")
+    assert repr(PersistentList("ab")) == "['a', 'b']"
+    assert PersistentList("ab") == ["a", "b"]
+    assert PersistentList("ab") == PersistentList("ab")
+    assert PersistentList("ab") != ("a", "b")
 
 
 def test_many_removals_leave_no_crumbs():
     """A list from which nearly everything was removed stands in few chunks again."""
-    shared = SharedList(range(100_000))
+    shared = PersistentList(range(100_000))
     shared.keep(lambda item: item % 500 == 0)
     assert len(list(shared.snapshot().parts())) == 1

@@ -13,14 +13,14 @@ from sbh_jobkit.report.html.simulation import headline
 from sbh_jobkit.run.run import Event, Fault, HttpCall, LlmCall, RunError
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.simulation.budget import Budget
-from sbh_jobkit.simulation.idempotency import Repetition
+from sbh_jobkit.simulation.idempotency import IdempotencyCheck
 
 PARIS = ZoneInfo("Europe/Paris")
 VOID = {"meta", "link", "br"}
 HOSTILE = "</pre></details><script>alert('x')</script><img src=https://evil.example/x>\x1b[31mred\x1b[0m\x07"
 
 HOSTILE_EVENT = Event(type=HOSTILE, payload={"a": HOSTILE}, at=datetime(2026, 1, 5, tzinfo=PARIS))
-UNSAFE = Repetition(difference=Difference(tables={}, files=(), secrets=(), events=(HOSTILE_EVENT,)), sent=())
+UNSAFE = IdempotencyCheck(difference=Difference(tables={}, files=(), secrets=(), events=(HOSTILE_EVENT,)), sent=())
 
 
 class Page(HTMLParser):

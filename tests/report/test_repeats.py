@@ -8,10 +8,10 @@ import pytest
 from sbh_jobkit.fakes.diff import Change, Difference
 from sbh_jobkit.report.html.idempotency import repeat_lines, repeats
 from sbh_jobkit.run.run import Event, HttpCall
-from sbh_jobkit.simulation.idempotency import Repetition
+from sbh_jobkit.simulation.idempotency import IdempotencyCheck
 
 AT = datetime.fromisoformat("2026-01-05T09:00+00:00")
-NOTHING = Repetition(difference=Difference(tables={}, files=(), secrets=(), events=()), sent=())
+NOTHING = IdempotencyCheck(difference=Difference(tables={}, files=(), secrets=(), events=()), sent=())
 
 
 def did(*events, files=(), sent=()):
@@ -19,7 +19,7 @@ def did(*events, files=(), sent=()):
     emitted = tuple(Event(type=name, payload=payload, at=AT) for name, payload in events)
     difference = Difference(tables={}, files=tuple(files), secrets=(), events=emitted)
     calls = tuple(HttpCall(method="POST", url=url, status=0, matched=False, at=AT) for url in sent)
-    return Repetition(difference=difference, sent=calls)
+    return IdempotencyCheck(difference=difference, sent=calls)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_sbhjobs.watched import Seen, WatchedRun
+from pytest_sbhjobs.watched import TrackedRun, WatchedRun
 from sbh_jobkit import Outcome, Run
 
 AT = datetime(2026, 1, 5, 6, tzinfo=UTC)
@@ -20,7 +20,7 @@ RUN = Run(job="greet", outcome=Outcome.OK, value="hello", **PLAIN)
 @pytest.fixture
 def seen():
     """Return the run and what was read of it."""
-    return Seen(RUN, among_many=False)
+    return TrackedRun(RUN, among_many=False)
 
 
 def test_it_is_the_run(seen):

@@ -51,7 +51,7 @@ from sbh_jobkit import (
     run_job,
     simulate,
 )
-from sbh_jobkit.fakes.persistent_list import SharedList
+from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.plugin.sdk import generator_hook, hook, job, llm_filter, route
 from sbh_jobkit.ports import Access, Context, Service
 
@@ -157,7 +157,7 @@ def tenant(plugin: Plugin) -> FakeContext:
     assert_type(world.db.latency, float)
     world.memory.use(95)
     world.expect_failure("nightly", "2026-01-02", "2026-01-03", because="the API is down")
-    assert_type(world.events, SharedList[Event])
+    assert_type(world.events, PersistentList[Event])
     moment = world.snapshot()
     assert_type(moment, Snapshot)
     assert_type(diff(moment, world), Difference)
@@ -298,7 +298,7 @@ class Extension:
     def sbh_configure_world(self, world: World, plugin: Plugin | None) -> None:
         """Set up; what an extension adds is found by name, and a misspelt name of the kit by the type checker."""
         assert_type(world.extensions.services["counter"], Service)
-        assert_type(world.events, SharedList[Event])
+        assert_type(world.events, PersistentList[Event])
         world.evnts  # type: ignore[attr-defined] # noqa: B018  held by warn_unused_ignores
         world.context(plugin).fils  # type: ignore[attr-defined] # noqa: B018  as above
 

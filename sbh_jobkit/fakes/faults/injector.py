@@ -59,7 +59,7 @@ class Refusal:
     """In how many seconds it may be asked again, where it says so."""
 
 
-class PlanInForce:
+class ActivePlan:
     """A fault plan in one simulation of one tenant; requests are counted here for its rate limits."""
 
     __slots__ = ("answering", "counts", "crashes", "faults", "full", "met", "seed", "slow")
@@ -78,7 +78,7 @@ class PlanInForce:
         """What has done something to a run."""
 
     @classmethod
-    def of(cls, plan: FaultPlan, zone: ZoneInfo, jobs: Collection[str]) -> PlanInForce | None:
+    def of(cls, plan: FaultPlan, zone: ZoneInfo, jobs: Collection[str]) -> ActivePlan | None:
         """Put a plan in force for jobs of these names; None where it holds nothing that a run could meet."""
         plan.check_jobs(jobs)
         made = cls(plan, zone)
@@ -102,19 +102,19 @@ class PlanInForce:
         finally:
             self.counts, self.met = counts, met
 
-    def over(self, tenant: str, job: Job, fire: float) -> Trouble:
+    def over(self, tenant: str, job: Job, fire: float) -> FaultInjector:
         """Return what happens to the run of a job that was due at an instant."""
         if self.counts:
             self.counts = Counter({key: count for key, count in self.counts.items() if key[-1] >= fire // _MINUTE})
-        return Trouble(self, (tenant, job.manifest.slug, job.name, float(fire)), job.root)
+        return FaultInjector(self, (tenant, job.manifest.slug, job.name, float(fire)), job.root)
 
 
-class Trouble:
+class FaultInjector:
     """What a fault plan does to one run."""
 
     __slots__ = ("_asked", "_calls", "_crash", "_hits", "_key", "_plan", "_root", "_seconds", "killed")
 
-    def __init__(self, plan: PlanInForce, key: tuple[str, str, str, float], root: Path | None) -> None:
+    def __init__(self, plan: ActivePlan, key: tuple[str, str, str, float], root: Path | None) -> None:
         """Begin a run that is known by tenant, plugin, job and fire time; its plugin is in the folder `root`."""
         self._plan = plan
         self._key = key
@@ -165,7 +165,7 @@ class Trouble:
                 seconds = fault.draw(self._chance(fault, service, number))
                 self._hit(fault)
                 self._seconds[fault] += seconds
-                latency.let_pass(seconds)
+                latency.advance(seconds)
             elif (refusal := self._refusal(fault, service, number, now)) is not None:
                 self._hit(fault)
                 return refusal
@@ -184,7 +184,7 @@ class Trouble:
         for fault in self._plan.slow:
             if fault.job in {self._key[2], EVERY}:
                 self._hit(fault)
-                latency.let_pass(cast("float", fault.by))
+                latency.advance(cast("float", fault.by))
 
     def _hit(self, fault: PlannedFault) -> None:
         self._hits[fault] += 1

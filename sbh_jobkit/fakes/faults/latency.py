@@ -38,7 +38,7 @@ def _seconds(latency: Latency) -> float:
     return times.duration(latency).total_seconds()
 
 
-def let_pass(seconds: float) -> None:
+def advance(seconds: float) -> None:
     """Let that much virtual time pass; outside of a run, where time is the machine's, nobody waits for a fake."""
     if seconds and clock.is_virtual():
         clock.sleep(seconds)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.filestore import FileStore
     from sbh_jobkit.fakes.http.http import FakeHttp
     from sbh_jobkit.fakes.tables import Tables
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -66,10 +66,10 @@ class HostFiles(FakeFiles):
     def __init__(
         self,
         store: FileStore,
-        journal: Journal,
+        journal: Recorder,
         gate: Gate,
         zone: ZoneInfo,
-        trouble: Trouble | None = None,
+        trouble: FaultInjector | None = None,
         *,
         prefix: str,
     ) -> None:
@@ -121,7 +121,7 @@ class HostDatabase(FakeDatabase):
     __slots__ = ("_promised",)
 
     def __init__(
-        self, tables: Tables, journal: Journal, gate: Gate, trouble: Trouble | None = None, *, unread: Journal
+        self, tables: Tables, journal: Recorder, gate: Gate, trouble: FaultInjector | None = None, *, unread: Recorder
     ) -> None:
         """Answer from the tenant's tables; what goes wrong with the guide's own answers is of no interest here."""
         super().__init__(tables, journal, gate, trouble)

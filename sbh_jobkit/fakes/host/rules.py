@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.run.outcome import Ending
+from sbh_jobkit.run.outcome import CallResult
 from sbh_jobkit.run.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from sbh_jobkit.plugin.job import Job
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
 _SECONDS = 5.0
 
@@ -21,7 +21,7 @@ class HostRules:
 
     __slots__ = ("_job", "_journal", "_limit_mb", "_time_limit")
 
-    def __init__(self, job: Job, journal: Journal, *, time_limit: float, limit_mb: float) -> None:
+    def __init__(self, job: Job, journal: Recorder, *, time_limit: float, limit_mb: float) -> None:
         """Know the limits that the run would have by the guide."""
         self._job = job
         self._journal = journal
@@ -40,7 +40,7 @@ class HostRules:
         self._journal.divergence("D33", "job", message, self._job.place)
         return coroutine
 
-    def counted(self, ending: Ending, *, past_memory: bool) -> Ending:
+    def counted(self, ending: CallResult, *, past_memory: bool) -> CallResult:
         """Return how the host counts the end of a run, which may have passed the limit of memory on its way."""
         where = ending.place or self._job.place
         if ending.outcome is Outcome.TIMED_OUT and self._time_limit > _SECONDS:
@@ -52,5 +52,5 @@ class HostRules:
         elif ending.exited and ending.error:
             message = f"today's host counts sys.exit as a success, here with {ending.error.message}"
             self._journal.divergence("D36", "job", message, where)
-            return Ending(outcome=Outcome.OK)
+            return CallResult(outcome=Outcome.OK)
         return ending

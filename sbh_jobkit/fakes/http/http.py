@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sbh_jobkit.fakes.faults.injector import Trouble
+    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.http.routes import HttpRoutes
-    from sbh_jobkit.run.recorder import Journal
+    from sbh_jobkit.run.recorder import Recorder
 
     Gate = Callable[[str, str], None]
 
@@ -30,7 +30,7 @@ class FakeHttp:
     __slots__ = ("_gate", "_journal", "_routes", "_trouble", "_zone")
 
     def __init__(
-        self, routes: HttpRoutes, journal: Journal, gate: Gate, zone: ZoneInfo, trouble: Trouble | None = None
+        self, routes: HttpRoutes, journal: Recorder, gate: Gate, zone: ZoneInfo, trouble: FaultInjector | None = None
     ) -> None:
         """Ask the tenant's routes."""
         self._routes = routes

@@ -100,7 +100,7 @@ class HttpRoute(respx.Route):
 
     def resolve(self, request: httpx.Request, **context: Any) -> Any:
         """Answer a request that matches."""
-        _latency.let_pass(self._seconds)
+        _latency.advance(self._seconds)
         if not self._rate or self._chance().random() >= self._rate:
             return super().resolve(request, **context)
         if isinstance(self._failure, int):

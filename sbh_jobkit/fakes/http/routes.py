@@ -10,7 +10,7 @@ import respx
 from respx.models import AllMockedAssertionError
 
 from sbh_jobkit.fakes.http.route import HttpRoute, RouteState
-from sbh_jobkit.fakes.persistent_list import Past, SharedList
+from sbh_jobkit.fakes.persistent_list import Past, PersistentList
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class HttpRoutes(respx.Router):
         super().__init__(assert_all_called=False)
         self._chance = chance
         self.client = httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True)
-        self.log: SharedList[HttpCall] = SharedList()
+        self.log: PersistentList[HttpCall] = PersistentList()
         """Every request, matched or not, and the status of its answer."""
 
     def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> HttpRoute:

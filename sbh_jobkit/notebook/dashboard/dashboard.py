@@ -13,11 +13,11 @@ from ipywidgets import HTML, VBox, Widget
 
 from sbh_jobkit.errors import Interrupted, JobkitError, MagicError
 from sbh_jobkit.notebook.dashboard.controls import ALL, Controls
-from sbh_jobkit.notebook.dashboard.editor import Workbench
-from sbh_jobkit.notebook.dashboard.problem import Problem
+from sbh_jobkit.notebook.dashboard.editor import Editor
+from sbh_jobkit.notebook.dashboard.problem import ErrorBanner
 from sbh_jobkit.notebook.dashboard.rerun import again, source_of
 from sbh_jobkit.notebook.dashboard.runview import RunView
-from sbh_jobkit.notebook.dashboard.slider import Scrubber
+from sbh_jobkit.notebook.dashboard.slider import Slider
 from sbh_jobkit.notebook.dashboard.tasks import Work
 from sbh_jobkit.notebook.dashboard.timeline import STILL, Timeline
 from sbh_jobkit.report.html.simulation import headline
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.fakes.world import World
-    from sbh_jobkit.notebook.dashboard.rerun import Again
+    from sbh_jobkit.notebook.dashboard.rerun import Rerun
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.schedule.policy import Policy
@@ -73,15 +73,15 @@ class Dashboard:
         self.runs: Sequence[Run] = ()
         """What there is to look at: the runs of the simulation, or the one that was asked for."""
         self.chosen: Run | None = None
-        self.again: Again | None = None
+        self.again: Rerun | None = None
         """What came of running the chosen run again."""
         self.controls = Controls(start, duration, tz)
-        self.problem = Problem()
+        self.problem = ErrorBanner()
         self.verdict = HTML()
-        self.scrubber = Scrubber(self._look)
+        self.scrubber = Slider(self._look)
         self.timeline = Timeline(self.scrubber.go)
         self.view = RunView()
-        self.workbench = Workbench(lambda: self._clicked(self.rerun))
+        self.workbench = Editor(lambda: self._clicked(self.rerun))
         self.controls.run.on_click(lambda _: self._clicked(self.run))
         self.controls.simulate.on_click(lambda _: self._work.begin(self._told(self._slices())))
         self.controls.stop.on_click(lambda _: self.stop())
@@ -144,7 +144,7 @@ class Dashboard:
         self.scrubber.go(place)
         return self.runs[place]
 
-    def rerun(self, code: str | None = None, data: str | None = None) -> Again:
+    def rerun(self, code: str | None = None, data: str | None = None) -> Rerun:
         """Run the run that is looked at again, in the world as it met it, with edited code and data."""
         if self.chosen is None:
             msg = "there is no run to run again; run or simulate first"

@@ -13,13 +13,13 @@ from sbh_jobkit.report.notebook.elements import line, soft
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sbh_jobkit.notebook.dashboard.rerun import Again
+    from sbh_jobkit.notebook.dashboard.rerun import Rerun
 
 _DATA = "world.db.insert('users', {'name': 'Ada'})"
 _WIDE = "calc(100% - 4px)"
 
 
-class Workbench:
+class Editor:
     """Texts to edit, and the run that they gave."""
 
     def __init__(self, asked: Callable[[], object]) -> None:
@@ -53,7 +53,7 @@ class Workbench:
         """Offer nothing."""
         self.widget.layout.display = "none"
 
-    def show(self, again: Again) -> None:
+    def show(self, again: Rerun) -> None:
         """Show what came of it."""
         title = line("<strong>Not as the first time</strong>")
         self.told.value = _run.html(again.run) + title + difference.html(again.difference)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BOX = f"border-left:3px solid {COLOURS['bad']};padding:2px 10px;margin:4px 0;line-height:1.5;white-space:pre-line"
 
 
-class Problem:
+class ErrorBanner:
     """What went wrong last, until the next thing is done."""
 
     def __init__(self) -> None:

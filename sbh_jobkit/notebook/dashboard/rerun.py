@@ -26,7 +26,7 @@ _DATA = "the data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class Rerun:
     """What came of it, and in what the world that it left is not the one that the first run left."""
 
     run: Run
@@ -51,7 +51,7 @@ def again(
     data: str = "",
     tz: str | None = None,
     faults: FaultPlan | None = None,
-) -> Again:
+) -> Rerun:
     """Run a job at the time of `run` in the world before it, with another text of its code, after lines of data."""
     if code is not None and code != source_of(job):
         job = edited(job, code)
@@ -59,7 +59,7 @@ def again(
     world: World = run.before.world()  # type: ignore[union-attr]  # the runs of a dashboard know their worlds
     change(world, data, at)
     second = run_job(job, world, at=at, tz=tz, faults=faults)
-    return Again(run=second, difference=diff(run.after, second.after))  # type: ignore[arg-type]  # of a kept run
+    return Rerun(run=second, difference=diff(run.after, second.after))  # type: ignore[arg-type]  # of a kept run
 
 
 def edited(job: Job, code: str) -> Job:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 
-class Scrubber:
+class Slider:
     """The place among the runs that is looked at."""
 
     def __init__(self, chosen: Callable[[int], object]) -> None:

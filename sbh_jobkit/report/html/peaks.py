@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbh_jobkit.report.axis import Axis
-    from sbh_jobkit.simulation.fleet.peaks import Peak, Pileup
+    from sbh_jobkit.simulation.fleet.peaks import BusyMinute, Concurrency
 
 _HIGH = 180
 """Of the busiest minute, in pixels."""
@@ -23,7 +23,7 @@ _ROUND = (1, 2, 5)
 _MOST_NAMES = 12
 
 
-def piles(pileup: Pileup, peaks: Sequence[Peak], axis: Axis, at: Callable[[int], datetime]) -> str:
+def piles(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at: Callable[[int], datetime]) -> str:
     """Draw the minutes as bars, and list the peaks; `at` makes a time of a minute."""
     if not peaks:
         return "<p>No run started, so no minute is busier than another.</p>"
@@ -75,7 +75,7 @@ def _level(runs: int, top: int) -> str:
     )
 
 
-def _mark(number: int, peak: Peak, share: float, top: int, at: Callable[[int], datetime]) -> str:
+def _mark(number: int, peak: BusyMinute, share: float, top: int, at: Callable[[int], datetime]) -> str:
     label = f"{safe(moment(at(peak.minute)))}: {count(peak.runs, 'run')}"
     y = HEAD + round(_HIGH * (1 - peak.runs / top))
     return (
@@ -86,7 +86,7 @@ def _mark(number: int, peak: Peak, share: float, top: int, at: Callable[[int], d
     )
 
 
-def _table(peaks: Sequence[Peak], at: Callable[[int], datetime]) -> str:
+def _table(peaks: Sequence[BusyMinute], at: Callable[[int], datetime]) -> str:
     rows = "".join(_row(number, peak, at) for number, peak in enumerate(peaks, 1))
     return (
         '<div class="scroll" role="region" aria-label="Busiest minutes" tabindex="0"><table class="jobs minutes">'
@@ -97,7 +97,7 @@ def _table(peaks: Sequence[Peak], at: Callable[[int], datetime]) -> str:
     )
 
 
-def _row(number: int, peak: Peak, at: Callable[[int], datetime]) -> str:
+def _row(number: int, peak: BusyMinute, at: Callable[[int], datetime]) -> str:
     named = names(peak)
     more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
     again = '<span class="none">no</span>'

@@ -17,7 +17,7 @@ from sbh_jobkit.errors import FleetError, Interrupted
 from sbh_jobkit.fakes.world import TENANT, time_limit_of
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.fleet.installation import Conditions, Installation, Order, replay
+from sbh_jobkit.simulation.fleet.installation import Conditions, Installation, Task, replay
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Fleet:
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             msg = f"processes is a whole number from 1, got {processes!r}"
             raise FleetError(msg)
-        orders = (Order(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
+        orders = (Task(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
         if min(processes, len(self)) > 1:
             from sbh_jobkit.simulation.fleet.processes import spread
 
@@ -99,7 +99,7 @@ class Fleet:
                 raise Interrupted(result.reached)
 
     def simulate(self, processes: int = 1, progress: Callable[[int], None] | None = None) -> FleetSimulation:
-        """Replay all and put it together; `progress` is called with the number of installations so far.
+        """Simulate every installation and put the results together; `progress` is called with the number of installations so far.
 
         Ctrl-C raises Interrupted, whose `so_far` is the simulation as far as it came.
         """

@@ -94,7 +94,7 @@ class NotReplayed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Task:
     """A plugin to replay at a tenant."""
 
     path: str
@@ -102,7 +102,7 @@ class Order:
     conditions: Conditions = field(repr=False)
 
 
-def replay(order: Order, pulse: Callable[[], object] = lambda: None) -> Installation | NotReplayed:
+def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installation | NotReplayed:
     """Load a plugin and its world anew and run the jobs through the range; `pulse` is called after each run."""
     given = order.conditions
     try:

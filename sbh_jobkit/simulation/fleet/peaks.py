@@ -16,7 +16,7 @@ _WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peak:
+class BusyMinute:
     """A minute in which many runs started, and others in which just the same did."""
 
     minute: int
@@ -30,7 +30,7 @@ class Peak:
     """The last of them."""
 
 
-class Pileup:
+class Concurrency:
     """Counts starts: of each plugin and job, the minutes since 1970 in which its runs started."""
 
     def __init__(self, starts: Mapping[Job, Sequence[int]]) -> None:
@@ -55,7 +55,7 @@ class Pileup:
         """How many runs started in the busiest minute; 0 where none did."""
         return max(self.runs, default=0)
 
-    def peaks(self, most: int) -> list[Peak]:
+    def peaks(self, most: int) -> list[BusyMinute]:
         """Return the busiest minutes, at most so many; those in which the same runs started count as one."""
         groups: dict[tuple[int, int], list[int]] = {}
         for place, kind in enumerate(zip(self.runs, self._alike, strict=True)):
@@ -66,7 +66,7 @@ class Pileup:
         busiest = sorted(groups.items(), key=lambda item: (-item[0][0], item[1][0]))[:most]
         who = self._who({first for _, (first, _, _) in busiest})
         return [
-            Peak(
+            BusyMinute(
                 minute=self.first + first,
                 runs=runs,
                 who=tuple(sorted(who[first].items(), key=lambda item: -item[1])),

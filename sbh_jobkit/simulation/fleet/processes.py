@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.synchronize import Event
 
-    from sbh_jobkit.simulation.fleet.installation import Installation, NotReplayed, Order
+    from sbh_jobkit.simulation.fleet.installation import Installation, NotReplayed, Task
 
 _PATIENCE = 5.0
 """Seconds for workers to hand over what they have done, and then to end."""
@@ -34,8 +34,8 @@ _OFTEN = 0.1
 """Seconds between two looks of a worker at whether to stop."""
 
 
-def spread(orders: Iterable[Order], processes: int) -> Iterator[Installation | NotReplayed]:
-    """Replay all, several at a time; where Ctrl-C interrupts, yield what was done until then, and raise Interrupted."""
+def spread(orders: Iterable[Task], processes: int) -> Iterator[Installation | NotReplayed]:
+    """Run all tasks, several at a time; on Ctrl-C yield what was done until then, and raise Interrupted."""
     context = multiprocessing.get_context("spawn")
     stop, others = context.Event(), multiprocessing.active_children()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
@@ -124,5 +124,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(order: Order) -> Installation | NotReplayed | None:
+def _work(order: Task) -> Installation | NotReplayed | None:
     return None if _Worker.stop.is_set() else replay(order, _Worker.pulse)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.run.tally import Tally
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.fleet.installation import Installation, InstalledJob, NotReplayed
-from sbh_jobkit.simulation.fleet.peaks import Pileup
+from sbh_jobkit.simulation.fleet.peaks import Concurrency
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -139,10 +139,10 @@ class FleetSimulation:
         """Return a minute since 1970 as a time in the zone."""
         return datetime.fromtimestamp(minute * 60, self.zone)
 
-    def pileup(self) -> Pileup:
+    def pileup(self) -> Concurrency:
         """Count the runs of each minute, by the plugin's label and the job."""
         labels = self.labels
-        return Pileup(
+        return Concurrency(
             {(labels[path], job.name): job.tally.starts for path, plugin in self.plugins.items() for job in plugin.jobs}
         )
 

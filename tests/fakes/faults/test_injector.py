@@ -11,7 +11,7 @@ import pytest
 from sbh_jobkit import FaultPlan, Outcome, Plugin, Simulator, World, run_job, simulate
 from sbh_jobkit.errors import FaultPlanError, UnknownJobError
 from sbh_jobkit.fakes.faults import plan as faultplan
-from sbh_jobkit.fakes.faults.injector import PlanInForce
+from sbh_jobkit.fakes.faults.injector import ActivePlan
 from sbh_jobkit.fakes.faults.kinds import Latency
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule.times import zone
@@ -212,7 +212,7 @@ def test_a_slow_answer_is_one_of_a_slow_route(ran):
 
 def test_a_long_tail_is_as_long_as_was_asked():
     """Of 10,000 draws half are over the median and one in a hundred is over p99."""
-    plan = PlanInForce(FaultPlan(fault := Latency("llm", "800ms", "12s"), seed=3), zone("UTC"))
+    plan = ActivePlan(FaultPlan(fault := Latency("llm", "800ms", "12s"), seed=3), zone("UTC"))
     chances = (plan.chance(fault, "llm", number) for number in range(10_000))
     hundredths = quantiles((fault.draw(chance) for chance in chances), n=100)
     assert hundredths[49] == pytest.approx(0.8, rel=0.05)
