@@ -99,7 +99,7 @@ class Fleet:
                 raise Interrupted(result.reached)
 
     def simulate(self, processes: int = 1, progress: Callable[[int], None] | None = None) -> FleetSimulation:
-        """Simulate every installation and put the results together; `progress` is called with the number of installations so far.
+        """Simulate every installation; `progress` is called with the number of installations so far.
 
         Ctrl-C raises Interrupted, whose `so_far` is the simulation as far as it came.
         """
