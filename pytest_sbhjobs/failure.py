@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from pytest_sbhjobs.options import OPTIONS
-from sbh_jobkit.cli import options as given
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.report.rerun import command
 from sbh_jobkit.report.terminal.runs import failing_run, folded, moment
 from sbh_jobkit.report.text import count
 
@@ -49,8 +49,8 @@ def judge(item: pytest.Item, job: Job, simulation: Simulation) -> None:
     if failing:
         item.user_properties.append(("sbh_first_failure", failing[0].fire_time.isoformat()))
         how_many = f"{len(failing):,} of {count(len(runs), 'run')} failed"
-        command = rerun(item.config, item.path, simulation)(failing[0])
-        lines = [f"{job.place}, {job.expression}: {how_many}", "", *_told(failing, command)]
+        again = rerun(item.config, item.path, simulation)(failing[0])
+        lines = [f"{job.place}, {job.expression}: {how_many}", "", *_told(failing, again)]
         headline, place = f"{how_many}: {_cause(failing[0])}", next(_places(failing[0]), job.place)
         raise JobFailedError(headline, "\n".join(lines), place)
 
@@ -71,7 +71,7 @@ def rerun(config: pytest.Config, path: Path, simulation: Simulation) -> Callable
         words += [f"--sbh-tz={asked.tz}"] if asked.tz else []
         return lambda run: shlex.join(["pytest", f"{file}::{run.job}", *words])
     words = ["--tz", asked.tz] if asked.tz else []
-    return lambda run: given.command(simulation.plugin.source, simulation.start, run, *words)
+    return lambda run: command(simulation.plugin.source, simulation.start, run, *words)
 
 
 def _told(failing: Sequence[Run], command: str) -> Iterator[str]:

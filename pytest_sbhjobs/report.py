@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_sbhjobs.failure import rerun
-from sbh_jobkit.cli.simulate import page
+from sbh_jobkit.report.html.simulation import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

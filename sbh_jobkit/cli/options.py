@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from sbh_jobkit.fakes.faults import plan as faultplan
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.world import TENANT, World
 from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.report.rerun import command
 from sbh_jobkit.schedule import policy, times
 from sbh_jobkit.simulation.fleet.fleet import Fleet
 from sbh_jobkit.simulation.simulator import Simulator
@@ -97,12 +97,6 @@ def rerun(options: Namespace, start: datetime, run: Run, path: str | None = None
     words += ["--faults", options.faults] if options.faults else []
     words += [word for line in options.fault or () for word in ("--fault", line)]
     return command(path or options.path, start, run, *words, *settings(options))
-
-
-def command(path: str, start: datetime, run: Run, *words: str) -> str:
-    """Return the command that lives through a plugin's time from `start` up to a run, with more words of a user's."""
-    instants = ("--from", times.written(start), "--at", times.written(run.fire_time))
-    return shlex.join(["sbh-jobkit", "run", path, run.job, *instants, *words])
 
 
 def fleet(options: Namespace) -> Fleet:

@@ -13,7 +13,6 @@ from sbh_jobkit.simulation.budget import Budget
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
 
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.usage import Usage
@@ -95,37 +94,9 @@ def _watched(simulator: Simulator) -> Simulation:
         return simulator.simulate(progress.show)
 
 
-def _title(simulation: Simulation) -> str:
-    where = " on today's host" if simulation.world.target == "host" else ""
-    return f"{simulation.plugin.manifest.name}{where}"
-
-
-def page(
-    simulation: Simulation,
-    rerun: Callable[[Run], str],
-    budget: Budget | None = None,
-    interrupted: str | None = None,
-) -> str:
-    """Return the report of a simulation as HTML."""
-    from sbh_jobkit.report.html.simulation import report
-    from sbh_jobkit.report.rows import job_lines
-
-    return report(
-        title=f"{_title(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
-        plugin=simulation.plugin.slug,
-        start=simulation.start,
-        end=simulation.end,
-        zone=simulation.zone.key,
-        jobs=job_lines(simulation.due),
-        runs=simulation.runs,
-        rerun=rerun,
-        usage=simulation.usage,
-        budget=budget,
-        interrupted=interrupted,
-    )
-
-
 def _write_report(options: Namespace, found: _Found, interrupted: str | None) -> None:
+    from sbh_jobkit.report.html.simulation import page
+
     start = found.simulation.start
     text = page(found.simulation, lambda run: given.rerun(options, start, run), found.budget, interrupted)
     given.write(options.html, text)
@@ -135,14 +106,14 @@ def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -
     from rich.console import Console
 
     from sbh_jobkit.report.html.idempotency import repeat_lines
-    from sbh_jobkit.report.html.simulation import headline
+    from sbh_jobkit.report.html.simulation import headline, title
     from sbh_jobkit.report.rows import job_lines, summarise
     from sbh_jobkit.report.terminal.runs import divergent, expected_runs, failing_runs, moment, summary_table
     from sbh_jobkit.report.usage import usage_lines
 
     simulation = found.simulation
     failures = simulation.failures
-    print(f"{_title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
+    print(f"{title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
     Console(highlight=False).print(summary_table(summarise(job_lines(simulation.due), simulation.runs)))
     for line in expected_runs(simulation.runs):
         print(f"\n{line}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.fleet_rows import failing_kinds, fleet_headline, how_far, summarise_fleet, title
 from sbh_jobkit.report.html.failing_kinds import chosen, kind_sections
-from sbh_jobkit.report.html.page import clock_changes, offsets, page, span
+from sbh_jobkit.report.html.page import clock_changes, document, offsets, span
 from sbh_jobkit.report.html.peaks import piles
 from sbh_jobkit.report.html.plugintable import plugin_table
 from sbh_jobkit.report.text import clip, count, safe
@@ -32,7 +32,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingKind], str
     sections = {kind.path: number for number, kind in reversed(shown.items())}
     verdict = f"{'Interrupted: ' if simulation.interrupted else ''}{fleet_headline(simulation)}"
     failing = count(simulation.failures, "failing run")
-    return page(
+    return document(
         title(simulation),
         verdict,
         f"""<header class="{"good" if simulation.ok else "bad"}">

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def page(title: str, verdict: str, content: str) -> str:
+def document(title: str, verdict: str, content: str) -> str:
     """Put a header and a main part, in HTML, on a page; the verdict is HTML too, the title any text."""
     style = files("sbh_jobkit.report.html").joinpath("report.css").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>

@@ -9,11 +9,11 @@ from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.failures import choose, sections
 from sbh_jobkit.report.html.heatmap import heat
 from sbh_jobkit.report.html.idempotency import repeats
-from sbh_jobkit.report.html.page import clock_changes, offsets, page, span
+from sbh_jobkit.report.html.page import clock_changes, document, offsets, span
 from sbh_jobkit.report.html.tables import job_table
 from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import calm
-from sbh_jobkit.report.rows import summarise
+from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.text import count, safe
 from sbh_jobkit.report.usage import usage_table
 from sbh_jobkit.report.verdicts import SIGNS, glyph, sign_of
@@ -28,8 +28,37 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.usage import Usage
     from sbh_jobkit.simulation.budget import Budget
+    from sbh_jobkit.simulation.result import Simulation
 
 _SIGNED = '<p class="note">Failing runs with a sign on top have a section below; the others are tall marks only.</p>'
+
+
+def page(
+    simulation: Simulation,
+    rerun: Callable[[Run], str],
+    budget: Budget | None = None,
+    interrupted: str | None = None,
+) -> str:
+    """Return the report of a simulation as HTML; `rerun` gives the command that repeats a run."""
+    return report(
+        title=f"{title(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
+        plugin=simulation.plugin.slug,
+        start=simulation.start,
+        end=simulation.end,
+        zone=simulation.zone.key,
+        jobs=job_lines(simulation.due),
+        runs=simulation.runs,
+        rerun=rerun,
+        usage=simulation.usage,
+        budget=budget,
+        interrupted=interrupted,
+    )
+
+
+def title(simulation: Simulation) -> str:
+    """Return the plugin's name, and "on today's host" where the simulation followed that host's rules."""
+    where = " on today's host" if simulation.world.target == "host" else ""
+    return f"{simulation.plugin.manifest.name}{where}"
 
 
 def report(
@@ -60,7 +89,7 @@ def report(
     told = headline(runs, over_budget=bool(over))
     verdict = f"Interrupted: {told}" if interrupted else told
     second_runs = repeats(runs)
-    return page(
+    return document(
         title,
         verdict,
         f"""<header class="{"bad" if failing or over or unsafe(runs) else "good"}">

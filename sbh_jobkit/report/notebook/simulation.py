@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.failures import choose
-from sbh_jobkit.report.html.simulation import headline
+from sbh_jobkit.report.html.simulation import headline, title
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.elements import COLOURS, card, code, fold, line, soft, table, word
 from sbh_jobkit.report.notebook.timeline import lanes_picture
@@ -43,7 +43,7 @@ def text(simulation: Simulation) -> str:
     console.print(summary_table(summarise(job_lines(simulation.due), simulation.runs)))
     told = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
-    heading, ending = f"{_title(simulation)}: {_range(simulation)}", headline(simulation.runs)
+    heading, ending = f"{title(simulation)}: {_range(simulation)}", headline(simulation.runs)
     return "\n".join([heading, "", *told, "", *more, *([""] if more else []), ending])
 
 
@@ -54,18 +54,13 @@ def html(simulation: Simulation) -> str:
     colour = "good" if simulation.ok else "bad"
     return card(
         line(word(headline(runs), COLOURS[colour])),
-        line(f"<strong>{safe(_title(simulation))}</strong>", soft(_range(simulation))),
+        line(f"<strong>{safe(title(simulation))}</strong>", soft(_range(simulation))),
         lanes_picture(summaries, runs, axis, choose(summaries, runs).shown),
         _jobs(summaries),
         *(line(safe(told)) for told in expected_runs(runs)),
         *_calm(runs),
         *_failures(simulation.failures),
     )
-
-
-def _title(simulation: Simulation) -> str:
-    where = " on today's host" if simulation.world.target == "host" else ""
-    return f"{simulation.plugin.manifest.name}{where}"
 
 
 def _range(simulation: Simulation) -> str:
