@@ -17,8 +17,8 @@ from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.errors import JobkitError, PluginError, did_you_mean
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin.manifest import FILE
+from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.run.redaction import authors_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

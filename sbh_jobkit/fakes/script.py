@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError, WorldError
 from sbh_jobkit.plugin.job import defined_at
-from sbh_jobkit.plugin.modules import ModuleSpace, explain
+from sbh_jobkit.plugin.modules import ModuleSpace
+from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.notebook import session
 from sbh_jobkit.notebook.completion import matcher_for
 from sbh_jobkit.notebook.magics import JobMagics
-from sbh_jobkit.plugin import modules, sdk
+from sbh_jobkit.plugin import places, sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def load(shell: Any) -> None:
     shell.register_magics(magics)
     matcher = matcher_for(magics)
     shell.Completer.custom_matchers.append(matcher)
-    modules.spell_files_by(lambda filename: _cell(shell, filename))
+    places.name_files_by(lambda filename: _cell(shell, filename))
     sdk.judge_jobs_by(session.judge)
     _loaded[id(shell)] = magics, matcher
 
@@ -38,7 +38,7 @@ def unload(shell: Any) -> None:
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.configurables.remove(magics)
     shell.Completer.custom_matchers.remove(matcher)
-    modules.spell_files_by(None)
+    places.name_files_by(None)
     sdk.judge_jobs_by(None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import PluginError, ScheduleError, UnknownJobError, did_you_mean
-from sbh_jobkit.plugin.modules import shown_path
+from sbh_jobkit.plugin.places import shown_path
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-import traceback
 from functools import cache
 from importlib import import_module
 from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
@@ -19,16 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.clock import sleep_bound
-from sbh_jobkit.errors import JobkitError, PluginError
-from sbh_jobkit.run.redaction import PACKAGE, authors_terms
+from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin.places import PACKAGE, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import CodeType, FrameType, ModuleType
+    from types import CodeType, ModuleType
 
 _numbers = count(1)
 _spaces: dict[str, ModuleSpace] = {}
-_speller: list[Callable[[str], str | None]] = []
 
 
 class ModuleSpace:
@@ -152,64 +150,3 @@ def _package(name: str, folders: list[str]) -> ModuleType:
 def _install() -> None:
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
-
-
-def place(frames: Sequence[tuple[str, int]], root: Path | None) -> str | None:
-    """Return `main.py:7` for the last of the frames (file, line) that stands in the plugin."""
-    for filename, line in reversed(frames):
-        shown = shown_path(filename, root)
-        if shown is not None:
-            return f"{shown}:{line}"
-    return None
-
-
-def spell_files_by(speller: Callable[[str], str | None] | None) -> None:
-    """Let someone say what an author calls code that stands in no file, such as a cell; None asks nobody any more."""
-    _speller[:] = [speller] if speller is not None else []
-
-
-def shown_path(filename: str, root: Path | None) -> str | None:
-    """Return a file's path as the plugin's author knows it, or None for a file that is not the plugin's."""
-    if root is None:
-        spelled = next((name for speller in _speller if (name := speller(filename)) is not None), None)
-        return spelled or (None if _is_ours(filename) else filename.rpartition("/")[2])
-    path = Path(filename)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-
-
-@cache
-def _is_ours(filename: str) -> bool:
-    folder = str(Path(__file__).parents[1])
-    return filename.startswith((folder, "<frozen", sys.prefix, sys.base_prefix))
-
-
-def raised_at(error: BaseException, root: Path | None) -> str | None:
-    """Return `main.py:7` for the innermost line of the plugin that an exception went through."""
-    return place([(at.filename, at.lineno or 0) for at in traceback.extract_tb(error.__traceback__)], root)
-
-
-def call_place(frame: FrameType | None, root: Path | None) -> str | None:
-    """Return `main.py:7` for the innermost call that the plugin's own code made."""
-    while frame is not None:
-        shown = shown_path(frame.f_code.co_filename, root)
-        if shown is not None:
-            return f"{shown}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None
-
-
-def explain(error: BaseException, root: Path | None, otherwise: str = "", beside: str = "the plugin's entry") -> str:
-    """Say where in the plugin an import failed and why, in one line and in its author's terms.
-
-    `otherwise` is the place to name where none of the plugin's lines had run, `beside` what a missing module goes to.
-    """
-    if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
-        return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    kind = "" if isinstance(error, JobkitError) else type(error).__name__
-    parts = (raised_at(error, root) or otherwise, kind, authors_terms(f"{error}", root))
-    return ": ".join(filter(None, parts)) + _advice(error, beside)
-
-
-def _advice(error: BaseException, beside: str) -> str:
-    name = authors_terms(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
-    return f"; install it, or put {name}.py beside {beside}" if name and "." not in name else ""

@@ -13,7 +13,7 @@ from sbh_jobkit.errors import PluginError, did_you_mean
 from sbh_jobkit.plugin import loader as _source
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.job import Jobs, defined_at, find_jobs, marked
-from sbh_jobkit.run.redaction import authors_terms
+from sbh_jobkit.plugin.places import authors_terms
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.check.check import check
 from sbh_jobkit.errors import ExportError, JobkitError
 from sbh_jobkit.plugin.manifest import Manifest
+from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.project.first_tests import FILE as TESTS
 from sbh_jobkit.project.first_tests import first_tests
 from sbh_jobkit.project.plugin import ENTRY, MANIFEST, Draft, draft
-from sbh_jobkit.run.redaction import authors_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin import divergences
-from sbh_jobkit.plugin.modules import call_place
+from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from uuid import UUID
 
+from sbh_jobkit.plugin.places import PACKAGE, authors_terms
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-PACKAGE = "sbh_plugins"
-"""The package in which every loaded plugin has one of its own, such as `sbh_plugins.p7`."""
 _SHORTEST = 4
 """Shorter values are left alone: they are no secrets, and would blot out ordinary text."""
 _DEEPEST = 50
@@ -24,20 +23,10 @@ _MOST_REPEATS = 10_000
 """How often a walk looks into lists and dicts that it met before: what holds itself has endless paths."""
 _PLAIN = (int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_OWN_PACKAGE = re.compile(rf"\b{PACKAGE}\.p\d+(\.(?=\w))?")
 _API = re.compile(r"[a-z]+://[\w.-]+(:\d+)?(/(v?\d{1,3}|[a-z_-]+))*/?", re.ASCII)
 """The address of an API, such as `https://api.example.com/rest/v2`: kept as a secret, but it lets nobody in."""
 _BOTH_QUOTES = "'\""
 _LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
-
-
-def authors_terms(text: str, root: Path | None = None) -> str:
-    """Return a text with modules as the author names them, and files of the plugin's folder, if given, from there."""
-    if PACKAGE in text:
-        text = _OWN_PACKAGE.sub(lambda found: "" if found[1] else ".", text)
-    if root is not None and root.is_absolute() and f"{root}" in text:
-        text = re.sub(rf"(?<![\w./-]){re.escape(f'{root}')}/", "", text)
-    return text
 
 
 class Redactor:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.fakes.host.rules import HostRules
-from sbh_jobkit.plugin.modules import raised_at, shown_path
+from sbh_jobkit.plugin.places import authors_terms, raised_at, shown_path
 from sbh_jobkit.run import eventloop as loop
 from sbh_jobkit.run.capture import Capture
 from sbh_jobkit.run.guard import Guard
 from sbh_jobkit.run.limits import RealMemory, RealTime
 from sbh_jobkit.run.outcome import CallResult
-from sbh_jobkit.run.redaction import authors_terms
 from sbh_jobkit.run.run import Outcome, Run, RunError
 from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.simulation.idempotency import repeated

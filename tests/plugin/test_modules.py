@@ -18,7 +18,8 @@ import pytest
 
 from sbh_jobkit import Plugin, World, clock, run_job
 from sbh_jobkit.errors import PluginError
-from sbh_jobkit.plugin.modules import ModuleSpace, call_place, place
+from sbh_jobkit.plugin.modules import ModuleSpace
+from sbh_jobkit.plugin.places import call_place, place
 
 SLEEP = time.sleep
 UNREADABLE = Path("/proc/self/mem")

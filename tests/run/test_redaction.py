@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbh_jobkit.run.redaction import Redactor, authors_terms
+from sbh_jobkit.plugin.places import authors_terms
+from sbh_jobkit.run.redaction import Redactor
 
 SECRETS = {"hunter22": "DB_PASSWORD", "sk-live-1234": "API_KEY"}
 PASSWORD, KEY = "‹secret:DB_PASSWORD›", "‹secret:API_KEY›"

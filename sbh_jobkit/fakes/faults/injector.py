@@ -20,7 +20,7 @@ from sbh_jobkit.errors import PlannedCrash
 from sbh_jobkit.fakes.faults import latency
 from sbh_jobkit.fakes.faults.kinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
 from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, spelled
-from sbh_jobkit.plugin.modules import call_place
+from sbh_jobkit.plugin.places import call_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

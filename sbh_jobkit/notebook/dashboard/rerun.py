@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import PluginError, WorldError
 from sbh_jobkit.fakes.diff import Difference, diff
-from sbh_jobkit.plugin.modules import explain
+from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.simulation.simulator import run_job
 
