@@ -37,7 +37,7 @@ class TestClock:
 
     def advance(self, duration: str) -> datetime:
         """Let time pass, such as "2h" or "30d"; return what time it is then."""
-        return self.move_to(times.after(self.now, times.duration(duration)))
+        return self.move_to(times.add(self.now, times.duration(duration)))
 
     def opened(self) -> VirtualClock:
         """Return what `with` opens and closes."""

@@ -23,7 +23,7 @@ def fire_times(
     """
     plan = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
     begin = times.instant(start, plan.tz)
-    end = times.after(begin, times.duration(duration))
+    end = times.add(begin, times.duration(duration))
     first = next(plan.epochs(begin.timestamp(), end.timestamp()), None)
     if first is None:
         msg = f"schedule {plan.expression!r} is not due within {duration} from {begin.isoformat()}"

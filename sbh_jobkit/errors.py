@@ -128,3 +128,9 @@ def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) ->
     folded = {choice.casefold(): choice for choice in choices}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def format_error(error: BaseException) -> str:
+    """Return an error's class and text; drop its traceback, which would grow each time the same error is raised."""
+    error.__traceback__ = None
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check import code, host, permissions, source
+from sbh_jobkit.check import code, host, source
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.errors import JobkitError, PluginError, did_you_mean
 from sbh_jobkit.plugin import archive
@@ -75,7 +75,7 @@ def _folder(path: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _findings(plugin: Source, target: str) -> Iterator[Finding]:
-    found = [*plugin.findings, *code.findings(plugin), *permissions.findings(plugin)]
+    found = [*plugin.findings, *code.findings(plugin)]
     found += _imported(plugin, found)
     if target == "host":
         yield from host.findings(plugin)

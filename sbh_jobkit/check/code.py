@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.context import DECORATORS, decorators
+from sbh_jobkit.check.context import DECORATORS, decorators, uses
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.errors import ScheduleError
+from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ ALLOWED = (
 _DYNAMIC = {"eval", "exec", "compile", "__import__"}
 _HTTP = {"aiohttp", "http", "httpx", "requests", "socket", "urllib", "urllib3"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def findings(source: Source) -> Iterator[Finding]:
@@ -44,6 +47,7 @@ def findings(source: Source) -> Iterator[Finding]:
             yield from _schedules(file, function)
         yield from _names(file, tree, first)
         yield from _decorators(file, tree)
+    yield from _permissions(source)
 
 
 def jobs(function: _Function) -> Iterator[tuple[str | None, str | None]]:
@@ -126,5 +130,20 @@ def _decorators(file: str, tree: ast.Module) -> Iterator[Finding]:
                 yield Finding(file=file, line=found.lineno, rule="sdk-import", message=message, advice=advice)
 
 
-_IMPORTS = (ast.Import, ast.ImportFrom)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+def _permissions(source: Source) -> Iterator[Finding]:
+    """Yield permissions that are needed and not listed, and the reverse; a manifest that lists none has all."""
+    listed = source.data.get("permissions")
+    if source.manifest is None or not isinstance(listed, list):
+        return
+    found = uses(source.modules)
+    certain = {name: place for name, place in found.permissions.items() if place not in found.escapes}
+    for name, place in certain.items():
+        if name not in listed:
+            message = f"{place.what} needs the permission {name!r}, which plugin.json does not list"
+            advice = f'add "{name}" to "permissions" in plugin.json'
+            yield Finding(file=place.file, line=place.line, rule="permission-missing", message=message, advice=advice)
+    for index, name in enumerate(listed):
+        if name not in found.permissions:
+            message = f"the permission {name!r} is listed, but nothing that the plugin calls needs it"
+            where = source.line(f"$.permissions[{index}]")
+            yield Finding(file=FILE, line=where, rule="permission-unused", message=message, advice="leave it out")

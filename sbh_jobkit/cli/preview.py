@@ -52,13 +52,13 @@ def _of_expression(options: Namespace) -> _Preview:
     schedule = Schedule(options.what, options.tz or "UTC")
     now = _start(options, schedule.tz)
     length = times.duration(options.duration or LOOK_AHEAD)
-    found = schedule.fires(now, times.after(now, length))
+    found = schedule.fires(now, times.add(now, length))
     fires = [Fire(plugin="", job="", at=at, note=schedule.note(at)) for at in found]
     heading = [f"{schedule.expression}: {schedule.describe()}"]
     if schedule.cron.debian_differs:
         heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
     if not fires:
-        heading.append(f"not due within {times.spoken(length)}; next: {schedule.next(now).isoformat()}")
+        heading.append(f"not due within {times.format_duration(length)}; next: {schedule.next(now).isoformat()}")
     return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)
 
 

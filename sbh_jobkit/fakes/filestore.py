@@ -42,7 +42,7 @@ class StoredFile:
             case None:
                 return begin.timestamp()
             case Duration(days, seconds):
-                return times.after(begin, Duration(-days, -seconds)).timestamp()
+                return times.add(begin, Duration(-days, -seconds)).timestamp()
             case given:
                 return times.instant(given, begin.tzinfo or UTC).timestamp()
 
@@ -200,7 +200,7 @@ def _shown(file: StoredFile, zone: ZoneInfo) -> str:
         case None:
             return "when the world begins"
         case Duration():
-            return f"{times.spoken(file.modified)} before the world begins"
+            return f"{times.format_duration(file.modified)} before the world begins"
         case float():
             written = datetime.fromtimestamp(file.modified, zone)
         case given:

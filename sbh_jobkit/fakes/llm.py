@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit.errors import WorldError
-from sbh_jobkit.fakes.failure import told
+from sbh_jobkit.errors import WorldError, format_error
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import Past, PersistentList
 
@@ -142,7 +141,7 @@ class FakeLlm:
                 return {"text": "", "error": refused.text, "usage": None, "model": name}
             text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
-            return {"text": "", "error": told(error), "usage": None, "model": name}
+            return {"text": "", "error": format_error(error), "usage": None, "model": name}
         finally:  # also when a limit ends the run before the answer
             said = len(text.split())
             self._record(str(prompt), name, text, asked + said)

@@ -47,6 +47,6 @@ def table() -> Mapping[str, Divergence]:
     return MappingProxyType({row["id"]: Divergence(**row) for row in rows})
 
 
-def of(concerned: str) -> list[str]:
+def ids_for(concerned: str) -> list[str]:
     """Return the ids of those that one of CONCERNS meets."""
     return [id_ for id_, divergence in table().items() if divergence.concerns == concerned]

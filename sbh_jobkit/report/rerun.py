@@ -18,5 +18,5 @@ def command(path: str, start: datetime, run: Run, *options: str) -> str:
 
     `options` are further words of the command line, such as `--tz`, `Europe/Paris`.
     """
-    instants = ("--from", times.written(start), "--at", times.written(run.fire_time))
+    instants = ("--from", times.format_time(start), "--at", times.format_time(run.fire_time))
     return shlex.join(["sbh-jobkit", "run", path, run.job, *instants, *options])

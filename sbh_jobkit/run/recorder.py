@@ -38,7 +38,7 @@ _LEAKED = "leave it out: a secret belongs in the headers or the body of a reques
 
 def known_kinds() -> list[str]:
     """Return every kind of fault that the kit itself knows: its own, and the ids by which today's host differs."""
-    return [*FAULTS, *divergences.of("job")]
+    return [*FAULTS, *divergences.ids_for("job")]
 
 
 class Recorder:

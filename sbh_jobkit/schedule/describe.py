@@ -19,7 +19,7 @@ _FEW = 6
 """So many times of day are listed one by one."""
 
 
-def english(cron: Cron) -> str:
+def describe(cron: Cron) -> str:
     """Say when, such as `at 09:00 on Mondays` or `every 15 minutes from 08:00 to 17:45, Monday to Friday`."""
     all_day = len(cron.hours) == _HOURS
     time = _round_the_clock(cron.minutes) if all_day else _at_hours(cron.minutes, cron.hours)

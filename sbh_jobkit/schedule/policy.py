@@ -64,7 +64,7 @@ class Policy:
         return None if self.misfire_grace is None else _seconds(self.misfire_grace)
 
     @classmethod
-    def read(cls, settings: dict[str, Any]) -> Policy:
+    def from_settings(cls, settings: dict[str, Any]) -> Policy:
         """Make one of settings by name, as a file or a command line has them."""
         for name in settings:
             if name not in cls.__slots__:
@@ -74,7 +74,7 @@ class Policy:
         return cls(**settings)
 
 
-EVERY = "*"
+ALL_JOBS = "*"
 """Every job that is not named itself."""
 
 
@@ -88,9 +88,9 @@ def parse(lines: Sequence[str]) -> dict[str, Policy]:
             msg = f"{line!r} is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
             raise PolicyError(msg)
         number = int(value) if setting == "max_instances" and value.isdecimal() else value
-        settings.setdefault(job if colon else EVERY, {})[setting] = number
-    usual = settings.get(EVERY, {})
-    return {job: Policy.read({**usual, **own}) for job, own in settings.items()}
+        settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
+    usual = settings.get(ALL_JOBS, {})
+    return {job: Policy.from_settings({**usual, **own}) for job, own in settings.items()}
 
 
 class Action(StrEnum):
@@ -156,14 +156,14 @@ def decide(
     return sorted(decided, key=_BY_FIRE)
 
 
-def in_turn(policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo) -> Decision:
+def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo) -> Decision:
     """Say what becomes of a fire time that has waited and whose turn has come; `since` says what it waited for."""
     if (missed := _too_late(policy, fire, now, tz)) is not None:
         return missed
-    return Decision(fire=fire, action=Action.START, reason=f"started {times.rough(now - fire)} late: {since}")
+    return Decision(fire=fire, action=Action.START, reason=f"started {times.format_elapsed(now - fire)} late: {since}")
 
 
-def still_going(running: Sequence[float], fire: float, tz: ZoneInfo) -> str:
+def format_running(running: Sequence[float], fire: float, tz: ZoneInfo) -> str:
     """Say which run goes on, as the reason for another to wait."""
     return f"the run of {_clock(running[-1], fire, tz)} was still going"
 
@@ -198,8 +198,8 @@ def _too_late(policy: Policy, fire: float, now: float, tz: ZoneInfo) -> Decision
     grace = policy.grace
     if grace is None or now - fire <= grace:
         return None
-    at = _clock(now, fire, tz)
-    reason = f"missed: at {at} it was {times.rough(now - fire)} late, misfire_grace is {times.rough(grace)}"
+    late, limit = times.format_elapsed(now - fire), times.format_elapsed(grace)
+    reason = f"missed: at {_clock(now, fire, tz)} it was {late} late, misfire_grace is {limit}"
     return Decision(fire=fire, action=Action.MISS, reason=reason)
 
 
@@ -208,7 +208,7 @@ def _overlapping(
 ) -> Decision:
     if not running:  # a catch-up of the same moment goes on
         return Decision(fire=fire, action=Action.WAIT)
-    going = still_going(running, fire, tz)
+    going = format_running(running, fire, tz)
     if policy.overlap == "queue_one" and not waiting:
         return Decision(fire=fire, action=Action.WAIT)
     if policy.overlap == "queue_one":
@@ -221,7 +221,7 @@ def _overlapping(
 def _started_late(fire: float, now: float, down: Window | None, tz: ZoneInfo) -> str | None:
     if fire >= now or down is None:
         return None
-    return f"started {times.rough(now - fire)} late: {_was_down(down, fire, tz)}"
+    return f"started {times.format_elapsed(now - fire)} late: {_was_down(down, fire, tz)}"
 
 
 def _was_down(window: Window, fire: float, tz: ZoneInfo) -> str:
@@ -243,11 +243,11 @@ def _clock(epoch: float, beside: float, tz: ZoneInfo) -> str:
     return shown if at.date() == other.date() else f"{at:%Y-%m-%d} {shown}"
 
 
-def by_job(policy: Policy | Mapping[str, Policy] | None, jobs: Mapping[str, object]) -> Callable[[str], Policy]:
+def policy_lookup(policy: Policy | Mapping[str, Policy] | None, jobs: Mapping[str, object]) -> Callable[[str], Policy]:
     """Return what tells each job's policy, of one for all or one a job."""
     if not isinstance(policy, Mapping):
         return lambda _: policy or Policy()
     for name in policy:
-        if name != EVERY:
+        if name != ALL_JOBS:
             jobs[name]  # an unknown one is answered with the nearest
-    return lambda job: policy.get(job) or policy.get(EVERY) or Policy()
+    return lambda job: policy.get(job) or policy.get(ALL_JOBS) or Policy()

@@ -72,7 +72,7 @@ class Preview(Shown):
         Raises TimeFormatError for a range in which there are too many fire times to list.
         """
         first = times.instant(start, schedule.tz)
-        last = times.after(first, times.duration(duration))
+        last = times.add(first, times.duration(duration))
         epochs = list(islice(schedule.epochs(first.timestamp(), last.timestamp()), _MOST + 1))
         if len(epochs) > _MOST:
             msg = f"{schedule.expression!r} is due more than {_MOST:,} times in {duration}; use a shorter duration"

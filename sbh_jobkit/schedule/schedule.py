@@ -21,7 +21,7 @@ from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.cron import Cron, parse
-from sbh_jobkit.schedule.describe import english
+from sbh_jobkit.schedule.describe import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ class Schedule(Shown):
 
     def describe(self) -> str:
         """Say it in plain English, such as `at 09:00 on Mondays (Europe/Paris)`."""
-        return f"{english(self.cron)} ({self.tz})"
+        return f"{describe(self.cron)} ({self.tz})"
 
     def note(self, at: datetime) -> str | None:
         """Say why a fire time is not simply what the expression names, on a day when clocks change."""

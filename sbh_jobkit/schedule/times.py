@@ -99,7 +99,7 @@ def parse(value: str | date | datetime) -> datetime:
         raise TimeFormatError(msg) from None
 
 
-def written(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Write a time as it is typed, such as `2026-01-31T02:00` or `2026-01-31T02:00Z`; a naive one stays naive."""
     whole = not at.second and not at.microsecond
     text = at.isoformat(timespec="minutes" if whole else "auto")
@@ -137,7 +137,7 @@ def _length(text: str) -> Duration:
     return Duration(days, sum(size for size, unit in sizes if unit not in "wd"))
 
 
-def after(start: datetime, length: Duration) -> datetime:
+def add(start: datetime, length: Duration) -> datetime:
     """Add a duration to an aware time: its days by the calendar of the time's zone, the rest as elapsed time."""
     try:
         by_calendar = (
@@ -145,11 +145,11 @@ def after(start: datetime, length: Duration) -> datetime:
         )  # adding nothing would drop the fold
         return (by_calendar.astimezone(UTC) + timedelta(seconds=length.seconds)).astimezone(start.tzinfo)
     except OverflowError:
-        msg = f"{spoken(length)} after {start.isoformat()} is beyond the calendar; use a shorter duration"
+        msg = f"{format_duration(length)} after {start.isoformat()} is beyond the calendar; use a shorter duration"
         raise TimeFormatError(msg) from None
 
 
-def rough(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Write elapsed time in its two largest units, such as `6d 17h`, `2h 30m` or `12s`."""
     days, rest = divmod(round(seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
@@ -157,8 +157,18 @@ def rough(seconds: float) -> str:
     return " ".join([f"{number}{unit}" for number, unit in units if number][:2]) or "0s"
 
 
-def spoken(length: Duration) -> str:
+def format_duration(length: Duration) -> str:
     """Write a duration as it is typed: `30d`, `1d12h`, `90m`."""
     days = f"{length.days}d" if length.days else ""
     unit = next((unit for unit in "hm" if length.seconds % _SECONDS[unit] == 0), "s")
     return f"{days}{length.seconds // _SECONDS[unit]}{unit}" if length.seconds else days
+
+
+def clock_changes(start: datetime, zone: ZoneInfo, days: int = 366) -> list[datetime]:
+    """Return the midnights of the days, from `start` on, on which the clocks of a zone go forward or back."""
+    first = start.astimezone(zone).date()
+    most = min(days, (date.max - first).days - 1)  # datetime ends with the year 9999
+    dates = [first + timedelta(days=number) for number in range(most + 1)]
+    offsets = [datetime(day.year, day.month, day.day, tzinfo=zone).utcoffset() for day in dates]
+    changed = [day for day, here, there in zip(dates, offsets, offsets[1:], strict=False) if here != there]
+    return [datetime(day.year, day.month, day.day, tzinfo=zone) for day in changed]

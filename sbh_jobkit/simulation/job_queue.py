@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.schedule.policy import Action, Decision, decide, in_turn, still_going
+from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued, format_running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class JobQueue:
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
             if decision.action is Action.WAIT:
-                why = still_going(running, decision.fire, self._tz) if running else "earlier ones caught up first"
+                why = format_running(running, decision.fire, self._tz) if running else "earlier ones caught up first"
                 self._waiting.append((decision.fire, why))
         return decisions
 
@@ -50,7 +50,7 @@ class JobQueue:
         """Decide on the fire time that has waited longest: its turn has come."""
         fire, why = self._waiting.popleft()
         self.expects_turn = False
-        return in_turn(self._policy, fire, now, since=why, tz=self._tz)
+        return decide_queued(self._policy, fire, now, since=why, tz=self._tz)
 
     def started(self, fire: float, until: float) -> None:
         """Know that a run goes on until then."""

@@ -19,7 +19,7 @@ from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import Policy, by_job
+from sbh_jobkit.schedule.policy import Policy, policy_lookup
 from sbh_jobkit.simulation.result import Simulation
 from sbh_jobkit.simulation.timeline import Due, Timeline
 
@@ -73,7 +73,7 @@ class Simulator:
         self.time_limit = None if time_limit is None else time_limit_of(time_limit)
         """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
         names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
-        policy_of = by_job(policy, plugin.jobs)
+        policy_of = policy_lookup(policy, plugin.jobs)
         self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))
             for name in names
@@ -85,7 +85,7 @@ class Simulator:
             msg = "give an end or a duration, not both"
             raise TimeFormatError(msg)
         if end is None:
-            return times.after(self.start, times.duration(duration if duration is not None else DURATION))
+            return times.add(self.start, times.duration(duration if duration is not None else DURATION))
         ending = times.instant(end, self.zone)
         if ending <= self.start:
             msg = f"the end {ending.isoformat()} is not after the start {self.start.isoformat()}"

@@ -316,7 +316,7 @@ OF_A_RUN = {"D12", "D13", "D33", "D36"}
 def test_every_divergence_of_a_call_is_pinned():
     """Each divergence that a job's call can meet stands in a row, and no other does."""
     kinds = {kind for row in ROWS for kind in row.get("host", {}).get("faults", ())}
-    assert {kind for kind in kinds if kind in divergences.table()} == {*divergences.of("job")} - OF_A_RUN
+    assert {kind for kind in kinds if kind in divergences.table()} == {*divergences.ids_for("job")} - OF_A_RUN
 
 
 def test_no_row_differs_on_the_host_without_an_id():

@@ -38,14 +38,14 @@ def test_every_text_is_there():
 
 def test_advice_fits_a_terminal():
     """What a run shows of a divergence stands in one line of 80 columns, and is plain text."""
-    advice = [TABLE[id_].advice for id_ in divergences.of("job")]
+    advice = [TABLE[id_].advice for id_ in divergences.ids_for("job")]
     assert [text for text in advice if len(f"      try: {text}") > 80 or "`" in text] == []
 
 
 def test_each_concerns_somebody():
     """Every row is for somebody, and there is nobody without a row."""
     assert {row.concerns for row in TABLE.values()} == {*CONCERNS}
-    assert divergences.of("job") == ["D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D12", "D13", "D33", "D36"]
+    assert divergences.ids_for("job") == ["D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D12", "D13", "D33", "D36"]
 
 
 def test_the_hosts_are_those_of_the_table():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.schedule.cron import parse
-from sbh_jobkit.schedule.describe import english
+from sbh_jobkit.schedule.describe import describe
 from sbh_jobkit.schedule.schedule import Schedule
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -128,7 +128,7 @@ def written_twice(draw):
 @pytest.mark.parametrize(("expression", "text"), ENGLISH)
 def test_english(expression, text):
     """An expression is said in plain English."""
-    assert english(parse(expression)) == text
+    assert describe(parse(expression)) == text
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_english(expression, text):
 )
 def test_commas(expression, text):
     """What follows an aside stands behind one comma."""
-    assert english(parse(expression)) == text
+    assert describe(parse(expression)) == text
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_describe_in_any_locale():
 def test_equal_values_are_said_alike(expressions):
     """Any schedule is said in one line, and the same however its values are written."""
     short, long, cron, same = expressions
-    text = english(cron)
-    assert (text, short) == (english(same), short), long
+    text = describe(cron)
+    assert (text, short) == (describe(same), short), long
     assert text.isprintable()
     assert text == text.strip(" ,")
     assert "  " not in text
@@ -189,5 +189,5 @@ def test_other_values_are_said_otherwise():
     months = ("*", "1", "1,7", "1-11")
     weekdays = ("*", "0", "1-5", "0,6")
     expressions = map(" ".join, product(minutes, hours, days, months, weekdays))
-    said = [english(parse(expression)) for expression in expressions]
+    said = [describe(parse(expression)) for expression in expressions]
     assert len(set(said)) == len(said) == 6 * 7 * 6 * 4 * 4

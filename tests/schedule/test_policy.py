@@ -51,7 +51,7 @@ def test_case(case):
         start=case.get("from", START),
         duration=case["for"],
         tz=case.get("tz"),
-        policy=Policy.read(case.get("policy", {})),
+        policy=Policy.from_settings(case.get("policy", {})),
         faults=FaultPlan(*(SchedulerDown(*span) for span in case.get("down", []))),
     )
     rows = [row(run, case.get("tz", "UTC")) for run in simulation.runs]
@@ -143,7 +143,7 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
 def test_what_is_no_policy_is_refused(given, message):
     """One sentence says what was expected."""
     with pytest.raises(PolicyError) as refused:
-        Policy.read(given)
+        Policy.from_settings(given)
     assert str(refused.value) == message
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit.errors import TimeFormatError
-from sbh_jobkit.schedule.times import START, Duration, after, duration, instant, spoken, zone
+from sbh_jobkit.schedule.times import START, Duration, add, clock_changes, duration, format_duration, instant, zone
 
 UNITS = "use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
 ISO = "use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
@@ -320,7 +320,7 @@ def test_no_zone(name, message):
 @pytest.mark.parametrize(("name", "start", "length", "end"), LATER)
 def test_after(name, start, length, end):
     """Days and weeks are those of the zone's calendar, also when clocks change; hours and less are elapsed time."""
-    assert after(instant(start, zone(name)), duration(length)).isoformat() == end
+    assert add(instant(start, zone(name)), duration(length)).isoformat() == end
 
 
 @pytest.mark.parametrize(
@@ -333,13 +333,13 @@ def test_after(name, start, length, end):
 )
 def test_after_the_second_time(start, length, end):
     """An hour after the second 02:30 is 03:30, not the second 02:30 again."""
-    assert after(instant(start, zone("Europe/Paris")), duration(length)).isoformat() == end
+    assert add(instant(start, zone("Europe/Paris")), duration(length)).isoformat() == end
 
 
 def test_beyond_the_calendar():
     """A duration that leads beyond the year 9999 is refused."""
     start = instant("2026-01-01", zone("Europe/Paris"))
-    assert said(after, start, duration("9999999d")) == (
+    assert said(add, start, duration("9999999d")) == (
         "9999999d after 2026-01-01T00:00:00+01:00 is beyond the calendar; use a shorter duration"
     )
 
@@ -347,7 +347,7 @@ def test_beyond_the_calendar():
 @pytest.mark.parametrize(("text", "shortest"), SPOKEN)
 def test_spoken(text, shortest):
     """A duration is written as one would type it: its days, and the rest in its largest unit that is exact."""
-    assert spoken(duration(text)) == shortest
+    assert format_duration(duration(text)) == shortest
 
 
 @given(st.builds(Duration, st.integers(0, 9_999_999), st.integers(0, 9_999_999)))
@@ -356,4 +356,55 @@ def test_spoken(text, shortest):
 def test_spoken_is_read(length):
     """What is spoken can be typed, as far as numbers are read."""
     assume(length.total_seconds())
-    assert duration(spoken(length)) == length
+    assert duration(format_duration(length)) == length
+
+
+CLOCK_CHANGES = [
+    ("UTC", "2026-01-01", []),
+    ("Asia/Kolkata", "2026-01-01", []),
+    ("Europe/Paris", "2026-01-01", ["2026-03-29T00:00:00+01:00", "2026-10-25T00:00:00+02:00"]),
+    (
+        "Europe/Paris",
+        "2026-03-29T12:00",
+        ["2026-03-29T00:00:00+01:00", "2026-10-25T00:00:00+02:00", "2027-03-28T00:00:00+01:00"],
+    ),
+    ("Europe/Paris", "2026-03-30", ["2026-10-25T00:00:00+02:00", "2027-03-28T00:00:00+01:00"]),
+    ("Europe/Paris", "2027-06-01", ["2027-10-31T00:00:00+02:00", "2028-03-26T00:00:00+01:00"]),
+    ("America/New_York", "2026-01-01", ["2026-03-08T00:00:00-05:00", "2026-11-01T00:00:00-04:00"]),
+    ("America/New_York", "2006-01-01", ["2006-04-02T00:00:00-05:00", "2006-10-29T00:00:00-04:00"]),
+    ("Australia/Lord_Howe", "2026-01-01", ["2026-04-05T00:00:00+11:00", "2026-10-04T00:00:00+10:30"]),
+    # clocks go back at the end of the 4th; on 6 September they go from 00:00 to 01:00: its midnight is never shown
+    ("America/Santiago", "2026-01-01", ["2026-04-04T00:00:00-03:00", "2026-09-06T00:00:00-04:00"]),
+    ("Africa/Cairo", "2026-01-01", ["2026-04-24T00:00:00+02:00", "2026-10-29T00:00:00+03:00"]),
+    ("Africa/Cairo", "2018-01-01", []),
+    # clocks show this midnight twice
+    ("America/Havana", "2026-10-01", ["2026-11-01T00:00:00-04:00", "2027-03-14T00:00:00-05:00"]),
+    # a whole day that clocks skip
+    (
+        "Pacific/Apia",
+        "2011-12-01",
+        ["2011-12-30T00:00:00-10:00", "2012-04-01T00:00:00+14:00", "2012-09-30T00:00:00+13:00"],
+    ),
+    ("Europe/Paris", "9999-06-01", ["9999-10-31T00:00:00+02:00"]),
+    ("Europe/Paris", "9999-12-31", []),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "days"), CLOCK_CHANGES, ids=[f"{name} {start}" for name, start, _ in CLOCK_CHANGES]
+)
+def test_days_of_change(name, start, days):
+    """Within a year of a start, its own day included: each day's midnight, also where clocks do not show it."""
+    tz = zone(name)
+    found = clock_changes(instant(start, tz), tz)
+    assert [day.isoformat() for day in found] == days
+    assert [(day.tzinfo, day.replace(tzinfo=None).time().isoformat()) for day in found] == [(tz, "00:00:00")] * len(
+        days
+    )
+
+
+def test_a_start_in_another_zone():
+    """The day of the start is the one of the zone that is asked about."""
+    start = instant("2026-03-28T23:30Z", zone("UTC"))
+    found = clock_changes(start, zone("Europe/Paris"), days=1)
+    assert [day.isoformat() for day in found] == ["2026-03-29T00:00:00+01:00"]

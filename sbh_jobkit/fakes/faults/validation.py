@@ -72,7 +72,9 @@ def spelled(name: str, value: Any) -> str:
     milliseconds = round(value * 1000)
     if name not in LENGTHS or milliseconds / 1000 != value or milliseconds >= _MOST_MILLISECONDS:
         return repr(value).removesuffix(".0")
-    return f"{milliseconds}ms" if milliseconds % 1000 else times.spoken(times.Duration(0, milliseconds // 1000))
+    return (
+        f"{milliseconds}ms" if milliseconds % 1000 else times.format_duration(times.Duration(0, milliseconds // 1000))
+    )
 
 
 def _quoted(text: str) -> str:
@@ -134,7 +136,7 @@ def settle_time(fault: PlannedFault, name: str) -> datetime | None:
     if given is None and name in _open_ended(fault):
         return None
     try:
-        text = _settle(fault, name, times.written(times.parse(given)))
+        text = _settle(fault, name, times.format_time(times.parse(given)))
     except TimeFormatError as error:
         msg = f"{fault.word}: {name}: {error}"
         raise FaultPlanError(msg) from error

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit.fakes.failure import told
+from sbh_jobkit.errors import format_error
 from sbh_jobkit.fakes.http.near_miss import nearest
 from sbh_jobkit.fakes.http.routes import TROUBLE, UnmatchedError
 
@@ -77,7 +77,7 @@ class FakeHttp:
             answer = failed(f"no route for {method} {address}")
             self._explain(f"ctx.{member}", unmatched.request)
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: ctx.http never raises
-            answer = failed(told(error))
+            answer = failed(format_error(error))
         finally:  # also when a limit ends the run within the request
             self._record(method, address, answer["status_code"], since, matched=matched)
         return answer

@@ -206,4 +206,4 @@ def distance(at: datetime, now: datetime) -> str:
     seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
     if seconds < 0:
         return "past"
-    return f"in {times.rough(seconds)}" if seconds else "now"
+    return f"in {times.format_elapsed(seconds)}" if seconds else "now"

@@ -42,7 +42,7 @@ def _broken(broken: Broken, path: str) -> Iterator[str]:
 
 def _takes(scenario: Scenario) -> str:
     seconds = scenario.end.timestamp() - scenario.start.timestamp()
-    span = f"{times.rough(seconds)} from {moment(scenario.start)}"
+    span = f"{times.format_elapsed(seconds)} from {moment(scenario.start)}"
     faults = scenario.plan.faults
     return f"{span}, and {count(len(faults), 'fault')}:" if faults else f"{span}, and nothing else"
 

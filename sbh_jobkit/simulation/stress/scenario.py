@@ -62,7 +62,7 @@ class Scenario:
 
     def command(self, path: str) -> str:
         """Return the one command that repeats it."""
-        words = ["sbh-jobkit", "simulate", path, "--from", times.written(self.start)]
+        words = ["sbh-jobkit", "simulate", path, "--from", times.format_time(self.start)]
         words += ["--for", self._length(), "--tz", self.zone.key]
         for job in self.jobs:
             words += ["--job", job]
@@ -74,4 +74,4 @@ class Scenario:
 
     def _length(self) -> str:
         elapsed = (self.end - self.start.astimezone(UTC)).total_seconds()
-        return times.spoken(times.Duration(0, int(elapsed)))
+        return times.format_duration(times.Duration(0, int(elapsed)))

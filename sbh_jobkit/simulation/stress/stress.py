@@ -17,7 +17,7 @@ from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.faults.validation import target_of
-from sbh_jobkit.schedule import transitions
+from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.shrink import Broken, breaks, manner, shrink
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
     notes: list[str] = []
     rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
     if "dst" in kinds:
-        days = transitions.after(plain.start, plain.zone)
+        days = times.clock_changes(plain.start, plain.zone)
         if not days:
             notes.append(f"dst: clocks never change in {plain.zone.key} within a year of {plain.start.date()}")
         for day in days:
