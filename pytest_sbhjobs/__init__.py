@@ -1,1 +1,1 @@
-"""The pytest plugin of sbh-jobkit: fixtures that run a plugin's jobs in a fake tenant."""
+"""The pytest plugin of sbh-jobkit: fixtures that run the jobs of a plugin in a fake tenant."""

@@ -1,4 +1,4 @@
-"""How runs, events, HTTP calls and the like differ, as pytest shows it under a failed `==`."""
+"""What pytest shows if an `==` of runs, events, HTTP calls, files, prompts or faults fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS: dict[type, tuple[str, Callable[[Any], str]]] = {
 
 
 def compare(op: str, left: object, right: object) -> list[str] | None:
-    """Explain why two values are not equal, the right one being what was expected; None leaves it to pytest."""
+    """Explain why two values are not equal; the right one is the expected one. None means: pytest explains it."""
     if op != "==":
         return None
     if isinstance(left, Run) and isinstance(right, Run):
@@ -45,10 +45,10 @@ def _name(run: Run) -> str:
 def _fields(left: Run, right: Run) -> Iterator[str]:
     for each in fields(Run):
         if each.compare and (mine := getattr(left, each.name)) != (other := getattr(right, each.name)):
-            yield f"{each.name}: {_said(mine)}, expected {_said(other)}"
+            yield f"{each.name}: {_format_value(mine)}, expected {_format_value(other)}"
 
 
-def _said(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return (
         value.isoformat()
         if isinstance(value, datetime)
@@ -66,16 +66,16 @@ def _sequences(left: _Sequence, right: _Sequence) -> list[str] | None:
     head = f"{_count(len(left), noun)} == {_count(len(right), noun)}"
     if list(left) == list(right):
         a, b = type(left).__name__, type(right).__name__
-        return [head, f"they are the same, but one is a {a} and the other a {b}: compare with a {a}"]
+        return [head, f"the items are equal, but the left is a {a} and the right a {b}: compare with a {a}"]
     mine, other = list(map(line, left)), list(map(line, right))
     missing, more = list((Counter(other) - Counter(mine)).elements()), list((Counter(mine) - Counter(other)).elements())
     if not missing and not more:
         if mine == other:
-            return None  # they differ in what the lines do not tell
-        return [head, "the same, in another order:", *mine]
-    alike = len(mine) - len(more)
-    told = [*(f"missing: {text}" for text in missing), *(f"not expected: {text}" for text in more)]
-    return [head, *told, *([f"{_count(alike, noun)} as expected"] if alike else [])]
+            return None  # they differ in something that the lines do not show
+        return [head, "the same items in another order:", *mine]
+    equal = len(mine) - len(more)
+    differences = [*(f"missing: {text}" for text in missing), *(f"not expected: {text}" for text in more)]
+    return [head, *differences, *([f"{_count(equal, noun)} as expected"] if equal else [])]
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""The clock of a test: the time that it sees, which only it moves."""
+"""The clock of a test: the virtual time that the test sees and moves."""
 
 from __future__ import annotations
 
@@ -13,32 +13,29 @@ if TYPE_CHECKING:
 
 
 class TestClock:
-    """`sbh_clock`: while it is open `datetime.now` and its like tell its time, and `time.sleep` advances it."""
+    """`sbh_clock`: while the test runs, `datetime.now` returns its time, and `time.sleep` moves it on at once."""
 
-    __test__ = False  # pytest would take its name for that of a test
+    __test__ = False  # pytest would collect it as a test because of its name
 
     def __init__(self, at: str, zone: ZoneInfo) -> None:
-        """Stand at a time; naive ones are in the zone."""
-        self._clock = VirtualClock(times.instant(at, zone), zone)
+        """Start at a time; a naive time is in the zone."""
+        self.virtual = VirtualClock(times.instant(at, zone), zone)
+        """The clock that `with` starts and stops."""
 
     def __repr__(self) -> str:
-        """Tell the time."""
+        """Show the virtual time."""
         return f"<sbh_clock {self.now.isoformat()}>"
 
     @property
     def now(self) -> datetime:
         """The virtual time, aware."""
-        return self._clock.now
+        return self.virtual.now
 
     def move_to(self, at: str | datetime) -> datetime:
-        """Stand at another time, earlier or later; return it."""
-        self._clock.move_to(times.instant(at, self._clock.zone).timestamp())
+        """Set the virtual time, earlier or later, and return it."""
+        self.virtual.move_to(times.instant(at, self.virtual.zone).timestamp())
         return self.now
 
     def advance(self, duration: str) -> datetime:
-        """Let time pass, such as "2h" or "30d"; return what time it is then."""
+        """Move the virtual time on by a duration, such as "2h" or "30d", and return it."""
         return self.move_to(times.add(self.now, times.duration(duration)))
-
-    def opened(self) -> VirtualClock:
-        """Return what `with` opens and closes."""
-        return self._clock

@@ -1,4 +1,4 @@
-"""A `plugin.json` as pytest sees it: a file of tests, one for each job, that pass where its simulated runs are ok."""
+"""A `plugin.json` as pytest collects it: one test for each job, which passes if all its simulated runs are ok."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_sbhjobs.failure import JobFailedError, judge, unsimulated
+from pytest_sbhjobs.failure import JobFailedError, check_runs, simulation_failure
 from pytest_sbhjobs.options import MANIFEST, OPTIONS
-from pytest_sbhjobs.simulations import MONTHS
+from pytest_sbhjobs.simulations import SIMULATIONS
 from sbh_jobkit import Plugin, Simulator, World
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.report.terminal.runs import folded
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PluginFile(pytest.File):
-    """A plugin and its jobs."""
+    """A `plugin.json` and the tests of its jobs."""
 
     plugin: Plugin
 
@@ -30,15 +30,15 @@ class PluginFile(pytest.File):
         """Load the plugin, and yield a test for each job."""
         try:
             self.plugin = Plugin.load(os.path.relpath(self.path.parent if self.path.name == MANIFEST else self.path))
-            why_not = dict(self._why_not())
+            skips = dict(self._skip_reasons())
             self._warn()
-        except (JobkitError, Warning) as error:  # a warning that pytest was told to make an error
+        except (JobkitError, Warning) as error:  # pytest raises warnings under -W error
             text = "\n".join(line for each in str(error).splitlines() for line in folded(each))
             raise self.CollectError(text) from None
         for job in self.plugin.jobs.values():
-            item = JobItem.of(self, job)
-            if job.name in why_not:
-                item.add_marker(pytest.mark.skip(reason=why_not[job.name]))
+            item = JobItem.from_job(self, job)
+            if job.name in skips:
+                item.add_marker(pytest.mark.skip(reason=skips[job.name]))
             yield item
 
     def _warn(self) -> None:
@@ -48,14 +48,14 @@ class PluginFile(pytest.File):
         for warning in warnings:
             self.warn(pytest.PytestWarning(warning))
 
-    def _why_not(self) -> Iterator[tuple[str, str]]:
-        """Yield the jobs that have no run, and why."""
+    def _skip_reasons(self) -> Iterator[tuple[str, str]]:
+        """Yield the jobs that have no run, each with the reason."""
         options = self.config.stash[OPTIONS]
         for name, job in self.plugin.jobs.items():
             if options.duration is None:
-                yield name, "pytest --sbh-simulate=30d simulates it"
+                yield name, "simulate it with pytest --sbh-simulate=30d"
             elif job.expression is None:
-                yield name, "it has no schedule: it runs by hand only"
+                yield name, "manual only (no schedule)"
         if options.duration is None:
             return
         simulator = Simulator(self.plugin, World(), **options.range)
@@ -67,33 +67,33 @@ class PluginFile(pytest.File):
 
 
 class JobItem(pytest.Function):
-    """A job, as a test."""
+    """The test of a job."""
 
     @classmethod
-    def of(cls, file: PluginFile, job: Job) -> JobItem:
-        """Make the test of a job; a function, so that fixtures, hooks and markers reach it as any other."""
+    def from_job(cls, file: PluginFile, job: Job) -> JobItem:
+        """Make the test of a job: a test function, so that fixtures, hooks and markers work as for any other."""
 
         def check() -> None:
             try:
-                simulation = item.config.stash[MONTHS].of(file.plugin, file)
+                simulation = item.config.stash[SIMULATIONS].simulate(file.plugin, file)
             except JobkitError as error:
-                raise unsimulated(error) from None
-            judge(item, job, simulation)
+                raise simulation_failure(error) from None
+            check_runs(item, job, simulation)
 
         item: JobItem = cls.from_parent(file, name=job.name, callobj=check)
         return item
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Stand in `plugin.json`."""
+        """Return the place that pytest shows for the test: its `plugin.json`."""
         return self.path, 0, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override] # pytest's own
-        """Tell what failed in the plugin's terms; what else went wrong, in a fixture say, as pytest does."""
+        """Show a failed job by its own text; any other error, such as a fixture's, is shown as pytest does."""
         error = excinfo.value
         if not isinstance(error, JobFailedError):
             return super().repr_failure(excinfo)
         shown: Any = excinfo.getrepr(style="value", chain=False)
-        crash = shown.reprcrash  # what the summary, JUnit and --tb=line show: a line, and where it happened
+        crash = shown.reprcrash  # the line and place that the summary, JUnit and --tb=line show
         crash.message = error.headline
         file, _, line = (error.place or "").rpartition(":")
         if file:

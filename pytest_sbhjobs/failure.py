@@ -1,4 +1,4 @@
-"""Whether a job passed its simulation, and what is read where it did not: one screen, and the line to rerun it."""
+"""Whether the test of a job passes, and the failure text: the failing runs and a command that repeats the first."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MOST_SHOWN = 3
 
 
 class JobFailedError(JobkitError):
-    """A job with failing runs, told whole."""
+    """A job has failing runs, or its plugin could not be simulated."""
 
     def __init__(self, headline: str, text: str, place: str | None) -> None:
-        """Take the text, a line that sums it up, and the plugin's file:line where the first run went wrong."""
+        """Take the full text, a summary in one line, and the plugin's file:line where the first run failed."""
         self.headline = headline
         self.place = place
         super().__init__(text)
 
 
-def judge(item: pytest.Item, job: Job, simulation: Simulation) -> None:
-    """Write down what a job's runs came to; raises JobFailedError where one of them needs a look."""
+def check_runs(item: pytest.Item, job: Job, simulation: Simulation) -> None:
+    """Store the counts of a job's runs as properties of its test; raises JobFailedError if a run is not ok."""
     runs = [run for run in simulation.runs if run.job == job.name]
     failing = [run for run in runs if not run.ok]
     item.user_properties += [
@@ -48,53 +48,56 @@ def judge(item: pytest.Item, job: Job, simulation: Simulation) -> None:
     ]
     if failing:
         item.user_properties.append(("sbh_first_failure", failing[0].fire_time.isoformat()))
-        how_many = f"{len(failing):,} of {count(len(runs), 'run')} failed"
-        again = rerun(item.config, item.path, simulation)(failing[0])
-        lines = [f"{job.place}, {job.expression}: {how_many}", "", *_told(failing, again)]
-        headline, place = f"{how_many}: {_cause(failing[0])}", next(_places(failing[0]), job.place)
+        summary = f"{len(failing):,} of {count(len(runs), 'run')} failed"
+        command_line = rerun(item.config, item.path, simulation)(failing[0])
+        lines = [f"{job.place}, {job.expression}: {summary}", "", *_format_runs(failing, command_line)]
+        headline, place = f"{summary}: {_cause(failing[0])}", next(_places(failing[0]), job.place)
         raise JobFailedError(headline, "\n".join(lines), place)
 
 
-def unsimulated(error: JobkitError) -> JobFailedError:
-    """Return the failure of a job whose plugin could not be simulated at all."""
+def simulation_failure(error: JobkitError) -> JobFailedError:
+    """Return the failure of a job whose plugin could not be simulated."""
     text = str(error)
     return JobFailedError(text, "\n".join(line for each in text.splitlines() for line in folded(each)), None)
 
 
 def rerun(config: pytest.Config, path: Path, simulation: Simulation) -> Callable[[Run], str]:
-    """Return what makes the command that repeats a run: pytest's own where a conftest changes the world."""
-    asked = config.stash[OPTIONS]
+    """Return a function from a run to the command that repeats it.
+
+    It is a pytest command if a conftest changes the world, which `sbh-jobkit run` would not do.
+    """
+    options = config.stash[OPTIONS]
     if config.hook.pytest_sbh_configure_world.get_hookimpls():
         file = os.path.relpath(path, config.invocation_params.dir)
-        words = [f"--sbh-simulate={asked.duration}"]
-        words += [f"--sbh-from={asked.start}"] if asked.start else []
-        words += [f"--sbh-tz={asked.tz}"] if asked.tz else []
-        return lambda run: shlex.join(["pytest", f"{file}::{run.job}", *words])
-    words = ["--tz", asked.tz] if asked.tz else []
-    return lambda run: command(simulation.plugin.source, simulation.start, run, *words)
+        arguments = [f"--sbh-simulate={options.duration}"]
+        arguments += [f"--sbh-from={options.start}"] if options.start else []
+        arguments += [f"--sbh-tz={options.tz}"] if options.tz else []
+        return lambda run: shlex.join(["pytest", f"{file}::{run.job}", *arguments])
+    arguments = ["--tz", options.tz] if options.tz else []
+    return lambda run: command(simulation.plugin.source, simulation.start, run, *arguments)
 
 
-def _told(failing: Sequence[Run], command: str) -> Iterator[str]:
-    known: dict[str, str] = {}
+def _format_runs(failing: Sequence[Run], command_line: str) -> Iterator[str]:
+    first_times: dict[str, str] = {}
     for run in failing[:_MOST_SHOWN]:
         when, *lines = failing_run(run)
-        same = "\n".join(lines)
+        text = "\n".join(lines)
         yield when
-        if same in known:
-            yield f"    as at {known[same]}"
+        if text in first_times:
+            yield f"    same as {first_times[text]}"
         else:
-            known[same] = moment(run.fire_time)
+            first_times[text] = moment(run.fire_time)
             yield from lines
     if len(failing) > _MOST_SHOWN:
         yield f"… and {count(len(failing) - _MOST_SHOWN, 'more failing run')}, the last {moment(failing[-1].fire_time)}"
     yield ""
-    yield f"rerun the first: {command}"
+    yield f"rerun the first: {command_line}"
 
 
 def _cause(run: Run) -> str:
-    """Say in a line why a run failed, at its first fault where there are several."""
+    """Return why a run failed, in one line: the first fault if there are several."""
     if run.verdict == "unexpected_ok":
-        return f"expected to fail ({run.expected}), and did not"
+        return f"expected to fail ({run.expected}), but did not"
     faults = [fault.line for fault in run.faults if not fault.allowed]
     error = ": ".join(filter(None, (run.error.place, run.error.line))) if run.error else None
     causes: list[str | None] = [*faults] if run.verdict == "faulty" else [run.reason, error, *faults]

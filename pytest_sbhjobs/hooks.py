@@ -1,4 +1,4 @@
-"""The hooks that a `conftest.py` may define."""
+"""The hooks that a `conftest.py` may define; a module of its own, because pytest reads hooks from a module."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def pytest_sbh_configure_world(world: World, plugin: Plugin) -> None:
-    """Change a fake tenant after its `world.py` has set it up: that of each test, and that of each simulation."""
+    """Change the world of a test or of a simulation after its `world.py` has set it up."""
 
 
 def pytest_sbh_run(run: Run) -> None:
-    """Look at a run that has ended, in the process that ran it."""
+    """Receive each run when it has ended, in the process that ran it."""

@@ -1,6 +1,6 @@
-"""The markers of a test: what its world holds, when it begins, and what may go wrong in it.
+"""The markers of a test: the content and the start of its world, and which faults are allowed.
 
-Each is checked when its test is collected, and a wrong one is told with the line on which it stands.
+They are checked when the test is collected; the error of a wrong one names its file and line.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
     from sbh_jobkit import World
 
 LINES = (
-    "sbh_plugin(path): the plugin under test; a relative path begins at the test's folder",
+    "sbh_plugin(path): the plugin under test; a relative path starts at the test's folder",
     "sbh_secrets(**values): secrets of the test's world",
-    "sbh_tables(**rows): tables of the test's world, each with just these rows",
-    "sbh_files(**content): files of the test's world; **{'temp/a.txt': '…'} for any key",
-    "sbh_at(iso): when the test's world begins, and where sbh_clock stands",
-    "sbh_permissions(*names): what the jobs of the test may do, over the manifest",
-    "sbh_target(name): whom the test's world follows, 'guide' or 'host'",
-    "sbh_allow(*fault_kinds): faults that do not fail the test's runs",
+    "sbh_tables(**rows): tables of the test's world, with exactly these rows",
+    "sbh_files(**content): files of the test's world; write **{'temp/a.txt': '…'} for other keys",
+    "sbh_at(iso): the virtual time when the test's world and sbh_clock start",
+    "sbh_permissions(*names): permissions of the test's jobs, instead of the manifest's",
+    "sbh_target(name): what the test's world behaves like: 'guide', or 'host' for today's host",
+    "sbh_allow(*fault_kinds): kinds of fault that do not fail a run or the test",
 )
 NAMES = tuple(line.partition("(")[0] for line in LINES)
 TARGETS = ("guide", "host")
 
 
 def check(item: pytest.Item, collector: pytest.Collector) -> None:
-    """Refuse a marker of ours with wrong arguments; raises CollectError with its file and line."""
+    """Check the arguments of our markers; raises CollectError with file and line."""
     for mark in item.iter_markers():
         if not mark.name.startswith("sbh_"):
             continue
-        fault = _fault(mark, item.path.parent)
-        if fault is not None:
-            place = f"{_shown(item)}:{_line(item, mark.name)}"
-            message = f"{place}: @pytest.mark.{mark.name}: {fault}"
+        problem = _problem(mark, item.path.parent)
+        if problem is not None:
+            place = f"{_file(item)}:{_line(item, mark.name)}"
+            message = f"{place}: @pytest.mark.{mark.name}: {problem}"
             raise collector.CollectError(message)
 
 
 def plugin_path(item: pytest.Item) -> Path | None:
-    """Return the plugin that the nearest `sbh_plugin` names."""
+    """Return the path of the nearest `sbh_plugin`."""
     mark = item.get_closest_marker("sbh_plugin")
     return item.path.parent / _checked(item, mark).args[0] if mark else None
 
 
 def beginning(item: pytest.Item) -> str:
-    """Return when the test's world begins."""
+    """Return the time when the test's world starts."""
     from sbh_jobkit.schedule.times import START
 
     mark = item.get_closest_marker("sbh_at")
@@ -58,18 +58,18 @@ def beginning(item: pytest.Item) -> str:
 
 
 def target(item: pytest.Item) -> str | None:
-    """Return whom the test's world follows, if a marker says so."""
+    """Return the target of the nearest `sbh_target`."""
     mark = item.get_closest_marker("sbh_target")
     return str(_checked(item, mark).args[0]) if mark else None
 
 
 def allowed(item: pytest.Item) -> frozenset[str]:
-    """Return the kinds of fault that all `sbh_allow` name."""
+    """Return the kinds of fault of all `sbh_allow`."""
     return frozenset(kind for mark in _marks(item, "sbh_allow") for kind in mark.args)
 
 
-def furnish(item: pytest.Item, world: World) -> None:
-    """Put into a world what the markers say; one that is nearer to the test wins."""
+def apply(item: pytest.Item, world: World) -> None:
+    """Write the content of the markers into a world; a marker nearer to the test wins."""
     for mark in _marks(item, "sbh_secrets"):
         world.secrets.update(mark.kwargs)
     tables = {table: rows for mark in _marks(item, "sbh_tables") for table, rows in mark.kwargs.items()}
@@ -92,14 +92,14 @@ def _marks(item: pytest.Item, name: str) -> Iterator[pytest.Mark]:
 
 def _checked(item: pytest.Item, mark: pytest.Mark) -> pytest.Mark:
     """Return the marker, checked again: a hook or a fixture may have added it after the collection."""
-    fault = _fault(mark, item.path.parent)
-    if fault is not None:
-        pytest.fail(f"pytest.mark.{mark.name}: {fault}", pytrace=False)
+    problem = _problem(mark, item.path.parent)
+    if problem is not None:
+        pytest.fail(f"pytest.mark.{mark.name}: {problem}", pytrace=False)
     return mark
 
 
-def _fault(mark: pytest.Mark, folder: Path) -> str | None:
-    """Say what is wrong with a marker, or return None."""
+def _problem(mark: pytest.Mark, folder: Path) -> str | None:
+    """Return what is wrong with a marker, or None."""
     from sbh_jobkit.errors import JobkitError
 
     if mark.name not in NAMES:
@@ -107,9 +107,9 @@ def _fault(mark: pytest.Mark, folder: Path) -> str | None:
     usage = next(line.partition(":")[0] for line in LINES if line.startswith(f"{mark.name}("))
     keywords, many = "**" in usage, "*" in usage
     if keywords and (mark.args or not mark.kwargs):
-        return f"it takes keywords only, {usage}; got {_call(mark)}"
+        return f"only keyword arguments: {usage}; got {_arguments(mark)}"
     if not keywords and (mark.kwargs or not mark.args or (len(mark.args) > 1 and not many)):
-        return f"it is written {usage}; got {_call(mark)}"
+        return f"write {usage}; got {_arguments(mark)}"
     try:
         _try_values(mark)
     except JobkitError as error:
@@ -126,7 +126,7 @@ def _wrong_names(mark: pytest.Mark, folder: Path) -> str | None:
         path = mark.args[0]
         if isinstance(path, (str, Path)) and (folder / path).exists():
             return None
-        return f"no plugin at {path!r}; a relative path begins at the test's folder, {folder}"
+        return f"no plugin at {path!r}; a relative path starts at the test's folder, {folder}"
     if mark.name == "sbh_permissions":
         return _unknown("permission", mark.args, PERMISSIONS)
     if mark.name == "sbh_target":
@@ -137,7 +137,7 @@ def _wrong_names(mark: pytest.Mark, folder: Path) -> str | None:
 
 
 def _try_values(mark: pytest.Mark) -> None:
-    """Raise what the kit says of values that it cannot take."""
+    """Raise the kit's own error for values that it does not accept."""
     from sbh_jobkit import World
     from sbh_jobkit.schedule import times
 
@@ -160,26 +160,32 @@ def _unknown(what: str, names: Iterable[Any], known: Collection[str]) -> str | N
     for name in names:
         if not isinstance(name, str) or name not in known:
             hint = did_you_mean(str(name), known)
-            return f"unknown {what} {name!r}{hint}\nknown are: {', '.join(sorted(known))}"
+            return f"unknown {what} {name!r}{hint}\nknown: {', '.join(sorted(known))}"
     return None
 
 
-def _call(mark: pytest.Mark) -> str:
-    """Show what was given, but for the values of keywords: they may be secrets."""
+def _arguments(mark: pytest.Mark) -> str:
+    """Show the arguments, but not the values of keywords: they may be secrets."""
     return f"({', '.join([*map(repr, mark.args), *(f'{name}=…' for name in mark.kwargs)])})"
 
 
-def _shown(item: pytest.Item) -> str:
+def _file(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
 
 
 def _line(item: pytest.Item, name: str) -> int:
-    """Find the line of a marker: above the test, else the nearest before it, at its class or in its module."""
+    """Return the line of a marker: above the test, else the nearest line before it, for its class or module."""
     first = (item.reportinfo()[1] or 0) + 1
     try:
         last = first + len(inspect.getsourcelines(item.obj)[0])  # type: ignore[attr-defined]
         tree = ast.parse(item.path.read_text(encoding="utf-8"))
-    except (AttributeError, OSError, TypeError, SyntaxError, UnicodeDecodeError):  # no function of a file of its own
+    except (
+        AttributeError,
+        OSError,
+        TypeError,
+        SyntaxError,
+        UnicodeDecodeError,
+    ):  # the test is no function in a Python file
         return first
     lines = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == name}
     own = [line for line in lines if first <= line < last]

@@ -1,4 +1,4 @@
-"""What `pytest --sbh-…` and the ini file ask for, read once and checked before anything is collected."""
+"""The options `--sbh-…` and their ini settings, read once and checked before pytest collects tests."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 MANIFEST = "plugin.json"
 SETTINGS = (
-    ("simulate", "DURATION", "simulate every plugin found for so long, such as 30d: a test for each of its jobs"),
-    ("from", "ISO", "where the simulated time begins (default: 2026-01-01T00:00)"),
-    ("tz", "ZONE", "the zone in force there (default: the manifest's, else UTC)"),
-    ("plugin", "PATH", "the plugin to simulate and to test, instead of those that are found"),
-    ("report", "FILE", "write the report of the simulation there, as HTML"),
+    ("simulate", "DURATION", "simulate this long, such as 30d: each job of each plugin found becomes a test"),
+    ("from", "ISO", "start of the simulated time (default: 2026-01-01T00:00)"),
+    ("tz", "ZONE", "time zone of the simulation (default: the manifest's, else UTC)"),
+    ("plugin", "PATH", "the plugin to simulate and to test, instead of the plugins found"),
+    ("report", "FILE", "write an HTML report of the simulation to this file"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for; `duration` is None where nothing is to be simulated."""
+    """The options; `duration` is None if nothing is simulated."""
 
     duration: str | None
     start: str | None
@@ -32,16 +32,16 @@ class Options:
     plugin: Path | None
     report: Path | None
     update: bool
-    insists: bool
-    """Whether it is an error to find no plugin: not where only the ini file asks and paths were named."""
+    must_find_plugin: bool
+    """Whether it is an error to find no plugin; it is not if only the ini file asks and paths were given."""
 
     def wants(self, path: Path) -> bool:
-        """Whether a file is a plugin that is to be simulated."""
+        """Whether a file is a plugin to simulate."""
         return self.duration is not None and (path == self.plugin if self.plugin else path.name == MANIFEST)
 
     @property
     def range(self) -> dict[str, Any]:
-        """What a Simulator takes."""
+        """The arguments of a Simulator."""
         return {"duration": self.duration, "tz": self.tz} | ({"start": self.start} if self.start else {})
 
 
@@ -49,23 +49,27 @@ OPTIONS = pytest.StashKey[Options]()
 
 
 def add(parser: pytest.Parser) -> None:
-    """Tell pytest the options, and the ini settings of the same names."""
+    """Add the options, and the ini settings of the same names."""
     group = parser.getgroup("sbh", "SBH plugins")
     for name, metavar, text in SETTINGS:
         group.addoption(f"--sbh-{name}", metavar=metavar, help=text)
         parser.addini(f"sbh_{name}", f"As --sbh-{name}: {text}", default="")
-    group.addoption("--sbh-update", action="store_true", help="write snapshots anew instead of comparing with them")
+    group.addoption(
+        "--sbh-update",
+        action="store_true",
+        help="write the snapshot files of assert_matches instead of comparing with them",
+    )
 
 
 def read(config: pytest.Config) -> Options:
-    """Read the options, the command line before the ini file; raises UsageError for what cannot be read."""
+    """Read the options; the command line wins over the ini file. Raises UsageError for a bad value."""
     given = {name: _given(config, name) for name, _, _ in SETTINGS}
     if given["simulate"]:
         _check(config, given)
     else:
         for name in ("from", "tz", "report"):
             if config.getoption(f"sbh_{name}"):
-                msg = f"--sbh-{name} says how to simulate: give --sbh-simulate=30d, too"
+                msg = f"--sbh-{name} needs --sbh-simulate, such as --sbh-simulate=30d"
                 raise pytest.UsageError(msg)
     plugin = _below(config, given["plugin"], "plugin")
     if plugin is not None and not plugin.exists():
@@ -80,12 +84,12 @@ def read(config: pytest.Config) -> Options:
         plugin=plugin,
         report=_below(config, given["report"], "report"),
         update=config.getoption("sbh_update"),
-        insists=bool(config.getoption("sbh_simulate")) or not _named(config),
+        must_find_plugin=bool(config.getoption("sbh_simulate")) or not _named(config),
     )
 
 
 def add_paths(config: pytest.Config, options: Options) -> None:
-    """Let pytest look also where it would not: at the plugin that was named, and beside the test folders of the ini."""
+    """Let pytest collect the plugin of `--sbh-plugin`, or the one in the root folder, also outside of `testpaths`."""
     if _named(config):
         return
     wanted = options.plugin or config.rootpath / MANIFEST
@@ -111,12 +115,12 @@ def _asked(config: pytest.Config, name: str) -> str:
 
 
 def _below(config: pytest.Config, path: str, name: str) -> Path | None:
-    """Place a path: one of the command line where it was typed, one of the ini file beside that."""
+    """Return an absolute path: the command line's starts where pytest was started, the ini file's beside that file."""
     if not path:
         return None
     typed = config.getoption(f"sbh_{name}") is not None or config.inipath is None
     folder = config.invocation_params.dir if typed or config.inipath is None else config.inipath.parent
-    return Path(os.path.abspath(folder / path))  # noqa: PTH100  as pytest names files: symbolic links stay
+    return Path(os.path.abspath(folder / path))  # noqa: PTH100  pytest keeps symbolic links in paths
 
 
 def _check(config: pytest.Config, given: dict[str, str]) -> None:
@@ -136,5 +140,5 @@ def _check(config: pytest.Config, given: dict[str, str]) -> None:
     check("from", lambda text: times.instant(text, times.zone(given["tz"] or "UTC")))
     report = _below(config, given["report"], "report")
     if report is not None and report.is_dir():
-        msg = f"{_asked(config, 'report')}: {given['report']!r} is a directory; name a file in it, such as report.html"
+        msg = f"{_asked(config, 'report')}: {given['report']!r} is a directory; give a file in it, such as report.html"
         raise pytest.UsageError(msg)

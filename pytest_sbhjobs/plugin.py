@@ -1,7 +1,7 @@
-"""Where pytest meets the kit: `--sbh-simulate`, fixtures, markers and hooks.
+"""What pytest loads: `--sbh-simulate`, fixtures, markers and hooks.
 
-pytest loads this module at every start, and the fixtures with it, so neither imports anything of the kit until it
-is needed; but for the kit's root, which makes `from src.ext.sdk import …` work in test modules.
+pytest loads this module and the fixtures at every start, so both import modules of the kit only when they are used.
+The one exception is the package `sbh_jobkit` itself, which makes `from src.ext.sdk import …` work in test modules.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ("pytest_sbhjobs.fixtures",)
-_LEDGER = "pytest_sbhjobs.tracker"
+_TRACKER = "pytest_sbhjobs.tracker"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the options and the ini settings."""
+    """Add the options and the ini settings."""
     options.add(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Offer our own hooks."""
+    """Add the hooks that a `conftest.py` may define."""
     pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read what was asked for; what simulates is loaded only then."""
+    """Read the options; the modules that simulate are loaded only if `--sbh-simulate` is given."""
     for line in markers.LINES:
         config.addinivalue_line("markers", line)
-    asked = config.stash[options.OPTIONS] = options.read(config)
-    if asked.duration is not None:
+    given = config.stash[options.OPTIONS] = options.read(config)
+    if given.duration is not None:
         from pytest_sbhjobs.reporter import Reporter
 
-        options.add_paths(config, asked)
-        config.pluginmanager.register(Reporter(config), "sbhjobs-screen")
+        options.add_paths(config, given)
+        config.pluginmanager.register(Reporter(config), "sbhjobs-reporter")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the jobs of a plugin: of each that is found when simulating, else of one that was named."""
-    asked = parent.config.stash[options.OPTIONS]
-    named = asked.duration is None and file_path.name == options.MANIFEST and parent.session.isinitpath(file_path)
-    if not named and not asked.wants(file_path):
+    """Collect plugins: every one found if `--sbh-simulate` is given, else only one whose path was given."""
+    given = parent.config.stash[options.OPTIONS]
+    named = given.duration is None and file_path.name == options.MANIFEST and parent.session.isinitpath(file_path)
+    if not named and not given.wants(file_path):
         return None
     from pytest_sbhjobs.collection import PluginFile
 
@@ -58,7 +58,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
-    """Refuse a test whose markers are wrong, where they stand."""
+    """Raise an error, with file and line, for a test whose markers are wrong."""
     found = yield
     for item in found if isinstance(found, list) else ():
         markers.check(item, collector)
@@ -67,20 +67,20 @@ def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, An
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test that passed although what it ran did not; show a failing one what it ran."""
+    """Fail a test that did not check a failed run; show the runs of a test that failed itself."""
     try:
         result = yield
     except BaseException:
-        if _LEDGER in sys.modules:  # else no test has run anything yet
-            sys.modules[_LEDGER].tell(item)
+        if _TRACKER in sys.modules:  # else no test has used a fixture that runs jobs
+            sys.modules[_TRACKER].add_report_section(item)
         raise
-    if _LEDGER in sys.modules:
-        sys.modules[_LEDGER].settle(item)
+    if _TRACKER in sys.modules:
+        sys.modules[_TRACKER].fail_if_unchecked(item)
     return result
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Say how runs, events, HTTP calls and the like differ."""
+    """Explain how two runs, or two lists of runs, events or HTTP calls, differ."""
     if "sbh_jobkit.run.run" not in sys.modules:
         return None
     from pytest_sbhjobs.assertrepr import compare

@@ -1,4 +1,4 @@
-"""The simulations of a session: each plugin's runs once in a process, when the first of its jobs is tested."""
+"""The simulations of a pytest session: each plugin is simulated once in a process, for its first job's test."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 
 class SimulationCache:
-    """The simulations so far, by the plugin's file."""
+    """The simulations made so far, by the plugin's file."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start empty."""
         self.simulations: dict[Path, Simulation] = {}
-        self._failed: dict[Path, str] = {}
+        self._errors: dict[Path, str] = {}
 
-    def of(self, plugin: Plugin, file: pytest.File) -> Simulation:
-        """Return what happens in a plugin's range; raises the WorldError again with which it could not be simulated."""
-        if file.path in self._failed:
-            raise WorldError(self._failed[file.path])
+    def simulate(self, plugin: Plugin, file: pytest.File) -> Simulation:
+        """Return the plugin's simulation, made at the first call; raises WorldError at every call if it failed."""
+        if file.path in self._errors:
+            raise WorldError(self._errors[file.path])
         if file.path not in self.simulations:
             try:
-                simulation = self.simulations[file.path] = _simulated(plugin, file)
+                simulation = self.simulations[file.path] = _simulate(plugin, file)
             except JobkitError as error:
-                self._failed[file.path] = str(error)
+                self._errors[file.path] = str(error)
                 raise
             for run in simulation.runs:
                 file.ihook.pytest_sbh_run(run=run)
         return self.simulations[file.path]
 
 
-MONTHS = pytest.StashKey[SimulationCache]()
+SIMULATIONS = pytest.StashKey[SimulationCache]()
 
 
-def _simulated(plugin: Plugin, file: pytest.File) -> Simulation:
+def _simulate(plugin: Plugin, file: pytest.File) -> Simulation:
     world = World.of(plugin.root)
     simulator = Simulator(plugin, world, **file.config.stash[OPTIONS].range)
     world.install(plugin.jobs, simulator.own_zone)

@@ -1,31 +1,64 @@
-"""A simulation as a small JSON file that a person reviews: a line for each stretch of runs that went alike."""
+"""A simulation as a small JSON file that a person can review: one line for each series of equal runs of a job."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field, fields
 from difflib import unified_diff
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
 
 from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.simulation.result import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.result import Simulation
 
 _MOST_LINES = 30
 
 
-def text(simulation: Simulation, *, values: bool = True) -> str:
-    """Write the runs by job, each stretch with its first fire time, its length, and what each of its runs did."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SnapshotSimulation(Simulation):
+    """What `sbh_simulate` returns: a Simulation that a test can compare with a file."""
+
+    folder: Path = field(compare=False)
+    update: bool = field(compare=False)
+
+    @classmethod
+    def from_simulation(cls, simulation: Simulation, runs: list[Run], folder: Path, *, update: bool) -> Self:
+        """Copy a simulation, with its runs in the form that the test gets."""
+        values = {each.name: getattr(simulation, each.name) for each in fields(Simulation)}
+        return cls(**{**values, "runs": runs, "folder": folder, "update": update})
+
+    def assert_matches(self, path: str, *, values: bool = True) -> None:
+        """Fail if the file holds another result; `pytest --sbh-update` writes the file.
+
+        A relative path starts at the test's folder. `values=False` leaves out the values that the jobs returned.
+        """
+        __tracebackhide__ = True
+        file = self.folder / path
+        text = format_snapshot(self, values=values)
+        if self.update:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            return
+        difference = format_difference(file, path, text)
+        if difference:
+            pytest.fail(difference, pytrace=False)
+
+
+def format_snapshot(simulation: Simulation, *, values: bool = True) -> str:
+    """Return the text of the file: for each job, series of equal runs with first fire time, count and content."""
     blocks = []
     for due in simulation.due:
         runs = [run for run in simulation.runs if run.job == due.job.name]
-        lines = ",\n".join(f"   {_json(stretch)}" for stretch in _stretches(runs, values=values))
+        lines = ",\n".join(f"   {_json(row)}" for row in _series(runs, values=values))
         blocks.append(f"  {_json(due.job.name)}: [\n{lines}\n  ]" if lines else f"  {_json(due.job.name)}: []")
     head = {
         "plugin": simulation.plugin.slug,
@@ -38,24 +71,22 @@ def text(simulation: Simulation, *, values: bool = True) -> str:
     return f'{{\n{rows} "jobs": {{\n{jobs}\n }}\n}}\n'
 
 
-def difference(file: Path, shown: str, told: str) -> str:
-    """Say how a file differs from what a simulation tells, or nothing where it does not."""
+def format_difference(file: Path, name: str, text: str) -> str:
+    """Explain how a file differs from the text of a simulation; empty if they are equal."""
     if not file.is_file():
-        return f"there is no snapshot {shown!r} yet: write it with pytest --sbh-update, and look at it"
-    kept = file.read_text(encoding="utf-8")
-    if kept == told:
+        return f"there is no snapshot {name!r} yet: create it with pytest --sbh-update, and review it"
+    saved = file.read_text(encoding="utf-8")
+    if saved == text:
         return ""
-    lines = list(
-        unified_diff(kept.splitlines(), told.splitlines(), f"{shown}, as kept", "as simulated now", n=1, lineterm="")
-    )
+    lines = list(unified_diff(saved.splitlines(), text.splitlines(), f"{name}, saved", "simulated", n=1, lineterm=""))
     more = [f"… and {len(lines) - _MOST_LINES:,} more lines"] if len(lines) > _MOST_LINES else []
-    advice = "if that is as it should be: pytest --sbh-update, and look at the file's difference"
-    return "\n".join([f"the simulation is not that of {shown!r}", "", *lines[:_MOST_LINES], *more, "", advice])
+    advice = "if the new result is right: update the file with pytest --sbh-update, and review the change"
+    return "\n".join([f"the simulation differs from {name!r}", "", *lines[:_MOST_LINES], *more, "", advice])
 
 
-def _stretches(runs: Iterable[Run], *, values: bool) -> Iterator[dict[str, Any]]:
-    for key, stretch in groupby(runs, lambda run: _json(_content(run, values=values))):
-        members = list(stretch)
+def _series(runs: Iterable[Run], *, values: bool) -> Iterator[dict[str, Any]]:
+    for key, series in groupby(runs, lambda run: _json(_content(run, values=values))):
+        members = list(series)
         yield {"at": members[0].fire_time.isoformat(timespec="minutes"), "runs": len(members), **json.loads(key)}
 
 

@@ -1,4 +1,7 @@
-"""What hypothesis can draw for a test of a job: import it where hypothesis is installed."""
+"""Strategies of hypothesis for tests of jobs.
+
+Tests import this module themselves; it needs hypothesis, so no other module of the plugin imports it.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,18 @@ if TYPE_CHECKING:
 def fire_times(
     schedule: Schedule | str, *, start: str | datetime = times.START, duration: str = "365d"
 ) -> SearchStrategy[datetime]:
-    """Draw fire times of a schedule within a range; a failing example shrinks towards the first of them.
+    """Return a strategy for the fire times of a schedule in a range; failing examples shrink to the earliest.
 
-    Raises ScheduleError where the schedule is never due in that range.
+    Raises ScheduleError if the schedule has no fire time in the range.
     """
-    plan = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
-    begin = times.instant(start, plan.tz)
+    parsed = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
+    begin = times.instant(start, parsed.tz)
     end = times.add(begin, times.duration(duration))
-    first = next(plan.epochs(begin.timestamp(), end.timestamp()), None)
+    first = next(parsed.epochs(begin.timestamp(), end.timestamp()), None)
     if first is None:
-        msg = f"schedule {plan.expression!r} is not due within {duration} from {begin.isoformat()}"
+        msg = f"schedule {parsed.expression!r} is not due within {duration} from {begin.isoformat()}"
         raise ScheduleError(msg)
-    last = int(plan.previous(end).timestamp())
+    last = int(parsed.previous(end).timestamp())
     return strategies.integers(first, last).map(
-        lambda epoch: datetime.fromtimestamp(next(plan.epochs(epoch, last + 1)), plan.tz)
+        lambda epoch: datetime.fromtimestamp(next(parsed.epochs(epoch, last + 1)), parsed.tz)
     )

@@ -1,129 +1,176 @@
-"""What a test ran, and whether it looked: no test passes while a job of its own failed unseen."""
+"""What a test ran, and whether it checked it: no test passes while one of its jobs failed unnoticed.
+
+A test must check a run that is not ok. A test that reads `ok`, `verdict`, `summary` or `to_dict` of a run, or the
+failures of a simulation, has checked all of it. `faults` covers the faults only; `outcome`, `value`, `error` and
+`reason` cover how the run ended, but not the errors that the job swallowed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_sbhjobs import markers
-from pytest_sbhjobs.watched import TrackedRun, WatchedRun
+from sbh_jobkit.run.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sbh_jobkit.run.recorder import Recorder
-    from sbh_jobkit.run.run import Fault, Run
+    from sbh_jobkit.run.run import Fault
 
 _MOST_SHOWN = 5
+_COVER_ALL = frozenset({"ok", "verdict", "summary", "to_dict"})
+_COVER_FAULTS = _COVER_ALL | {"faults"}
+_COVER_OUTCOME = _COVER_ALL | {"outcome", "value", "error", "reason"}
+
+
+@dataclass(slots=True)
+class TrackedRun:
+    """A run of a test, and the names of the attributes that the test read."""
+
+    run: Run
+    in_simulation: bool
+    """Runs of a simulation are shown with a failing test only if they failed themselves."""
+    names: set[str] = field(default_factory=set)
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether something went wrong that the test did not check."""
+        if self.run.ok:
+            return False
+        faulty = any(not fault.allowed for fault in self.run.faults)
+        ended_badly = self.run.verdict != "faulty"
+        return (faulty and not self.names & _COVER_FAULTS) or (ended_badly and not self.names & _COVER_OUTCOME)
+
+
+class WatchedRun(Run):
+    """The run that a test gets: it records which attributes the test reads, and answers as the real run does."""
+
+    __slots__ = ("_tracked",)
+
+    def __init__(self, tracked: TrackedRun) -> None:
+        """Wrap a tracked run."""
+        object.__setattr__(self, "_tracked", tracked)
+
+    def __getattribute__(self, name: str) -> Any:
+        """Record the name and answer with the run's value, `__class__` included, so that both compare equal."""
+        tracked = object.__getattribute__(self, "_tracked")
+        tracked.names.add(name)
+        return getattr(tracked.run, name)
+
+    def __repr__(self) -> str:
+        """Return the run's repr without recording: pytest prints it, and printing a run does not check it."""
+        return repr(object.__getattribute__(self, "_tracked").run)
 
 
 @dataclass(slots=True)
 class RunTracker:
-    """All that one test ran."""
+    """Everything that one test ran."""
 
     allowed: frozenset[str]
     runs: list[TrackedRun] = field(default_factory=list)
-    calls: list[Recorder] = field(default_factory=list)
-    """What went wrong in the contexts that the test called itself."""
+    recorders: list[Recorder] = field(default_factory=list)
+    """One for each context that the test used itself."""
     passed: bool = False
 
-    def watched(self, run: Run, *, among_many: bool = False) -> Run:
-        """Return the run as the test gets it."""
-        seen = TrackedRun(run, among_many)
-        self.runs.append(seen)
-        return WatchedRun(seen)
+    def track(self, run: Run, *, in_simulation: bool = False) -> Run:
+        """Return the run in the form that the test gets."""
+        tracked = TrackedRun(run, in_simulation)
+        self.runs.append(tracked)
+        return WatchedRun(tracked)
 
-    def forget(self) -> None:
-        """Start anew."""
+    def clear(self) -> None:
+        """Drop the runs and the faults recorded so far."""
         self.runs.clear()
-        for journal in self.calls:
-            journal.faults.clear()
+        for recorder in self.recorders:
+            recorder.faults.clear()
 
-    def silent_runs(self) -> list[Run]:
-        """Return the runs that failed unseen."""
-        silent = [seen.run for seen in self.runs if seen.silent]
-        return [run for run in silent if run.verdict != "faulty" or any(map(self._counts, run.faults))]
+    def unchecked_runs(self) -> list[Run]:
+        """Return the failed runs that the test did not check."""
+        unchecked = [tracked.run for tracked in self.runs if tracked.unchecked]
+        return [run for run in unchecked if run.verdict != "faulty" or any(map(self._counts, run.faults))]
 
-    def own_faults(self) -> list[Fault]:
-        """Return what went wrong in the test's own calls."""
-        return [fault for journal in self.calls for fault in journal.faults if self._counts(fault)]
+    def call_faults(self) -> list[Fault]:
+        """Return the faults of calls that the test made on `sbh_ctx` itself."""
+        return [fault for recorder in self.recorders for fault in recorder.faults if self._counts(fault)]
 
     def _counts(self, fault: Fault) -> bool:
         return not fault.allowed and fault.kind not in self.allowed
 
 
-_LEDGER = pytest.StashKey[RunTracker]()
+_TRACKER = pytest.StashKey[RunTracker]()
 
 
-def of(request: pytest.FixtureRequest) -> RunTracker:
-    """Return the ledger of the test that a fixture is made for; it is settled after the test, too."""
+def tracker_for(request: pytest.FixtureRequest) -> RunTracker:
+    """Return the tracker of the test that a fixture is made for."""
     item: pytest.Item = request.node
-    if _LEDGER not in item.stash:
-        item.stash[_LEDGER] = RunTracker(allowed=markers.allowed(item))
-        request.addfinalizer(lambda: _settle_late(item))
-    return item.stash[_LEDGER]
+    if _TRACKER not in item.stash:
+        item.stash[_TRACKER] = RunTracker(allowed=markers.allowed(item))
+        request.addfinalizer(lambda: _check_after_teardown(item))
+    return item.stash[_TRACKER]
 
 
-def settle(item: pytest.Item) -> None:
-    """Fail a test that passed although something went wrong that it did not look at."""
-    ledger = item.stash.get(_LEDGER, None)
-    if ledger is None:
+def fail_if_unchecked(item: pytest.Item) -> None:
+    """Fail a test that passed although it did not check a failed run or a fault."""
+    tracker = item.stash.get(_TRACKER, None)
+    if tracker is None:
         return
-    runs, faults = ledger.silent_runs(), ledger.own_faults()
-    ledger.passed = True
-    ledger.forget()
+    runs, faults = tracker.unchecked_runs(), tracker.call_faults()
+    tracker.passed = True
+    tracker.clear()
     if runs or faults:
-        pytest.fail("\n".join(_reproach(runs, faults)), pytrace=False)
+        pytest.fail("\n".join(_format_unchecked(runs, faults)), pytrace=False)
 
 
-def tell(item: pytest.Item) -> None:
-    """Show with a failing test what it ran."""
-    ledger = item.stash.get(_LEDGER, None)
-    if ledger is None:
+def add_report_section(item: pytest.Item) -> None:
+    """Show the runs of a failing test below its failure."""
+    tracker = item.stash.get(_TRACKER, None)
+    if tracker is None:
         return
     from sbh_jobkit.report.terminal.runs import one_run
 
-    runs = [seen.run for seen in ledger.runs if not (seen.among_many and seen.run.ok)]
+    runs = [tracked.run for tracked in tracker.runs if not (tracked.in_simulation and tracked.run.ok)]
     lines = [line for run in runs[:_MOST_SHOWN] for line in one_run(run)]
     if len(runs) > _MOST_SHOWN:
         lines.append(f"… and {len(runs) - _MOST_SHOWN:,} more")
-    lines += [line for fault in ledger.own_faults() for line in _fault(fault)]
+    lines += [line for fault in tracker.call_faults() for line in _format_fault(fault)]
     if lines:
         item.add_report_section("call", "runs", "\n".join(lines))
-    ledger.forget()
+    tracker.clear()
 
 
-def _settle_late(item: pytest.Item) -> None:
-    """Count also what ran after the test, in the end of a fixture."""
-    ledger = item.stash[_LEDGER]
-    if ledger.passed:
-        settle(item)
-    del item.stash[_LEDGER]
+def _check_after_teardown(item: pytest.Item) -> None:
+    """Check the runs that a fixture made after the test."""
+    tracker = item.stash[_TRACKER]
+    if tracker.passed:
+        fail_if_unchecked(item)
+    del item.stash[_TRACKER]
 
 
-def _reproach(runs: list[Run], faults: list[Fault]) -> Iterator[str]:
+def _format_unchecked(runs: list[Run], faults: list[Fault]) -> Iterator[str]:
     from sbh_jobkit.report.terminal.runs import failing_runs, folded
 
-    who = runs[0].job if runs else faults[0].member
-    yield f"{who} failed, and the test did not look"
+    name = runs[0].job if runs else faults[0].member
+    yield f"{name} failed, and the test did not check it"
     yield ""
     yield from failing_runs(runs)
     for fault in faults:
-        yield from _fault(fault)
+        yield from _format_fault(fault)
     yield ""
     if any(run.verdict != "faulty" for run in runs):
-        yield from folded("if it is meant to fail, look at it: assert on run.ok, run.outcome or run.error")
+        yield from folded("if this is expected, assert on run.ok, run.outcome or run.error")
     kinds = {fault.kind for fault in [*faults, *(fault for run in runs for fault in run.faults)] if not fault.allowed}
     if kinds:
-        look = "look at run.faults, or " if runs else ""
-        yield f"if that is as it should be, {look}mark the test:"
+        check = "assert on run.faults or " if runs else ""
+        yield f"if the fault is expected, {check}mark the test:"
         names = ", ".join(f'"{kind}"' for kind in sorted(kinds))
         yield f"@pytest.mark.sbh_allow({names})"
 
 
-def _fault(fault: Fault) -> Iterator[str]:
+def _format_fault(fault: Fault) -> Iterator[str]:
     yield f"{fault.member}: {fault.line}"
     if fault.advice:
         yield f"    try: {fault.advice}"

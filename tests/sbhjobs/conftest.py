@@ -1,4 +1,4 @@
-"""A repository of plugins, and pytest run in it: what its screen shows, but for times, paths and versions."""
+"""A repository of plugins, and pytest run in it; its output is compared without times, paths and versions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("clock", "plugin", "replay", "reporter", "snapshot", "strategies", "tracker", "watched")
-for room in (
-    *(f"pytest_sbhjobs.{name}" for name in ROOMS),
+MODULES = ("clock", "plugin", "reporter", "snapshot", "strategies", "tracker")
+for module in (
+    *(f"pytest_sbhjobs.{name}" for name in MODULES),
     "sbh_jobkit.report.html.simulation",
     "time_machine",
     "asyncio",
 ):
-    import_module(room)  # a run of pytest within this process forgets the modules that it was the first to import
+    import_module(module)  # a run of pytest within this process forgets the modules that it was the first to import
 
 MANIFEST = '{{"slug": "{0}", "name": "{1}"}}'
 _MACHINE = re.compile(r"^(platform|rootdir:|plugins:|cachedir:|configfile:|\[gw\d\]) .*\n", re.MULTILINE)
@@ -58,7 +58,7 @@ class Repository:
         return self.shown(result)
 
     def tested(self, test, *arguments, **outcomes):
-        """Write a test module, run it, and expect the outcomes; one pass unless told otherwise."""
+        """Write a test module, run it, and check the outcomes; the default is one passed test."""
         self.write({"tests/test_it.py": test})
         result = self.run(*arguments)
         result.assert_outcomes(**(outcomes or {"passed": 1}))
@@ -73,7 +73,7 @@ class Repository:
 
 @pytest.fixture
 def repository(pytester, monkeypatch):
-    """Stand in an empty repository, in 80 columns, on no build machine."""
+    """Return an empty repository, in 80 columns, without the variables of a build machine."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("CI", "BUILD_NUMBER", "PYTEST_ADDOPTS"):

@@ -64,7 +64,7 @@ CASES = [
         [event(2), event(1)],
         [
             "2 events == 2 events",
-            "the same, in another order:",
+            "the same items in another order:",
             '2026-01-05 06:00 UTC greeted {"number": 1}',
             '2026-01-05 06:00 UTC greeted {"number": 2}',
         ],
@@ -72,7 +72,10 @@ CASES = [
     (
         (event(1),),
         [event(1)],
-        ["1 event == 1 event", "they are the same, but one is a tuple and the other a list: compare with a tuple"],
+        [
+            "1 event == 1 event",
+            "the items are equal, but the left is a tuple and the right a list: compare with a tuple",
+        ],
     ),
     (
         RUN,
@@ -92,10 +95,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("left", "right", "told"), CASES)
-def test_what_differs(left, right, told):
-    """What is missing and what was not expected, a line each; what is none of ours is left to pytest."""
-    assert compare("==", left, right) == told
+@pytest.mark.parametrize(("left", "right", "lines"), CASES)
+def test_what_differs(left, right, lines):
+    """What is missing and what was not expected, a line each; pytest explains other values itself."""
+    assert compare("==", left, right) == lines
 
 
 def test_other_comparisons_are_left_to_pytest():
@@ -104,7 +107,7 @@ def test_other_comparisons_are_left_to_pytest():
 
 
 def test_on_the_screen(repository):
-    """A missing event is read in the test's failure, and `assert run.ok` tells outcome, reason and faults."""
+    """A failed comparison of events names the missing one; a failed `assert run.ok` shows outcome and faults."""
     repository.plugin(
         "from src.ext.sdk import job\n\n@job('greet')\ndef greet(ctx):\n    ctx.emit('greeted', {'n': 1})\n"
         "    ctx.secrets.get('KEY')\n"

@@ -18,7 +18,7 @@ async def report(ctx):
 
 @pytest.fixture
 def reporting(repository):
-    """Stand beside a job that is a coroutine."""
+    """Return a repository with a job that is a coroutine."""
     repository.plugin(MAIN)
     return repository
 
@@ -51,7 +51,7 @@ async def test_unseen(sbh_ctx):
 
 
 def test_randomly_and_xdist(reporting):
-    """In any order and in several processes every test has a world of its own."""
+    """In any order and in several processes every test has its own world."""
     test = """
 import pytest
 
@@ -94,7 +94,7 @@ def test_shrinks(at):
 
 
 def test_fire_times_of_a_schedule_that_is_not_due():
-    """A range without a fire time is refused where it is written."""
+    """A range without a fire time raises ScheduleError when the strategy is made."""
     from pytest_sbhjobs.strategies import fire_times
     from sbh_jobkit import ScheduleError
 

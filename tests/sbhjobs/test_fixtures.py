@@ -19,7 +19,7 @@ WORLD = "def setup(world): world.db.insert('users', {'name': 'Ada'})\n"
 
 @pytest.fixture
 def greeter(repository):
-    """Stand in a repository that holds a plugin."""
+    """Return a repository with a plugin."""
     repository.plugin(GREET, **{"world.py": WORLD})
     return repository
 
@@ -45,7 +45,7 @@ def test_it(sbh_run, sbh_world):
 """)
 
 
-def test_a_run_without_a_time_happens_when_the_world_begins(greeter):
+def test_a_run_without_a_time_runs_when_the_world_starts(greeter):
     """A test is repeatable: nothing in it depends on today."""
     greeter.tested("""
 def test_it(sbh_run):
@@ -54,7 +54,7 @@ def test_it(sbh_run):
 
 
 def test_a_month(greeter):
-    """`sbh_simulate` replays a range; what it returns is a Simulation."""
+    """`sbh_simulate` simulates a range and returns a Simulation."""
     greeter.tested("""
 from sbh_jobkit import Simulation
 
@@ -66,7 +66,7 @@ def test_it(sbh_simulate):
 
 
 def test_a_range_with_an_end(greeter):
-    """An end takes the place of the duration; a range begins where the world does."""
+    """An end replaces the duration; a range starts when the world does."""
     greeter.tested("""
 import pytest
 
@@ -90,7 +90,7 @@ def test_it(sbh_ctx, sbh_plugin, sbh_world):
 
 
 def test_the_clock(greeter):
-    """While `sbh_clock` is there the test sees its time, `sleep` advances it, and runs happen at its now."""
+    """With `sbh_clock` the test sees virtual time, `sleep` advances it, and runs use it."""
     greeter.tested("""
 import time
 from datetime import datetime
@@ -148,7 +148,7 @@ def test_b():
 
 
 def test_no_state_leaks(greeter):
-    """Every test gets a plugin and a world of its own, in whatever order."""
+    """Every test gets its own plugin and world, in any order."""
     greeter.tested(
         """
 import pytest
@@ -168,7 +168,7 @@ def test_it(sbh_world, sbh_run, sbh_plugin, number):
 
 
 def test_fixtures_can_be_overridden(greeter):
-    """A conftest makes its own world, in pytest's way: anew, or of ours."""
+    """A conftest overrides a fixture as pytest allows, here with one that uses ours."""
     greeter.write(
         {
             "conftest.py": """
@@ -254,24 +254,24 @@ def test_which_plugin(case, repository):
 
 
 def test_no_plugin(repository):
-    """Without a plugin.json the fixture says where it looked, and what to do, in a sentence."""
+    """Without a plugin.json the error names the folders searched and what to do."""
     result = repository.tested("def test_it(sbh_plugin): ...", errors=1)
-    told = result.outlines[result.outlines.index(next(line for line in result.outlines if "ERROR at" in line)) + 1 :][0]
-    assert told.replace(str(repository.path), "ROOT") == (
-        "sbh_plugin: no plugin.json in ROOT/tests or above it, up to ROOT; "
-        "name the plugin with @pytest.mark.sbh_plugin(path), or with --sbh-plugin"
+    start = next(number for number, line in enumerate(result.outlines) if "ERROR at" in line)
+    assert result.outlines[start + 1].replace(str(repository.path), "ROOT") == (
+        "sbh_plugin: no plugin.json in ROOT/tests or its parents up to ROOT; "
+        "give the plugin with @pytest.mark.sbh_plugin(path) or --sbh-plugin"
     )
 
 
 def test_a_bad_plugin(repository):
-    """A plugin that cannot be loaded is told in its own words."""
+    """A plugin that cannot be loaded is reported with its own message."""
     repository.plugin(GREET, **{"plugin.json": '{"slug": "a b", "name": "P"}'})
     result = repository.tested("def test_it(sbh_plugin): ...", errors=1)
     result.stdout.fnmatch_lines(["*$.slug: 'a b' may have letters, digits, '-' and '_' only"])
 
 
 def test_a_typo_is_shown_at_the_line_of_the_test(greeter):
-    """A job that is not there is told with the nearest, and none of our own lines."""
+    """An unknown job is reported with the closest name, without frames of the kit."""
     result = greeter.tested("def test_it(sbh_run):\n    sbh_run('gret')\n", failed=1)
     shown = [line for line in result.outlines if line.startswith((">", "E ")) or line.endswith("Error")]
     assert shown == [

@@ -1,4 +1,4 @@
-"""The markers: what they do, and how a wrong one is told."""
+"""The markers: what they do, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def setup(world):
 
 @pytest.fixture
 def looking(repository):
-    """Stand beside a job that looks around."""
+    """Return a repository with a job that reads users, a secret and files."""
     repository.plugin(MAIN, **{"world.py": WORLD})
     return repository
 
@@ -49,7 +49,7 @@ def test_it(sbh_run, sbh_world):
 
 
 def test_when_the_world_begins(looking):
-    """`sbh_at` is where world.py's setup stands, and what a run without a time happens at."""
+    """`sbh_at` is the virtual time of `setup` in world.py, and of a run without a time."""
     looking.write(
         {"world.py": "from datetime import datetime\ndef setup(world): world.db.insert('t', {'n': datetime.now()})\n"}
     )
@@ -79,7 +79,7 @@ def test_it(sbh_run):
 
 
 def test_target(looking):
-    """`sbh_target` says whom the world follows."""
+    """`sbh_target` sets the target of the world."""
     looking.tested("""
 import pytest
 
@@ -93,26 +93,26 @@ WRONG = {
     "@pytest.mark.sbh_allow('secret-mising')": (
         "sbh_allow: unknown kind of fault 'secret-mising'; did you mean 'secret-missing'?"
     ),
-    "@pytest.mark.sbh_allow()": "sbh_allow: it is written sbh_allow(*fault_kinds); got ()",
+    "@pytest.mark.sbh_allow()": "sbh_allow: write sbh_allow(*fault_kinds); got ()",
     "@pytest.mark.sbh_permissions('db.raed')": (
         "sbh_permissions: unknown permission 'db.raed'; did you mean 'db.read'?"
     ),
     "@pytest.mark.sbh_target('hots')": "sbh_target: unknown target 'hots'; did you mean 'host'?",
-    "@pytest.mark.sbh_target('host', 'guide')": "sbh_target: it is written sbh_target(name); got ('host', 'guide')",
+    "@pytest.mark.sbh_target('host', 'guide')": "sbh_target: write sbh_target(name); got ('host', 'guide')",
     "@pytest.mark.sbh_at('tomorrow')": (
         "sbh_at: 'tomorrow' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
     ),
-    "@pytest.mark.sbh_secrets('KEY')": "sbh_secrets: it takes keywords only, sbh_secrets(**values); got ('KEY')",
+    "@pytest.mark.sbh_secrets('KEY')": "sbh_secrets: only keyword arguments: sbh_secrets(**values); got ('KEY')",
     "@pytest.mark.sbh_secrets(KEY=7)": "sbh_secrets: secret 'KEY' must be text, got a value of type int",
     "@pytest.mark.sbh_secrets('x', KEY='hush')": (
-        "sbh_secrets: it takes keywords only, sbh_secrets(**values); got ('x', KEY=…)"
+        "sbh_secrets: only keyword arguments: sbh_secrets(**values); got ('x', KEY=…)"
     ),
     "@pytest.mark.sbh_files(a=7)": "sbh_files: file 'a' must be bytes or text, got a value of type int",
     "@pytest.mark.sbh_tables(users=7)": (
         "sbh_tables: table 'users': rows must be a dict, a list of dicts or a DataFrame, got 7"
     ),
     "@pytest.mark.sbh_plugin('nowhere')": (
-        "sbh_plugin: no plugin at 'nowhere'; a relative path begins at the test's folder, ROOT/tests"
+        "sbh_plugin: no plugin at 'nowhere'; a relative path starts at the test's folder, ROOT/tests"
     ),
     "@pytest.mark.sbh_alow('network')": "sbh_alow: unknown marker 'sbh_alow'; did you mean 'sbh_allow'?",
 }
@@ -123,15 +123,15 @@ def test_a_wrong_marker_fails_where_it_stands(mark, looking):
     """The file and line of the marker, what is wrong, and the accepted names; nothing of the file runs."""
     test = f"import pytest\n\n@pytest.mark.parametrize('x', [1])\n{mark}\ndef test_it(x): ...\n"
     result = looking.tested(test, "-Wdefault", errors=1)
-    told = looking.shown(result)
-    assert f"\ntests/test_it.py:4: @pytest.mark.{WRONG[mark]}\n" in told
-    assert "Traceback" not in told
+    output = looking.shown(result)
+    assert f"\ntests/test_it.py:4: @pytest.mark.{WRONG[mark]}\n" in output
+    assert "Traceback" not in output
 
 
 ELSEWHERE = {
     "a class": ("import pytest\n\n{0}\nclass TestIt:\n    def test_it(self): ...\n", 3),
     "a module": ("import pytest\n\npytestmark = pytest.mark.sbh_at('x')\n\ndef test_it(): ...\n", 3),
-    "what is made at run time": ('import pytest\nexec("{0}\\ndef test_it(): ...")\n', 1),
+    "a test made at run time": ('import pytest\nexec("{0}\\ndef test_it(): ...")\n', 1),
     "of two": ("import pytest\n\n{0}\ndef test_a(): ...\n\n@pytest.mark.sbh_at('2026-01-01')\ndef test_b(): ...\n", 3),
 }
 
@@ -140,18 +140,20 @@ ELSEWHERE = {
 def test_the_line_of_a_marker_on(where, looking):
     """A marker of a class or a module is found there."""
     test, line = ELSEWHERE[where]
-    told = looking.shown(looking.tested(test.format("@pytest.mark.sbh_at('x')"), errors=1))
-    assert f"tests/test_it.py:{line}: @pytest.mark.sbh_at: 'x' is not a time" in told
+    output = looking.shown(looking.tested(test.format("@pytest.mark.sbh_at('x')"), errors=1))
+    assert f"tests/test_it.py:{line}: @pytest.mark.sbh_at: 'x' is not a time" in output
 
 
 def test_accepted_names_are_listed(looking):
-    """Who is far off reads them all."""
-    told = looking.shown(looking.tested("import pytest\n@pytest.mark.sbh_target('x')\ndef test_it(): ...\n", errors=1))
-    assert "unknown target 'x'\nknown are: guide, host\n" in told
+    """If no name is close, the message lists all of them."""
+    output = looking.shown(
+        looking.tested("import pytest\n@pytest.mark.sbh_target('x')\ndef test_it(): ...\n", errors=1)
+    )
+    assert "unknown target 'x'\nknown: guide, host\n" in output
 
 
-def test_a_marker_that_came_late(looking):
-    """What a hook adds after the collection is checked when it is used."""
+def test_a_marker_added_after_collection(looking):
+    """A marker that a hook adds after the collection is checked when it is used."""
     looking.write(
         {
             "conftest.py": """
@@ -166,7 +168,7 @@ def pytest_collection_modifyitems(items):
 
 
 def test_pytest_lists_the_markers(looking):
-    """`pytest --markers` tells each in a line."""
+    """`pytest --markers` shows each in a line."""
     lines = looking.run("--markers").outlines
     listed = [line.removeprefix("@pytest.mark.") for line in lines if line.startswith("@pytest.mark.sbh_")]
     assert listed == list(pytest_sbhjobs.markers.LINES)

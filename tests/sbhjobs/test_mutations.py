@@ -1,4 +1,4 @@
-"""Ten ways to break the example plugin: `pytest --sbh-simulate=60d` fails each time, and says what to mend."""
+"""Ten mistakes in the example plugin: `pytest --sbh-simulate=60d` fails for each, and its output names the mistake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HUB_OPS = Path(__file__).parents[2] / "examples/hub_ops"
-SIMULATED = "hub-ops: 9 jobs, 4,631 runs, all as expected, 2 of them failures"
+SIMULATED = "hub-ops: 9 jobs, 4,631 runs, all as expected (2 expected failures)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +17,10 @@ class Mutation:
     """A mistake, and lines of the screen that together name it."""
 
     replace: tuple[tuple[str, str, str], ...]
-    """In which file, which text, by what."""
+    """File, text and its replacement."""
     shows: tuple[str, ...]
     first: str = "plugin.json"
-    """What finds it, and so goes first: the simulation, or the plugin's own tests, which need not wait for one."""
+    """What finds the mistake and runs first: the simulation, or the plugin's own tests."""
 
     def apply(self, folder):
         """Make the mistake in a copy of the plugin."""
@@ -28,7 +28,7 @@ class Mutation:
             file = folder / name
             source = file.read_text()
             found = source.count(text)
-            assert found == 1, f"{name} of hub_ops has {text!r} {found} times, and a mutation needs it once: mend TABLE"
+            assert found == 1, f"{name} of hub_ops has {text!r} {found} times, and a mutation needs it once: fix TABLE"
             file.write_text(source.replace(text, by))
 
 
@@ -122,7 +122,7 @@ TABLE = {
 
 @pytest.fixture
 def hub_ops(repository):
-    """Stand in a copy of the example."""
+    """Return a copy of the example."""
     shutil.copytree(HUB_OPS, repository.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return repository
 
@@ -136,7 +136,7 @@ def test_the_example_passes(hub_ops):
 
 @pytest.mark.parametrize("mistake", TABLE)
 def test_a_mistake_is_named(hub_ops, mistake):
-    """The first failure says what to mend, in lines of the screen that stand there in this order."""
+    """The output of the first failure names the mistake, in these lines and in this order."""
     TABLE[mistake].apply(hub_ops.path)
     first, shows = TABLE[mistake].first, TABLE[mistake].shows
     then = "tests" if first == "plugin.json" else "plugin.json"

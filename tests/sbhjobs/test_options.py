@@ -1,4 +1,4 @@
-"""The options and the ini settings: what they take, where from, and how a wrong one is told."""
+"""The options and the ini settings: their values, which one wins, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ WRONG = {
     "--sbh-simulate=1d --sbh-plugin=nowhere": (
         "--sbh-plugin: no such path: 'nowhere'; give a plugin's directory, file or zip"
     ),
-    "--sbh-simulate=1d --sbh-report=.": ("--sbh-report: '.' is a directory; name a file in it, such as report.html"),
-    "--sbh-from=2026-01-01": "--sbh-from says how to simulate: give --sbh-simulate=30d, too",
-    "--sbh-tz=UTC": "--sbh-tz says how to simulate: give --sbh-simulate=30d, too",
-    "--sbh-report=r.html": "--sbh-report says how to simulate: give --sbh-simulate=30d, too",
+    "--sbh-simulate=1d --sbh-report=.": ("--sbh-report: '.' is a directory; give a file in it, such as report.html"),
+    "--sbh-from=2026-01-01": "--sbh-from needs --sbh-simulate, such as --sbh-simulate=30d",
+    "--sbh-tz=UTC": "--sbh-tz needs --sbh-simulate, such as --sbh-simulate=30d",
+    "--sbh-report=r.html": "--sbh-report needs --sbh-simulate, such as --sbh-simulate=30d",
     "-o sbh_simulate=soon": (
         "ini: sbh_simulate: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
     ),
@@ -38,14 +38,14 @@ WRONG = {
 
 @pytest.mark.parametrize("arguments", WRONG)
 def test_a_wrong_value(arguments, repository):
-    """The option, the value and what to do, in a sentence; nothing is collected."""
+    """The error names the option, the value and what to do; nothing is collected."""
     repository.plugin(GREET)
     result = repository.run(*arguments.split())
     assert (result.ret, [line for line in result.errlines if line]) == (4, [f"ERROR: {WRONG[arguments]}"])
 
 
 def test_a_report_that_cannot_be_written(repository):
-    """The runs are told, and the session does not pass."""
+    """The runs are shown, and the session fails."""
     repository.plugin(GREET)
     result = repository.run("--sbh-simulate=1d", "--sbh-report=main.py/report.html")
     assert "ERROR: cannot write the report to 'main.py/report.html': File exists" in result.outlines
@@ -53,16 +53,16 @@ def test_a_report_that_cannot_be_written(repository):
 
 
 def test_a_report_of_nothing(repository):
-    """Who deselects every job gets no report, and is told."""
+    """If every job is deselected, no report is written, and the session fails."""
     repository.plugin(GREET)
     repository.write({"test_it.py": "def test_it(): ...\n"})
     result = repository.run("--sbh-simulate=1d", "--sbh-report=report.html", "-k", "test_it")
-    assert "ERROR: no report, for nothing was simulated" in result.outlines
+    assert "ERROR: no report was written, because nothing was simulated" in result.outlines
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_the_report(repository):
-    """One plugin's report is the file that was named, in a folder that is made for it."""
+    """The report of one plugin is written to the given file; its folder is created."""
     repository.plugin(GREET)
     result = repository.run("--sbh-simulate=2d", "--sbh-report=build/sbh/report.html")
     assert "report: build/sbh/report.html" in result.outlines
@@ -70,7 +70,7 @@ def test_the_report(repository):
 
 
 def test_two_plugins_of_one_slug(repository):
-    """Their reports have numbers."""
+    """Their reports are numbered."""
     for folder in ("a", "b"):
         repository.plugin(GREET, folder)
     result = repository.run("--sbh-simulate=1d", "--sbh-report=r.html")
@@ -94,7 +94,7 @@ NATIVE = INI["pyproject.toml"].replace("tool.pytest.ini_options", "pytest")
 
 @pytest.mark.parametrize("file", [*INI, "pytest.toml"])
 def test_settings(file, repository):
-    """Every ini file of pytest takes the settings; relative paths begin beside it."""
+    """Every ini file of pytest takes the settings; relative paths start at its folder."""
     if file == "pytest.toml" and pytest.version_tuple < (9,):
         file, text = "pytest.ini", INI["pytest.ini"]  # native TOML came with pytest 9
     else:
@@ -109,7 +109,7 @@ def test_settings(file, repository):
 
 
 def test_the_command_line_wins(repository):
-    """An option takes the place of the setting, and an empty one takes it away."""
+    """An option overrides the setting, and an empty option turns it off."""
     repository.plugin(GREET)
     repository.write({"pytest.ini": INI["pytest.ini"].replace("sbh_plugin = plugins/a\n", "")})
     assert f"{HEAD} 1d from 2026-03-01 in Europe/Paris" in repository.run("--sbh-simulate=1d").outlines
@@ -117,15 +117,15 @@ def test_the_command_line_wins(repository):
 
 
 def test_test_folders_of_the_ini_file(repository):
-    """With `testpaths` pytest looks only there; the plugin at the root is simulated all the same."""
+    """A plugin at the root is simulated although `testpaths` names other folders."""
     repository.plugin(GREET)
     repository.write({"pytest.ini": "[pytest]\ntestpaths = tests\n", "tests/test_it.py": "def test_it(): ...\n"})
     repository.run("--sbh-simulate=1d").assert_outcomes(passed=2)
     repository.run("--sbh-simulate=1d", "-p", "xdist.plugin", "-n", "2").assert_outcomes(passed=2)
 
 
-def test_a_setting_does_not_insist_where_tests_are_named(repository):
-    """Who has the setting runs one test file as ever; who types the option wants a simulation."""
+def test_a_setting_needs_no_plugin_if_paths_are_given(repository):
+    """The setting allows a run of one test file without a plugin; the option does not."""
     repository.write({"pytest.ini": "[pytest]\nsbh_simulate = 3d\n", "test_it.py": "def test_it(): ...\n"})
     assert repository.run("test_it.py").ret == pytest.ExitCode.OK
     assert repository.run().ret == pytest.ExitCode.USAGE_ERROR
@@ -133,7 +133,7 @@ def test_a_setting_does_not_insist_where_tests_are_named(repository):
 
 
 def test_a_zip_where_pytest_does_not_look(repository):
-    """The plugin that is named is simulated wherever it is, such as what was packed into `dist`."""
+    """A plugin of `--sbh-plugin` is simulated also in a folder that pytest skips, such as `dist`."""
     import zipfile
 
     repository.write({"dist/test_no.py": "def test_no(): ...\n"})
@@ -146,8 +146,8 @@ def test_a_zip_where_pytest_does_not_look(repository):
 
 def test_help(repository):
     """Every option and every setting has a line in `pytest --help`."""
-    told = repository.run("--help").stdout.str()
+    output = repository.run("--help").stdout.str()
     for name in ("simulate", "from", "tz", "plugin", "report"):
-        assert f"--sbh-{name}=" in told
-        assert f"sbh_{name} (string)" in told
-    assert "--sbh-update" in told
+        assert f"--sbh-{name}=" in output
+        assert f"sbh_{name} (string)" in output
+    assert "--sbh-update" in output

@@ -116,7 +116,7 @@ def test_a_plugin_alone(name, repository, kept):
 
 @pytest.fixture
 def several(repository):
-    """Stand among three plugins and a test."""
+    """Return a repository with three plugins and a test."""
     repository.plugin(GREET, "plugins/hello", "hello")
     repository.plugin(CRASH, "plugins/coffee", "coffee")
     repository.plugin(FAULT, "plugins/data", "data")
@@ -138,7 +138,7 @@ SEVERAL = {
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_several_plugins(name, several, kept):
-    """Each plugin is simulated for itself, beside the other tests."""
+    """Each plugin is simulated on its own, beside the other tests."""
     kept(name, several.screen("--sbh-simulate=3d", *SEVERAL[name]))
 
 
@@ -153,7 +153,7 @@ def test_one_simulation_for_all_jobs(repository):
 
 
 def test_a_hook_that_raises(repository):
-    """A conftest's own mistake, or its assertion on every run, is shown as pytest shows it, and once."""
+    """An error or a failed assertion in a conftest's hook is shown once, as pytest shows it."""
     repository.plugin(GREET + GREET.replace("greet", "wave"))
     repository.write({"conftest.py": "def pytest_sbh_run(run):\n    assert run.job == 'greet'\n"})
     result = repository.run("--sbh-simulate=2d", "-Wdefault")
@@ -171,8 +171,8 @@ def test_two_processes(several, kept):
     """With -n 2 the workers simulate, and the screen, the report and JUnit's file are the controller's."""
     arguments = ("-p", "xdist.plugin", "-n", "2", "--tb=no", "-q", "--sbh-report=all.html", "--junitxml=junit.xml")
     lines = several.screen("--sbh-simulate=3d", *arguments).splitlines()
-    told = [line for line in lines if not any(word in line for word in _OF_XDIST)]
-    kept("two_processes", "\n".join(sorted(told)) + "\n")  # which worker is first is chance
+    shown = [line for line in lines if not any(word in line for word in _OF_XDIST)]
+    kept("two_processes", "\n".join(sorted(shown)) + "\n")  # the order of the workers is random
     assert sorted(path.name for path in several.path.glob("*.html")) == [
         "all-coffee.html",
         "all-data.html",
@@ -181,7 +181,7 @@ def test_two_processes(several, kept):
 
 
 def test_no_plugin(repository, kept):
-    """Who asks for a simulation where there is no plugin is told, and does not pass; with -n 2, too."""
+    """`--sbh-simulate` without a plugin is an error; with -n 2, too."""
     repository.write({"test_it.py": "def test_it(): ...\n"})
     kept("no_plugin", repository.screen("--sbh-simulate=3d"))
     assert repository.run("--sbh-simulate=3d").ret == pytest.ExitCode.USAGE_ERROR
@@ -189,7 +189,7 @@ def test_no_plugin(repository, kept):
 
 
 def test_without_the_option(repository, kept):
-    """A plugin.json that is named without a range to simulate is skipped, with the reason; unnamed it is no test."""
+    """Without `--sbh-simulate` a plugin.json given by path is skipped with a reason; others are not collected."""
     repository.plugin(GREET)
     kept("without_the_option", repository.screen("plugin.json", "-rs"))
     assert repository.run().ret == pytest.ExitCode.NO_TESTS_COLLECTED
@@ -216,14 +216,14 @@ def test_junit(repository):
 
 
 def test_a_line_for_each_failure(repository):
-    """`--tb=line` tells the plugin's file and line, as tools that mark lines read it."""
+    """`--tb=line` shows the plugin's file and line in the form that editors read."""
     repository.plugin(CRASH)
     lines = repository.screen("--sbh-simulate=1d", "--tb=line").splitlines()
     assert "ROOT/main.py:9: 1 of 1 run failed: main.py:9: KeyError: 'coffee'" in lines
 
 
 def test_the_rerun_line_reruns_it(repository, monkeypatch):
-    """What the screen says to type repeats the failing run."""
+    """The command in the output repeats the failing run."""
     from sbh_jobkit.cli.main import FAILED, main
 
     repository.plugin(FAULT)

@@ -1,4 +1,4 @@
-"""A month held against a file."""
+"""A month compared with a file."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ MONTH = MONTH.replace("WEEKDAY", VALUE).replace("WEEKEND", VALUE.replace("false"
 
 @pytest.fixture
 def counting(repository):
-    """Stand beside a job whose runs go alike, but for weekends."""
+    """Return a repository with a job whose runs are equal except at weekends."""
     repository.plugin(MAIN, **{"world.py": WORLD})
     return repository
 
 
-def test_a_snapshot_is_small_and_says_nothing_secret(counting):
-    """`--sbh-update` writes a line for each stretch of runs that went alike, and the test passes from then on."""
+def test_a_snapshot_is_small_and_holds_no_secret(counting):
+    """`--sbh-update` writes a line for each series of equal runs, and the test passes from then on."""
     counting.tested(TEST, "--sbh-update")
     file = counting.path / "tests/kept/month.json"
     assert file.read_text() == MONTH
@@ -60,37 +60,37 @@ def test_a_snapshot_is_small_and_says_nothing_secret(counting):
 
 
 def test_values_can_be_left_out(counting):
-    """What a job returns may be chance; the rest still counts."""
+    """The values may be random; the rest is still compared."""
     counting.tested(TEST.replace("month.json'", "month.json', values=False"), "--sbh-update")
     assert "value" not in (counting.path / "tests/kept/month.json").read_text()
 
 
 def test_a_snapshot_that_is_not_there(counting):
-    """It is not written unasked."""
+    """It is not written without `--sbh-update`."""
     result = counting.tested(TEST, failed=1)
     result.stdout.fnmatch_lines(
-        ["there is no snapshot 'kept/month.json' yet: write it with pytest --sbh-update, and look at it"]
+        ["there is no snapshot 'kept/month.json' yet: create it with pytest --sbh-update, and review it"]
     )
     assert not (counting.path / "tests/kept").exists()
 
 
-def test_a_month_that_is_another(counting, kept):
-    """The lines that differ are shown, and how to take them over."""
+def test_a_month_that_differs(counting, kept):
+    """The message shows the lines that differ, and how to update the file."""
     counting.tested(TEST, "--sbh-update")
     counting.plugin(MAIN.replace('"counted"', '"told"').replace("0 6 * * *", "0 6 * * 1-5"), **{"world.py": WORLD})
     kept("snapshot", counting.shown(counting.tested(TEST, failed=1)))
 
 
 def test_a_long_difference_is_cut(counting):
-    """Thirty lines are enough to see."""
+    """At most thirty lines are shown."""
     counting.tested(TEST, "--sbh-update")
     counting.plugin(MAIN.replace("weekday() >= 5", "day"), **{"world.py": WORLD})
     result = counting.tested(TEST.replace("5d", "60d"), failed=1)
     result.stdout.fnmatch_lines(["… and 44 more lines"])
 
 
-def test_a_failure_in_a_snapshot_was_looked_at(counting):
-    """What is written into the file is in sight of who reviews it."""
+def test_a_failure_in_a_snapshot_counts_as_checked(counting):
+    """The snapshot shows the failure to the person who reviews it."""
     counting.plugin(MAIN, **{"world.py": "def setup(world): world.db.create('none')\n"})
     counting.tested(TEST, "--sbh-update")
     assert (
