@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo test notebooks browser lint types bench readme clean
+.PHONY: setup demo test notebooks browser lint types bench docs docs-refresh clean
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -48,8 +48,18 @@ bench: .venv/dev
 	@$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	@$(BIN)/python bench/bench.py
 
-readme: .venv/dev
-	@$(BIN)/python tests/readme.py
+.venv/docs: .venv/runtime
+	@$(BIN)/pip install --quiet --constraint constraints.txt --group docs
+	@touch $@
+
+# A warning is an error, so every link and anchor inside the manual leads somewhere. Nothing is requested.
+docs: .venv/docs
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet docs build/docs
+	@echo "the manual: build/docs/index.html"
+
+# What the manual's commands print, and its tables; `make test` says when they are stale.
+docs-refresh: .venv/dev
+	@$(BIN)/python tests/docs/manual.py
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,160 @@
+"""The tables of the manual that are data: made of the kit's code and data files, never written by hand."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from typing import TYPE_CHECKING, Any
+
+from manual import ROOT
+from manual_inputs import bad_inputs
+
+import sbh_jobkit
+from pytest_sbhjobs import fixtures, hooks, markers, options
+from sbh_jobkit import ports
+from sbh_jobkit.check.code import ALLOWED
+from sbh_jobkit.check.finding import RULES
+from sbh_jobkit.cli import main as cli
+from sbh_jobkit.extensions import hookspecs
+from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.notebook.magics import JobMagics
+from sbh_jobkit.plugin import divergences
+from sbh_jobkit.run.recorder import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SERVICES = {"secrets": ports.Secrets, "http": ports.Http, "files": ports.Files, "db": ports.Database, "llm": ports.Llm}
+
+
+def tables() -> dict[str, str]:
+    """Return every generated table by its name."""
+    return {
+        "bad-inputs": table(["a job calls", "and gets", "fault of the run"], bad_inputs()),
+        "divergences": _divergences(),
+        "fault-kinds": table(["kind", "what happened"], ((f"`{kind}`", text) for kind, text in FAULTS.items())),
+        "fixtures": table(["fixture", ""], ((f"`{name}`", summary(each)) for name, each in all_fixtures().items())),
+        "imports": f"\n{', '.join(f'`{name}`' for name in ALLOWED)}\n\n",
+        "injected-faults": table(
+            ["word", "what it does"], ((f"`{word}`", summary(kind)) for word, kind in KINDS.items())
+        ),
+        "kit-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in kit_hooks().items())),
+        "magics": "".join(_magic(name, magic) for name, magic in all_magics().items()),
+        "markers": table(
+            ["marker", ""], ((f"`{line[0]}`", line[2]) for line in (line.partition(": ") for line in markers.LINES))
+        ),
+        "names": table(["name", "what it is"], ((f"`{name}`", text) for name, text in public_names())),
+        "options": "".join(_command(name, parser) for name, parser in all_commands().items()),
+        "policies": _policies(),
+        "pytest-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in pytest_hooks().items())),
+        "pytest-options": _pytest_options(),
+        "rules": table(["rule", "what it asks for"], ((f"`{rule}`", text) for rule, text in RULES.items())),
+    }
+
+
+def table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table of Markdown, with an empty line around it."""
+    lines = [
+        head,
+        ["---"] * len(head),
+        *([cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in rows),
+    ]
+    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
+def summary(documented: Any) -> str:
+    """Return the first paragraph of a docstring."""
+    return " ".join((inspect.getdoc(documented) or "").partition("\n\n")[0].split())
+
+
+def signature(service: str, name: str) -> str:
+    """Return a call of `ctx` as the reference heads it, without types."""
+    function = inspect.signature(getattr(SERVICES[service], name))
+    given = [each.replace(annotation=each.empty) for each in function.parameters.values() if each.name != "self"]
+    return f"ctx.{service}.{name}({', '.join(map(str, given))})"
+
+
+def members() -> Iterator[str]:
+    """Yield every call of the services of `ctx`."""
+    for service, protocol in SERVICES.items():
+        yield from (
+            signature(service, name) for name, each in vars(protocol).items() if name[0] != "_" and callable(each)
+        )
+
+
+def all_commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command of `sbh-jobkit`."""
+    parser = cli._parser()  # noqa: SLF001  argparse has no public way to list its words
+    return next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction)).choices  # noqa: SLF001
+
+
+def all_magics() -> dict[str, Any]:
+    """Return the magics by name."""
+    return {name: magic for name, magic in vars(JobMagics).items() if hasattr(magic, "parser")}
+
+
+def all_fixtures() -> dict[str, Any]:
+    """Return the fixtures by name."""
+    return {name: each for name, each in vars(fixtures).items() if name.startswith("sbh_") and name != "sbh_jobkit"}
+
+
+def pytest_hooks() -> dict[str, Any]:
+    """Return the hooks for a conftest.py by name."""
+    return {name: each for name, each in vars(hooks).items() if name.startswith("pytest_sbh_")}
+
+
+def kit_hooks() -> dict[str, Any]:
+    """Return the hooks of extensions by name."""
+    return {name: each for name, each in vars(hookspecs).items() if name.startswith("sbh_")}
+
+
+def public_names() -> Iterator[tuple[str, str]]:
+    """Yield what can be imported from the kit, and what it is."""
+    for name in sbh_jobkit.__all__:
+        yield name, "The version of the kit." if name == "__version__" else summary(getattr(sbh_jobkit, name))
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    for action in parser._actions:  # noqa: SLF001  as above
+        shown = f" {action.metavar}" if action.option_strings and action.metavar else ""
+        name = f"{action.option_strings[-1]}{shown}" if action.option_strings else str(action.metavar or action.dest)
+        if name != "--help":
+            yield f"`{name}`", action.help or ""
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> str:
+    return f"\n### `sbh-jobkit {name}`\n\n{parser.description}\n" + table(["argument", "meaning"], _arguments(parser))
+
+
+def _magic(name: str, magic: Any) -> str:
+    return f"\n### `%{name}`\n\n{magic.parser.description.strip()}\n" + table(
+        ["argument", "meaning"], _arguments(magic.parser)
+    )
+
+
+def _pytest_options() -> str:
+    rows = [(f"`--sbh-{name}={metavar}`", f"`sbh_{name}`", text) for name, metavar, text in options.SETTINGS]
+    update = "write the snapshots of `assert_matches` instead of comparing with them"
+    return table(["option", "ini setting", "what it does"], [*rows, ("`--sbh-update`", "", update)])
+
+
+def _divergences() -> str:
+    rows = divergences.table().values()
+    cells = ((row.id, divergences.CONCERNS[row.concerns], row.guide, row.host, row.advice) for row in rows)
+    return table(["id", "concerns", "the guide, and the kit", "today's host", "what to do"], cells)
+
+
+def _policies() -> str:
+    cases = json.loads((ROOT / "tests/data/policy.json").read_text())
+    head = ["what happens", "policy", "schedule, length of runs, scheduler down", "what does not simply run"]
+    return table(head, map(_case, cases))
+
+
+def _case(case: dict) -> list[str]:
+    policy = ", ".join(f"`{name}={value}`" for name, value in case.get("policy", {}).items())
+    down = [f"{start[5:].replace('T', ' ')}–{end[11:]}" for start, end in case.get("down", ())]
+    facts = [f"`{case['schedule']}`", *case.get("tz", "").split(), *(f"{length} s" for length in case.get("takes", ()))]
+    rows = [f"{due[3:]}: {reason or outcome}" for due, _, outcome, reason in case["rows"] if reason or outcome != "ok"]
+    rows[4:] = [f"… and {len(rows) - 4} more"] if len(rows) > 5 else rows[4:]
+    return [case["case"], policy, ", ".join([*facts, *down]), "<br>".join(rows) or "none"]

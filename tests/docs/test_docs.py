@@ -1,0 +1,182 @@
+"""The manual tells the truth: its commands print what it shows, its code runs, and it names all there is."""
+
+from __future__ import annotations
+
+import configparser
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import metadata
+from itertools import chain
+from zipfile import ZipFile
+
+import manual
+import manual_tables
+import pytest
+import yaml
+
+import sbh_jobkit
+from pytest_sbhjobs import markers, options
+from sbh_jobkit import FaultPlan, Outcome
+from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.notebook.magics import options_of
+from sbh_jobkit.plugin import divergences, manifest
+from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.simulation.budget import NAMES as BUDGETS
+
+TEXTS = {path.name: path.read_text() for path in manual.PAGES}
+BLOCKS = {name: manual.blocks(text) for name, text in TEXTS.items()}
+ALL = "\n".join(TEXTS.values())
+_FENCE = re.compile(r"^```.*$", re.MULTILINE)
+_LINES = 250
+
+
+@pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
+def test_a_page_shows_what_happens(name, monkeypatch):
+    """Run a page from top to bottom: its files, its commands, its Python. `make docs-refresh` writes what it shows."""
+    names = {"__name__": "docs"}
+    with manual.workplace(BLOCKS[name]) as folder:
+        monkeypatch.chdir(folder)
+        for block in BLOCKS[name]:
+            _check(block, folder, names)
+
+
+def _check(block, folder, names):
+    """Check one block as what it is."""
+    if block.path is not None and (manual.ROOT / block.path).exists():
+        assert block.content == (manual.ROOT / block.path).read_text()
+    elif block.path is not None:
+        manual.write(block, folder)
+    elif block.language == "console":
+        assert manual.output_of(block.command, folder) == block.output
+    elif block.language == "python":
+        exec(compile(block.text, "page", "exec"), names)  # noqa: S102  the manual's own code
+    elif block.language == "ipython":
+        subprocess.run([sys.executable, "-m", "IPython", "-c", block.text], check=True, capture_output=True, timeout=60)
+    _READ.get(block.language, str)(block.content)
+
+
+def _read_json(text):
+    return manifest.parse(json.loads(text))
+
+
+def _read_toml(text):
+    data = tomllib.loads(text)
+    if "seed" in data:
+        return FaultPlan.load("examples/hub_ops/faults.toml")
+    assert [name for name in data["tool"]["pytest"] if name not in SETTINGS] == []
+    return data
+
+
+def _read_ini(text):
+    ini = configparser.ConfigParser()
+    ini.read_string(text)
+    assert [name for name in ini["pytest"] if name not in SETTINGS] == []
+
+
+def _read_yaml(text):
+    """Read a workflow, and see that the options of its commands exist."""
+    steps = [step["run"] for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"] if "run" in step]
+    known = {"--help", *WORDS}
+    assert {word.partition("=")[0] for line in steps for word in line.split() if word.startswith("--")} <= known
+    for line in steps:
+        _read_sh(line)
+
+
+def _read_sh(text):
+    """Check what nobody runs here: targets of make, the name of the wheel, and the extras."""
+    targets = re.findall(r"^([a-z-]+):", (manual.ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
+    assert set(re.findall(r"\[([a-z]+)\]", text)) <= {*metadata("sbh-jobkit").get_all("Provides-Extra")}
+    assert set(re.findall(r"sbh_jobkit-(\S+?)-py3", text)) <= {sbh_jobkit.__version__}
+
+
+SETTINGS = {f"sbh_{name}" for name, _, _ in options.SETTINGS}
+_READ = {"json": _read_json, "toml": _read_toml, "ini": _read_ini, "yaml": _read_yaml, "sh": _read_sh}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_block_is_checked(name):
+    """A block that is neither run nor read does not exist; directives are Sphinx's."""
+    known = {"console", "python", "ipython", *_READ}
+    assert {block.language for block in BLOCKS[name]} <= known
+    directives = len(re.findall(r"^```\{(?!code-block)", TEXTS[name], re.MULTILINE))
+    assert len(_FENCE.findall(TEXTS[name])) == 2 * (len(BLOCKS[name]) + directives)
+
+
+def test_the_tables_are_the_data():
+    """Tables that are data are those of the kit, to the letter; `make docs-refresh` writes them."""
+    tables = manual_tables.tables()
+    shown = {found["name"]: found["table"] for text in TEXTS.values() for found in manual.TABLE.finditer(text)}
+    assert shown == tables
+
+
+def test_the_readme_fits_on_a_few_screens():
+    """What does not fit belongs in the manual."""
+    assert len(TEXTS["README.md"].splitlines()) <= _LINES
+
+
+def _words():
+    """Yield everything that a user can type or meet."""
+    for name, parser in manual_tables.all_commands().items():
+        yield f"sbh-jobkit {name}"
+        yield from (option for action in parser._actions for option in action.option_strings if option[:2] == "--")  # noqa: SLF001
+    for name, magic in manual_tables.all_magics().items():
+        yield from (f"%{name}", *options_of(magic))
+    yield from manual_tables.all_fixtures()
+    yield from chain(markers.NAMES, manual_tables.pytest_hooks(), manual_tables.kit_hooks())
+    yield from (form.format(name) for name, _, _ in options.SETTINGS for form in ("--sbh-{}", "sbh_{}"))
+    yield from ("--sbh-update", *FAULTS, *KINDS, *BUDGETS, *manifest.PERMISSIONS, *divergences.table())
+    yield from (outcome.value for outcome in Outcome)
+    yield from sbh_jobkit.__all__
+
+
+WORDS = {*_words()} - {"--help"}
+
+
+def test_everything_is_documented():
+    """A command, an option, a fixture, a hook, an outcome, a fault or a name that no page has does not exist."""
+    assert [word for word in sorted(WORDS) if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", ALL)] == []
+
+
+def test_the_reference_of_ctx_has_each_call():
+    """Each call of the context has a heading with its arguments, as the code has them."""
+    headings = re.findall(r"^### `(.*)`$", TEXTS["context.md"], re.MULTILINE)
+    assert sorted(heading.replace('"', "'") for heading in headings) == sorted(manual_tables.members())
+
+
+def test_the_reference_of_the_manifest_has_each_key():
+    """Each key of plugin.json, and of its jobs, has a row."""
+    keys = {name for kind in (manifest.Manifest, manifest.ManifestJob) for name in inspect.signature(kind).parameters}
+    assert [key for key in keys if f"`{key}`" not in TEXTS["write-a-job.md"]] == []
+
+
+def test_links_lead_somewhere():
+    """Every relative link of the README names a file of the repository; Sphinx checks those of the manual."""
+    targets = re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXTS["README.md"])
+    assert [target for target in targets if not (manual.ROOT / target).exists()] == []
+
+
+def test_the_wheel_is_what_the_manual_says(tmp_path):
+    """The command that builds the wheel makes the file that the manual names, with all that it needs at run time."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    command += ["--disable-pip-version-check", "--wheel-dir", str(tmp_path), str(manual.ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.iterdir()
+    assert wheel.name in TEXTS["install.md"]
+    names = ZipFile(wheel).namelist()
+    packaged = [path for folder in ("sbh_jobkit", "pytest_sbhjobs") for path in (manual.ROOT / folder).rglob("*")]
+    files = {
+        str(path.relative_to(manual.ROOT)) for path in packaged if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert files - {*names} == set()
+
+
+def test_the_python_api_imports_what_it_names():
+    """The modules that the page on Python names below the package exist."""
+    for dotted in re.findall(r"`((?:sbh_jobkit|pytest_sbhjobs)\.[\w.]+)", TEXTS["python.md"]):
+        module, _, name = dotted.rpartition(".")
+        assert hasattr(__import__(module, fromlist=[name]), name), dotted
