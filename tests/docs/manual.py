@@ -1,4 +1,4 @@
-"""The pages of the manual: their commands, code and tables, as the tests check them and `make docs-refresh` writes them.
+"""The pages of the manual: what the tests check of them, and what `make docs-refresh` writes.
 
 A block with a caption, or with a path in its first line, is a file: one of the repository, or one that the page makes.
 A page that makes files runs its commands in a folder of its own; any other page runs them in the repository.

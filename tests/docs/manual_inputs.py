@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from src.ext.sdk import job
-
 from sbh_jobkit import Plugin, World, run_job
 
 if TYPE_CHECKING:
@@ -47,6 +45,8 @@ def bad_inputs() -> Iterator[tuple[str, str, str]]:
 
 
 def _answered(call: str, manifest: dict | None) -> tuple[str, str, str]:
+    from src.ext.sdk import job  # the kit makes it importable
+
     got = []
 
     @job("try_it")
