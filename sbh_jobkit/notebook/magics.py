@@ -147,7 +147,7 @@ class JobMagics(Magics):
             raise MagicError(msg)
         start = given.start or clock.now(schedule.tz).replace(microsecond=0)
         others = {name: each.schedule_in(asked) for name, each in plugin.jobs.items()}
-        return Preview.of(schedule, start=start, duration=given.duration, job=job, others=others)
+        return Preview.from_schedule(schedule, start=start, duration=given.duration, job=job, others=others)
 
     @line_magic
     @told

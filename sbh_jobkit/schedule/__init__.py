@@ -1,1 +1,1 @@
-"""When a job is due, and what becomes of a due instant."""
+"""When jobs are due, and what happens to each fire time."""

@@ -1,7 +1,7 @@
-"""A cron expression, read once: bounds are checked here, field by field, then croniter expands it.
+"""Parse cron expressions: each field is checked here, then croniter expands it to its values.
 
-croniter accepts what a schedule must not contain (six or seven fields, `R`, `L`, ranges that run backwards,
-a step that silently means "once", dates that never come), so its input is validated and put into numbers first.
+croniter also accepts what a schedule must not contain: six or seven fields, `R`, `L`, ranges that run backwards, a step
+that never applies, and dates that do not exist. So each expression is checked and rewritten in numbers first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SHAPE = "minute hour day-of-month month day-of-week"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cron:
-    """What an expression means: sorted values per field, None where a day field does not restrict."""
+    """The values of each field, sorted; None for a day field that allows every day."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -59,12 +59,12 @@ class Cron:
     weekdays: frozenset[int] | None
     """Sunday is 0."""
     fixed: bool
-    """Whether neither minute nor hour begins with `*`: such a job is bound to the clock on the wall (Debian cron)."""
+    """Whether neither the minute nor the hour begins with `*`: then Debian cron's rules for fixed local times apply."""
     debian_differs: bool
-    """Whether Debian cron would combine the two day fields by AND, because one begins with `*`."""
+    """Whether Debian cron would require both day fields to match, because one of them begins with `*`."""
 
     def matches_day(self, day: int, month: int, weekday: int) -> bool:
-        """Whether the job is due on such a date; day-of-month OR day-of-week where both restrict."""
+        """Whether the job is due on this date: if both day fields restrict it, one match is enough."""
         if month not in self.months:
             return False
         if self.days is None or self.weekdays is None:
@@ -73,17 +73,17 @@ class Cron:
 
 
 def parse(expression: str) -> Cron:
-    """Read five-field cron or a name such as `@daily`; raises ScheduleError with the field and the value."""
-    return _parsed(expression, tuple(_split(expression)))
+    """Parse five-field cron or a name such as `@daily`; raises ScheduleError, which names the field and the value."""
+    return _parse_fields(expression, tuple(_split(expression)))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(expression: str, texts: tuple[str, ...]) -> Cron:
-    """Read what is split; the jobs of a whole platform share few expressions, and each asks more than once."""
+def _parse_fields(expression: str, texts: tuple[str, ...]) -> Cron:
+    """Parse the five fields; cached, because many jobs share the same few expressions."""
     try:
         numbers = [_numbers(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
-    except ValueError as fault:
-        raise _refused(expression, str(fault)) from None
+    except ValueError as error:
+        raise _error(expression, str(error)) from None
     minutes, hours, days, months, weekdays = _expand(expression, numbers)
     cron = Cron(
         minutes=tuple(range(60)) if minutes is None else tuple(sorted(minutes)),
@@ -97,11 +97,11 @@ def _parsed(expression: str, texts: tuple[str, ...]) -> Cron:
     if cron.days is not None and cron.weekdays is None:
         longest = max(monthrange(_LEAP_YEAR, month)[1] for month in cron.months)
         if min(cron.days) > longest:
-            raise _refused(expression, f"day {min(cron.days)} does not exist in month {texts[3]}, so it never fires")
+            raise _error(expression, f"day {min(cron.days)} does not exist in month {texts[3]}, so it never fires")
     return cron
 
 
-def _refused(expression: object, why: str) -> ScheduleError:
+def _error(expression: object, why: str) -> ScheduleError:
     shown = repr(expression)
     if len(shown) > _LONGEST:
         shown = f"{shown[:60]}…"
@@ -110,65 +110,68 @@ def _refused(expression: object, why: str) -> ScheduleError:
 
 def _split(expression: str) -> list[str]:
     if not isinstance(expression, str):
-        raise _refused(expression, f"it is of type {type(expression).__name__}, not text such as '0 2 * * *'")
+        raise _error(expression, f"it is of type {type(expression).__name__}; write text such as '0 2 * * *'")
     if len(expression) > _LONGEST:
-        raise _refused(expression, f"it is {len(expression)} characters long, at most {_LONGEST} are read")
+        raise _error(expression, f"it is {len(expression)} characters long; use at most {_LONGEST}")
     if not expression.isascii():
         odd = next(character for character in expression if not character.isascii())
-        raise _refused(expression, f"it contains {odd!r}, only ASCII is read")
+        raise _error(expression, f"it contains {odd!r}; use ASCII characters only")
     texts = expression.split()
     if len(texts) == 1 and texts[0].startswith("@"):
         return _named(expression, texts[0].lower()).split()
     if len(texts) in {6, 7}:
-        raise _refused(expression, f"it has {len(texts)} fields, seconds and years are not supported; write {_SHAPE}")
+        raise _error(expression, f"it has {len(texts)} fields; cron has five, without seconds and years: {_SHAPE}")
     if len(texts) != len(_FIELDS):
         count = f"{len(texts)} field{'' if len(texts) == 1 else 's'}"
-        raise _refused(expression, f"it has {count}, cron has five: {_SHAPE}")
+        raise _error(expression, f"it has {count}; cron has five: {_SHAPE}")
     return texts
 
 
 def _named(expression: str, name: str) -> str:
     if name == "@reboot":
-        raise _refused(expression, "'@reboot' is no point in time; use five fields")
+        raise _error(expression, "'@reboot' is not a time; use five fields, such as '0 2 * * *'")
     if name not in NAMED:
-        hint = did_you_mean(name, NAMED) or f"; known are {', '.join(NAMED)}"
-        raise _refused(expression, f"unknown name {name!r}{hint}")
+        hint = did_you_mean(name, NAMED) or f"; use one of {', '.join(NAMED)}"
+        raise _error(expression, f"unknown name {name!r}{hint}")
     return NAMED[name]
 
 
 def _numbers(field: _Field, text: str) -> str:
-    """Return a field with names put into numbers; raises ValueError that says what is wrong with it."""
+    """Return a field with its names replaced by numbers; raises ValueError if the field is wrong."""
     return ",".join(_part(field, part, alone=part == text) for part in text.split(","))
 
 
 def _part(field: _Field, part: str, *, alone: bool) -> str:
     match = _PART.fullmatch(part)
     if not match:
-        raise ValueError(_foreign(field, part) or f"{field.name} {part!r} is not a value, a range or a step")
+        raise ValueError(
+            _foreign(field, part) or f"{field.name} {part!r} is not a value, a range or a step, such as 5, 1-5 or */5"
+        )
     low_text, high_text, step_text = match["low"], match["high"], match["step"]
     if low_text == "*":
         if high_text is not None or not (alone or step_text):
-            msg = f"{field.name} {part!r} cannot stand in a range or a list: '*' already is every {field.name}"
+            msg = f"{field.name} {part!r} uses '*' in a range or a list; write '*' alone for every {field.name}"
             raise ValueError(msg)
         low, high = field.low, _highest(field)
     else:
         low = _value(field, low_text)
         if step_text and not high_text and field.names is _WEEKDAYS:
             days = ",".join(map(str, range(low % 7, 7, _step(field, step_text, 0, 6))))
-            msg = f"{field.name} {part!r} ends on 6 or on 7, depending on who reads it; list the days, such as {days}"
+            msg = f"{field.name} {part!r} is ambiguous: a week ends on 6 or on 7; list the days, such as {days}"
             raise ValueError(msg)
         last = _highest(field) if step_text else low
         high = _value(field, high_text, end=low > 0) if high_text else last
     if low > high:
-        msg = f"{field.name} range {low_text}-{high_text} runs backwards; write it as two ranges"
+        ranges = f"{low}-{_highest(field)},{field.low}-{high}"
+        msg = f"{field.name} range {low_text}-{high_text} runs backwards; write two ranges: {ranges}"
         raise ValueError(msg)
-    # an equal range is its value: croniter would widen it to the whole field
+    # croniter reads a range such as 5-5 as the whole field
     base = "*" if low_text == "*" else f"{low}-{high}" if low < high else str(low)
     return f"{base}/{_step(field, step_text, low, high)}" if step_text else base
 
 
 def _highest(field: _Field) -> int:
-    return field.high - 1 if field.names is _WEEKDAYS else field.high  # a week ends on 6; 7 is Sunday again
+    return field.high - 1 if field.names is _WEEKDAYS else field.high  # 7 is Sunday again
 
 
 def _value(field: _Field, text: str, *, end: bool = False) -> int:
@@ -187,20 +190,24 @@ def _value(field: _Field, text: str, *, end: bool = False) -> int:
 
 
 def _foreign(field: _Field, part: str) -> str | None:
-    rest = re.sub("|".join(field.names) or "$", "", part.upper())  # the W of WED is no sign
+    rest = re.sub("|".join(field.names) or "$", "", part.upper())  # the W of WED is not the sign W
     sign = next((sign for sign in _FOREIGN if sign in rest), None)
-    return f"{field.name} {part!r} uses {sign!r} ({_FOREIGN[sign]}), which is not standard cron" if sign else None
+    return (
+        f"{field.name} {part!r} uses {sign!r} ({_FOREIGN[sign]}), which is not standard cron; use numbers"
+        if sign
+        else None
+    )
 
 
 def _step(field: _Field, text: str, low: int, high: int) -> int:
     if not text.isdigit() or not text.strip("0"):
-        msg = f"{field.name} step {text!r} is not a number from 1"
+        msg = f"{field.name} step {text!r} is not a whole number from 1"
         raise ValueError(msg)
     if len(text.lstrip("0")) > len("00") or int(text) > high - low:
         if low == high or int(text) == 1:
-            msg = f"{field.name} step {text} has nothing to step over; write {low}"
+            msg = f"{field.name} step {text} has no effect, because only {low} is left; write {low}"
         else:
-            msg = f"{field.name} step {text} is longer than {low}-{high}, so it would only ever be {low}; write {low}"
+            msg = f"{field.name} step {text} is longer than the range {low}-{high}, so only {low} matches; write {low}"
         raise ValueError(msg)
     return int(text)
 
@@ -210,6 +217,6 @@ def _expand(expression: str, numbers: list[str]) -> list[frozenset[int] | None]:
 
     try:
         expanded, _ = croniter.expand(" ".join(numbers))
-    except CroniterBadCronError as error:  # pragma: no cover  everything known is refused above
-        raise _refused(expression, str(error)) from error
+    except CroniterBadCronError as error:  # pragma: no cover  the checks above leave nothing that we know of
+        raise _error(expression, str(error)) from error
     return [None if values[0] == "*" else frozenset(map(int, values)) for values in expanded]

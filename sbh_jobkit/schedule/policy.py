@@ -1,7 +1,7 @@
-"""What becomes of a due instant: started, made to wait, skipped, coalesced or missed, and by which rule.
+"""Decide what happens to each fire time: it starts, waits, is skipped, coalesced or missed; and say by which rule.
 
-The same words and the same function serve the simulator and the real schedulers. `decide` is pure: it knows what
-is due, what is running and what is waiting, and looks at no clock.
+The simulator and the real schedulers use the same function. `decide` is pure: its arguments are what is due, what is
+running and what is waiting, and it reads no clock.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 OVERLAP = ("skip", "queue_one", "allow")
 CATCH_UP = ("latest", "all", "none")
-_MOST = 100
-"""How many missed fire times are caught up at most: a clock that was wrong lists decades of them."""
+_MAX_CATCH_UP = 100
+"""How many missed fire times are caught up at most: after a wrong clock there may be years of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How a job's due instants become runs; the defaults are those of the local scheduler."""
+    """How a job's fire times become runs; the defaults are those of the local scheduler."""
 
     max_instances: int = 1
-    """How many runs of the job may go on at once."""
+    """How many runs of the job may run at the same time."""
     overlap: str = "skip"
-    """What a fire time does that meets as many: `skip`, wait where none does (`queue_one`), or run, too (`allow`)."""
+    """What happens at a fire time when that many are running: `skip` it, let one wait (`queue_one`), or `allow` it."""
     misfire_grace: str | timedelta | None = None
-    """How late a run may start, such as "10m"; later it is missed. None: however late."""
+    """How late a run may start, such as "10m"; after that it is missed. None: there is no limit."""
     catch_up: str = "latest"
-    """What runs of those that came due while the scheduler was down: the `latest` for all, `all` in turn, `none`."""
+    """Which fire times run after the scheduler was down: only the `latest`, `all` one after another, or `none`."""
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Check the values; raises PolicyError."""
         if isinstance(self.max_instances, bool) or not isinstance(self.max_instances, int) or self.max_instances < 1:
-            msg = f"max_instances is a whole number from 1, got {self.max_instances!r}"
+            msg = f"max_instances must be a whole number from 1, got {self.max_instances!r}"
             raise PolicyError(msg)
         for name, known in (("overlap", OVERLAP), ("catch_up", CATCH_UP)):
             given = getattr(self, name)
             if given not in known:
-                hint = did_you_mean(str(given), known) or f"; it is one of {', '.join(known)}"
+                hint = did_you_mean(str(given), known) or f"; use one of {', '.join(known)}"
                 msg = f"unknown {name} {given!r}{hint}"
                 raise PolicyError(msg)
         if self.misfire_grace is not None:
@@ -60,41 +60,41 @@ class Policy:
 
     @property
     def grace(self) -> float | None:
-        """How late a run may start, in seconds; None for however late."""
+        """How late a run may start, in seconds; None if there is no limit."""
         return None if self.misfire_grace is None else _seconds(self.misfire_grace)
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Policy:
-        """Make one of settings by name, as a file or a command line has them."""
+        """Make a policy from settings by name, as in a file or a command line."""
         for name in settings:
             if name not in cls.__slots__:
-                hint = did_you_mean(name, cls.__slots__) or f"; there are {', '.join(cls.__slots__)}"
-                msg = f"a policy has no {name!r}{hint}"
+                hint = did_you_mean(name, cls.__slots__) or f"; use one of {', '.join(cls.__slots__)}"
+                msg = f"unknown policy setting {name!r}{hint}"
                 raise PolicyError(msg)
         return cls(**settings)
 
 
 ALL_JOBS = "*"
-"""Every job that is not named itself."""
+"""Stands for every job that has no policy of its own."""
 
 
 def parse(lines: Sequence[str]) -> dict[str, Policy]:
-    """Read policies as a command line has them, such as `overlap=queue_one` or `my_job:max_instances=2`, by job."""
+    """Parse policies of a command line, such as `overlap=queue_one` or `my_job:max_instances=2`; return them by job."""
     settings: dict[str, dict[str, Any]] = {}
     for line in lines:
         name, sign, value = line.partition("=")
         job, colon, setting = name.rpartition(":")
         if not sign or not value:
-            msg = f"{line!r} is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
+            msg = f"{line!r} is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
             raise PolicyError(msg)
         number = int(value) if setting == "max_instances" and value.isdecimal() else value
         settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
-    usual = settings.get(ALL_JOBS, {})
-    return {job: Policy.from_settings({**usual, **own}) for job, own in settings.items()}
+    shared = settings.get(ALL_JOBS, {})
+    return {job: Policy.from_settings({**shared, **own}) for job, own in settings.items()}
 
 
 class Action(StrEnum):
-    """What becomes of a due instant."""
+    """What happens to a fire time."""
 
     START = "start"
     WAIT = "wait"
@@ -105,7 +105,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A time from `start` until before `end`, in epoch seconds."""
+    """The time from `start` until before `end`, in epoch seconds."""
 
     start: float
     end: float
@@ -117,7 +117,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of one fire time, and why, where that is not plain."""
+    """What happens to one fire time; the reason is None when it simply starts on time."""
 
     fire: float
     action: Action
@@ -137,12 +137,12 @@ def decide(
     down: Window | None = None,
     tz: ZoneInfo,
 ) -> list[Decision]:
-    """Say what becomes of fire times (oldest first, none after `now`) of one job that nobody has decided on yet.
+    """Decide what happens to new fire times of one job (oldest first, none after `now`).
 
-    `running` and `waiting` are the fire times of its runs that go on and of those whose turn has not come; `down` is
-    when the scheduler was down, if it has just come back. All are epoch seconds; reasons name times in `tz`.
+    `running` and `waiting` are the fire times of its runs that are running and of those that wait; `down` is when the
+    scheduler was down, if it has just come back. All times are epoch seconds; reasons show times in `tz`.
     """
-    decided, left = _late(policy, fires, now, down, tz)
+    decided, left = _decide_late(policy, fires, now, down, tz)
     free = policy.max_instances - len(running)
     for fire in left:
         backlog = fire < now and len(running) < policy.max_instances
@@ -157,21 +157,21 @@ def decide(
 
 
 def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo) -> Decision:
-    """Say what becomes of a fire time that has waited and whose turn has come; `since` says what it waited for."""
+    """Decide what happens to a fire time that has waited and can start now; `since` is the reason why it waited."""
     if (missed := _too_late(policy, fire, now, tz)) is not None:
         return missed
     return Decision(fire=fire, action=Action.START, reason=f"started {times.format_elapsed(now - fire)} late: {since}")
 
 
 def format_running(running: Sequence[float], fire: float, tz: ZoneInfo) -> str:
-    """Say which run goes on, as the reason for another to wait."""
-    return f"the run of {_clock(running[-1], fire, tz)} was still going"
+    """Return which run is still running: the reason why another one waits or is skipped."""
+    return f"the run of {_local_time(running[-1], fire, tz)} was still running"
 
 
-def _late(
+def _decide_late(
     policy: Policy, fires: Sequence[float], now: float, down: Window | None, tz: ZoneInfo
 ) -> tuple[list[Decision], list[float]]:
-    """Settle what comes too late, or is caught up by a later one; return the rest."""
+    """Return decisions for fire times that are too late or that a later one replaces, and the other fire times."""
     decided: list[Decision] = []
     left: list[float] = []
     for fire in fires:
@@ -184,12 +184,13 @@ def _late(
         return decided, left
     if policy.catch_up == "latest":
         for fire in left[:-1]:
-            reason = f"coalesced into {_clock(left[-1], fire, tz)}: {_was_down(down, fire, tz)}"
+            reason = f"coalesced into {_local_time(left[-1], fire, tz)}: {_downtime(down, fire, tz)}"
             decided.append(Decision(fire=fire, action=Action.COALESCE, reason=reason))
         return decided, left[-1:]
-    lost, rule = (late, "catch_up=none") if policy.catch_up == "none" else (late[:-_MOST], f"at most {_MOST} catch up")
+    none, some = "catch_up=none", f"only the last {_MAX_CATCH_UP} are caught up"
+    lost, rule = (late, none) if policy.catch_up == "none" else (late[:-_MAX_CATCH_UP], some)
     for fire in lost:
-        reason = f"missed: {_was_down(down, fire, tz)}, {rule}"
+        reason = f"missed: {_downtime(down, fire, tz)} ({rule})"
         decided.append(Decision(fire=fire, action=Action.MISS, reason=reason))
     return decided, left[len(lost) :]
 
@@ -199,55 +200,55 @@ def _too_late(policy: Policy, fire: float, now: float, tz: ZoneInfo) -> Decision
     if grace is None or now - fire <= grace:
         return None
     late, limit = times.format_elapsed(now - fire), times.format_elapsed(grace)
-    reason = f"missed: at {_clock(now, fire, tz)} it was {late} late, misfire_grace is {limit}"
+    reason = f"missed: {late} late at {_local_time(now, fire, tz)} (misfire_grace={limit})"
     return Decision(fire=fire, action=Action.MISS, reason=reason)
 
 
 def _overlapping(
     policy: Policy, fire: float, running: Sequence[float], waiting: Sequence[float], tz: ZoneInfo
 ) -> Decision:
-    if not running:  # a catch-up of the same moment goes on
+    if not running:  # a missed fire time starts at this same moment
         return Decision(fire=fire, action=Action.WAIT)
-    going = format_running(running, fire, tz)
+    still = format_running(running, fire, tz)
     if policy.overlap == "queue_one" and not waiting:
         return Decision(fire=fire, action=Action.WAIT)
     if policy.overlap == "queue_one":
-        reason = f"skipped: {going} and that of {_clock(waiting[0], fire, tz)} waiting, overlap=queue_one"
+        reason = f"skipped: {still} and the run of {_local_time(waiting[0], fire, tz)} was waiting (overlap=queue_one)"
     else:
-        reason = f"skipped: {going}, max_instances={policy.max_instances}"
+        reason = f"skipped: {still} (max_instances={policy.max_instances})"
     return Decision(fire=fire, action=Action.SKIP, reason=reason)
 
 
 def _started_late(fire: float, now: float, down: Window | None, tz: ZoneInfo) -> str | None:
     if fire >= now or down is None:
         return None
-    return f"started {times.format_elapsed(now - fire)} late: {_was_down(down, fire, tz)}"
+    return f"started {times.format_elapsed(now - fire)} late: {_downtime(down, fire, tz)}"
 
 
-def _was_down(window: Window, fire: float, tz: ZoneInfo) -> str:
-    return f"the scheduler was down {_clock(window.start, fire, tz)}–{_clock(window.end, window.start, tz)}"
+def _downtime(window: Window, fire: float, tz: ZoneInfo) -> str:
+    return f"the scheduler was down {_local_time(window.start, fire, tz)}–{_local_time(window.end, window.start, tz)}"
 
 
 @cache
 def _seconds(length: str | timedelta) -> float:
-    """Read a duration once for all the fire times that it is asked for."""
+    """Parse a duration; cached, because every fire time needs it."""
     return times.duration(length, zero=True).total_seconds()
 
 
-def _clock(epoch: float, beside: float, tz: ZoneInfo) -> str:
-    """Write an instant by the clock, with its date where that is not the date of another that stands near it."""
+def _local_time(epoch: float, beside: float, tz: ZoneInfo) -> str:
+    """Return an instant as local time, with its date if that differs from the date of `beside`."""
     at, other = datetime.fromtimestamp(epoch, tz), datetime.fromtimestamp(beside, tz)
     shown = f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
     if at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
-        shown += f" {at:%Z}"  # clocks show it twice
+        shown += f" {at:%Z}"  # this local time occurs twice
     return shown if at.date() == other.date() else f"{at:%Y-%m-%d} {shown}"
 
 
 def policy_lookup(policy: Policy | Mapping[str, Policy] | None, jobs: Mapping[str, object]) -> Callable[[str], Policy]:
-    """Return what tells each job's policy, of one for all or one a job."""
+    """Return a function from a job's name to its policy, given one policy for all jobs or a policy by job."""
     if not isinstance(policy, Mapping):
         return lambda _: policy or Policy()
     for name in policy:
         if name != ALL_JOBS:
-            jobs[name]  # an unknown one is answered with the nearest
+            jobs[name]  # raises for an unknown job, with a suggestion
     return lambda job: policy.get(job) or policy.get(ALL_JOBS) or Policy()

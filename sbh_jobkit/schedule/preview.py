@@ -1,4 +1,4 @@
-"""When one schedule is due in a range, and which jobs of its plugin are due at the same minutes; nothing runs."""
+"""The fire times of one schedule in a range, and the other jobs that are due at the same time; nothing runs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.schedule import Schedule
 
 DURATION = "7d"
-"""How far a preview looks unless told otherwise."""
+"""The default length of a preview."""
 _MOST = 600_000
-"""Fire times; every minute of a year are fewer."""
+"""The most fire times of a preview: a year has fewer minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collision:
-    """Another job that is due at some of the same minutes."""
+    """Another job that is due at some of the same times."""
 
     job: str
     times: int
-    """How often the two are due together."""
+    """How many fire times the two jobs share."""
     first: datetime
 
 
@@ -41,12 +41,12 @@ class Preview(Shown):
     end: datetime
     fires: tuple[datetime, ...]
     job: str | None = None
-    """Whose schedule it is, if it is a job's."""
+    """The job that has this schedule; None for a schedule without a job."""
     collisions: tuple[Collision, ...] = ()
-    """The other jobs that are due at the same minutes, those that are so most often first."""
+    """The other jobs that are due at the same times, the most frequent first."""
 
     def __repr__(self) -> str:
-        """Say what is due how often."""
+        """Show the schedule, its number of fire times and the range."""
         what = self.job or repr(self.schedule.expression)
         number = len(self.fires)
         often = "once" if number == 1 else f"{number:,} times"
@@ -54,11 +54,11 @@ class Preview(Shown):
 
     @property
     def next(self) -> datetime:
-        """The first fire time from the start on, also where it lies past the end."""
+        """The first fire time from the start on; it may be after the end."""
         return self.fires[0] if self.fires else self.schedule.next(self.end.astimezone(UTC) - timedelta(seconds=1))
 
     @classmethod
-    def of(
+    def from_schedule(
         cls,
         schedule: Schedule,
         *,
@@ -67,9 +67,9 @@ class Preview(Shown):
         job: str | None = None,
         others: Mapping[str, Schedule | None] | None = None,
     ) -> Self:
-        """Look ahead from `start`; `others` are the schedules of the plugin's jobs by name.
+        """List the fire times from `start`, and the ones that `others`, schedules by job name, share.
 
-        Raises TimeFormatError for a range in which there are too many fire times to list.
+        Raises TimeFormatError if the range has too many fire times to list.
         """
         first = times.instant(start, schedule.tz)
         last = times.add(first, times.duration(duration))
@@ -93,3 +93,6 @@ class Preview(Shown):
             job=job,
             collisions=tuple(sorted(found, key=lambda collision: -collision.times)),
         )
+
+    of = from_schedule
+    """Old name of `from_schedule`."""

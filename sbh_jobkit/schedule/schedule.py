@@ -1,11 +1,11 @@
 """When a job is due: a cron expression in a time zone.
 
-Days are walked, not minutes: a matching local day times the sorted minutes of the day, as integer epoch
-seconds, and datetimes only at the rim. A day without a change of UTC offset is plain arithmetic; one with a
-change is settled by Debian cron's rules (its manual's section on daylight saving time): a fixed-time job whose
-local time falls in a gap fires once, at the first instant after it; in a fold it fires once, the first time; a
-job that begins with `*` in its minute or hour field follows elapsed time. Unlike Debian cron, a change of more
-than three hours (Samoa skipped a whole day in 2011) is no exception.
+For speed this module goes through days, not minutes: the fire times of a matching local day are its midnight plus the
+sorted times of day, as integer epoch seconds. Datetimes are made last. Most days need only this addition. On a day
+whose UTC offset changes, Debian cron's rules apply (the section on daylight saving time of its manual): a job with a
+fixed local time fires once, at the first instant after a gap and the first time in a fold; a job whose minute or hour
+field begins with `*` follows elapsed time. Debian cron treats a change of more than three hours as an exception (Samoa
+skipped a whole day in 2011); this module does not.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal()
 _BACK = (2, 62, 800, 3_700)
-"""Days to look back for the last fire time, wider and wider; the rarest, 29 February, may wait 8 years."""
+"""How many days to look back for the last fire time, first few, then more: 29 February can be 8 years away."""
 
 
 class _Day(NamedTuple):
-    """Fire times of one local day: a slice of the schedule's seconds, or the instants themselves."""
+    """The fire times of one local day: a slice of the schedule's times of day, or a list of instants."""
 
     ordinal: int = 0
     base: int = 0
-    """Its midnight, in seconds since 1970."""
+    """The midnight of the day, in seconds since 1970."""
     low: int = 0
     high: int = 0
     irregular: list[int] = []  # noqa: RUF012  never changed
-    """Sorted instants of days around a change of UTC offset."""
+    """The sorted instants of days on which the UTC offset changes."""
 
 
 class Schedule(Shown):
@@ -56,7 +56,7 @@ class Schedule(Shown):
     __slots__ = ("_deltas", "_seconds", "_utc", "cron", "expression", "tz")
 
     def __init__(self, expression: str, tz: str | tzinfo = "UTC") -> None:
-        """Read the expression once."""
+        """Parse the expression."""
         self.cron: Cron = parse(expression)
         self.expression = expression
         self.tz: ZoneInfo = times.zone(tz)
@@ -65,32 +65,32 @@ class Schedule(Shown):
         self._deltas = [timedelta(seconds=second) for second in self._seconds]
 
     def __repr__(self) -> str:
-        """Show what would make it again."""
+        """Return the code that makes an equal schedule."""
         return f"Schedule({self.expression!r}, tz={str(self.tz)!r})"
 
     def __eq__(self, other: object) -> bool:
-        """Be equal to a schedule of the same text and zone."""
+        """Whether the other schedule has the same text and zone."""
         if not isinstance(other, Schedule):
             return NotImplemented
         return (self.expression, str(self.tz)) == (other.expression, str(other.tz))
 
     def __hash__(self) -> int:
-        """Hash by text and zone."""
+        """Return the hash of text and zone."""
         return hash((self.expression, str(self.tz)))
 
     def fires(self, start: str | datetime, end: str | datetime) -> Iterator[datetime]:
-        """Yield the fire times in [start, end), one after another, as aware datetimes in the schedule's zone."""
+        """Yield the fire times in [start, end) as aware datetimes in the schedule's zone."""
         first, last = self._instant(start).timestamp(), self._instant(end).timestamp()
         return chain.from_iterable(self._datetimes(first, last))
 
     def epochs(self, start: float, end: float) -> Iterator[int]:
-        """Yield the fire times in [start, end) as seconds since 1970: many times as fast as datetimes."""
+        """Yield the fire times in [start, end) as seconds since 1970; much faster than `fires`."""
         return chain.from_iterable(self._integers(start, end))
 
     def next(self, after: str | datetime) -> datetime:
         """Return the first fire time later than `after`."""
-        moment = floor(self._instant(after).timestamp()) + 1
-        for epoch in self.epochs(moment, (_LAST - _EPOCH) * _DAY):
+        first = floor(self._instant(after).timestamp()) + 1
+        for epoch in self.epochs(first, (_LAST - _EPOCH) * _DAY):
             return datetime.fromtimestamp(epoch, self.tz)
         msg = f"schedule {self.expression!r} has no fire time after {after}"
         raise ScheduleError(msg)
@@ -106,11 +106,11 @@ class Schedule(Shown):
         raise ScheduleError(msg)
 
     def describe(self) -> str:
-        """Say it in plain English, such as `at 09:00 on Mondays (Europe/Paris)`."""
+        """Describe the schedule in English, such as `at 09:00 on Mondays (Europe/Paris)`."""
         return f"{describe(self.cron)} ({self.tz})"
 
     def note(self, at: datetime) -> str | None:
-        """Say why a fire time is not simply what the expression names, on a day when clocks change."""
+        """Explain a fire time that a clock change affects; None for any other fire time."""
         if not self.cron.fixed:
             return None
         local = at.astimezone(self.tz)
@@ -120,7 +120,7 @@ class Schedule(Shown):
         if named and self.cron.matches_day(local.day, local.month, local.isoweekday() % 7):
             return None
         gap = datetime.fromtimestamp(local.timestamp() - 1, self.tz).replace(tzinfo=None) + timedelta(seconds=1)
-        lost = [wall for wall in self._walls(gap.date()) if gap <= wall < local.replace(tzinfo=None)]
+        lost = [wall for wall in self._local_times(gap.date()) if gap <= wall < local.replace(tzinfo=None)]
         if not lost:
             return None
         times_ = ", ".join(f"{wall:%H:%M}" for wall in lost)
@@ -128,8 +128,8 @@ class Schedule(Shown):
         verb = "does" if len(lost) == 1 else "do"
         return f"{times_} {verb} not exist on {lost[0]:%Y-%m-%d} in {self.tz}: fired at {fired}"
 
-    def _walls(self, day: date) -> Iterator[datetime]:
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  clock on the wall
+    def _local_times(self, day: date) -> Iterator[datetime]:
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  local time
         return (midnight + delta for step in (0, 1) for delta in (timedelta(days=step) + each for each in self._deltas))
 
     def _instant(self, value: str | datetime) -> datetime:
@@ -161,10 +161,10 @@ class Schedule(Shown):
         for ordinal in self._matching(first, last):
             offset = self._offset(ordinal)
             if offset is None:
-                pending.update(self._irregular(ordinal))
+                pending.update(self._irregular_epochs(ordinal))
                 continue
             if pending:
-                yield from self._settled(pending, done, end)
+                yield from self._irregular_day(pending, done, end)
                 done = max(done, *pending)
                 pending = set()
             base = (ordinal - _EPOCH) * _DAY - offset
@@ -172,10 +172,10 @@ class Schedule(Shown):
             high = whole if base + _DAY <= end else bisect_left(seconds, end - base)
             if low < high:
                 yield _Day(ordinal=ordinal, base=base, low=low, high=high)
-        yield from self._settled(pending, done, end)
+        yield from self._irregular_day(pending, done, end)
 
     @staticmethod
-    def _settled(pending: set[int], done: int, end: float) -> Iterator[_Day]:
+    def _irregular_day(pending: set[int], done: int, end: float) -> Iterator[_Day]:
         chosen = sorted(epoch for epoch in pending if done < epoch < end)
         if chosen:
             yield _Day(irregular=chosen)
@@ -193,7 +193,7 @@ class Schedule(Shown):
             ordinal += 1
 
     def _offset(self, ordinal: int) -> int | None:
-        """Return the day's UTC offset in seconds, or None where it changes within or at the ends of the day."""
+        """Return the day's UTC offset in seconds, or None if it changes during the day or at its start or end."""
         if self._utc:
             return 0
         midnight = datetime.fromordinal(ordinal).replace(tzinfo=self.tz)
@@ -204,7 +204,7 @@ class Schedule(Shown):
             return None
         return round(offset.total_seconds())
 
-    def _irregular(self, ordinal: int) -> Iterator[int]:
+    def _irregular_epochs(self, ordinal: int) -> Iterator[int]:
         midnight = datetime.fromordinal(ordinal).replace(tzinfo=self.tz)
         for delta in self._deltas:
             wall = midnight + delta
@@ -215,11 +215,11 @@ class Schedule(Shown):
                 yield int(earlier)
                 if not self.cron.fixed:
                     yield int(later)
-            elif self.cron.fixed:  # a gap: with fold=0 and 1 swapped, the change lies between the two
-                yield self._change(int(later), int(earlier))
+            elif self.cron.fixed:  # a gap: fold=1 is earlier than fold=0, and the change is between them
+                yield self._offset_change(int(later), int(earlier))
 
-    def _change(self, before: int, at_or_after: int) -> int:
-        """Find the second in (before, at_or_after] from which the later UTC offset holds."""
+    def _offset_change(self, before: int, at_or_after: int) -> int:
+        """Return the second in (before, at_or_after] at which the UTC offset changes."""
         offset = datetime.fromtimestamp(at_or_after, self.tz).utcoffset()
         while at_or_after - before > 1:
             middle = (before + at_or_after) // 2

@@ -1,8 +1,8 @@
-"""Instants, durations and zones as users type them.
+"""Parse and format times, durations and zones as users type them.
 
-A naive time is wall-clock time in the zone in force. Days and weeks of a duration are calendar days of
-that zone, so that `30d` from a midnight ends at a midnight also across a clock change; hours and smaller
-units are elapsed time.
+A time without a UTC offset is local time in the current zone. Days and weeks of a duration are calendar days of that
+zone, so that `30d` from a midnight ends at a midnight even if clocks change in between; hours and smaller units are
+elapsed time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from sbh_jobkit.errors import TimeFormatError, did_you_mean
 
 START = "2026-01-01T00:00"
-"""Where a simulation starts unless told otherwise: fixed, so that a month is repeatable."""
+"""The default start of a simulation: a fixed date, so that each simulation gives the same result."""
 
 _PART = re.compile(r"(\d+)\s*([wdhms])", re.IGNORECASE)
 _ISO_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE)
@@ -26,31 +26,31 @@ _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time: whole days of the calendar, and elapsed seconds."""
+    """A length of time: calendar days and elapsed seconds."""
 
     days: int
     seconds: int
 
     def total_seconds(self) -> int:
-        """Return it in seconds, a day being 24 hours."""
+        """Return the length in seconds; a day counts as 24 hours."""
         return self.days * 86_400 + self.seconds
 
 
 def zone(name: str | tzinfo) -> ZoneInfo:
-    """Find a time zone by its IANA name; raises TimeFormatError with the nearest name."""
+    """Find a time zone by its IANA name; raises TimeFormatError, which suggests a similar name."""
     if isinstance(name, ZoneInfo):
         return name
     if name is UTC:
         return ZoneInfo("UTC")
     if not isinstance(name, str):
-        msg = f"{name!r} is no time zone with rules; use a name such as 'UTC' or 'Europe/Paris'"
+        msg = f"{name!r} is not the name of a time zone; use a name such as 'UTC' or 'Europe/Paris'"
         raise TimeFormatError(msg)
     return _named_zone(name)
 
 
 @cache
 def _named_zone(name: str) -> ZoneInfo:
-    known = available_timezones() - {"localtime", "Factory"}  # these mean another zone on each machine, or none
+    known = available_timezones() - {"localtime", "Factory"}  # their meaning depends on the machine
     if name not in known:
         hint = did_you_mean(name, known) or "; use a name such as 'UTC' or 'Europe/Paris'"
         msg = f"unknown time zone {name!r}{hint}"
@@ -63,35 +63,35 @@ def _named_zone(name: str) -> ZoneInfo:
 
 
 def instant(value: str | date | datetime, tz: tzinfo) -> datetime:
-    """Read an ISO 8601 time (or a date: its midnight) as an aware datetime in `tz`."""
+    """Parse an ISO 8601 time, or a date as its midnight, to an aware datetime in `tz`."""
     parsed = parse(value)
     try:
-        return _placed(parsed, tz)
+        return _in_zone(parsed, tz)
     except OverflowError:
-        msg = f"{parsed.isoformat()} in {tz} is beyond the calendar"
+        msg = f"{parsed.isoformat()} in {tz} is outside the years 1 to 9999"
         raise TimeFormatError(msg) from None
 
 
-def _placed(parsed: datetime, tz: tzinfo) -> datetime:
+def _in_zone(parsed: datetime, tz: tzinfo) -> datetime:
     if parsed.tzinfo is not None:
         return parsed.astimezone(tz)
     local = parsed.replace(tzinfo=tz)
-    there_and_back = local.astimezone(UTC).astimezone(tz)
-    if there_and_back.replace(tzinfo=None, fold=0) != parsed.replace(fold=0):
+    round_trip = local.astimezone(UTC).astimezone(tz)
+    if round_trip.replace(tzinfo=None, fold=0) != parsed.replace(fold=0):
         msg = (
             f"{parsed.isoformat()} does not exist in {tz}: clocks skip it; "
-            f"use {there_and_back.replace(tzinfo=None).isoformat()} or give an offset"
+            f"use {round_trip.replace(tzinfo=None).isoformat()} or add an offset"
         )
         raise TimeFormatError(msg)
     return local
 
 
 def parse(value: str | date | datetime) -> datetime:
-    """Read an ISO 8601 time, or a date as its midnight; a naive one stays naive."""
+    """Parse an ISO 8601 time, or a date as its midnight; a time without an offset stays naive."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001  the zone is the caller's next step
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001  the caller adds the zone
     try:
         return datetime.fromisoformat(value.strip())
     except (ValueError, AttributeError):
@@ -100,25 +100,26 @@ def parse(value: str | date | datetime) -> datetime:
 
 
 def format_time(at: datetime) -> str:
-    """Write a time as it is typed, such as `2026-01-31T02:00` or `2026-01-31T02:00Z`; a naive one stays naive."""
+    """Return text that can be typed, such as `2026-01-31T02:00` or `2026-01-31T02:00Z`; a naive time has no offset."""
     whole = not at.second and not at.microsecond
     text = at.isoformat(timespec="minutes" if whole else "auto")
     return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
 
 
 def duration(value: str | timedelta | Duration, *, zero: bool = False) -> Duration:
-    """Read a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or ISO 8601's `P30D`; above zero unless told so."""
+    """Parse a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or `P30D` (ISO 8601); `zero` allows zero."""
     if isinstance(value, timedelta):
         length = Duration(value.days, value.seconds)
     else:
-        length = value if isinstance(value, Duration) else _length(value)
+        length = value if isinstance(value, Duration) else _parse_duration(value)
     if length.total_seconds() < 0 or (length.total_seconds() == 0 and not zero):
-        msg = f"{value!r} is not a duration: it must be longer than nothing, such as '30d'"
+        least = "zero or longer" if zero else "longer than zero"
+        msg = f"the duration {value!r} must be {least}, such as '30d'"
         raise TimeFormatError(msg)
     return length
 
 
-def _length(text: str) -> Duration:
+def _parse_duration(text: str) -> Duration:
     compact = text.strip() if isinstance(text, str) else ""
     numbers: list[tuple[str, str]] = []
     if compact and _PART.sub("", compact).strip() == "":
@@ -138,19 +139,20 @@ def _length(text: str) -> Duration:
 
 
 def add(start: datetime, length: Duration) -> datetime:
-    """Add a duration to an aware time: its days by the calendar of the time's zone, the rest as elapsed time."""
+    """Add a duration to an aware time: its days as calendar days of the time's zone, the rest as elapsed time."""
     try:
         by_calendar = (
             start + timedelta(days=length.days) if length.days else start
         )  # adding nothing would drop the fold
         return (by_calendar.astimezone(UTC) + timedelta(seconds=length.seconds)).astimezone(start.tzinfo)
     except OverflowError:
-        msg = f"{format_duration(length)} after {start.isoformat()} is beyond the calendar; use a shorter duration"
+        end = f"{format_duration(length)} after {start.isoformat()}"
+        msg = f"{end} is outside the years 1 to 9999; use a shorter duration"
         raise TimeFormatError(msg) from None
 
 
 def format_elapsed(seconds: float) -> str:
-    """Write elapsed time in its two largest units, such as `6d 17h`, `2h 30m` or `12s`."""
+    """Return elapsed time in its two largest units, such as `6d 17h`, `2h 30m` or `12s`."""
     days, rest = divmod(round(seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
     units = [(days, "d"), (hours, "h"), (rest // 60, "m"), (rest % 60, "s")]
@@ -158,7 +160,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 def format_duration(length: Duration) -> str:
-    """Write a duration as it is typed: `30d`, `1d12h`, `90m`."""
+    """Return a duration as text that can be typed: `30d`, `1d12h`, `90m`."""
     days = f"{length.days}d" if length.days else ""
     unit = next((unit for unit in "hm" if length.seconds % _SECONDS[unit] == 0), "s")
     return f"{days}{length.seconds // _SECONDS[unit]}{unit}" if length.seconds else days

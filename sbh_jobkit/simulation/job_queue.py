@@ -37,7 +37,9 @@ class JobQueue:
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
             if decision.action is Action.WAIT:
-                why = format_running(running, decision.fire, self._tz) if running else "earlier ones caught up first"
+                why = (
+                    format_running(running, decision.fire, self._tz) if running else "earlier missed runs started first"
+                )
                 self._waiting.append((decision.fire, why))
         return decisions
 

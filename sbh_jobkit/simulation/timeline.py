@@ -170,7 +170,7 @@ class Timeline:
 
     def _never_seen(self, index: int, fire: float, down: Window) -> Run:
         since = datetime.fromtimestamp(down.start, self._due[index].schedule.tz)
-        reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} past the end of the range"
+        reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} until after the end of the range"
         return self._not_started(self._due[index], Decision(fire=fire, action=Action.MISS, reason=reason))
 
 

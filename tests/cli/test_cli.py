@@ -189,7 +189,7 @@ BAD_WORDS = {
     ),
     "a time that clocks skip": (
         ["simulate", "p", "--tz", "Europe/Paris", "--from", "2026-03-29T02:30"],
-        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or give an offset",
+        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or add an offset",
     ),
     "a wrong duration": (
         ["simulate", "p", "--for", "30x"],
@@ -240,7 +240,7 @@ BAD_WORDS = {
     ),
     "a policy that is none": (
         ["run", "p", "greet", "--policy", "overlap:skip"],
-        "'overlap:skip' is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one",
+        "'overlap:skip' is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one",
     ),
     "an unknown policy to run": (
         ["run", "p", "greet", "--policy", "overlap=queue"],
@@ -800,7 +800,7 @@ LIMITED = ("timed_out", "timed out: the limit is 60 s, passed at main.py:6")
             ["--time-limit", "3600"],
             [
                 ("00:00", "ok", None),
-                ("00:10", "skipped", "skipped: the run of 00:00 was still going, max_instances=1"),
+                ("00:10", "skipped", "skipped: the run of 00:00 was still running (max_instances=1)"),
                 ("00:20", "ok", None),
             ],
         ),
@@ -808,8 +808,8 @@ LIMITED = ("timed_out", "timed out: the limit is 60 s, passed at main.py:6")
             ["--time-limit", "3600", "--policy", "overlap=queue_one"],
             [
                 ("00:00", "ok", None),
-                ("00:10", "ok", "started 5m late: the run of 00:00 was still going"),
-                ("00:20", "ok", "started 10m late: the run of 00:10 was still going"),
+                ("00:10", "ok", "started 5m late: the run of 00:00 was still running"),
+                ("00:20", "ok", "started 10m late: the run of 00:10 was still running"),
             ],
         ),
         (

@@ -16,7 +16,7 @@ WRONG = {
     "--sbh-simulate=7x": (
         "--sbh-simulate: '7x' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
     ),
-    "--sbh-simulate=0d": "--sbh-simulate: '0d' is not a duration: it must be longer than nothing, such as '30d'",
+    "--sbh-simulate=0d": "--sbh-simulate: the duration '0d' must be longer than zero, such as '30d'",
     "--sbh-simulate=1d --sbh-from=yesterday": (
         "--sbh-from: 'yesterday' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
     ),

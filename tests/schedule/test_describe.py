@@ -1,4 +1,4 @@
-"""What a schedule says in English: a table, and that the values alone decide, so that no two are said alike."""
+"""Schedules in English: a table, and properties that hold for any expression."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENGLISH = [
     ("30 9,17 * * *", "at 09:30 and 17:30 every day"),
     ("0 */6 * * *", "at 00:00, 06:00, 12:00 and 18:00, every day"),
     ("0,30 2-4 * * *", "at 02:00, 02:30, 03:00, 03:30, 04:00 and 04:30, every day"),
-    # hours in a row, hours that go evenly round, any other hours
+    # hours in a row, hours at an even step, any other hours
     ("*/15 8-17 * * 1-5", "every 15 minutes from 08:00 to 17:45, Monday to Friday"),
     ("* 8 * * *", "every minute from 08:00 to 08:59 every day"),
     ("30 8-20 * * *", "every hour from 08:30 to 20:30 every day"),
@@ -55,7 +55,7 @@ ENGLISH = [
     ("0 9 1-7 * *", "at 09:00 on the 1st to 7th of the month"),
     ("0 9 */2 * *", "at 09:00 on every 2nd day from the 1st of the month"),
     ("0 9 3/3 * *", "at 09:00 on every 3rd day from the 3rd of the month"),
-    # one date, months, and both day fields: either will do
+    # one date, months, and both day fields, of which one is enough
     ("30 2 29 2 *", "at 02:30 on 29 February"),
     ("*/15 * 25 DEC *", "every 15 minutes on 25 December"),
     ("0 0 1 */3 *", "at 00:00 on the 1st of the month, in January, April, July and October"),
@@ -71,23 +71,23 @@ COMMAS = [
 ]
 
 
-# Values to say, and ways to write them.
+# Values to describe, and ways to write them.
 
 
 def values(low, high):
-    """Return sorted values of a field: all, one, a few, a stretch, a step."""
+    """Draw sorted values of a field: all, one, a few, some in a row, a step."""
     one = st.integers(low, high)
     few = st.lists(one, min_size=1, max_size=8, unique=True)
     ends = st.tuples(one, one).map(sorted)
     step = st.tuples(one, st.integers(2, high - low)).map(lambda pair: range(pair[0], high + 1, pair[1]))
-    stretch = ends.map(lambda pair: range(pair[0], pair[1] + 1))
-    return st.one_of(st.just(range(low, high + 1)), one.map(lambda value: [value]), few, stretch, step).map(sorted)
+    in_a_row = ends.map(lambda pair: range(pair[0], pair[1] + 1))
+    return st.one_of(st.just(range(low, high + 1)), one.map(lambda value: [value]), few, in_a_row, step).map(sorted)
 
 
 CRONS = st.tuples(values(0, 59), values(0, 23), values(1, 31), values(1, 12), values(0, 6))
 
 
-def in_short(numbers, full):
+def compact(numbers, full):
     """Write values as a star or as ranges."""
     if len(numbers) == full:
         return "*"
@@ -96,12 +96,12 @@ def in_short(numbers, full):
     return ",".join(f"{low}-{high}" if low < high else str(low) for low, high in zip(starts, ends, strict=True))
 
 
-def at_length(draw, numbers, full, names=None):
+def spelled_out(draw, numbers, full, names=None):
     """Write values one by one in any order, in numbers or in names, with leading zeros, some of them twice."""
     if len(numbers) == full:
         return "*/1" if full in {60, 24, 12} else "*"  # a day field `*/1` counts as a restriction
     if len(numbers) > 12:  # an expression has at most 256 characters
-        return in_short(numbers, full)
+        return compact(numbers, full)
     some = draw(st.permutations([*numbers, numbers[0]]))
     spelled = [draw(st.sampled_from([f"{number:02}", (names or {}).get(number, str(number))])) for number in some]
     return ",".join(spelled)
@@ -109,11 +109,11 @@ def at_length(draw, numbers, full, names=None):
 
 @st.composite
 def written_twice(draw):
-    """Return two expressions of equal values; those that never fire are no schedules."""
+    """Return two expressions with equal values; an expression that never fires is left out."""
     numbers, sizes = draw(CRONS), (60, 24, 31, 12, 7)
     names = (None, None, None, dict(enumerate(MONTHS, 1)), {**dict(enumerate(WEEKDAYS)), 0: "7"})
-    short = " ".join(map(in_short, numbers, sizes))
-    long = " ".join(at_length(draw, *field) for field in zip(numbers, sizes, names, strict=True))
+    short = " ".join(map(compact, numbers, sizes))
+    long = " ".join(spelled_out(draw, *field) for field in zip(numbers, sizes, names, strict=True))
     try:
         return short, long, parse(short), parse(long)
     except ScheduleError as error:
@@ -127,7 +127,7 @@ def written_twice(draw):
 
 @pytest.mark.parametrize(("expression", "text"), ENGLISH)
 def test_english(expression, text):
-    """An expression is said in plain English."""
+    """An expression has this text."""
     assert describe(parse(expression)) == text
 
 
@@ -136,7 +136,7 @@ def test_english(expression, text):
     COMMAS,
 )
 def test_commas(expression, text):
-    """What follows an aside stands behind one comma."""
+    """A text that already has a comma continues with one more."""
     assert describe(parse(expression)) == text
 
 
@@ -149,12 +149,12 @@ def test_commas(expression, text):
     ],
 )
 def test_describe(expression, zone, text):
-    """A schedule says itself with its zone."""
+    """A schedule's description ends with its zone."""
     assert Schedule(expression, zone).describe() == text
 
 
 def test_describe_in_any_locale():
-    """A schedule says itself in English and without a warning on a machine without a locale, too."""
+    """The description is English, without a warning, on a machine without a locale too."""
     command = "from sbh_jobkit.schedule.schedule import Schedule; print(Schedule('0 9 * * 1').describe())"
     process = subprocess.run(
         [sys.executable, "-W", "error", "-c", command],
@@ -171,8 +171,8 @@ def test_describe_in_any_locale():
 
 @given(written_twice())
 @settings(max_examples=200, deadline=None)
-def test_equal_values_are_said_alike(expressions):
-    """Any schedule is said in one line, and the same however its values are written."""
+def test_equal_values_have_one_text(expressions):
+    """Any schedule is described in one line, and the text does not depend on how its values are written."""
     short, long, cron, same = expressions
     text = describe(cron)
     assert (text, short) == (describe(same), short), long
@@ -181,13 +181,13 @@ def test_equal_values_are_said_alike(expressions):
     assert "  " not in text
 
 
-def test_other_values_are_said_otherwise():
-    """No two schedules of different values are said alike."""
+def test_different_values_have_different_texts():
+    """No two schedules with different values have the same description."""
     minutes = ("0", "5", "0,5", "*/30", "*/10", "*")
     hours = ("0", "9", "9,17", "9-17", "*/2", "1-23/2", "*")
     days = ("*", "1", "1,15", "1-7", "*/2", "2/2")
     months = ("*", "1", "1,7", "1-11")
     weekdays = ("*", "0", "1-5", "0,6")
     expressions = map(" ".join, product(minutes, hours, days, months, weekdays))
-    said = [describe(parse(expression)) for expression in expressions]
-    assert len(set(said)) == len(said) == 6 * 7 * 6 * 4 * 4
+    texts = [describe(parse(expression)) for expression in expressions]
+    assert len(set(texts)) == len(texts) == 6 * 7 * 6 * 4 * 4

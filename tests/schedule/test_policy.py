@@ -1,4 +1,4 @@
-"""What becomes of due instants: a table of cases, what no policy may do, and policies that are none."""
+"""What happens to fire times: a table of cases, rules for any policy, and errors in policies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START = "2026-01-01"
 
 
 def busy(schedule, takes):
-    """Return a plugin whose runs take that many seconds each, the last number for all that follow."""
+    """Return a plugin whose runs take these seconds, one after another; the last number repeats."""
     lengths = iter([*takes[:-1]])
 
     @job("work", schedule=schedule)
@@ -36,7 +36,7 @@ def busy(schedule, takes):
 
 
 def row(run, zone):
-    """Write a run as the table of cases does: day and time, with the offset outside of UTC."""
+    """Return a run as the table of cases shows it: day and time, with the offset unless the zone is UTC."""
     shown = "%d %H:%M" if zone == "UTC" else "%d %H:%M%z"
     started = run.started_at and run.started_at.strftime("%d %H:%M")
     return [run.fire_time.strftime(shown), started, run.outcome.value, run.reason]
@@ -44,7 +44,7 @@ def row(run, zone):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
 def test_case(case):
-    """Each due instant ends as the table says, and says by which rule."""
+    """Each fire time has the outcome and the reason of the table."""
     simulation = simulate(
         busy(case["schedule"], case.get("takes", [0])),
         World(time_limit=10**6),
@@ -59,7 +59,7 @@ def test_case(case):
 
 
 def test_the_table_has_every_rule():
-    """Every outcome, every policy and every setting stands in at least one case."""
+    """Every outcome, every setting and every value of it is in at least one case."""
     rows = [each for case in CASES for each in case["rows"]]
     assert len(CASES) >= 30
     assert {each[2] for each in rows} == {"ok", "skipped", "coalesced", "missed"}
@@ -97,10 +97,10 @@ zones = st.sampled_from(
     place=zones,
 )
 def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
-    """Whatever the policy, the downtime and the zone: each due instant ends once, and no job goes back in time."""
+    """With any policy, downtime and zone, each fire time has one outcome, and no job goes back in time."""
     zone, start = place
     begin = times.instant(start, times.zone(zone))
-    at = begin.astimezone(UTC)  # within one zone Python adds to what clocks show
+    at = begin.astimezone(UTC)  # UTC, because within one zone Python adds local time
     down = [
         SchedulerDown(at + timedelta(minutes=first), at + timedelta(minutes=first + length)) for first, length in spans
     ]
@@ -128,27 +128,27 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_instances": 0}, "max_instances is a whole number from 1, got 0"),
-        ({"max_instances": True}, "max_instances is a whole number from 1, got True"),
+        ({"max_instances": 0}, "max_instances must be a whole number from 1, got 0"),
+        ({"max_instances": True}, "max_instances must be a whole number from 1, got True"),
         ({"overlap": "skp"}, "unknown overlap 'skp'; did you mean 'skip'?"),
-        ({"overlap": "parallel"}, "unknown overlap 'parallel'; it is one of skip, queue_one, allow"),
-        ({"catch_up": 5}, "unknown catch_up 5; it is one of latest, all, none"),
+        ({"overlap": "parallel"}, "unknown overlap 'parallel'; use one of skip, queue_one, allow"),
+        ({"catch_up": 5}, "unknown catch_up 5; use one of latest, all, none"),
         (
             {"misfire_grace": "soon"},
             "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
         ),
-        ({"overlapp": "skip"}, "a policy has no 'overlapp'; did you mean 'overlap'?"),
+        ({"overlapp": "skip"}, "unknown policy setting 'overlapp'; did you mean 'overlap'?"),
     ],
 )
-def test_what_is_no_policy_is_refused(given, message):
-    """One sentence says what was expected."""
+def test_a_bad_setting_is_an_error(given, message):
+    """The error names the setting, the value and what is expected."""
     with pytest.raises(PolicyError) as refused:
         Policy.from_settings(given)
     assert str(refused.value) == message
 
 
 def test_policies_by_job():
-    """A job that the mapping does not name has the defaults."""
+    """A job without a policy in the mapping has the defaults."""
 
     @job("slow", schedule="*/10 * * * *")
     def slow(ctx):
@@ -186,11 +186,11 @@ LINES = [
 
 @pytest.mark.parametrize(("lines", "policies"), LINES, ids=lambda value: " ".join(value) if value else "none")
 def test_policies_of_a_command_line(lines, policies):
-    """By job; what is said of every job holds for those that are named, too, unless they say otherwise."""
+    """Policies by job; settings for every job also hold for a named job, unless it has its own."""
     assert parse(lines) == policies
 
 
-FORM = "is no policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
+FORM = "is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
 NAMES = "max_instances, overlap, misfire_grace, catch_up"
 
 
@@ -201,26 +201,26 @@ NAMES = "max_instances, overlap, misfire_grace, catch_up"
         ("overlap", f"'overlap' {FORM}"),
         ("overlap=", f"'overlap=' {FORM}"),
         ("sync:overlap", f"'sync:overlap' {FORM}"),
-        ("=skip", f"a policy has no ''; there are {NAMES}"),
-        ("sync:=skip", f"a policy has no ''; there are {NAMES}"),
-        ("overlapp=skip", "a policy has no 'overlapp'; did you mean 'overlap'?"),
-        ("grace period=5m", f"a policy has no 'grace period'; there are {NAMES}"),
+        ("=skip", f"unknown policy setting ''; use one of {NAMES}"),
+        ("sync:=skip", f"unknown policy setting ''; use one of {NAMES}"),
+        ("overlapp=skip", "unknown policy setting 'overlapp'; did you mean 'overlap'?"),
+        ("grace period=5m", f"unknown policy setting 'grace period'; use one of {NAMES}"),
         ("overlap=skp", "unknown overlap 'skp'; did you mean 'skip'?"),
         ("overlap= skip", "unknown overlap ' skip'; did you mean 'skip'?"),
-        ("catch_up=2", "unknown catch_up '2'; it is one of latest, all, none"),
-        ("max_instances=0", "max_instances is a whole number from 1, got 0"),
-        ("max_instances=-1", "max_instances is a whole number from 1, got '-1'"),
-        ("max_instances=two", "max_instances is a whole number from 1, got 'two'"),
-        ("max_instances=²", "max_instances is a whole number from 1, got '²'"),
-        ("max_instances=1.5", "max_instances is a whole number from 1, got '1.5'"),
+        ("catch_up=2", "unknown catch_up '2'; use one of latest, all, none"),
+        ("max_instances=0", "max_instances must be a whole number from 1, got 0"),
+        ("max_instances=-1", "max_instances must be a whole number from 1, got '-1'"),
+        ("max_instances=two", "max_instances must be a whole number from 1, got 'two'"),
+        ("max_instances=²", "max_instances must be a whole number from 1, got '²'"),
+        ("max_instances=1.5", "max_instances must be a whole number from 1, got '1.5'"),
         (
             "misfire_grace=soon",
             "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
         ),
     ],
 )
-def test_lines_that_are_no_policy(line, message):
-    """One sentence says what is wrong with a line."""
+def test_a_bad_line_is_an_error(line, message):
+    """The error names the line or its value, and what to write."""
     with pytest.raises(PolicyError) as refused:
         parse([line])
     assert str(refused.value) == message

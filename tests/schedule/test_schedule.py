@@ -1,7 +1,7 @@
-"""When a job is due: a table of clock changes, three other readers of cron, and what holds for any schedule.
+"""When a job is due: a table of clock changes, three other implementations of cron, and properties of any schedule.
 
-The readers: croniter in UTC; cronsim, which follows Debian cron; and `ticked`, a daemon in ten lines that looks at
-the clock on the wall every minute, as Debian's does.
+The implementations: croniter in UTC; cronsim, which follows Debian cron; and `in_a_daemon`, a daemon in ten lines that
+checks the local time every minute, as Debian's does.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ STUMBLES = {
     "Pacific/Apia": "a day that does not exist fires",
     "Antarctica/Casey": "weekdays never leave three hours that occur twice; hours skip minutes after a change at 00:01",
 }
-"""Where cronsim 2.8 goes wrong with jobs that begin with a star; `ticked` is asked there."""
+"""Zones in which cronsim 2.8 is wrong for jobs that begin with a star; there `in_a_daemon` is compared."""
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
-# Expressions and times to try.
+# Strategies for expressions and times.
 
 
 @st.composite
-def pieces(draw, low, high, names=()):
-    """Return a value, a range, a star with a step, or a value with a step (a start): not on weekdays."""
+def parts(draw, low, high, names=()):
+    """Draw a value, a range, a star with a step, or (not for weekdays) a value with a step."""
 
     def spell(value):
         name = names[value - low] if 0 <= value - low < len(names) else ""
@@ -96,8 +96,8 @@ def pieces(draw, low, high, names=()):
 
 
 def fields(low, high, names=(), *, star):
-    """Return a star (so many times in ten) or a list of pieces."""
-    listed = st.lists(pieces(low, high, names), min_size=1, max_size=4).map(",".join)
+    """Draw a star (`star` times in ten) or a list of parts."""
+    listed = st.lists(parts(low, high, names), min_size=1, max_size=4).map(",".join)
     return st.integers(0, 9).flatmap(lambda number: st.just("*") if number < star else listed)
 
 
@@ -107,7 +107,7 @@ QUARTERS = st.lists(st.sampled_from(["0", "1", "15", "30", "45", "59"]), min_siz
 
 @st.composite
 def expressions(draw):
-    """Return five fields of every shape that we read, often at night, when clocks change."""
+    """Draw five fields of every supported form, often at night, when clocks change."""
     return " ".join(
         (
             draw(st.one_of(fields(0, 59, star=2), QUARTERS)),
@@ -120,7 +120,7 @@ def expressions(draw):
 
 
 def made(expression, tz="UTC"):
-    """Return the schedule; the only expressions of our strategy that are refused never fire."""
+    """Return the schedule; the only invalid expressions of our strategy are those that never fire."""
     try:
         return Schedule(expression, tz)
     except ScheduleError as error:
@@ -149,7 +149,7 @@ def changes(name):
 
 @st.composite
 def spans(draw, count=2, zones=tuple(ZONES), widest=2 * DAY):
-    """Return a zone and instants in order, as a rule around a change of its clocks."""
+    """Draw a zone and sorted instants, usually around a clock change."""
     name = draw(st.sampled_from(zones))
     known = changes(name)
     moment = draw(st.sampled_from(known) if known else st.integers(FIRST, LAST))
@@ -158,25 +158,25 @@ def spans(draw, count=2, zones=tuple(ZONES), widest=2 * DAY):
     return name, sorted(moment + draw(near) for _ in range(count))
 
 
-# The other readers of cron.
+# Other implementations of cron.
 
 
 def in_croniter(expression, start, end):
-    """Ask croniter, in UTC."""
+    """Return the fire times of croniter, in UTC."""
     times = croniter(expression, datetime.fromtimestamp(start - 1, UTC))
     return takewhile(lambda fire: fire < end, (int(times.get_next(float)) for _ in iter(int, 1)))
 
 
 def in_cronsim(expression, tz, start, end):
-    """Ask cronsim, from a plain midnight some days before: it forgets the offset of the time it starts at."""
+    """Return the fire times of cronsim, started at a midnight some days before: it ignores the offset of its start."""
     midnight = datetime.fromtimestamp(start - 5 * DAY, tz).replace(hour=0, minute=0, second=0, fold=0)
     times = CronSim(expression.upper().replace("-SUN", "-7"), midnight - timedelta(seconds=1))
     fires = takewhile(lambda fire: fire < end, (int(fire.timestamp()) for fire in times))
     return (fire for fire in fires if fire >= start)
 
 
-def ticked(expression, tz, start, end):
-    """Look at the clock on the wall every minute, as Debian's daemon does: it never looks at a minute twice."""
+def in_a_daemon(expression, tz, start, end):
+    """Return the fire times of a daemon such as Debian's: it checks the local time every minute, each minute once."""
     cron = CronSim(expression.upper().replace("-SUN", "-7"), datetime.fromtimestamp(start, UTC))
     fixed = not any(field.startswith("*") for field in expression.split()[:2])
     minute, seen = timedelta(minutes=1), None
@@ -201,7 +201,7 @@ def ticked(expression, tz, start, end):
 
 
 def skipped(cron, epoch, tz):
-    """Return the job's times among the minutes that the clock on the wall jumps over just before an instant."""
+    """Return the job's local times that clocks skip just before an instant."""
     wall = datetime.fromtimestamp(epoch - MINUTE, tz).replace(tzinfo=None, fold=0) + timedelta(minutes=1)
     found, there = [], datetime.fromtimestamp(epoch, tz).replace(tzinfo=None, fold=0)
     while wall < there:
@@ -225,7 +225,7 @@ def iso(fires):
 
 @pytest.mark.parametrize("case", DST, ids=lambda case: f"{case['expression']} {case['zone']} {case['start']}")
 def test_clock_change(case):
-    """On days when clocks change a job is due at these times, for these reasons, and says so."""
+    """On days when clocks change, a job is due at these times and has these notes."""
     schedule = Schedule(case["expression"], case["zone"])
     fires = list(schedule.fires(case["start"], case["end"]))
     notes = {fire.isoformat(): note for fire in fires if (note := schedule.note(fire))}
@@ -234,15 +234,15 @@ def test_clock_change(case):
 
 @pytest.mark.parametrize("case", DST, ids=lambda case: f"{case['expression']} {case['zone']} {case['start']}")
 def test_table_is_debians(case):
-    """The table is what a daemon would do that looks at the clock every minute."""
+    """The table agrees with a daemon that checks the clock every minute."""
     tz = zone(case["zone"])
     start, end = (datetime.fromisoformat(case[key]) for key in ("start", "end"))
     start, end = (int((time if time.tzinfo else time.replace(tzinfo=tz)).timestamp()) for time in (start, end))
-    fires = ticked(case["expression"], tz, start, end)
+    fires = in_a_daemon(case["expression"], tz, start, end)
     assert iso(datetime.fromtimestamp(epoch, tz) for epoch in fires) == case["fires"]
 
 
-# The other readers.
+# Comparisons with other implementations.
 
 
 @given(
@@ -254,7 +254,7 @@ def test_table_is_debians(case):
 @example("0 0 29 2 *", FIRST, 366 * 10 * DAY)
 @settings(max_examples=250, deadline=None)
 def test_equal_to_croniter(expression, start, length):
-    """In UTC any expression fires when croniter says, also where Debian cron differs."""
+    """In UTC, any expression has the fire times of croniter, even where Debian cron differs."""
     schedule = made(expression)
     ours = islice(schedule.epochs(start, start + length), 60)
     assert list(ours) == list(islice(in_croniter(expression, start, start + length), 60))
@@ -263,7 +263,7 @@ def test_equal_to_croniter(expression, start, length):
 @given(expressions(), spans())
 @settings(max_examples=150, deadline=None)
 def test_equal_to_cronsim(expression, span):
-    """In any zone, on any day, a job is due when cronsim says; where neither it nor Debian cron goes its own way."""
+    """In any zone, a job has the fire times of cronsim, except where cronsim is wrong or Debian cron differs."""
     name, (start, end) = span
     schedule = made(expression, name)
     assume(not schedule.cron.debian_differs)
@@ -274,7 +274,7 @@ def test_equal_to_cronsim(expression, span):
 @given(expressions(), st.sampled_from(sorted(ZONES.keys() - STUMBLES.keys())), st.integers(FIRST, LAST))
 @settings(max_examples=100, deadline=None)
 def test_equal_to_cronsim_for_years(expression, name, start):
-    """Over years, too, a job is due when cronsim says."""
+    """Over years, a job has the fire times of cronsim."""
     schedule = made(expression, name)
     assume(not schedule.cron.debian_differs)
     end = start + 3_660 * DAY
@@ -285,20 +285,20 @@ def test_equal_to_cronsim_for_years(expression, name, start):
 @given(expressions(), spans(widest=DAY))
 @settings(max_examples=150, deadline=None)
 def test_equal_to_a_daemon(expression, span):
-    """In any zone, on any day, a job is due when a daemon would run it that looks at the clock every minute."""
+    """In any zone, a job has the fire times of a daemon that checks the clock every minute."""
     name, (start, end) = span
     schedule = made(expression, name)
     assume(not schedule.cron.debian_differs)
-    assert list(schedule.epochs(start, end)) == list(ticked(expression, schedule.tz, start, end))
+    assert list(schedule.epochs(start, end)) == list(in_a_daemon(expression, schedule.tz, start, end))
 
 
-# What holds for any schedule.
+# Properties of any schedule.
 
 
 @given(expressions(), spans(count=3))
 @settings(max_examples=150, deadline=None)
 def test_a_range_can_be_split(expression, span):
-    """A range cut in two anywhere, also within a clock change, has the same fire times, each later than the last."""
+    """A range cut in two anywhere, even at a clock change, has the same fire times, in ascending order."""
     name, (start, middle, end) = span
     schedule = made(expression, name)
     whole = list(schedule.epochs(start, end))
@@ -337,7 +337,7 @@ def test_next_and_previous(expression, span, microseconds):
 @given(expressions(), spans())
 @settings(max_examples=150, deadline=None)
 def test_note_where_the_wall_clock_differs(expression, span):
-    """A fixed job says why it fires at a time that its expression does not name; others have nothing to say."""
+    """A fixed job has a note at a time that its expression does not name; other jobs have no notes."""
     name, (start, end) = span
     schedule = made(expression, name)
     cron = schedule.cron
@@ -377,13 +377,13 @@ def test_note_where_the_wall_clock_differs(expression, span):
     ],
 )
 def test_note_of_another_day(expression, name, day, note):
-    """A fixed job says why it fires on a day that its expression does not name, also at a time that it names."""
+    """A fixed job has a note on a day that its expression does not name, even at a time that it names."""
     schedule = Schedule(expression, name)
     (fire,) = schedule.fires(f"{day}T00:00", f"{day}T00:01")
     assert schedule.note(fire) == note
 
 
-# What a user passes, and gets.
+# Arguments and results.
 
 
 def test_bounds():
@@ -400,7 +400,7 @@ def test_bounds():
 
 @pytest.mark.parametrize("end", ["2026-01-02", "2026-01-01", "2025-01-01"])
 def test_empty_range(end):
-    """A range that ends where it starts, or before, has no fire times."""
+    """A range that ends at its start or before has no fire times."""
     schedule = Schedule("* * * * *", "Europe/Paris")
     assert list(schedule.fires("2026-01-02", end)) == []
 
@@ -415,8 +415,8 @@ def test_empty_range(end):
         (datetime.fromisoformat("2026-06-01T07:00Z"), datetime.fromisoformat("2026-06-02T12:30+05:45")),
     ],
 )
-def test_times_are_read(start, end):
-    """Times are text or datetimes; naive ones are in the schedule's zone, others are converted to it."""
+def test_times_are_parsed(start, end):
+    """Times are text or datetimes; naive ones are in the schedule's zone, other ones are converted to it."""
     assert iso(Schedule("0 9 * * *", "Europe/Paris").fires(start, end)) == ["2026-06-01T09:00:00+02:00"]
 
 
@@ -433,7 +433,7 @@ def test_times_are_read(start, end):
     ],
 )
 def test_next(after, fire):
-    """The next fire time is later than now, also when now is one."""
+    """The next fire time is later than now, even if now is a fire time."""
     assert Schedule("0 2 * * *", "Europe/Paris").next(after).isoformat() == fire
 
 
@@ -448,19 +448,19 @@ def test_next(after, fire):
     ],
 )
 def test_previous(before, fire):
-    """The previous fire time is earlier than now, also when now is one."""
+    """The previous fire time is earlier than now, even if now is a fire time."""
     assert Schedule("0 2 * * *", "Europe/Paris").previous(before).isoformat() == fire
 
 
 def test_leap_day():
-    """29 February comes every four years, and not in 2100."""
+    """29 February comes every four years, but not in 2100."""
     schedule = Schedule("0 0 29 2 *")
     assert schedule.next("2096-03-01").isoformat() == "2104-02-29T00:00:00+00:00"
     assert schedule.previous("2104-02-29").isoformat() == "2096-02-29T00:00:00+00:00"
 
 
 def test_a_thousand_years():
-    """Fire times are found as they are asked for, not before."""
+    """Fire times are computed only when they are needed."""
     begun = perf_counter()
     fires = Schedule("* * * * *", "Europe/Paris").fires("2026-01-01", "3026-01-01")
     assert iso(islice(fires, 5)) == [f"2026-01-01T00:0{minute}:00+01:00" for minute in range(5)]
@@ -469,7 +469,7 @@ def test_a_thousand_years():
 
 @pytest.mark.parametrize("direction", ["next", "previous"])
 def test_end_of_the_calendar(direction):
-    """Where the calendar ends there is no further fire time."""
+    """There is no fire time before or after the years that datetime has."""
     at, word = ("9998-12-31T12:00", "after") if direction == "next" else ("0001-12-31T12:00", "before")
     with pytest.raises(ScheduleError) as caught:
         getattr(Schedule("0 2 * * *"), direction)(at)
@@ -478,21 +478,21 @@ def test_end_of_the_calendar(direction):
 
 @pytest.mark.parametrize("tz", ["UTC", UTC, zone("UTC")], ids=["text", "datetime.UTC", "ZoneInfo"])
 def test_utc(tz):
-    """A schedule is in UTC unless told otherwise, however one says so."""
+    """A schedule is in UTC by default, and UTC has several names."""
     assert Schedule("0 2 * * *", tz) == Schedule("0 2 * * *")
     assert repr(Schedule("0 2 * * *", tz)) == "Schedule('0 2 * * *', tz='UTC')"
 
 
 @pytest.mark.parametrize("tz", [None, timezone(timedelta(hours=5, minutes=45))], ids=str)
 def test_zone_without_rules(tz):
-    """A zone that does not know when clocks change is refused."""
+    """A fixed offset is not a named time zone: an error."""
     with pytest.raises(TimeFormatError) as caught:
         Schedule("0 2 * * *", tz)
-    assert str(caught.value) == f"{tz!r} is no time zone with rules; use a name such as 'UTC' or 'Europe/Paris'"
+    assert str(caught.value) == f"{tz!r} is not the name of a time zone; use a name such as 'UTC' or 'Europe/Paris'"
 
 
 def test_unknown_zone():
-    """An unknown zone is refused with the nearest one."""
+    """The error for an unknown zone suggests a similar name."""
     with pytest.raises(TimeFormatError) as caught:
         Schedule("0 2 * * *", "Europe/Pari")
     assert str(caught.value) == "unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?"
@@ -506,13 +506,13 @@ def test_unknown_zone():
             "2026-03-29T02:30",
             (
                 "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; "
-                "use 2026-03-29T03:30:00 or give an offset"
+                "use 2026-03-29T03:30:00 or add an offset"
             ),
         ),
     ],
 )
 def test_bad_time(time, message):
-    """A time that cannot be read is refused at the call, not at the first fire time."""
+    """A time that cannot be parsed is an error at the call, not at the first fire time."""
     schedule = Schedule("0 2 * * *", "Europe/Paris")
     for ask in (schedule.next, schedule.previous, lambda at: schedule.fires(at, at)):
         with pytest.raises(TimeFormatError) as caught:
@@ -521,7 +521,7 @@ def test_bad_time(time, message):
 
 
 def test_value():
-    """A schedule is a value: equal, hashed and shown by its text and its zone."""
+    """A schedule is a value: its text and its zone decide equality, hash and repr."""
     schedule = Schedule("0 2 * * *", "Europe/Paris")
     assert repr(schedule) == "Schedule('0 2 * * *', tz='Europe/Paris')"
     assert {schedule, Schedule("0 2 * * *", zone("Europe/Paris"))} == {schedule}

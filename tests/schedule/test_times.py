@@ -1,4 +1,4 @@
-"""Times, durations and zones as users type them, and what is said about those that cannot be read."""
+"""Times, durations and zones as users type them, and the errors for those that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "use a name such as 'UTC' or 'Europe/Paris'"
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 DURATIONS = [
-    # days and weeks are the calendar's, all that is smaller is elapsed time
+    # days and weeks are calendar days, smaller units are elapsed time
     ("30d", 30, 0),
     ("2w", 14, 0),
     ("1d1d", 2, 0),
@@ -62,15 +62,15 @@ NO_DURATIONS = [
     ("PT", f"'PT' is not a duration; {UNITS}"),
     ("P1M", f"'P1M' is not a duration; {UNITS}"),
     ("P1Y", f"'P1Y' is not a duration; {UNITS}"),
-    ("0d", "'0d' is not a duration: it must be longer than nothing, such as '30d'"),
-    ("PT0S", "'PT0S' is not a duration: it must be longer than nothing, such as '30d'"),
+    ("0d", "the duration '0d' must be longer than zero, such as '30d'"),
+    ("PT0S", "the duration 'PT0S' must be longer than zero, such as '30d'"),
     (
         timedelta(0),
-        "datetime.timedelta(0) is not a duration: it must be longer than nothing, such as '30d'",
+        "the duration datetime.timedelta(0) must be longer than zero, such as '30d'",
     ),
     (
         timedelta(days=-1),
-        "datetime.timedelta(days=-1) is not a duration: it must be longer than nothing, such as '30d'",
+        "the duration datetime.timedelta(days=-1) must be longer than zero, such as '30d'",
     ),
     ("9999999999d", "the duration '9999999999d' is too long; use a shorter one"),
     ("10000000s", "the duration '10000000s' is too long; use a shorter one"),
@@ -92,7 +92,7 @@ INSTANTS = [
     (date.fromisoformat("2026-07-31"), "Europe/Paris", "2026-07-31T00:00:00+02:00"),
     (datetime.fromisoformat("2026-07-31T02:00"), "Europe/Paris", "2026-07-31T02:00:00+02:00"),
     (datetime.fromisoformat("2026-07-31T02:00Z"), "Europe/Paris", "2026-07-31T04:00:00+02:00"),
-    # clocks change: one can ask for what does not exist with an offset; what occurs twice is the first
+    # clocks change: a skipped time can be given with an offset; a time that occurs twice is the first one
     ("2026-03-29T01:59", "Europe/Paris", "2026-03-29T01:59:00+01:00"),
     ("2026-03-29T02:30+01:00", "Europe/Paris", "2026-03-29T03:30:00+02:00"),
     ("2026-03-29T03:00", "Europe/Paris", "2026-03-29T03:00:00+02:00"),
@@ -116,7 +116,7 @@ NO_INSTANTS = [
         "Europe/Paris",
         (
             "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; "
-            "use 2026-03-29T03:30:00 or give an offset"
+            "use 2026-03-29T03:30:00 or add an offset"
         ),
     ),
     (
@@ -124,7 +124,7 @@ NO_INSTANTS = [
         "Australia/Lord_Howe",
         (
             "2025-10-05T02:15:00 does not exist in Australia/Lord_Howe: clocks skip it; "
-            "use 2025-10-05T02:45:00 or give an offset"
+            "use 2025-10-05T02:45:00 or add an offset"
         ),
     ),
     (
@@ -132,7 +132,7 @@ NO_INSTANTS = [
         "America/Santiago",
         (
             "2022-09-11T00:00:00 does not exist in America/Santiago: clocks skip it; "
-            "use 2022-09-11T01:00:00 or give an offset"
+            "use 2022-09-11T01:00:00 or add an offset"
         ),
     ),
     (
@@ -140,7 +140,7 @@ NO_INSTANTS = [
         "Pacific/Apia",
         (
             "2011-12-30T00:00:00 does not exist in Pacific/Apia: clocks skip it; "
-            "use 2011-12-31T00:00:00 or give an offset"
+            "use 2011-12-31T00:00:00 or add an offset"
         ),
     ),
 ]
@@ -157,22 +157,22 @@ NO_ZONES = [
     ("a\nb", f"unknown time zone 'a\\nb'; {NAME}"),
     ("localtime", f"unknown time zone 'localtime'; {NAME}"),
     ("Factory", f"unknown time zone 'Factory'; {NAME}"),
-    (None, f"None is no time zone with rules; {NAME}"),
+    (None, f"None is not the name of a time zone; {NAME}"),
     (
         timezone(timedelta(hours=1)),
-        f"datetime.timezone(datetime.timedelta(seconds=3600)) is no time zone with rules; {NAME}",
+        f"datetime.timezone(datetime.timedelta(seconds=3600)) is not the name of a time zone; {NAME}",
     ),
 ]
 
 LATER = [
-    # days are the calendar's: March and October
+    # calendar days: March and October
     ("Europe/Paris", "2026-03-28T00:00", "2d", "2026-03-30T00:00:00+02:00"),
     ("Europe/Paris", "2026-10-24T00:00", "2d", "2026-10-26T00:00:00+01:00"),
     ("Europe/Paris", "2026-03-01T00:00", "30d", "2026-03-31T00:00:00+02:00"),
     ("Europe/Paris", "2026-10-01T00:00", "30d", "2026-10-31T00:00:00+01:00"),
     ("Australia/Lord_Howe", "2025-10-04T12:00", "1w", "2025-10-11T12:00:00+11:00"),
     ("Australia/Lord_Howe", "2026-04-04T12:00", "1w", "2026-04-11T12:00:00+10:30"),
-    # hours are elapsed time, also those that make a day
+    # hours are elapsed time, even 24 of them
     ("Europe/Paris", "2026-03-29T00:00", "23h", "2026-03-30T00:00:00+02:00"),
     ("Europe/Paris", "2026-10-24T12:00", "23h", "2026-10-25T10:00:00+01:00"),
     ("Europe/Paris", "2026-03-29T01:30", "60m", "2026-03-29T03:30:00+02:00"),
@@ -191,7 +191,7 @@ LATER = [
     ("UTC", "2026-01-31T00:00", "1s", "2026-01-31T00:00:01+00:00"),
 ]
 
-SPOKEN = [
+FORMATTED = [
     ("30d", "30d"),
     ("2w", "14d"),
     ("24h", "24h"),
@@ -209,8 +209,8 @@ SPOKEN = [
 ]
 
 
-def said(call, *arguments):
-    """Return what is said about a call that is refused."""
+def error_of(call, *arguments):
+    """Return the error message of a call."""
     with pytest.raises(TimeFormatError) as caught:
         call(*arguments)
     return str(caught.value)
@@ -218,7 +218,7 @@ def said(call, *arguments):
 
 @pytest.mark.parametrize(("text", "days", "seconds"), DURATIONS)
 def test_duration(text, days, seconds):
-    """A duration is a number and a unit, several of them, or ISO 8601: days of the calendar and elapsed seconds."""
+    """A duration is one or more numbers with units, or ISO 8601: calendar days and elapsed seconds."""
     assert duration(text) == Duration(days, seconds)
 
 
@@ -233,7 +233,7 @@ def test_duration(text, days, seconds):
     ids=repr,
 )
 def test_duration_of_a_value(value, length):
-    """A duration is a duration already; a timedelta is its days, which cannot be told from 24 hours, and its rest."""
+    """A Duration stays as it is; the days of a timedelta become calendar days."""
     assert duration(value) == length
 
 
@@ -244,14 +244,14 @@ def test_total_seconds():
 
 @pytest.mark.parametrize(("value", "message"), NO_DURATIONS)
 def test_no_duration(value, message):
-    """What is not a duration is refused with the value and what to write."""
-    assert said(duration, value) == message
+    """The error names the value and what to write."""
+    assert error_of(duration, value) == message
 
 
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"P?([0-9]{1,12}[wdhmsT ]{1,2}){1,4}", fullmatch=True)))
 @settings(max_examples=200, deadline=None)
 def test_any_duration(text):
-    """Any text is a duration or is refused in one line."""
+    """Any text is a duration or has a one-line error."""
     message = "'"
     try:
         assert duration(text).total_seconds() > 0
@@ -262,39 +262,43 @@ def test_any_duration(text):
 
 @pytest.mark.parametrize(("value", "name", "iso"), INSTANTS)
 def test_instant(value, name, iso):
-    """A time is ISO 8601 or a datetime: naive ones are in the zone, others are converted to it."""
-    read = instant(value, zone(name))
-    assert read.isoformat() == iso
-    assert read.tzinfo is zone(name)
+    """A time is ISO 8601 or a datetime: a naive one is in the zone, another one is converted to it."""
+    parsed = instant(value, zone(name))
+    assert parsed.isoformat() == iso
+    assert parsed.tzinfo is zone(name)
 
 
 @pytest.mark.parametrize(("value", "name", "message"), NO_INSTANTS)
 def test_no_instant(value, name, message):
-    """A time that cannot be read, or that clocks skip, is refused with the value and what to write."""
-    assert said(instant, value, zone(name)) == message
+    """For a time that cannot be parsed or that clocks skip, the error names the value and what to write."""
+    assert error_of(instant, value, zone(name)) == message
 
 
 @pytest.mark.parametrize(
     ("value", "name", "message"),
     [
-        ("0001-01-01", "Asia/Tokyo", "0001-01-01T00:00:00 in Asia/Tokyo is beyond the calendar"),
-        ("9999-12-31T23:59", "America/New_York", "9999-12-31T23:59:00 in America/New_York is beyond the calendar"),
+        ("0001-01-01", "Asia/Tokyo", "0001-01-01T00:00:00 in Asia/Tokyo is outside the years 1 to 9999"),
+        (
+            "9999-12-31T23:59",
+            "America/New_York",
+            "9999-12-31T23:59:00 in America/New_York is outside the years 1 to 9999",
+        ),
         (
             "0001-01-01T00:00Z",
             "America/New_York",
-            "0001-01-01T00:00:00+00:00 in America/New_York is beyond the calendar",
+            "0001-01-01T00:00:00+00:00 in America/New_York is outside the years 1 to 9999",
         ),
     ],
 )
 def test_instant_beyond_the_calendar(value, name, message):
-    """A time that the calendar does not have in UTC, or in the zone, is refused."""
-    assert said(instant, value, zone(name)) == message
+    """A time before year 1 or after year 9999, in UTC or in the zone, is an error."""
+    assert error_of(instant, value, zone(name)) == message
 
 
 @given(st.text(max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_any_instant(text):
-    """Any text is a time or is refused in one line."""
+    """Any text is a time or has a one-line error."""
     message = "'"
     try:
         assert instant(text, UTC).tzinfo is UTC
@@ -304,7 +308,7 @@ def test_any_instant(text):
 
 
 def test_zone():
-    """A zone is found by its name, once; one that is found is a zone already."""
+    """A zone is found by its name; a zone stays as it is."""
     assert str(zone("Europe/Paris")) == "Europe/Paris"
     assert zone("Europe/Paris") is zone("Europe/Paris")
     assert zone(zone("Europe/Paris")) is zone("Europe/Paris")
@@ -313,13 +317,13 @@ def test_zone():
 
 @pytest.mark.parametrize(("name", "message"), NO_ZONES)
 def test_no_zone(name, message):
-    """An unknown zone is refused with the nearest one, or an example."""
-    assert said(zone, name) == message
+    """For an unknown zone, the error suggests a similar name, or an example."""
+    assert error_of(zone, name) == message
 
 
 @pytest.mark.parametrize(("name", "start", "length", "end"), LATER)
-def test_after(name, start, length, end):
-    """Days and weeks are those of the zone's calendar, also when clocks change; hours and less are elapsed time."""
+def test_add(name, start, length, end):
+    """Days and weeks are calendar days of the zone, even if clocks change; hours and less are elapsed time."""
     assert add(instant(start, zone(name)), duration(length)).isoformat() == end
 
 
@@ -331,30 +335,30 @@ def test_after(name, start, length, end):
         ("2026-10-25T02:30+01:00", "1d", "2026-10-26T02:30:00+01:00"),
     ],
 )
-def test_after_the_second_time(start, length, end):
+def test_add_to_the_second_of_two_times(start, length, end):
     """An hour after the second 02:30 is 03:30, not the second 02:30 again."""
     assert add(instant(start, zone("Europe/Paris")), duration(length)).isoformat() == end
 
 
 def test_beyond_the_calendar():
-    """A duration that leads beyond the year 9999 is refused."""
+    """A duration that leads past the year 9999 is an error."""
     start = instant("2026-01-01", zone("Europe/Paris"))
-    assert said(add, start, duration("9999999d")) == (
-        "9999999d after 2026-01-01T00:00:00+01:00 is beyond the calendar; use a shorter duration"
+    assert error_of(add, start, duration("9999999d")) == (
+        "9999999d after 2026-01-01T00:00:00+01:00 is outside the years 1 to 9999; use a shorter duration"
     )
 
 
-@pytest.mark.parametrize(("text", "shortest"), SPOKEN)
-def test_spoken(text, shortest):
-    """A duration is written as one would type it: its days, and the rest in its largest unit that is exact."""
+@pytest.mark.parametrize(("text", "shortest"), FORMATTED)
+def test_format_duration(text, shortest):
+    """A duration is its days, and the rest in the largest unit that is exact."""
     assert format_duration(duration(text)) == shortest
 
 
 @given(st.builds(Duration, st.integers(0, 9_999_999), st.integers(0, 9_999_999)))
 @example(Duration(1, DAY))
 @settings(max_examples=200, deadline=None)
-def test_spoken_is_read(length):
-    """What is spoken can be typed, as far as numbers are read."""
+def test_a_formatted_duration_can_be_parsed(length):
+    """A formatted duration parses to the same duration."""
     assume(length.total_seconds())
     assert duration(format_duration(length)) == length
 
@@ -394,7 +398,7 @@ CLOCK_CHANGES = [
     ("name", "start", "days"), CLOCK_CHANGES, ids=[f"{name} {start}" for name, start, _ in CLOCK_CHANGES]
 )
 def test_days_of_change(name, start, days):
-    """Within a year of a start, its own day included: each day's midnight, also where clocks do not show it."""
+    """The days within a year of the start, which is included: their midnights, even those that clocks skip."""
     tz = zone(name)
     found = clock_changes(instant(start, tz), tz)
     assert [day.isoformat() for day in found] == days
@@ -404,7 +408,7 @@ def test_days_of_change(name, start, days):
 
 
 def test_a_start_in_another_zone():
-    """The day of the start is the one of the zone that is asked about."""
+    """The day of the start is its day in the given zone."""
     start = instant("2026-03-28T23:30Z", zone("UTC"))
     found = clock_changes(start, zone("Europe/Paris"), days=1)
     assert [day.isoformat() for day in found] == ["2026-03-29T00:00:00+01:00"]

@@ -183,7 +183,7 @@ def test_ends(given_range, end):
             "the end 2026-01-01T00:00:00+00:00 is not after the start 2026-01-01T00:00:00+00:00",
         ),
         ({"end": "2026-02-01", "duration": "1d"}, "give an end or a duration, not both"),
-        ({"duration": "0d"}, "'0d' is not a duration: it must be longer than nothing, such as '30d'"),
+        ({"duration": "0d"}, "the duration '0d' must be longer than zero, such as '30d'"),
         (
             {"duration": "-1d"},
             "'-1d' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
@@ -296,17 +296,17 @@ def sleeper(seconds):
     return work
 
 
-def test_a_run_that_is_still_going_skips_the_next():
+def test_a_run_that_is_still_running_skips_the_next():
     """Where runs may be long, a due instant during a run is skipped, says so, and is fine."""
     plugin = plugin_of(long=("*/20 * * * *", sleeper(45 * 60)))
     runs = simulate(plugin, World(time_limit=7200), start="2026-01-01T09:00", duration="2h").runs
     assert [(f"{run.fire_time:%H:%M}", run.outcome, run.reason) for run in runs] == [
         ("09:00", "ok", None),
-        ("09:20", "skipped", "skipped: the run of 09:00 was still going, max_instances=1"),
-        ("09:40", "skipped", "skipped: the run of 09:00 was still going, max_instances=1"),
+        ("09:20", "skipped", "skipped: the run of 09:00 was still running (max_instances=1)"),
+        ("09:40", "skipped", "skipped: the run of 09:00 was still running (max_instances=1)"),
         ("10:00", "ok", None),
-        ("10:20", "skipped", "skipped: the run of 10:00 was still going, max_instances=1"),
-        ("10:40", "skipped", "skipped: the run of 10:00 was still going, max_instances=1"),
+        ("10:20", "skipped", "skipped: the run of 10:00 was still running (max_instances=1)"),
+        ("10:40", "skipped", "skipped: the run of 10:00 was still running (max_instances=1)"),
     ]
     skipped = runs[1]
     assert (skipped.ok, skipped.verdict, skipped.started_at, skipped.duration) == (True, "skipped", None, timedelta(0))
@@ -321,7 +321,7 @@ def test_a_run_that_ends_at_the_next_fire_time_skips_nothing():
 
 
 def test_a_long_run_keeps_nobody_else_waiting():
-    """Jobs are side by side: another job fires at its own time while one is still going."""
+    """Jobs are side by side: another job fires at its own time while one is still running."""
 
     def now(ctx):
         del ctx

@@ -118,7 +118,7 @@ def when() -> list[datetime]:
     note: str | None = schedule.note(first)
     assert_type(schedule.describe(), str)
     assert_type(schedule.expression, str)
-    ahead: Preview = Preview.of(schedule, start=first, duration="30d", others={"other": schedule})
+    ahead: Preview = Preview.from_schedule(schedule, start=first, duration="30d", others={"other": schedule})
     together: list[tuple[str, int]] = [(collision.job, collision.times) for collision in ahead.collisions]
     assert_type(ahead.fires, tuple[datetime, ...])
     return [first, later, earlier, ahead.next] if note is None and together else []

@@ -416,9 +416,7 @@ def test_what_did_nothing_is_told(loaded):
     assert simulation.idle == plan.faults[:1]
 
 
-SKIPPED = (
-    "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or give an offset"
-)
+SKIPPED = "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or add an offset"
 WRONG = [
     ("crash job=wrok", UnknownJobError, "crash: there is no job 'wrok'; did you mean 'work'?"),
     ("slow job=rest by=2s", UnknownJobError, "slow: there is no job 'rest'"),
