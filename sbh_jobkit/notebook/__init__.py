@@ -1,1 +1,1 @@
-"""The kit inside IPython: `%load_ext sbh_jobkit`, its magics, and what they know of the notebook."""
+"""The kit inside IPython: `%load_ext sbh_jobkit` and its magics."""

@@ -1,4 +1,4 @@
-"""What a check found, as `%check_plugin` returns it: a list that shows itself."""
+"""The result of `%check_plugin`: a list of findings that IPython shows as text."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class Findings(list[Any]):
-    """What is wrong with a plugin; empty where nothing is."""
+    """The findings of a check; empty if there are none."""
 
     path: str
     target: str
 
     @classmethod
-    def of(cls, path: str, target: str) -> Self:
-        """Check a plugin."""
+    def from_check(cls, path: str, target: str) -> Self:
+        """Check a plugin and return its findings."""
         found = cls(check(path, target=target))
         found.path, found.target = path, target
         return found
 
     def __repr__(self) -> str:
-        """Write it as the command line does."""
+        """Return the text of `sbh-jobkit check`."""
         return FORMATS["text"](self, self.path, self.target)
 
 
-def checked(cells: Sequence[tuple[int, str]], names: Mapping[str, Any], target: str) -> Findings:
-    """Check what cells define, as it would be exported; raises ExportError for what cannot be."""
+def check_cells(cells: Sequence[tuple[int, str]], names: Mapping[str, Any], target: str) -> Findings:
+    """Check the plugin that `%export_plugin` would write; raises ExportError if the cells cannot be exported."""
     with TemporaryDirectory() as folder:
         export_plugin(cells, names, Path(folder) / "notebook")
-        found = Findings.of(str(Path(folder) / "notebook"), target)
+        found = Findings.from_check(str(Path(folder) / "notebook"), target)
     found.path = "the notebook"
     return found

@@ -1,7 +1,7 @@
-"""The magics: each reads its words, asks the library, and returns what that returns, so that it can be assigned.
+"""The magics: each parses its line, calls the library and returns the result, so that a cell can assign it.
 
-What a user gets wrong is raised, as one sentence without a traceback: IPython's own UsageError is only printed, and a
-notebook that is tested would go on as if nothing had been.
+A user's mistake is raised as an exception, shown as its message without a traceback. IPython's own UsageError is only
+printed, so tools that test notebooks would take the cell for a success.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.progress import watched
-from sbh_jobkit.notebook.ran import Ran
-from sbh_jobkit.notebook.session import Session, alone
+from sbh_jobkit.notebook.session import CellHistory, Session, without_traceback
 from sbh_jobkit.schedule.times import START
 
 if TYPE_CHECKING:
@@ -36,43 +35,48 @@ if TYPE_CHECKING:
 
     _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
-_TZ = {"metavar": "ZONE", "help": "zone in force (default: the world's, else the manifest's, else UTC)"}
+_TZ = {"metavar": "ZONE", "help": "time zone (default: the world's, else the manifest's, else UTC)"}
 _WORLD = {
     "metavar": "FILE",
-    "help": "the world.py that describes the tenant (default: the notebook's, or the plugin's)",
+    "help": "a world.py that describes the fake tenant (default: the notebook's, else the plugin's)",
 }
-_TARGET = {"metavar": "guide|host", "help": "answer jobs as the guide promises, or as today's host does"}
+_TARGET = {"metavar": "guide|host", "help": "behave as the guide promises (default) or as today's host does"}
 
 
 _CONDITIONS = (
     argument("--tz", **_TZ),
     argument("--world", **_WORLD),
     argument("--target", **_TARGET),
-    argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help="of due instants, such as overlap=allow"),
-    argument("--faults", metavar="FILE", help="a fault plan, TOML: what goes wrong meanwhile"),
-    argument("--fault", action="append", metavar="LINE", help="one more fault; may be repeated"),
-    argument("--seed", type=int, metavar="N", help="of world.random, and of the faults"),
+    argument(
+        "--policy",
+        action="append",
+        metavar="[JOB:]NAME=VALUE",
+        help="what to do with a due run, such as overlap=allow; may be repeated",
+    ),
+    argument("--faults", metavar="FILE", help="a fault plan, a TOML file: faults to inject"),
+    argument("--fault", action="append", metavar="LINE", help="one more fault to inject; may be repeated"),
+    argument("--seed", type=int, metavar="N", help="seed of world.random and of random faults"),
 )
 
 
 def _under_conditions(magic: _Magic) -> _Magic:
-    """Give a magic the options of whatever goes through a range."""
+    """Add the options that all magics which simulate have."""
     for option in reversed(_CONDITIONS):
         magic = option(magic)
     return magic
 
 
-def told(magic: _Magic) -> _Magic:
-    """Let a user's mistake, and an interrupt, show as its text alone."""
+def _short_errors(magic: _Magic) -> _Magic:
+    """Show a user's mistake, or an interrupt, by its message alone."""
 
     @wraps(magic)
     def call(self: Magics, line: str) -> Any:
         try:
             return magic(self, line)
         except (JobkitError, KeyboardInterrupt) as error:
-            raise alone(error) from None
+            raise without_traceback(error) from None
 
-    return call  # type: ignore[return-value]  # it takes and returns the same
+    return call  # type: ignore[return-value]  # the wrapper has the same signature
 
 
 def options_of(magic: Any) -> list[str]:
@@ -82,27 +86,27 @@ def options_of(magic: Any) -> list[str]:
 
 @magics_class
 class JobMagics(Magics):
-    """What `%load_ext sbh_jobkit` adds."""
+    """The magics of `%load_ext sbh_jobkit`."""
 
     def __init__(self, shell: Any) -> None:
-        """Serve one notebook."""
+        """Create the magics of one notebook."""
         super().__init__(shell)
         self.shell: Any = shell
         self.session = Session(shell.user_ns)
-        self.ran = Ran(shell)
+        self.cells = CellHistory(shell)
         self.dashboards: list[Dashboard] = []
-        """Those that are shown, to be closed with the extension."""
+        """All dashboards made, closed by `%unload_ext`."""
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
     @argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     def load_plugin(self, line: str) -> Plugin:
-        """Load a plugin for the other magics; a job that a cell defines by the same name takes a job's place."""
+        """Load a plugin for the other magics; a job that a cell defines replaces the plugin's job of the same name."""
         return self.session.load(self._read("load_plugin", line).path)
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
     @argument("job", metavar="NAME", help="the job's name")
     @argument("--at", metavar="ISO", help="the virtual time (default: now)")
@@ -110,28 +114,28 @@ class JobMagics(Magics):
     @argument("--world", **_WORLD)
     @argument("--target", **_TARGET)
     def run_job(self, line: str) -> Run:
-        """Run a job once, at a virtual time, in a copy of the world; returns a Run."""
+        """Run a job once at a virtual time, in a copy of the world; returns a Run."""
         from sbh_jobkit.simulation.simulator import run_job
 
         given = self._read("run_job", line)
         return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
     @argument("what", metavar="EXPR|NAME", nargs="+", help="a cron expression, with or without quotes, or a job's name")
     @argument("--from", dest="start", metavar="ISO", help="first instant (default: now)")
     @argument("--for", dest="duration", metavar="DURATION", default="7d", help="such as 7d, 12h, 2w (default: 7d)")
     @argument("--tz", **_TZ)
     def cron_preview(self, line: str) -> Preview:
-        """Show when a schedule is due, and what else is due then; returns a Preview. Nothing runs."""
+        """Show when a schedule is due, and which other jobs are due then; returns a Preview. Nothing runs."""
         from sbh_jobkit import clock
         from sbh_jobkit.schedule import times
         from sbh_jobkit.schedule.preview import Preview
         from sbh_jobkit.schedule.schedule import Schedule
 
         given = self._read("cron_preview", line)
-        what, plugin = " ".join(given.what), self.session.found
+        what, plugin = " ".join(given.what), self.session.plugin_or_empty
         asked = times.zone(given.tz) if given.tz is not None else None
         job = None
         if what.startswith("@") or " " in what:
@@ -140,24 +144,24 @@ class JobMagics(Magics):
             job, schedule = what, plugin.jobs[what].schedule_in(asked)
         else:
             hint = did_you_mean(what, plugin.jobs)
-            msg = f"{what!r} is neither a job nor cron (five fields, such as 0 9 * * 1){hint}"
+            msg = f"{what!r} is not the name of a job, and not cron (five fields, such as 0 9 * * 1){hint}"
             raise MagicError(msg)
         if schedule is None:
-            msg = f"job {what!r} has no schedule: it only runs by hand, %run_job {shlex.quote(what)}"
+            msg = f"job {what!r} is manual only (no schedule); run it with %run_job {shlex.quote(what)}"
             raise MagicError(msg)
         start = given.start or clock.now(schedule.tz).replace(microsecond=0)
         others = {name: each.schedule_in(asked) for name, each in plugin.jobs.items()}
         return Preview.from_schedule(schedule, start=start, duration=given.duration, job=job, others=others)
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
     @argument("duration", metavar="DURATION", nargs="?", help="such as 30d, 12h, 2w (default: 30d)")
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     @_under_conditions
     def simulate(self, line: str) -> Simulation:
-        """Run all jobs through a range of dates, in virtual time, in a copy of the world; returns a Simulation."""
+        """Simulate all jobs over a range of dates in virtual time, in a copy of the world; returns a Simulation."""
         from sbh_jobkit.cli.options import faults, policies
         from sbh_jobkit.simulation.simulator import Simulator
 
@@ -176,21 +180,23 @@ class JobMagics(Magics):
             return simulator.simulate(show)
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
-    @argument("path", metavar="PATH", nargs="?", help="a plugin to load (default: what is loaded, and the cells' jobs)")
+    @argument(
+        "path", metavar="PATH", nargs="?", help="a plugin to load (default: the loaded plugin and the jobs of cells)"
+    )
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
     @argument("--for", dest="duration", metavar="DURATION", default="30d", help="such as 30d, 12h, 2w (default: 30d)")
     @_under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
-        """Show widgets to run and simulate jobs, to look at each run, and to run it again; returns a Dashboard."""
+        """Show widgets to run and simulate jobs, look at each run and repeat it with edits; returns a Dashboard."""
         from sbh_jobkit.cli.options import faults, policies
         from sbh_jobkit.notebook.dashboard import Dashboard
 
         given = self._read("job_dashboard", line)
         if given.path is not None:
             self.session.load(given.path)
-        self._world(given)  # what is wrong with it is told at once
+        self._world(given)  # raises the errors of world.py now, not at the first click
         dashboard = Dashboard(
             lambda: self.session.plugin,
             lambda: self._world(given),
@@ -204,30 +210,37 @@ class JobMagics(Magics):
         return dashboard
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
-    @argument("path", metavar="PATH", nargs="?", help="a plugin (default: what the notebook's cells define)")
-    @argument("--target", metavar="guide|host", default="guide", help="what the guide asks, or today's host, too")
+    @argument("path", metavar="PATH", nargs="?", help="a plugin (default: the jobs of the notebook's cells)")
+    @argument(
+        "--target",
+        metavar="guide|host",
+        default="guide",
+        help="check the rules of the guide (default), or also those of today's host",
+    )
     def check_plugin(self, line: str) -> Findings:
-        """Check a plugin before it is deployed; returns what was found, which is nothing where all is well."""
-        from sbh_jobkit.notebook.check import Findings, checked
+        """Check a plugin before it is deployed; returns a list of findings, empty if there are no problems."""
+        from sbh_jobkit.notebook.check import Findings, check_cells
 
         given = self._read("check_plugin", line)
         if given.path is not None:
-            return Findings.of(given.path, given.target)
-        return checked(self.ran.before(), self.shell.user_ns, given.target)
+            return Findings.from_check(given.path, given.target)
+        return check_cells(self.cells.previous(), self.shell.user_ns, given.target)
 
     @line_magic
-    @told
+    @_short_errors
     @magic_arguments()
-    @argument("folder", metavar="DIR", help="where the plugin is to stand")
-    @argument("--force", action="store_true", help="write over files that no export wrote, too")
+    @argument("folder", metavar="DIR", help="the folder to write")
+    @argument(
+        "--force", action="store_true", help="also overwrite files that were changed since, or that no export wrote"
+    )
     def export_plugin(self, line: str) -> Export:
-        """Make a plugin of the notebook's cells: main.py, plugin.json, world.py, first tests and a zip."""
+        """Write a plugin from the notebook's cells: main.py, plugin.json, world.py, first tests and a zip."""
         from sbh_jobkit.project.export import export_plugin
 
         given = self._read("export_plugin", line)
-        return export_plugin(self.ran.before(), self.shell.user_ns, given.folder, force=given.force)
+        return export_plugin(self.cells.previous(), self.shell.user_ns, given.folder, force=given.force)
 
     def _world(self, given: Namespace) -> World:
         world = self.session.world(given.world)
@@ -238,17 +251,17 @@ class JobMagics(Magics):
         return world
 
     def _read(self, name: str, line: str) -> Namespace:
-        """Read a magic's words as a shell would; raises MagicError for what it does not take."""
+        """Parse a magic's line as a shell would; raises MagicError for a wrong argument."""
         magic = getattr(self, name)
         try:
             magic.parser.allow_abbrev = False
             given, rest = magic.parser.parse_known_args(shlex.split(line))
         except (UsageError, ValueError) as error:
-            msg = f"%{name}: {error}; %{name}? shows how it is used"
+            msg = f"%{name}: {error}; see %{name}?"
             raise MagicError(msg) from None
         if rest:
             unknown = rest[0].partition("=")[0]
-            hint = did_you_mean(unknown, options_of(magic)) or f"; %{name}? shows how it is used"
-            msg = f"%{name} does not take {unknown!r}{hint}"
+            hint = did_you_mean(unknown, options_of(magic)) or f"; see %{name}?"
+            msg = f"%{name} has no argument {unknown!r}{hint}"
             raise MagicError(msg)
-        return given  # type: ignore[no-any-return]  # argparse says Any of an option's values only
+        return given  # type: ignore[no-any-return]  # argparse has no type for the result

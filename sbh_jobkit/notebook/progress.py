@@ -19,6 +19,7 @@ from sbh_jobkit.report.progress import Progress, TerminalBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from sbh_jobkit.report.progress import Bar
 
@@ -75,9 +76,15 @@ def watched(shell: Any, total: int) -> Iterator[Callable[[int], None]]:
         try:
             yield show
             stop_if_asked()
-        except KeyboardInterrupt:
-            msg = f"interrupted after {progress.done:,} of {total:,} runs"
+        except KeyboardInterrupt as stop:
+            msg = interrupt_message(progress.done, total, getattr(stop, "at", None))
             raise KeyboardInterrupt(msg) from None
+
+
+def interrupt_message(done: int, total: int, at: datetime | None) -> str:
+    """Return how many runs were done before an interrupt, and which virtual time was reached if it is known."""
+    time = f", at {at:%Y-%m-%d %H:%M %Z} virtual time" if at is not None else ""
+    return f"interrupted after {done:,} of {total:,} runs{time}"
 
 
 def _bar(shell: Any) -> Callable[[int, str], Bar]:

@@ -1,8 +1,8 @@
-"""What a notebook works on: the plugin that was loaded, and the jobs and the world that its cells define.
+"""What the magics know of a notebook: the loaded plugin, the jobs and the world of its cells, and the cells' text.
 
-Nothing is registered anywhere: jobs are looked for among the notebook's names whenever a magic needs them, so what a
-cell defines anew takes the place of what it was. A world is handed out as a copy, so a cell that is run again does
-the same again. What is heavy loads when it is first needed: `%load_ext` itself is quick.
+Jobs are not registered. Each magic looks for them among the notebook's variables, so a cell that runs again replaces
+its job. Each magic gets a copy of the world, so the same cell gives the same result when it runs again. Heavy modules
+are imported when they are first needed, which keeps `%load_ext` fast.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from sbh_jobkit.errors import JobkitError, PluginError
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
+    from IPython.core.interactiveshell import ExecutionInfo
+
     from sbh_jobkit.fakes.script import WorldScript
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.plugin import Plugin
@@ -24,15 +26,15 @@ _WORLD = "world"
 
 
 class Session:
-    """One notebook; the mapping holds its names."""
+    """The plugin, jobs and world of one notebook."""
 
     def __init__(self, names: MutableMapping[str, Any]) -> None:
-        """Look at the notebook's names; no plugin is loaded yet."""
+        """Take the notebook's variables; no plugin is loaded yet."""
         self._names = names
         self._loaded: Plugin | None = None
 
     def load(self, path: str) -> Plugin:
-        """Load a plugin; jobs of cells that have the name of one of its jobs take that job's place from then on."""
+        """Load a plugin; a job of a cell replaces the plugin's job of the same name."""
         from sbh_jobkit.plugin.plugin import Plugin
 
         self._loaded = Plugin.load(path)
@@ -40,40 +42,42 @@ class Session:
 
     @property
     def plugin(self) -> Plugin:
-        """The plugin that was loaded, with the jobs of the cells; raises PluginError where there is no job at all."""
-        found = self.found
-        if not found.jobs:
-            msg = "there is no job yet: write one in a cell, under @job('name', schedule='…'), or %load_plugin PATH"
+        """The loaded plugin with the jobs of the cells; raises PluginError if there is no job."""
+        plugin = self.plugin_or_empty
+        if not plugin.jobs:
+            msg = "there is no job yet: define one in a cell with @job('name', schedule='…'), or use %load_plugin PATH"
             raise PluginError(msg)
-        return found
+        return plugin
 
     @property
-    def found(self) -> Plugin:
-        """The same, also where there is no job at all."""
+    def plugin_or_empty(self) -> Plugin:
+        """The same plugin, which may have no job."""
         from sbh_jobkit.clock import bind_sleep
         from sbh_jobkit.plugin.plugin import Plugin
 
         bind_sleep(self._names)
         if self._loaded is None:
             return Plugin.load(self._names)
-        known = {id(job.function) for job in self._loaded.jobs.values()}  # brought here by an import, and no new ones
+        known = {
+            id(job.function) for job in self._loaded.jobs.values()
+        }  # the plugin's own functions, imported into the notebook
         names = {name: value for name, value in self._names.items() if id(value) not in known}
         cells = Plugin.load(names, manifest=replace(self._loaded.manifest, jobs=None))
         return self._loaded.joined(cells) if cells.jobs else self._loaded
 
     @property
     def job_names(self) -> list[str]:
-        """The names of all jobs; none where something is wrong with them."""
+        """The names of all jobs; empty if one of them has an error."""
         try:
-            return list(self.found.jobs)
+            return list(self.plugin_or_empty.jobs)
         except JobkitError:
             return []
 
     def world(self, file: str | None = None) -> World:
-        """Return a world of its own, to run jobs in.
+        """Return a new world to run jobs in.
 
-        It is what a file describes; or a copy of the World that the notebook calls `world`; or what `setup(world)` and
-        functions of `@every` in cells describe; or what the `world.py` of the loaded plugin does; or empty.
+        The first of these that exists describes it: the given file; the notebook's variable `world`, which is copied;
+        `setup(world)` and `@every` functions in cells; the `world.py` of the loaded plugin. Otherwise it is empty.
         """
         from sbh_jobkit.fakes.world import World
 
@@ -89,32 +93,63 @@ class Session:
         return world
 
     def _script(self) -> WorldScript | None:
-        """Return what cells tell of the world, if they do."""
+        """Return `setup` and the `@every` functions of cells; None if there are none."""
         from sbh_jobkit.fakes.script import WorldScript
 
-        told = {name: each for name, each in self._names.items() if _tells_of_the_world(name, each)}
-        return WorldScript.of(told, file="the notebook") if told else None
+        functions = {name: each for name, each in self._names.items() if _is_world_function(name, each)}
+        return WorldScript.of(functions, file="the notebook") if functions else None
 
 
-def _tells_of_the_world(name: str, value: Any) -> bool:
+class CellHistory:
+    """The cells that ran, as they were typed.
+
+    IPython's history has cells that a person ran, but not those of a tool that runs a notebook without history, as
+    nbval does; such cells are recorded from `%load_ext` on.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        """Start with IPython's history, and with the cell that runs now if that is not in it."""
+        self._shell = shell
+        self._cells = list(enumerate(shell.history_manager.input_hist_raw))
+        now = shell.get_parent().get("content", {}).get("code") if hasattr(shell, "kernel") else None
+        if now is not None and now != self._cells[-1][1]:
+            self._add(now)
+        shell.events.register("pre_run_cell", self._before_cell)
+
+    def stop(self) -> None:
+        """Stop recording."""
+        self._shell.events.unregister("pre_run_cell", self._before_cell)
+
+    def previous(self) -> list[tuple[int, str]]:
+        """Return the cells with their numbers, without the one that runs now."""
+        return self._cells[:-1]
+
+    def _before_cell(self, info: ExecutionInfo) -> None:
+        self._add(info.raw_cell or "")
+
+    def _add(self, cell: str) -> None:
+        self._cells.append((self._cells[-1][0] + 1, cell))
+
+
+def _is_world_function(name: str, value: Any) -> bool:
     marks: Mapping[str, Any] = getattr(value, "__dict__", {})
-    told = callable(value) and (name == "setup" or "_sbh_every" in marks)
-    return told and getattr(value, "__module__", None) == _MAIN
+    marked = callable(value) and (name == "setup" or "_sbh_every" in marks)
+    return marked and getattr(value, "__module__", None) == _MAIN
 
 
-def judge(function: Any) -> None:
-    """Raise PluginError, without a traceback, for a job that a cell has just defined and that is no job."""
+def check_job(function: Any) -> None:
+    """Check a job that a cell has just defined; raises PluginError, shown without a traceback, if it is not valid."""
     from sbh_jobkit.plugin.job import Jobs, find_jobs
     from sbh_jobkit.plugin.manifest import Manifest
 
     try:
         list(find_jobs(Manifest(slug="notebook", name="Notebook"), [function], None, Jobs()))
     except JobkitError as error:
-        raise alone(error) from None
+        raise without_traceback(error) from None
 
 
-def alone(error: BaseException) -> BaseException:
-    """Let an error show as its text alone, by IPython's protocol: it tells what to mend, and where."""
+def without_traceback(error: BaseException) -> BaseException:
+    """Let IPython show only the message of an error, which already says what to fix and where."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     error._render_traceback_ = lambda: [text]  # type: ignore[attr-defined]
     return error

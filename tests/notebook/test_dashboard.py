@@ -1,4 +1,4 @@
-"""The dashboard without a kernel: clicks and typed texts call back at once, where no event loop runs."""
+"""The dashboard without a kernel: without an event loop, callbacks of clicks run at once."""
 
 from __future__ import annotations
 
@@ -61,50 +61,50 @@ def dashboard(folder):
     made.close()
 
 
-def told(dashboard):
-    """Return what is shown as wrong."""
-    return dashboard.problem.widget.value
+def errors(dashboard):
+    """Return the errors that the banners show."""
+    return "".join(banner.widget.value for banner in dashboard.banners)
 
 
 def clean():
-    """Return whether the process sees the machine's time, and sockets are nobody's."""
+    """Return whether the process sees the machine's time, and no socket guard is active."""
     return not clock.is_virtual() and guard._watching == [] and datetime.now().year > 2025  # noqa: DTZ005, SLF001, TID251
 
 
 def every_text(dashboard):
-    """Return all that the widgets hold, and what stays in a saved notebook."""
+    """Return the text of all widgets and of the static output."""
     state = [widget.get_state() for widget in registry.values()]
     return f"{state} {dashboard._repr_mimebundle_()}"
 
 
 def test_simulate_shows_all_there_is(dashboard):
-    """The verdict, the timeline, and the first run that needs a look, with the worlds around it."""
+    """The summary, the timeline, and the first failing run with the worlds before and after it."""
     dashboard.controls.simulate.click()
-    assert (told(dashboard), len(dashboard.runs), dashboard.simulation.reached) == ("", 10, None)
-    assert "1 of 10 runs failed" in dashboard.verdict.value
-    assert 'alt="10 runs of 2 jobs on a timeline"' in dashboard.timeline.picture
-    assert (dashboard.scrubber.slider.value, dashboard.chosen) == (4, dashboard.runs[4])
-    assert (dashboard.timeline.place, dashboard.timeline.told) == (4, "count, Sat 2026-01-03 06:00: failed")
-    assert "it is the third" in dashboard.view.told.value
-    assert "10 of 10 runs" in dashboard.controls.told.value
+    assert (errors(dashboard), len(dashboard.runs), dashboard.simulation.reached) == ("", 10, None)
+    assert "1 of 10 runs failed" in dashboard.summary.value
+    assert 'alt="10 runs of 2 jobs on a timeline"' in dashboard.timeline.image
+    assert (dashboard.slider.position.value, dashboard.chosen) == (4, dashboard.runs[4])
+    assert (dashboard.timeline.position, dashboard.timeline.label) == (4, "count, Sat 2026-01-03 06:00: failed")
+    assert "it is the third" in dashboard.view.details.value
+    assert "10 of 10 runs" in dashboard.controls.status.value
     assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
     assert (dashboard.controls.job.label, dashboard.controls.bar.layout.display) == ("all jobs", "none")
     assert clean()
 
 
 def test_run_runs_the_chosen_job_once(dashboard):
-    """At the first instant; there is no timeline of one run, but its worlds."""
+    """At the time of From; one run has no timeline, but it has its worlds."""
     dashboard.controls.job.value = "count"
     dashboard.controls.start.value = "2026-01-02T06:00"
     dashboard.controls.run.click()
     (run,) = dashboard.runs
     assert (run.job, run.fire_time.isoformat(), run.value["users"]) == ("count", "2026-01-02T06:00:00+00:00", 1)
-    assert (dashboard.simulation, dashboard.timeline.picture, dashboard.timeline.cursor) == (None, "", [])
+    assert (dashboard.simulation, dashboard.timeline.image, dashboard.timeline.cursor) == (None, "", [])
     dashboard.view.tabs.selected_index = 1
     assert "counts/02.txt" in dashboard.view.worlds[1].value
 
 
-def test_job_range_and_zone_are_those_that_were_typed(dashboard):
+def test_job_range_and_zone_are_taken_from_the_fields(dashboard):
     """One job, other days, another zone."""
     controls = dashboard.controls
     controls.job.value, controls.start.value = "tidy", "2026-03-28"
@@ -116,42 +116,42 @@ def test_job_range_and_zone_are_those_that_were_typed(dashboard):
     ]
 
 
-def test_the_scrubber_goes_everywhere(dashboard):
-    """By its slider, step by step, to the next failing run, and never past the ends."""
+def test_the_slider_chooses_runs(dashboard):
+    """By its handle, step by step, and to the next failing run; never past the ends."""
     dashboard.simulate()
-    seen, scrubber = [], dashboard.scrubber
+    seen, slider = [], dashboard.slider
     for act in (
-        scrubber.next.click,
-        scrubber.previous.click,
-        scrubber.previous.click,
-        lambda: setattr(scrubber.slider, "value", 9),
-        scrubber.next.click,
-        scrubber.failing.click,
+        slider.next.click,
+        slider.previous.click,
+        slider.previous.click,
+        lambda: setattr(slider.position, "value", 9),
+        slider.next.click,
+        slider.failing.click,
     ):
         act()
-        seen.append((scrubber.slider.value, dashboard.chosen is dashboard.runs[scrubber.slider.value]))
+        seen.append((slider.position.value, dashboard.chosen is dashboard.runs[slider.position.value]))
     assert seen == [(5, True), (4, True), (3, True), (9, True), (9, True), (4, True)]
-    assert "5 of 10" in scrubber.told.value
+    assert "5 of 10" in slider.status.value
 
 
-def test_a_click_on_the_timeline_means_the_nearest_mark_of_its_lane(dashboard):
-    """As its script sends it; the cursor stands at the run, so a click there chooses it again."""
+def test_a_click_on_the_timeline_chooses_the_nearest_mark_in_its_row(dashboard):
+    """With the messages that its script sends; a click on the cursor chooses its run again."""
     dashboard.simulate()
-    for place in (0, 7, 9):
-        dashboard.choose(place)
+    for position in (0, 7, 9):
+        dashboard.choose(position)
         left, top, height = dashboard.timeline.cursor
         dashboard.choose(3)
-        dashboard.timeline.meant({"left": left + 0.01, "top": top + height / 2})
-        assert dashboard.chosen is dashboard.runs[place]
-    for step, place in ((-1, 8), (-1e9, 0), (1, 1), (1e9, 9), (1, 9)):
-        dashboard.timeline.meant({"step": step})
-        assert dashboard.scrubber.slider.value == place
-    dashboard.timeline.meant({"left": 0.0, "top": -1.0})
-    assert dashboard.scrubber.slider.value == 0
+        dashboard.timeline.on_input({"left": left + 0.01, "top": top + height / 2})
+        assert dashboard.chosen is dashboard.runs[position]
+    for step, position in ((-1, 8), (-1e9, 0), (1, 1), (1e9, 9), (1, 9)):
+        dashboard.timeline.on_input({"step": step})
+        assert dashboard.slider.position.value == position
+    dashboard.timeline.on_input({"left": 0.0, "top": -1.0})
+    assert dashboard.slider.position.value == 0
 
 
 def test_tabs_show_the_worlds_around_the_run(dashboard):
-    """Only the one that is open is written."""
+    """Only the open tab is rendered."""
     dashboard.simulate()
     dashboard.choose(6)
     shown = []
@@ -167,35 +167,35 @@ def test_tabs_show_the_worlds_around_the_run(dashboard):
 
 
 def test_rerun_with_edited_code_and_data(dashboard, folder):
-    """In the world that the run met, at its time; the plugin's files stay as they are, and so does the simulation."""
+    """In the world before the run, at its time; the plugin's files and the simulation do not change."""
     dashboard.simulate()
     before = list(dashboard.runs)
-    assert dashboard.workbench.code.value == MAIN
-    dashboard.workbench.code.value = MAIN.replace("day == 3", "day == 30")
-    dashboard.workbench.data.value = "world.db.insert('users', {'name': f'{now:%d}', 'at': datetime.now()})"
-    dashboard.workbench.rerun.click()
+    assert dashboard.editor.code.value == MAIN
+    dashboard.editor.code.value = MAIN.replace("day == 3", "day == 30")
+    dashboard.editor.data.value = "world.db.insert('users', {'name': f'{now:%d}', 'at': datetime.now()})"
+    dashboard.editor.rerun.click()
     again = dashboard.again
-    assert (told(dashboard), again.run.value) == ("", {"status": "success", "users": 5})
+    assert (errors(dashboard), again.run.value) == ("", {"status": "success", "users": 5})
     assert again.run.fire_time == dashboard.chosen.fire_time
     assert [name for name, _ in again.difference.sections()] == ["table users", "files", "events"]
-    assert "Not as the first time" in dashboard.workbench.told.value
+    assert "Compared with the world after the first run" in dashboard.editor.result.value
     assert ((folder / "main.py").read_text(), list(dashboard.runs)) == (MAIN, before)
-    dashboard.workbench.reset.click()
-    dashboard.workbench.rerun.click()
+    dashboard.editor.reset.click()
+    dashboard.editor.rerun.click()
     assert (dashboard.again.run, bool(dashboard.again.difference)) == (dashboard.chosen, False)
     assert clean()
 
 
 def test_an_edit_stays_from_run_to_run_of_the_same_code(dashboard):
-    """To try it on another day."""
+    """So that it can be tried on another day."""
     dashboard.simulate()
-    dashboard.workbench.code.value = MAIN.replace('"users": ctx', '"people": ctx')
+    dashboard.editor.code.value = MAIN.replace('"users": ctx', '"people": ctx')
     dashboard.choose(2)
     assert dashboard.rerun().run.value == {"status": "success", "people": 3}
 
 
 def test_a_failing_line_of_edited_code_is_named(dashboard):
-    """By a name that is not the file's."""
+    """By a name that differs from the file's."""
     dashboard.simulate()
     again = dashboard.rerun(code=MAIN.replace("ctx.secrets.get", "ctx.secret.get"), data="")
     assert (again.run.outcome, again.run.error.place) == ("crashed", "main.py (edited):7")
@@ -203,7 +203,7 @@ def test_a_failing_line_of_edited_code_is_named(dashboard):
 
 
 def typed(name, value):
-    """Return what types a text and simulates."""
+    """Return a function that types a text and clicks Simulate."""
 
     def act(dashboard):
         getattr(dashboard.controls, name).value = value
@@ -213,13 +213,13 @@ def typed(name, value):
 
 
 def rerun(code=None, data=""):
-    """Return what types an edit and runs again."""
+    """Return a function that types an edit and clicks Run again."""
 
     def act(dashboard):
         dashboard.simulate()
-        dashboard.workbench.code.value = MAIN if code is None else code
-        dashboard.workbench.data.value = data
-        dashboard.workbench.rerun.click()
+        dashboard.editor.code.value = MAIN if code is None else code
+        dashboard.editor.data.value = data
+        dashboard.editor.rerun.click()
 
     return act
 
@@ -228,8 +228,11 @@ WRONG = [
     (typed("zone", "Europe/Pariss"), "unknown time zone &#x27;Europe/Pariss&#x27;; did you mean"),
     (typed("start", "yesterday"), "&#x27;yesterday&#x27; is not a time; use ISO 8601"),
     (typed("duration", "soon"), "&#x27;soon&#x27; is not a duration"),
-    (lambda dashboard: dashboard.controls.run.click(), "choose one job to run; &#x27;all jobs&#x27; can be simulated"),
-    (lambda dashboard: dashboard.workbench.rerun.click(), "there is no run to run again; run or simulate first"),
+    (
+        lambda dashboard: dashboard.controls.run.click(),
+        "choose one job to run; &#x27;all jobs&#x27; is for Simulate only",
+    ),
+    (lambda dashboard: dashboard.editor.rerun.click(), "there is no run to run again; run or simulate first"),
     (rerun(code="def f(:"), "main.py (edited):1: SyntaxError: "),
     (rerun(code="\nimport nowhere_to_be_found"), "main.py (edited):2: ModuleNotFoundError: No module named"),
     (rerun(code="x = 1"), "the plugin has no job &#x27;count&#x27;; it has none"),
@@ -241,79 +244,96 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("act", "sentence"), WRONG)
-def test_what_is_wrong_is_told_in_the_dashboard(dashboard, act, sentence):
-    """Aloud, as a sentence, and gone with the next thing that is done; buttons and the process are as they were."""
+def test_errors_are_shown_in_the_dashboard(dashboard, act, sentence):
+    """As an alert that the next click removes; the buttons and the process are usable again."""
     act(dashboard)
-    assert sentence in told(dashboard)
-    assert 'role="alert"' in told(dashboard)
-    assert "Traceback" not in told(dashboard)
-    assert "very-secret" not in told(dashboard)
+    assert sentence in errors(dashboard)
+    assert 'role="alert"' in errors(dashboard)
+    assert "Traceback" not in errors(dashboard)
+    assert "very-secret" not in errors(dashboard)
     assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
     assert clean()
     dashboard.controls.zone.value, dashboard.controls.start.value = "", "2026-01-01"
     dashboard.controls.duration.value = "1d"
     dashboard.controls.simulate.click()
-    assert (told(dashboard), len(dashboard.runs)) == ("", 2)
+    assert (errors(dashboard), len(dashboard.runs)) == ("", 2)
 
 
-def test_a_world_that_fails_on_the_third_day_leaves_what_was_done(folder):
-    """And says where."""
+def break_plugin(dashboard):
+    """Move the slider after the plugin has become unusable."""
+    dashboard.simulate()
+    dashboard._get_plugin = lambda: Plugin.load("nowhere")  # noqa: SLF001  as a cell that defines a wrong job
+    dashboard.slider.next.click()
+
+
+@pytest.mark.parametrize(
+    ("act", "shown"),
+    [(typed("zone", "nowhere"), [1, 0, 0]), (break_plugin, [0, 1, 0]), (rerun(code="x = 1"), [0, 0, 1])],
+)
+def test_an_error_is_shown_beside_the_button(dashboard, act, shown):
+    """Below the controls, below the slider or below Run again, so that it is on the screen."""
+    act(dashboard)
+    assert [bool(banner.widget.value) for banner in dashboard.banners] == [bool(each) for each in shown]
+
+
+def test_a_world_that_fails_on_the_third_day_keeps_the_runs_done(folder):
+    """The error names the line of world.py."""
     (folder / "world.py").write_text(WORLD + "    if now.day == 3: raise ValueError('no')\n")
     dashboard = Dashboard(Plugin.load(folder), duration="5d")
     dashboard.controls.simulate.click()
-    assert "the world could not go on: world.py:11: ValueError: no" in told(dashboard)
+    assert "the world could not go on: world.py:11: ValueError: no" in errors(dashboard)
     assert (len(dashboard.runs), dashboard.controls.simulate.disabled) == (4, False)
     assert clean()
     dashboard.close()
 
 
-def test_a_fault_of_the_kit_shows_its_traceback_folded(dashboard):
-    """It would be lost in a browser."""
+def test_a_bug_in_the_kit_shows_a_folded_traceback(dashboard):
+    """A browser would drop it."""
     dashboard.simulate()
-    dashboard._asked = lambda: 1 / 0  # noqa: SLF001  there is no other way to make it fail
+    dashboard._get_plugin = lambda: 1 / 0  # noqa: SLF001  there is no other way to make it fail
     dashboard.controls.simulate.click()
-    assert "ZeroDivisionError: division by zero; this is a fault of sbh-jobkit" in told(dashboard)
-    assert "<summary>Traceback</summary>" in told(dashboard)
+    assert "ZeroDivisionError: division by zero; this is a bug in sbh-jobkit" in errors(dashboard)
+    assert "<summary>Traceback</summary>" in errors(dashboard)
     assert dashboard.controls.simulate.disabled is False
 
 
-def test_methods_raise_what_clicks_show(dashboard):
+def test_methods_raise_the_errors_that_clicks_show(dashboard):
     """For cells and scripts."""
     dashboard.controls.start.value = "yesterday"
     with pytest.raises(JobkitError, match="'yesterday' is not a time"):
         dashboard.simulate()
-    with pytest.raises(JobkitError, match="there is no run 3: there are 0, from 0 on; simulate first"):
+    with pytest.raises(JobkitError, match="no run 3: there are 0 runs, numbered from 0; simulate first"):
         dashboard.choose(3)
 
 
-def test_stop_in_the_middle_keeps_what_was_done(folder):
-    """In an event loop, as in a kernel: the loop hears of the click between two slices."""
+def test_stop_keeps_the_runs_done(folder):
+    """In an event loop, as in a kernel: the loop handles the click between two slices."""
 
     async def use():
         dashboard = Dashboard(Plugin.load(folder), duration="2000d")
         dashboard.controls.simulate.click()
-        dashboard.controls.simulate.click()  # once more changes nothing
+        dashboard.controls.simulate.click()  # ignored while the first one runs
         states = []
         while not dashboard.controls.bar.value:  # noqa: ASYNC110  as a kernel
             await asyncio.sleep(0)
-        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.workbench.rerun.disabled))
+        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.editor.rerun.disabled))
         dashboard.controls.stop.click()
         await dashboard.done()
-        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.workbench.rerun.disabled))
+        states.append((clean(), dashboard.controls.simulate.disabled, dashboard.editor.rerun.disabled))
         return dashboard, states
 
     dashboard, states = asyncio.run(use())
     assert states == [(True, True, True), (True, False, False)]
     assert 0 < len(dashboard.runs) == len(dashboard.simulation.runs) < 4000
-    assert "stopped at" in dashboard.verdict.value
-    assert (dashboard.chosen is dashboard.runs[dashboard.scrubber.slider.value], told(dashboard)) == (True, "")
-    assert f"of {4000:,} runs" in dashboard.controls.told.value
+    assert "stopped at" in dashboard.summary.value
+    assert (dashboard.chosen is dashboard.runs[dashboard.slider.position.value], errors(dashboard)) == (True, "")
+    assert f"of {4000:,} runs" in dashboard.controls.status.value
     dashboard.rerun(data="world.db.insert('users', {})")
     dashboard.close()
 
 
-def test_an_interrupt_keeps_what_was_done(folder):
-    """A job that is interrupted takes no button, clock or socket along."""
+def test_an_interrupt_keeps_the_runs_done(folder):
+    """After it the buttons, the clock and the sockets are usable."""
     line = "    ctx.emit("
     (folder / "main.py").write_text(
         MAIN.replace(line, f"    if datetime.now().day == 4: raise KeyboardInterrupt\n{line}")
@@ -321,14 +341,15 @@ def test_an_interrupt_keeps_what_was_done(folder):
     interrupted = Dashboard(Plugin.load(folder), duration="5d")
     interrupted.controls.simulate.click()
     assert (len(interrupted.runs), clean(), interrupted.controls.simulate.disabled) == (6, True, False)
-    assert "interrupted at 2026-01-04T06:00:00+00:00 virtual time" in told(interrupted)
+    assert "interrupted after 6 of 10 runs, at 2026-01-04 06:00 UTC virtual time" in errors(interrupted)
+    assert "6 of 10 runs" in interrupted.controls.status.value
     with pytest.raises(Interrupted):
         interrupted.simulate()
     interrupted.close()
 
 
 def test_closing_while_it_simulates_ends_it(folder):
-    """Nothing is written to widgets that are gone."""
+    """No closed widget is written to."""
     before = set(registry)
 
     async def use():
@@ -341,11 +362,11 @@ def test_closing_while_it_simulates_ends_it(folder):
         return dashboard
 
     dashboard = asyncio.run(use())
-    assert (dashboard.simulation, told(dashboard), set(registry) - before, clean()) == (None, "", set(), True)
+    assert (dashboard.simulation, errors(dashboard), set(registry) - before, clean()) == (None, "", set(), True)
 
 
-def test_closing_takes_all_widgets_away(folder):
-    """Layouts and styles, too; those of another dashboard stay, and it goes on."""
+def test_closing_removes_all_widgets(folder):
+    """Layouts and styles, too; another dashboard keeps its own and works."""
     before = set(registry)
     one, other = (Dashboard(Plugin.load(folder), duration="2d") for _ in range(2))
     one.controls.simulate.click()
@@ -359,8 +380,8 @@ def test_closing_takes_all_widgets_away(folder):
     assert set(registry) - before == set()
 
 
-def test_where_widgets_do_not_show_its_picture_does(dashboard):
-    """The plugin at first; then what it shows at that moment."""
+def test_without_widgets_the_static_output_shows(dashboard):
+    """First the plugin, later the simulation."""
     at_first = dashboard._repr_mimebundle_()
     assert set(at_first) == {"application/vnd.jupyter.widget-view+json", "text/plain", "text/html"}
     assert (at_first["text/plain"], "<td" in at_first["text/html"]) == (
@@ -375,7 +396,7 @@ def test_where_widgets_do_not_show_its_picture_does(dashboard):
 
 
 def test_secrets_never_show(dashboard):
-    """Not in a widget, not in what is saved."""
+    """Not in a widget and not in the static output."""
     dashboard.controls.simulate.click()
     for tab in range(3):
         dashboard.view.tabs.selected_index = tab
@@ -385,7 +406,7 @@ def test_secrets_never_show(dashboard):
 
 
 def test_a_world_that_is_given_is_copied(folder):
-    """So a second simulation does the same."""
+    """So a second simulation gives the same result."""
     world = World()
     world.db.insert("users", [{}, {}])
     dashboard = Dashboard(Plugin.load(folder / "main.py"), world, duration="1d")
@@ -394,17 +415,17 @@ def test_a_world_that_is_given_is_copied(folder):
     dashboard.close()
 
 
-def test_nothing_due_is_told(dashboard):
-    """A range without runs leaves nothing to look at."""
+def test_nothing_due_is_errors(dashboard):
+    """A range without due runs shows no run."""
     dashboard.simulate()
     dashboard.controls.duration.value = "1h"
     dashboard.controls.simulate.click()
-    assert (list(dashboard.runs), dashboard.chosen, dashboard.view.told.value) == ([], None, "")
-    assert "No run was due" in dashboard.verdict.value
+    assert (list(dashboard.runs), dashboard.chosen, dashboard.view.details.value) == ([], None, "")
+    assert "No run was due" in dashboard.summary.value
 
 
 def test_an_example_works(tmp_path):
-    """A plugin as it comes."""
+    """A plugin of the repository."""
     del tmp_path
     dashboard = Dashboard(Plugin.load(Path(__file__).parents[2] / "examples" / "hello"))
     assert len(dashboard.simulate().runs) == 30

@@ -28,7 +28,7 @@ world.db.insert("users", [{"name": "Ada"}, {"name": "Grace"}])
 """
 
 
-def test_it_takes_what_a_simulation_takes(notebook, tmp_path):
+def test_it_takes_the_options_of_simulate(notebook, tmp_path):
     """Plugin, range, zone, world, target, seed, policies and faults; the plugin is loaded for the other magics, too."""
     (tmp_path / "world.py").write_text("def setup(world):\n    world.db.insert('users', {'name': 'Ada'})\n")
     dashboard = notebook.run(
@@ -46,8 +46,8 @@ def test_it_takes_what_a_simulation_takes(notebook, tmp_path):
     assert notebook.run("%run_job welcome --at 2026-01-02").plugin == "hello"
 
 
-def test_what_cells_define_anew_counts_at_the_next_click(notebook):
-    """Jobs and world; the choice offers what there is now."""
+def test_a_changed_cell_counts_at_the_next_click(notebook):
+    """Its jobs and its world; the list of jobs is updated, too."""
     notebook.run(JOB)
     notebook.run(WORLD)
     dashboard = notebook.run("dashboard = %job_dashboard --for 1d\ndashboard")
@@ -61,25 +61,25 @@ def test_what_cells_define_anew_counts_at_the_next_click(notebook):
     assert [name for name, _ in dashboard.controls.job.options] == ["all jobs", "fetch", "more"]
 
 
-def test_a_job_that_is_gone_is_told_and_not_taken_for_all(notebook):
-    """Its name was chosen before."""
+def test_a_deleted_job_is_an_error_and_not_all_jobs(notebook):
+    """If it was chosen when the cell deleted it."""
     notebook.run(JOB)
     notebook.run("@job('more', schedule='0 7 * * *')\ndef more(ctx): return 1")
     dashboard = notebook.run("%job_dashboard")
     dashboard.controls.job.value = "more"
     notebook.run("del more")
     dashboard.controls.simulate.click()
-    assert "the plugin has no job &#x27;more&#x27;" in dashboard.problem.widget.value
+    assert "the plugin has no job &#x27;more&#x27;" in dashboard.controls.banner.widget.value
     assert (dashboard.simulation, dashboard.controls.job.value) == (None, "")
 
 
 def test_a_job_of_a_cell_is_edited_by_its_function(notebook):
-    """What it was stays in the notebook; a failing line is named as the cell's, edited."""
+    """The cell does not change; a failing line is named by the cell, edited."""
     notebook.run(JOB)
     notebook.run(WORLD)
     dashboard = notebook.run("%job_dashboard --for 1d")
     dashboard.simulate()
-    code = dashboard.workbench.code.value
+    code = dashboard.editor.code.value
     assert code == JOB[JOB.index("@job") :]
     data = "world.db.insert('users', {'name': 'Linus'})"
     again = dashboard.rerun(code=code.replace('"users": ', '"readers": '), data=data)
@@ -87,48 +87,48 @@ def test_a_job_of_a_cell_is_edited_by_its_function(notebook):
     assert dashboard.rerun(code=code, data="").run.value == {"status": "success", "users": 2}
     broken = dashboard.rerun(code=code.replace("ctx.db.count", "ctx.db.cuont")).run
     assert (broken.error.place, "ctx.db.cuont" in broken.error.traceback) == ("In[2] (edited):3", True)
-    dashboard.workbench.code.value = f"{code}def f(:"
-    dashboard.workbench.rerun.click()
-    assert "In[2] (edited):4: SyntaxError: invalid syntax" in dashboard.problem.widget.value
+    dashboard.editor.code.value = f"{code}def f(:"
+    dashboard.editor.rerun.click()
+    assert "In[2] (edited):4: SyntaxError: invalid syntax" in dashboard.editor.banner.widget.value
 
 
-def test_a_cell_shows_what_stays_and_the_widgets_that_hide_it(notebook):
-    """Two outputs, since a notebook that is opened again prefers widgets that are dead to a picture beside them."""
+def test_a_cell_shows_static_output_and_widgets_that_hide_it(notebook):
+    """As two outputs: of one output a reopened notebook would show only its dead widgets."""
     with capture_output() as seen:
         dashboard = notebook.run(f"%job_dashboard {HELLO} --for 2d")
-    still, widgets = (output.data for output in seen.outputs)
-    assert (set(still), set(widgets)) == ({"text/plain", "text/html"}, {"application/vnd.jupyter.widget-view+json"})
-    assert still["text/plain"] == "<Dashboard of <Plugin hello 0.0.0: 1 job>>"
+    static, widgets = (output.data for output in seen.outputs)
+    assert (set(static), set(widgets)) == ({"text/plain", "text/html"}, {"application/vnd.jupyter.widget-view+json"})
+    assert static["text/plain"] == "<Dashboard of <Plugin hello 0.0.0: 1 job>>"
     with capture_output() as seen:
         dashboard.controls.simulate.click()
     (update,) = seen.outputs
     assert 'alt="2 runs of 1 job on a timeline"' in update.data["text/html"]
-    assert f".{dashboard_class(still)} {{ display: none; }}" in dashboard.timeline._css  # noqa: SLF001  anywidget's name
+    assert f".{dashboard_class(static)} {{ display: none; }}" in dashboard.timeline._css  # noqa: SLF001  anywidget's name
 
 
-def dashboard_class(still):
-    """Return the class of what stays."""
-    return re.match('<div class="([a-z-]+)">', still["text/html"])[1]
+def dashboard_class(static):
+    """Return the CSS class of the static output."""
+    return re.match('<div class="([a-z-]+)">', static["text/html"])[1]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
-        ("%job_dashboard", "PluginError: there is no job yet: write one in a cell"),
+        ("%job_dashboard", "PluginError: there is no job yet: define one in a cell"),
         ("%job_dashboard nowhere", "PluginError: no such path: 'nowhere'; "),
-        ("%job_dashboard --until 2026-01-01", "MagicError: %job_dashboard does not take '--until'"),
+        ("%job_dashboard --until 2026-01-01", "MagicError: %job_dashboard has no argument '--until'"),
         (f"%job_dashboard {HELLO} --world nowhere.py", "WorldError: no such file: "),
         (f"%job_dashboard {HELLO} --target hots", "WorldError: unknown target 'hots'; did you mean 'host'?"),
         (f"%job_dashboard {HELLO} --policy overlap=maybe", "PolicyError: "),
     ],
 )
-def test_misuse_is_told_in_a_line(notebook, line, told):
-    """As by the other magics."""
-    assert notebook.shown(line).startswith(told)
+def test_misuse_is_shown_in_one_line(notebook, line, message):
+    """As for the other magics."""
+    assert notebook.shown(line).startswith(message)
 
 
-def test_unloading_closes_what_is_shown(plain):
-    """All dashboards, with all their widgets."""
+def test_unloading_closes_all_dashboards(plain):
+    """With all their widgets."""
     before = set(registry)
     plain.run("%load_ext sbh_jobkit")
     for _ in range(2):
@@ -139,7 +139,7 @@ def test_unloading_closes_what_is_shown(plain):
 
 
 def test_loading_the_extension_loads_no_widgets():
-    """They take a tenth of a second."""
+    """Importing them takes a tenth of a second."""
     code = (
         "import sys\nfrom IPython.core.interactiveshell import InteractiveShell\n"
         "InteractiveShell.instance().run_line_magic('load_ext', 'sbh_jobkit')\n"
@@ -150,8 +150,8 @@ def test_loading_the_extension_loads_no_widgets():
 
 
 @pytest.mark.parametrize("missing", ["anywidget", "ipywidgets"])
-def test_without_widgets_it_says_what_to_install(monkeypatch, missing):
-    """Also where one imports the library's own class."""
+def test_without_the_libraries_it_names_what_to_install(monkeypatch, missing):
+    """Also for a direct import of the class."""
     for name in [name for name in sys.modules if name.startswith(("sbh_jobkit.notebook.dashboard", missing))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)

@@ -122,12 +122,12 @@ print(dashboard.controls.simulate.model_id, dashboard.controls.stop.model_id)
 STOPPED = """
 await dashboard.done()
 print(0 < len(dashboard.runs) < 150_000, dashboard.controls.simulate.disabled, dashboard.controls.stop.disabled)
-print(dashboard.problem.widget.value.partition("</strong>")[2][:16])
+print(dashboard.controls.banner.widget.value.partition("</strong>")[2][:19])
 """
 
 
-def test_cells_run_and_clicks_are_heard_while_a_dashboard_simulates(kernels):
-    """Between two slices, and there the kernel has the machine's time; Stop keeps what was done."""
+def test_cells_run_and_clicks_work_while_a_dashboard_simulates(kernels):
+    """Between two slices, where the kernel has the machine's time; Stop keeps the runs done."""
     kernel = kernels[0]
     simulate, stop = kernel.run(DASHBOARD).split()
     kernel.click(simulate)
@@ -140,15 +140,15 @@ def test_cells_run_and_clicks_are_heard_while_a_dashboard_simulates(kernels):
 
 
 def test_an_interrupt_ends_a_dashboards_simulation(kernels):
-    """It is told there, and the kernel goes on."""
+    """The dashboard shows it, and the kernel goes on."""
     kernel = kernels[0]
     simulate, _ = kernel.run(DASHBOARD).split()
     kernel.click(simulate)
     while kernel.run("print(dashboard.controls.bar.value > 9)") == "False\n":
         pass
     while kernel.run("print(dashboard.controls.simulate.disabled)") == "True\n":
-        sleep(0.2)  # no cell runs now, so it is a slice that is met
+        sleep(0.2)  # no cell runs now, so the interrupt hits a slice
         kernel.manager.interrupt_kernel()
         sleep(0.2)
-    assert kernel.run(STOPPED) == "True False True\n interrupted at \n"
+    assert kernel.run(STOPPED) == "True False True\n interrupted after \n"
     assert kernel.run(STATE) == CLEAN

@@ -37,19 +37,19 @@ def somebody_joins(world, now):
 """
 MISUSE = [
     ("%run_job fetsch", "UnknownJobError: the plugin has no job 'fetsch'; did you mean 'fetch'?"),
-    ("%run_job", "MagicError: %run_job: the following arguments are required: NAME; %run_job? shows how it is used"),
-    ("%run_job 'fetch", "MagicError: %run_job: No closing quotation; %run_job? shows how it is used"),
+    ("%run_job", "MagicError: %run_job: the following arguments are required: NAME; see %run_job?"),
+    ("%run_job 'fetch", "MagicError: %run_job: No closing quotation; see %run_job?"),
     (
         "%run_job fetch --at",
-        "MagicError: %run_job: argument --at: expected one argument; %run_job? shows how it is used",
+        "MagicError: %run_job: argument --at: expected one argument; see %run_job?",
     ),
     (
         "%run_job fetch --at yesterday",
         "TimeFormatError: 'yesterday' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'",
     ),
-    ("%run_job fetch --on 2026-01-01", "MagicError: %run_job does not take '--on'; %run_job? shows how it is used"),
-    ("%run_job fetch --zt=UTC", "MagicError: %run_job does not take '--zt'; did you mean '--tz'?"),
-    ("%run_job fetch again", "MagicError: %run_job does not take 'again'; %run_job? shows how it is used"),
+    ("%run_job fetch --on 2026-01-01", "MagicError: %run_job has no argument '--on'; see %run_job?"),
+    ("%run_job fetch --zt=UTC", "MagicError: %run_job has no argument '--zt'; did you mean '--tz'?"),
+    ("%run_job fetch again", "MagicError: %run_job has no argument 'again'; see %run_job?"),
     (
         "%run_job fetch --tz Europe/Pariss",
         "TimeFormatError: unknown time zone 'Europe/Pariss'; did you mean 'Europe/Paris'?",
@@ -57,7 +57,7 @@ MISUSE = [
     ("%run_job fetch --target hots", "WorldError: unknown target 'hots'; did you mean 'host'?"),
     (
         "%cron_preview",
-        "MagicError: %cron_preview: the following arguments are required: EXPR|NAME; %cron_preview? shows",
+        "MagicError: %cron_preview: the following arguments are required: EXPR|NAME; see %cron_preview?",
     ),
     ("%cron_preview 61 * * * *", "ScheduleError: schedule '61 * * * *' is not cron: minute 61 is outside 0-59"),
     ('%cron_preview "0 9 * *"', "ScheduleError: schedule '0 9 * *' is not cron: "),
@@ -65,11 +65,11 @@ MISUSE = [
     ("%cron_preview 0 0 31 2 *", "ScheduleError: schedule '0 0 31 2 *' "),
     (
         "%cron_preview fetsch",
-        "MagicError: 'fetsch' is neither a job nor cron (five fields, such as 0 9 * * 1); did you mean 'fetch'?",
+        "MagicError: 'fetsch' is not the name of a job, and not cron (five fields, such as 0 9 * * 1); did you mean 'f",
     ),
     (
         "%cron_preview by_hand",
-        "MagicError: job 'by_hand' has no schedule: it only runs by hand, %run_job by_hand",
+        "MagicError: job 'by_hand' is manual only (no schedule); run it with %run_job by_hand",
     ),
     ("%cron_preview fetch --for soon", "TimeFormatError: 'soon' is not a duration; "),
     (
@@ -86,19 +86,19 @@ MISUSE = [
 ]
 
 
-@pytest.mark.parametrize(("line", "told"), MISUSE, ids=[line for line, _ in MISUSE])
-def test_misuse_is_raised_and_told_in_a_line(notebook, line, told):
-    """A real exception, so that no tool takes the cell for a success; its text alone is shown."""
+@pytest.mark.parametrize(("line", "message"), MISUSE, ids=[line for line, _ in MISUSE])
+def test_misuse_is_raised_and_shown_in_one_line(notebook, line, message):
+    """As an exception, so that no tool takes the cell for a success; only its message is shown."""
     notebook.run(FETCH)
     notebook.run("@job('by_hand')\ndef by_hand(ctx): return 1")
     with pytest.raises(JobkitError) as caught:
         notebook.run(line)
-    assert f"{type(caught.value).__name__}: {caught.value}".startswith(told)
+    assert f"{type(caught.value).__name__}: {caught.value}".startswith(message)
     assert notebook.shown(line).strip() == f"{type(caught.value).__name__}: {caught.value}"
 
 
 def test_a_run_can_be_assigned_and_is_a_run(notebook):
-    """Quoted or not, with `=` or a space, `--at` is one time."""
+    """`--at` takes a time with and without quotes, after `=` or a space."""
     notebook.run(FETCH)
     notebook.run(WORLD)
     runs = [
@@ -111,8 +111,8 @@ def test_a_run_can_be_assigned_and_is_a_run(notebook):
     ] * 3
 
 
-def test_a_cell_that_is_run_again_does_the_same(notebook):
-    """Jobs run in a copy of the notebook's world: theirs stays in the run, and the next cell meets no traces of it."""
+def test_a_cell_that_runs_again_gives_the_same_result(notebook):
+    """Jobs run in a copy of the notebook's world, so the next cell sees no changes of theirs."""
     notebook.run(FETCH)
     notebook.run(WORLD)
     first, second = (notebook.run("%run_job fetch --at 2026-01-01") for _ in range(2))
@@ -122,8 +122,8 @@ def test_a_cell_that_is_run_again_does_the_same(notebook):
     assert notebook.run("%simulate 2d").runs == notebook.run("%simulate 2d").runs
 
 
-def test_what_a_cell_defines_anew_takes_the_place_of_what_it_was(notebook):
-    """Also where IPython still holds the old function among past results."""
+def test_a_cell_that_runs_again_replaces_its_job(notebook):
+    """Also if IPython still holds the old function among its results."""
     notebook.run(FETCH + "\nfetch")
     notebook.run(FETCH.replace("0 6", "0 7").replace('return {"status"', 'return {"new": 1, "status"') + "\nfetch")
     assert notebook.run("%cron_preview fetch --from 2026-01-01").fires[0].hour == 7
@@ -131,8 +131,8 @@ def test_what_a_cell_defines_anew_takes_the_place_of_what_it_was(notebook):
     assert "the following" not in notebook.shown("%run_job fetch")
 
 
-def test_two_jobs_of_one_name_are_told_with_their_cells(notebook):
-    """Under two names of Python, nobody can know which is meant."""
+def test_two_jobs_of_one_name_are_reported_with_their_cells(notebook):
+    """Two functions under one job name are an error."""
     notebook.run(FETCH)
     notebook.run("@job('fetch')\ndef another(ctx): return 1")
     assert notebook.shown("%run_job fetch").strip() == (
@@ -140,23 +140,24 @@ def test_two_jobs_of_one_name_are_told_with_their_cells(notebook):
     )
 
 
-def test_a_broken_schedule_is_told_at_once(notebook):
-    """The cell itself fails, with its number and line."""
+def test_a_broken_schedule_is_reported_at_once(notebook):
+    """The cell itself fails, with its number and line in the message."""
     assert notebook.shown(FETCH.replace("0 6", "61 6")).strip() == (
         "PluginError: fetch (In[2]:3): schedule '61 6 * * *' is not cron: minute 61 is outside 0-59"
     )
 
 
-def test_without_any_job_it_says_how_to_get_one(notebook):
-    """Of an empty notebook nothing can be run."""
-    told = (
-        "PluginError: there is no job yet: write one in a cell, under @job('name', schedule='…'), or %load_plugin PATH"
+def test_without_any_job_the_error_says_how_to_define_one(notebook):
+    """Both for running and for simulating."""
+    message = (
+        "PluginError: there is no job yet: define one in a cell with @job('name', schedule='…'), "
+        "or use %load_plugin PATH"
     )
-    assert [notebook.shown(line).strip() for line in ("%run_job fetch", "%simulate")] == [told, told]
+    assert [notebook.shown(line).strip() for line in ("%run_job fetch", "%simulate")] == [message, message]
 
 
 def test_errors_name_the_cell(notebook):
-    """A fault and a traceback say In[…], not a file that nobody knows."""
+    """A fault and a traceback name In[…], not a temporary file."""
     notebook.run(FETCH)
     run = notebook.run("%run_job fetch --at 2026-01-01")
     assert [fault.place for fault in run.faults] == ["In[2]:5"]
@@ -165,29 +166,29 @@ def test_errors_name_the_cell(notebook):
 
 
 def test_a_job_that_imported_sleep_sleeps_in_virtual_time(notebook):
-    """As in a plugin's file."""
+    """As a job of a plugin's file does."""
     notebook.run("from time import sleep")
     notebook.run("from src.ext.sdk import job\n@job('nap')\ndef nap(ctx): sleep(20)")
     assert notebook.run("%run_job nap --at 2026-01-01").duration.total_seconds() == 20
 
 
-def test_cells_describe_the_world_and_its_life(notebook):
-    """`setup` and `@every` in cells are what `world.py` is to a plugin."""
+def test_cells_describe_the_world_and_its_changes(notebook):
+    """`setup` and `@every` work in cells as in `world.py`."""
     notebook.run(FETCH)
     notebook.run(LIFE)
     month = notebook.run("%simulate 3d")
     assert [run.value["users"] for run in month.runs] == [2, 3, 4]
 
 
-def test_a_world_in_the_notebook_lives_on_as_cells_say(notebook):
-    """A World called `world` is the start, and `@every` how it goes on."""
+def test_every_in_cells_changes_the_world_of_the_notebook(notebook):
+    """A variable `world` is the start; `@every` functions change it."""
     notebook.run(FETCH)
     notebook.run(WORLD)
     notebook.run(LIFE.replace("def setup", "def unused"))
     assert [run.value["users"] for run in notebook.run("%simulate 2d").runs] == [3, 4]
 
 
-def test_a_file_describes_the_world_over_all_else(notebook, tmp_path):
+def test_a_world_file_wins_over_all_others(notebook, tmp_path):
     """`--world FILE`."""
     (tmp_path / "other world.py").write_text("def setup(world):\n    world.db.insert('users', [{}, {}, {}, {}])\n")
     notebook.run(FETCH)
@@ -197,15 +198,15 @@ def test_a_file_describes_the_world_over_all_else(notebook, tmp_path):
 
 
 def test_a_plugin_is_loaded_with_its_world(notebook):
-    """And simulated as the command line does."""
+    """And simulated as by the command line."""
     plugin = notebook.run(f"%load_plugin {EXAMPLES / 'hello'}")
     month = notebook.run("%simulate")
     assert (plugin.slug, type(month), len(month.runs), month.ok) == ("hello", Simulation, 30, True)
     assert sum(run.value["welcomed"] for run in month.runs) == 21
 
 
-def test_a_cell_takes_the_place_of_a_plugins_job(notebook):
-    """To try an edit: same plugin, same manifest, another function."""
+def test_a_cell_replaces_a_job_of_the_plugin(notebook):
+    """The plugin and its manifest stay the same."""
     notebook.run(f"%load_plugin {EXAMPLES / 'hub_ops'}")
     notebook.run(
         "from src.ext.sdk import job\n@job('weekly_digest', schedule='0 10 * * 2')\ndef digest(ctx):\n"
@@ -220,7 +221,7 @@ def test_a_cell_takes_the_place_of_a_plugins_job(notebook):
 
 
 def test_a_plugins_own_function_in_the_notebook_stays_the_plugins(notebook):
-    """Bringing it here to look at it does not make it a job of a cell."""
+    """Importing it does not make it a job of a cell."""
     plugin = notebook.run(f"%load_plugin {EXAMPLES / 'hello'}")
     notebook.shell.user_ns["welcome"] = plugin.jobs["welcome"].function
     run = notebook.run("%run_job welcome --at 2026-01-02")
@@ -231,15 +232,15 @@ def test_a_plugins_own_function_in_the_notebook_stays_the_plugins(notebook):
 
 
 @pytest.mark.parametrize("spelled", ["0 9 * * 1", '"0 9 * * 1"', "'0 9 * * 1' --tz UTC", "--tz=UTC 0 9 * * MON"])
-def test_an_expression_may_stand_without_quotes(notebook, spelled):
-    """And options before or behind it."""
+def test_an_expression_needs_no_quotes(notebook, spelled):
+    """Options may come before or after it."""
     found = notebook.run(f"%cron_preview {spelled} --from 2026-01-01")
     assert type(found) is Preview
     assert [at.isoformat() for at in found.fires] == ["2026-01-05T09:00:00+00:00"]
 
 
-def test_a_preview_begins_now(notebook):
-    """Unless told otherwise."""
+def test_a_preview_starts_now(notebook):
+    """Without `--from`."""
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.schedule.times import instant, zone
 
@@ -247,7 +248,7 @@ def test_a_preview_begins_now(notebook):
         assert notebook.run("%cron_preview @daily --for 1d").start.isoformat() == "2026-05-04T10:00:30+00:00"
 
 
-def test_a_simulation_takes_what_the_command_line_takes(notebook):
+def test_simulate_takes_the_options_of_the_command_line(notebook):
     """Start, zone, jobs, target, seed, faults and policies."""
     notebook.run(f"%load_plugin {EXAMPLES / 'hub_ops'}")
     found = notebook.run(
@@ -265,13 +266,13 @@ def test_a_simulation_takes_what_the_command_line_takes(notebook):
 @pytest.mark.parametrize("name", ["load_plugin", "run_job", "cron_preview", "simulate", "job_dashboard"])
 def test_help_is_the_docstring(notebook, name):
     """`%run_job?` shows usage and options."""
-    told = notebook.shell.find_line_magic(name).__doc__
-    assert f"%{name} " in told
-    assert "positional arguments:" in told
+    text = notebook.shell.find_line_magic(name).__doc__
+    assert f"%{name} " in text
+    assert "positional arguments:" in text
 
 
 def test_unloading_leaves_nothing(plain):
-    """Not a magic, not a completion, not a look at jobs, not a name for cells."""
+    """No magic, no completion, no check of jobs and no names for cells."""
 
     def state():
         shell = plain.shell

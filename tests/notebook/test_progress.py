@@ -89,7 +89,7 @@ def test_an_interrupt_waits_for_the_run_that_goes_on(notebook):
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as caught:
         notebook.run("%simulate 1h")
-    assert (str(caught.value), stops) == ("interrupted after 1 of 60 runs", [1])
+    assert (str(caught.value), stops) == ("interrupted after 1 of 60 runs, at 2026-01-01 00:00 UTC virtual time", [1])
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -100,7 +100,7 @@ def test_a_second_interrupt_is_at_once(notebook):
     notebook.run(FOREVER.replace("os.kill(os.getpid(), signal.SIGINT)", again))
     with pytest.raises(KeyboardInterrupt) as caught:
         notebook.run("%simulate 1h")
-    assert (str(caught.value), stops) == ("interrupted after 0 of 60 runs", [])
+    assert (str(caught.value), stops) == ("interrupted after 0 of 60 runs, at 2026-01-01 00:00 UTC virtual time", [])
 
 
 def test_an_interrupt_after_the_last_run_counts(plain):

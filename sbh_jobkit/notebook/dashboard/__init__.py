@@ -1,7 +1,7 @@
-"""The dashboard of `%job_dashboard`: choose, run, simulate, scrub, look, and run again with edited code or data.
+"""The dashboard of `%job_dashboard`: run and simulate jobs, look at each run, and repeat it with other code or data.
 
-Its rooms are widgets that know nothing of each other; `dashboard.py` alone wires them. All of it works without a
-kernel, too: where no event loop runs, a simulation is done when the click returns.
+Each module but `dashboard.py` defines one part of the screen and knows nothing of the others; `dashboard.py` connects
+them. Without an event loop, as in a script, a click returns when its work is done.
 """
 
 from sbh_jobkit.errors import MagicError

@@ -1,11 +1,11 @@
-"""The dashboard itself: what its widgets ask for, done, and shown.
+"""The dashboard: connects its parts, and does what their buttons ask for.
 
-Clicks show what goes wrong in the dashboard; the methods of the same names raise it.
+A click shows an error in the dashboard; the method of the same name raises it.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,14 @@ from ipywidgets import HTML, VBox, Widget
 from sbh_jobkit.errors import Interrupted, JobkitError, MagicError
 from sbh_jobkit.notebook.dashboard.controls import ALL, Controls
 from sbh_jobkit.notebook.dashboard.editor import Editor
-from sbh_jobkit.notebook.dashboard.problem import ErrorBanner
-from sbh_jobkit.notebook.dashboard.rerun import again, source_of
+from sbh_jobkit.notebook.dashboard.rerun import rerun, source_of
 from sbh_jobkit.notebook.dashboard.runview import RunView
 from sbh_jobkit.notebook.dashboard.slider import Slider
-from sbh_jobkit.notebook.dashboard.tasks import Work
-from sbh_jobkit.notebook.dashboard.timeline import STILL, Timeline
+from sbh_jobkit.notebook.dashboard.static_output import StaticOutput, render
+from sbh_jobkit.notebook.dashboard.tasks import TaskRunner
+from sbh_jobkit.notebook.dashboard.timeline import Timeline
+from sbh_jobkit.notebook.progress import interrupt_message
 from sbh_jobkit.report.html.simulation import headline
-from sbh_jobkit.report.notebook import plugin as _plugin
-from sbh_jobkit.report.notebook import run as _run
-from sbh_jobkit.report.notebook import simulation as _simulation
 from sbh_jobkit.report.notebook.elements import COLOURS, line, soft, word
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.simulator import DURATION, Simulator, run_job
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
     from sbh_jobkit.notebook.dashboard.rerun import Rerun
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.run import Run
@@ -43,10 +42,9 @@ _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Dashboard:
-    """Widgets around a plugin, for a cell to end in; what their clicks came to stays in the saved notebook.
+    """Widgets to run and simulate the jobs of a plugin; a saved notebook keeps the latest result as static HTML.
 
-    `plugin` may be a function that returns one, asked anew at every click; so may `world`, of which all that is run
-    gets a copy of its own.
+    `plugin` and `world` may be functions, called at each click. Each run or simulation gets its own copy of the world.
     """
 
     def __init__(
@@ -60,59 +58,63 @@ class Dashboard:
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
     ) -> None:
-        """Build it; nothing runs yet. Raises what the plugin raises."""
-        self._asked = plugin
-        self._asked_world = world
+        """Build the widgets; nothing runs yet. Raises the error of a plugin that cannot be loaded."""
+        self._get_plugin = plugin
+        self._get_world = world
         self._policy = policy
         self._faults = faults
-        self._work = Work()
+        self._tasks = TaskRunner()
         self._closed = False
-        self._stills: list[Any] = []
         self.simulation: Simulation | None = None
-        """The latest, as far as it came."""
+        """The latest simulation; an incomplete one if it was stopped."""
         self.runs: Sequence[Run] = ()
-        """What there is to look at: the runs of the simulation, or the one that was asked for."""
+        """The runs to choose from: those of the simulation, or the one of Run."""
         self.chosen: Run | None = None
         self.again: Rerun | None = None
-        """What came of running the chosen run again."""
+        """The result of Run again."""
         self.controls = Controls(start, duration, tz)
-        self.problem = ErrorBanner()
-        self.verdict = HTML()
-        self.scrubber = Slider(self._look)
-        self.timeline = Timeline(self.scrubber.go)
+        self.summary = HTML()
+        self.slider = Slider(self._show_run)
+        self.timeline = Timeline(self.slider.choose)
         self.view = RunView()
-        self.workbench = Editor(lambda: self._clicked(self.rerun))
-        self.controls.run.on_click(lambda _: self._clicked(self.run))
-        self.controls.simulate.on_click(lambda _: self._work.begin(self._told(self._slices())))
+        self.editor = Editor(lambda: self._click(self.rerun, self.editor.banner))
+        self.banners = (self.controls.banner, self.view.banner, self.editor.banner)
+        self.static = StaticOutput(lambda: (repr(self), render(self.plugin, self.simulation, self.chosen)))
+        self.controls.run.on_click(lambda _: self._click(self.run, self.controls.banner))
+        self.controls.simulate.on_click(lambda _: self._start(self._simulate_in_slices(), self.controls.banner))
         self.controls.stop.on_click(lambda _: self.stop())
         self.widget = VBox(
             [
                 self.controls.widget,
-                self.problem.widget,
-                self.verdict,
+                self.summary,
                 self.timeline,
-                self.scrubber.widget,
+                self.slider.widget,
                 self.view.widget,
-                self.workbench.widget,
+                self.editor.widget,
             ]
         )
-        self.controls.offer(self.plugin.jobs)
+        self.controls.set_jobs(self.plugin.jobs)
 
     def __repr__(self) -> str:
-        """Say what it is about, in a line."""
+        """Show the simulation, or the plugin before there is one."""
         return f"<Dashboard of {self.simulation or self.plugin!r}>"
 
     @property
     def plugin(self) -> Plugin:
         """The plugin as it is now."""
-        return self._asked() if callable(self._asked) else self._asked
+        return self._get_plugin() if callable(self._get_plugin) else self._get_plugin
+
+    @property
+    def workbench(self) -> Editor:
+        """Old name of editor."""
+        return self.editor
 
     def run(self) -> Run:
-        """Run the chosen job once, at the first instant, and look at that."""
+        """Run the chosen job once, at the time of From, and show it."""
         plugin, name = self.plugin, self.controls.job_name
-        self.controls.offer(plugin.jobs)
+        self.controls.set_jobs(plugin.jobs)
         if name is None:
-            msg = f"choose one job to run; {ALL!r} can be simulated"
+            msg = f"choose one job to run; {ALL!r} is for Simulate only"
             raise MagicError(msg)
         run = run_job(
             plugin.jobs[name],
@@ -125,118 +127,121 @@ class Dashboard:
         return run
 
     def simulate(self) -> Simulation:
-        """Run all that is due in the range, and look at the first run that needs it; returns when it is done."""
-        return list(self._slices())[-1]
+        """Run everything due in the range, and show the first failing run; returns when all is done."""
+        return list(self._simulate_in_slices())[-1]
 
     def stop(self) -> None:
-        """End the simulation that goes on; what was done until then stays."""
-        self._work.stop()
+        """Stop the simulation that runs; the runs done so far stay."""
+        self._tasks.stop()
 
     async def done(self) -> None:
-        """Wait until what a click has begun is done."""
-        await self._work.done()
+        """Wait until the work of the latest click is done."""
+        await self._tasks.wait()
 
-    def choose(self, place: int) -> Run:
-        """Look at one of the runs, by its place; raises MagicError where there is none."""
-        if not 0 <= place < len(self.runs):
-            msg = f"there is no run {place!r}: there are {len(self.runs):,}, from 0 on; simulate first"
+    def choose(self, position: int) -> Run:
+        """Show a run by its position in `runs`; raises MagicError if there is none."""
+        if not 0 <= position < len(self.runs):
+            msg = f"no run {position!r}: there are {len(self.runs):,} runs, numbered from 0; simulate first"
             raise MagicError(msg)
-        self.scrubber.go(place)
-        return self.runs[place]
+        self.slider.choose(position)
+        return self.runs[position]
 
     def rerun(self, code: str | None = None, data: str | None = None) -> Rerun:
-        """Run the run that is looked at again, in the world as it met it, with edited code and data."""
+        """Repeat the chosen run in the world before it, with edited code and data."""
         if self.chosen is None:
             msg = "there is no run to run again; run or simulate first"
             raise MagicError(msg)
-        bench = self.workbench
-        bench.code.value = bench.code.value if code is None else code
-        bench.data.value = bench.data.value if data is None else data
-        self.again = again(
+        editor = self.editor
+        editor.code.value = editor.code.value if code is None else code
+        editor.data.value = editor.data.value if data is None else data
+        self.again = rerun(
             self.chosen,
             self.plugin.jobs[self.chosen.job],
-            code=bench.code.value,
-            data=bench.data.value,
+            code=editor.code.value,
+            data=editor.data.value,
             tz=self.controls.zone_name,
             faults=self._faults,
         )
-        bench.show(self.again)
+        editor.show_result(self.again)
         return self.again
 
     def close(self) -> None:
-        """Take all its widgets away; a simulation that goes on ends."""
+        """Remove all widgets, and stop a simulation that runs."""
         self._closed = True
-        self._work.stop()
+        self._tasks.stop()
         _close(self.widget)
 
     def _ipython_display_(self) -> None:
-        """Show two outputs: what stays where widgets are dead, and the widgets, which hide it while they live."""
+        """Add two outputs to the cell: static HTML, and the widgets, which hide it where they work."""
         from IPython.display import display
 
-        self._stills.append(display(self._still_bundle(), raw=True, display_id=True))
+        self.static.display()
         if not self._closed:
             display({_VIEW: self.widget._repr_mimebundle_()[_VIEW]}, raw=True)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """Return both as one, for who asks."""
+        """Return both outputs as one, for tools that do not call `_ipython_display_`."""
         del include, exclude
         view = {} if self._closed else {_VIEW: self.widget._repr_mimebundle_()[_VIEW]}
-        return view | self._still_bundle()
-
-    def _still_bundle(self) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": f'<div class="{STILL}">{self._still()}</div>'}
-
-    def _still(self) -> str:
-        if self.simulation is None:
-            return _plugin.html(self.plugin) if self.chosen is None else _run.html(self.chosen)
-        looked_at = _run.html(self.chosen) if self.chosen is not None else ""
-        return _simulation.html(self.simulation) + looked_at
+        return view | self.static.bundle()
 
     def _world(self, plugin: Plugin) -> World:
         from sbh_jobkit.fakes.world import World
 
-        if self._asked_world is None:
+        if self._get_world is None:
             return World.of(plugin.root)
-        if callable(self._asked_world):
-            return self._asked_world()
-        return self._asked_world.snapshot().world()  # type: ignore[no-any-return]  # a snapshot's world is a World
+        if callable(self._get_world):
+            return self._get_world()
+        return self._get_world.snapshot().world()  # type: ignore[no-any-return]  # a snapshot's world is a World
 
-    def _clicked(self, act: Callable[[], object]) -> None:
-        self._work.begin(self._told(act() for _ in range(1)))
+    def _click(self, method: Callable[[], object], banner: ErrorBanner) -> None:
+        self._start((method() for _ in range(1)), banner)
 
-    def _told(self, steps: Iterator[object]) -> Iterator[object]:
-        with self.problem.told():
+    def _start(self, steps: Iterator[object], banner: ErrorBanner) -> None:
+        self._tasks.start(self._report_errors(steps, banner))
+
+    def _report_errors(self, steps: Iterator[object], banner: ErrorBanner) -> Iterator[object]:
+        with self._errors_in(banner):
             yield from steps
-        if self._stills and not self._closed:
-            with suppress(JobkitError):  # it is told already
-                bundle = self._still_bundle()
-                for still in self._stills:
-                    still.update(bundle, raw=True)
+        if not self._closed:
+            with suppress(JobkitError):  # a broken plugin; the banner shows its error
+                self.static.update()
 
-    def _slices(self) -> Iterator[Simulation]:
-        """Simulate, slice by slice; however that ends, show what was done, and leave the buttons as they were."""
-        done: Simulation | None = None
-        self._busy(True)
+    @contextmanager
+    def _errors_in(self, banner: ErrorBanner) -> Iterator[None]:
+        """Remove old errors, and show a new one in the banner."""
+        for each in self.banners:
+            each.clear()
+        with banner.catch_errors():
+            yield
+
+    def _simulate_in_slices(self) -> Iterator[Simulation]:
+        """Yield the simulation so far after each slice; at any end show the runs done and enable the buttons."""
+        so_far: Simulation | None = None
+        self._set_busy(True)
         try:
             simulator = self._simulator()
             total = simulator.count()
-            self.controls.progress(0, total)
-            for done in self._work.slices(simulator):
-                self.controls.progress(len(done.runs), total)
-                yield done
+            self.controls.show_progress(0, total)
+            for so_far in self._tasks.slices(simulator):
+                self.controls.show_progress(len(so_far.runs), total)
+                yield so_far
         except Interrupted as stop:
-            done = stop.so_far
+            so_far = stop.so_far
+            self.controls.show_progress(len(so_far.runs), total)
+            stop.args = (interrupt_message(len(so_far.runs), total, stop.at),)
             raise
         except JobkitError:
-            if done is not None:  # its world could not go on
-                done = replace(done, reached=done.runs[-1].fire_time)
+            if so_far is not None:  # its world.py failed on a later day
+                so_far = replace(so_far, reached=so_far.runs[-1].fire_time)
             raise
         finally:
             if not self._closed:
-                self._busy(False)
-                if done is not None:
-                    self._show(done, done.runs)
-                self._offer()
+                self._set_busy(False)
+                if so_far is not None:
+                    self._show(so_far, so_far.runs)
+                with suppress(JobkitError):  # a broken plugin; the error is already on its way to the banner
+                    self.controls.set_jobs(self.plugin.jobs)
 
     def _simulator(self) -> Simulator:
         plugin, controls = self.plugin, self.controls
@@ -251,45 +256,39 @@ class Dashboard:
             faults=self._faults,
         )
 
-    def _busy(self, busy: bool) -> None:
-        self.controls.busy(busy)
-        self.workbench.rerun.disabled = busy
-
-    def _offer(self) -> None:
-        try:
-            self.controls.offer(self.plugin.jobs)
-        except JobkitError:
-            return  # what is wrong with the plugin is told already
+    def _set_busy(self, busy: bool) -> None:
+        self.controls.set_busy(busy)
+        self.editor.rerun.disabled = busy
 
     def _show(self, simulation: Simulation | None, runs: Sequence[Run]) -> None:
         self.simulation, self.runs, self.chosen = simulation, runs, None
         self.timeline.show(simulation)
-        self.scrubber.offer(runs)
+        self.slider.set_runs(runs)
         colour = "good" if all(run.ok for run in runs) else "bad"
         reached = simulation.reached if simulation is not None else None
-        stopped = soft(f"stopped at {reached:%Y-%m-%d %H:%M %Z}, virtual time") if reached else ""
-        self.verdict.value = line(word(headline(runs), COLOURS[colour]), stopped) if simulation is not None else ""
+        stopped = soft(f"stopped at {reached:%Y-%m-%d %H:%M %Z} virtual time") if reached else ""
+        self.summary.value = line(word(headline(runs), COLOURS[colour]), stopped) if simulation is not None else ""
         if runs:
-            self.scrubber.go(next((place for place, run in enumerate(runs) if not run.ok), 0))
+            self.slider.choose(next((position for position, run in enumerate(runs) if not run.ok), 0))
         else:
             self.view.show(None)
-            self.workbench.clear()
+            self.editor.hide()
 
-    def _look(self, place: int) -> None:
-        with self.problem.told():
-            if place >= len(self.runs):
+    def _show_run(self, position: int) -> None:
+        with self._errors_in(self.view.banner):
+            if position >= len(self.runs):
                 return
-            run = self.chosen = self.runs[place]
+            run = self.chosen = self.runs[position]
             self.again = None
-            self.scrubber.tell(place)
-            self.timeline.point(place, run)
+            self.slider.show_position(position)
+            self.timeline.move_cursor(position, run)
             self.view.show(run)
             job = self.plugin.jobs.get(run.job)
-            self.workbench.offer(source_of(job) if job is not None else "")
+            self.editor.show(source_of(job) if job is not None else "")
 
 
 def _close(widget: Widget) -> None:
-    """Close a widget with all that it holds: its children, layouts and styles."""
+    """Close a widget and its children, layouts and styles."""
     held = [getattr(widget, name) for name in widget.keys]
     widget.close()
     for value in held:

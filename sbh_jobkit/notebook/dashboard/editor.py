@@ -1,4 +1,4 @@
-"""Where the run that is looked at is run again: its code and its data, to edit, and what came of it."""
+"""The lower part of a dashboard, where the chosen run is repeated with other code or data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Accordion, Button, HBox, Layout, Textarea, VBox
 
+from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
 from sbh_jobkit.report.notebook import difference
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.elements import line, soft
@@ -20,43 +21,45 @@ _WIDE = "calc(100% - 4px)"
 
 
 class Editor:
-    """Texts to edit, and the run that they gave."""
+    """Fields for code and data, and the result of the repeated run."""
 
-    def __init__(self, asked: Callable[[], object]) -> None:
-        """Call `asked` where the run is to be run again."""
+    def __init__(self, on_rerun: Callable[[], object]) -> None:
+        """Call `on_rerun` at each click on Run again."""
         self._original = ""
         self.code = Textarea(rows=16, layout=Layout(width=_WIDE))
         self.data = Textarea(rows=3, placeholder=_DATA, layout=Layout(width=_WIDE))
-        self.rerun = Button(description="Run it again", icon="refresh", tooltip="In the world as the run met it")
-        self.reset = Button(description="As it was", icon="undo", tooltip="Take back what was edited")
-        self.told = HTML()
+        self.rerun = Button(description="Run again", icon="refresh", tooltip="Repeat the run in the world before it")
+        self.reset = Button(description="Reset", icon="undo", tooltip="Undo all edits")
+        self.banner = ErrorBanner()
+        self.result = HTML()
         for area in (self.code, self.data):
             area.add_class("sbh-code")
-        self.rerun.on_click(lambda _: asked())
+        self.rerun.on_click(lambda _: on_rerun())
         self.reset.on_click(lambda _: self._reset())
-        code = HTML(soft("The plugin's code; its files stay as they are."))
-        data = HTML(soft("Python that changes the world just before the run, by the names world and now."))
+        code = HTML(soft("The plugin's code. Edits do not change its files."))
+        data = HTML(soft("Python that changes the world just before the run; it can use world and now."))
         buttons = HBox([self.rerun, self.reset])
-        inside = VBox([code, self.code, data, self.data, buttons, self.told])
+        inside = VBox([code, self.code, data, self.data, buttons, self.banner.widget, self.result])
         self.widget = Accordion(
-            children=[inside], titles=("Run it again with other code or data",), layout=Layout(display="none")
+            children=[inside], titles=("Run again with other code or data",), layout=Layout(display="none")
         )
 
-    def offer(self, code: str) -> None:
-        """Take the code of the run that is looked at now; what was edited of the same code stays."""
+    def show(self, code: str) -> None:
+        """Show the code of the chosen run; edits stay if the run before had the same code."""
         self.widget.layout.display = "block"
-        self.told.value = ""
+        self.result.value = ""
         if code != self._original:
             self._original = self.code.value = code
 
-    def clear(self) -> None:
-        """Offer nothing."""
+    def hide(self) -> None:
+        """Hide the fields while no run is chosen."""
         self.widget.layout.display = "none"
 
-    def show(self, again: Rerun) -> None:
-        """Show what came of it."""
-        title = line("<strong>Not as the first time</strong>")
-        self.told.value = _run.html(again.run) + title + difference.html(again.difference)
+    def show_result(self, again: Rerun) -> None:
+        """Show the repeated run, and how the world after it differs."""
+        title = line("<strong>Compared with the world after the first run</strong>")
+        self.result.value = _run.html(again.run) + title + difference.html(again.difference)
 
     def _reset(self) -> None:
-        self.code.value, self.data.value, self.told.value = self._original, "", ""
+        self.code.value, self.data.value, self.result.value = self._original, "", ""
+        self.banner.clear()

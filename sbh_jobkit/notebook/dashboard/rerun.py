@@ -1,4 +1,4 @@
-"""Running a run again in the world that it met, with other code or other data; the plugin's files are not touched."""
+"""Repeating a run in the world before it, with other code or other data; no file of the plugin changes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _DATA = "the data"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """What came of it, and in what the world that it left is not the one that the first run left."""
+    """The repeated run, and how the world after it differs from the world after the first run."""
 
     run: Run
     difference: Difference
 
 
 def source_of(job: Job) -> str:
-    """Return the text that a job can be edited by: the plugin's entry, or the function of a cell; empty if unknown."""
+    """Return the code of a job for editing: the plugin's entry file, or the function of a cell; empty if unknown."""
     try:
         if job.root is not None:
             return (job.root / job.manifest.entry).read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def source_of(job: Job) -> str:
         return ""
 
 
-def again(
+def rerun(
     run: Run,
     job: Job,
     *,
@@ -52,18 +52,18 @@ def again(
     tz: str | None = None,
     faults: FaultPlan | None = None,
 ) -> Rerun:
-    """Run a job at the time of `run` in the world before it, with another text of its code, after lines of data."""
+    """Run a job at the time of `run` in the world before it, with edited code, after `data` has changed that world."""
     if code is not None and code != source_of(job):
-        job = edited(job, code)
+        job = edit_job(job, code)
     at = run.started_at or run.fire_time
-    world: World = run.before.world()  # type: ignore[union-attr]  # the runs of a dashboard know their worlds
-    change(world, data, at)
+    world: World = run.before.world()  # type: ignore[union-attr]  # every run of a dashboard has its worlds
+    change_world(world, data, at)
     second = run_job(job, world, at=at, tz=tz, faults=faults)
-    return Rerun(run=second, difference=diff(run.after, second.after))  # type: ignore[arg-type]  # of a kept run
+    return Rerun(run=second, difference=diff(run.after, second.after))  # type: ignore[arg-type]  # the same
 
 
-def edited(job: Job, code: str) -> Job:
-    """Return the job as another text defines it; raises PluginError, with its line, for what is no such text."""
+def edit_job(job: Job, code: str) -> Job:
+    """Return the job that the edited code defines; raises PluginError, with the line, for code that does not load."""
     plugin: Plugin = job.peers.plugin
     if job.root is not None:
         return plugin.edited(code).jobs[job.name]
@@ -78,8 +78,8 @@ def edited(job: Job, code: str) -> Job:
     return Plugin.load(names, manifest=replace(job.manifest, jobs=None)).jobs[job.name]
 
 
-def change(world: World, lines: str, at: datetime) -> None:
-    """Let lines of Python change a world at a virtual time; raises WorldError, with the line, for what fails."""
+def change_world(world: World, lines: str, at: datetime) -> None:
+    """Run lines of Python that change a world, at a virtual time; raises WorldError, with the line, if they fail."""
     names: dict[str, Any] = {"world": world, "now": at, "datetime": datetime, "timedelta": timedelta}
     try:
         code = compile(lines, _DATA, "exec")
@@ -89,7 +89,7 @@ def change(world: World, lines: str, at: datetime) -> None:
         msg = f"{_DATA}, line {error.lineno}: SyntaxError: {error.msg}"
         raise WorldError(msg) from error
     except (Exception, SystemExit) as error:
-        told = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == _DATA]
+        line_numbers = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == _DATA]
         text = world.redactor().text(f"{type(error).__name__}: {error}")
-        msg = f"{_DATA}, line {told[-1] if told else 1}: {text}"
+        msg = f"{_DATA}, line {line_numbers[-1] if line_numbers else 1}: {text}"
         raise WorldError(msg) from error

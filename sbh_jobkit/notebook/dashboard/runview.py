@@ -1,4 +1,4 @@
-"""One run: all that is known of it, and the world before it, after it, and the difference."""
+"""The chosen run: its details, and tabs with the world before it, the world after it, and the difference."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Layout, Tab, VBox
 
 from sbh_jobkit.fakes.diff import diff
+from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
 from sbh_jobkit.report.notebook import difference, snapshot
 from sbh_jobkit.report.notebook import run as _run
 
@@ -21,24 +22,26 @@ _TABS = {
 
 
 class RunView:
-    """The run that is looked at; of the worlds only the one whose tab is open is written."""
+    """The details of a run; of the tabs only the open one is rendered, because a world can be large."""
 
     def __init__(self) -> None:
-        """Show nothing yet."""
+        """Start without a run."""
         self._run: Run | None = None
-        self.told = HTML()
+        self.banner = ErrorBanner()
+        self.details = HTML()
         self.worlds = [HTML() for _ in _TABS]
         self.tabs = Tab(children=self.worlds, titles=tuple(_TABS), selected_index=0)
-        self.tabs.observe(lambda _: self._write(), "selected_index")
-        self.widget = VBox([self.told, self.tabs], layout=Layout(display="none"))
+        self.tabs.observe(lambda _: self._render_tabs(), "selected_index")
+        self._content = VBox([self.details, self.tabs], layout=Layout(display="none"))
+        self.widget = VBox([self.banner.widget, self._content])
 
     def show(self, run: Run | None) -> None:
-        """Show a run, or nothing."""
+        """Show a run; None hides the view."""
         self._run = run
-        self.told.value = _run.html(run) if run is not None else ""
-        self.widget.layout.display = "flex" if run is not None else "none"
-        self._write()
+        self.details.value = _run.html(run) if run is not None else ""
+        self._content.layout.display = "flex" if run is not None else "none"
+        self._render_tabs()
 
-    def _write(self) -> None:
-        for place, (page, write) in enumerate(zip(self.worlds, _TABS.values(), strict=True)):
-            page.value = write(self._run) if self._run is not None and place == self.tabs.selected_index else ""
+    def _render_tabs(self) -> None:
+        for position, (page, render) in enumerate(zip(self.worlds, _TABS.values(), strict=True)):
+            page.value = render(self._run) if self._run is not None and position == self.tabs.selected_index else ""

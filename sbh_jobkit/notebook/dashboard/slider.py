@@ -1,4 +1,4 @@
-"""Going through runs: a slider, a step back and forth, and the next one that needs a look."""
+"""Moving through the runs: a slider, a step back and forward, and the next failing run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Slider:
-    """The place among the runs that is looked at."""
+    """The position of the chosen run; positions start at 0."""
 
-    def __init__(self, chosen: Callable[[int], object]) -> None:
-        """Tell `chosen` each place that is gone to."""
-        self._chosen = chosen
+    def __init__(self, on_choice: Callable[[int], object]) -> None:
+        """Call `on_choice` with each position that is chosen."""
+        self._on_choice = on_choice
         self._runs: Sequence[Run] = ()
-        self.slider = IntSlider(
+        self.position = IntSlider(
             min=0,
             max=0,
             description="Run",
@@ -30,44 +30,44 @@ class Slider:
             style={"description_width": "3.2em"},
         )
         narrow = Layout(width="3em")
-        self.previous = Button(icon="step-backward", tooltip="The run before", layout=narrow)
-        self.next = Button(icon="step-forward", tooltip="The run after", layout=narrow)
-        self.failing = Button(description="Next failing", icon="exclamation", tooltip="The next run that needs a look")
-        self.told = HTML()
-        self.slider.observe(lambda change: chosen(change["new"]), "value")
-        self.previous.on_click(lambda _: self.go(self.slider.value - 1))
-        self.next.on_click(lambda _: self.go(self.slider.value + 1))
-        self.failing.on_click(lambda _: self.go(self.next_failing()))
+        self.previous = Button(icon="step-backward", tooltip="Previous run", layout=narrow)
+        self.next = Button(icon="step-forward", tooltip="Next run", layout=narrow)
+        self.failing = Button(icon="exclamation", tooltip="Next run that needs attention", layout=Layout(width="12em"))
+        self.status = HTML()
+        self.position.observe(lambda change: on_choice(change["new"]), "value")
+        self.previous.on_click(lambda _: self.choose(self.position.value - 1))
+        self.next.on_click(lambda _: self.choose(self.position.value + 1))
+        self.failing.on_click(lambda _: self.choose(self.next_failing()))
         self.widget = Box(
-            [self.slider, self.previous, self.next, self.failing, self.told],
+            [self.position, self.previous, self.next, self.failing, self.status],
             layout=Layout(flex_flow="row wrap", align_items="center"),
         )
-        self.offer(())
+        self.set_runs(())
 
-    def offer(self, runs: Sequence[Run]) -> None:
-        """Go through these runs from now on; none is chosen yet."""
+    def set_runs(self, runs: Sequence[Run]) -> None:
+        """Take other runs; none of them is chosen yet."""
         self._runs = runs
-        self.slider.max = max(len(runs) - 1, 0)
+        self.position.max = max(len(runs) - 1, 0)
         self.widget.layout.display = "flex" if runs else "none"
         for button in (self.previous, self.next):
-            button.disabled = len(runs) < 2  # noqa: PLR2004  nowhere to go
+            button.disabled = len(runs) < 2  # noqa: PLR2004  there is no other run
         failing = sum(not run.ok for run in runs)
         self.failing.disabled = not failing
-        self.failing.description = f"Next of {failing:,} failing" if failing else "None failing"
+        self.failing.description = f"Next of {failing:,} failing" if failing else "No failing runs"
 
-    def go(self, place: int) -> None:
-        """Choose a run, or the first or last where there are no more."""
-        place = min(max(place, 0), self.slider.max)
-        if place == self.slider.value:
-            self._chosen(place)
+    def choose(self, position: int) -> None:
+        """Choose a run; a position past an end chooses the run at that end."""
+        position = min(max(position, 0), self.position.max)
+        if position == self.position.value:
+            self._on_choice(position)
         else:
-            self.slider.value = place
+            self.position.value = position
 
     def next_failing(self) -> int:
-        """Return the place of the next run that needs a look, from the beginning again after the last."""
-        failing = [place for place, run in enumerate(self._runs) if not run.ok]
-        return next((place for place in failing if place > self.slider.value), failing[0] if failing else 0)
+        """Return the position of the next run that is not ok; after the last one, of the first."""
+        failing = [position for position, run in enumerate(self._runs) if not run.ok]
+        return next((position for position in failing if position > self.position.value), failing[0] if failing else 0)
 
-    def tell(self, place: int) -> None:
-        """Say which run it is."""
-        self.told.value = soft(f"{place + 1:,} of {len(self._runs):,}")
+    def show_position(self, position: int) -> None:
+        """Show the number of the chosen run."""
+        self.status.value = soft(f"{position + 1:,} of {len(self._runs):,}")

@@ -1,8 +1,8 @@
-"""What a click begins, done where and when it disturbs nobody.
+"""Runs what a click starts, without blocking the notebook.
 
-Virtual time is the whole process's, so all that opens it runs in the loop that was there when the dashboard was made:
-the kernel's, in its main thread, and never beside a cell (JupyterLab has clicks handled in a thread of their own). A
-simulation goes on in slices of a moment each; between two of them the loop hears of Stop and of other clicks.
+Virtual time is process-wide, so everything that uses it runs in the event loop in which the dashboard was made: the
+kernel's, in its main thread, and never at the same time as a cell (JupyterLab handles clicks in another thread). A
+simulation runs in slices of 50 ms; between two slices the loop handles Stop and other clicks.
 """
 
 from __future__ import annotations
@@ -21,61 +21,61 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.simulator import Simulator
 
 _SLICE = 0.05
-"""Seconds for which a simulation goes on before clicks are heard."""
+"""Seconds of a slice."""
 
 
-class Work:
-    """One thing at a time."""
+class TaskRunner:
+    """Runs one task at a time."""
 
     def __init__(self) -> None:
-        """Work in the event loop that runs here; without one, whatever begins is done at once."""
+        """Use the event loop that runs now; without one, a task runs to its end at once."""
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
-        self._going: Future[None] | None = None
+        self._task: Future[None] | None = None
         self._stopping = False
-        self._stop_if_asked: Callable[[], None]
-        self._until = 0.0
+        self._raise_if_interrupted: Callable[[], None]
+        self._slice_end = 0.0
 
-    def begin(self, steps: Iterable[object]) -> None:
-        """Take the steps, unless others are being taken; between two of them clicks are heard."""
+    def start(self, steps: Iterable[object]) -> None:
+        """Run the steps, with other clicks handled between two of them; ignored while another task runs."""
         if self._loop is None or not self._loop.is_running():
             for _ in steps:
                 pass
-        elif self._going is None or self._going.done():
-            self._going = asyncio.run_coroutine_threadsafe(_taken(steps), self._loop)
+        elif self._task is None or self._task.done():
+            self._task = asyncio.run_coroutine_threadsafe(_run_steps(steps), self._loop)
 
     def stop(self) -> None:
-        """End the simulation that goes on, after its slice."""
+        """Stop the simulation that runs, after its slice."""
         self._stopping = True
 
-    async def done(self) -> None:
-        """Wait until nothing goes on."""
-        if self._going is not None:
-            await asyncio.wrap_future(self._going)
+    async def wait(self) -> None:
+        """Wait for the end of the task that runs."""
+        if self._task is not None:
+            await asyncio.wrap_future(self._task)
 
     def slices(self, simulator: Simulator) -> Iterator[Simulation]:
-        """Yield a simulation after its first run and after each slice, until it is whole or stopped.
+        """Yield the simulation so far after its first run and after each slice, until it is complete or stopped.
 
-        Raises Interrupted at Ctrl-C.
+        Ctrl-C raises Interrupted.
         """
-        self._stopping, self._until = False, 0.0
-        slices = simulator.slices(self._enough)
+        self._stopping, self._slice_end = False, 0.0
+        slices = simulator.slices(self._is_slice_over)
         while not self._stopping:
-            with interrupts() as self._stop_if_asked:
+            with interrupts() as self._raise_if_interrupted:
                 so_far = next(slices, None)
             if so_far is None:
                 return
             yield so_far
-            self._until = perf_counter() + _SLICE
+            self._slice_end = perf_counter() + _SLICE
 
-    def _enough(self, done: int) -> bool:
+    def _is_slice_over(self, done: int) -> bool:
         del done
-        self._stop_if_asked()
-        return perf_counter() >= self._until
+        self._raise_if_interrupted()
+        return perf_counter() >= self._slice_end
 
 
-async def _taken(steps: Iterable[object]) -> None:
+async def _run_steps(steps: Iterable[object]) -> None:
     for _ in steps:
         await asyncio.sleep(0)

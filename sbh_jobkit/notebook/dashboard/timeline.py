@@ -1,6 +1,7 @@
-"""The timeline to click on: the picture that a simulation shows anyway, and a line at the run that is looked at.
+"""The timeline to click on: the image of a simulation's runs, with a cursor at the chosen run.
 
-Widgets of ipywidgets do not tell where they are clicked, so these few lines of script do; they load nothing.
+Widgets of ipywidgets do not report where they were clicked, so this widget has a short script of its own; it loads
+nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 from anywidget import AnyWidget
 
+from sbh_jobkit.notebook.dashboard.static_output import STATIC
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.failures import choose
 from sbh_jobkit.report.notebook.svg import INKS
@@ -25,24 +27,24 @@ if TYPE_CHECKING:
 
 _SCRIPT = """
 function render({ model, el }) {
-  const frame = document.createElement("div"), picture = document.createElement("div");
+  const frame = document.createElement("div"), image = document.createElement("div");
   const cursor = document.createElement("div");
   frame.className = "sbh-timeline";
   frame.tabIndex = 0;
   frame.setAttribute("role", "slider");
-  frame.setAttribute("aria-label", "Runs on a timeline: click a mark, or go by the arrow keys");
+  frame.setAttribute("aria-label", "Runs on a timeline: click a mark or use the arrow keys");
   cursor.className = "sbh-cursor";
-  frame.append(picture, cursor);
+  frame.append(image, cursor);
   el.append(frame);
-  const draw = () => { picture.innerHTML = model.get("picture"); };
-  const point = () => {
+  const draw = () => { image.innerHTML = model.get("image"); };
+  const moveCursor = () => {
     const [left, top, height] = model.get("cursor").map((share) => `${share * 100}%`);
     Object.assign(cursor.style, { display: left ? "block" : "none", left, top, height });
-    frame.setAttribute("aria-valuetext", model.get("told"));
-    frame.setAttribute("aria-valuenow", model.get("place"));
+    frame.setAttribute("aria-valuetext", model.get("label"));
+    frame.setAttribute("aria-valuenow", model.get("position"));
   };
   frame.addEventListener("click", (event) => {
-    const box = picture.getBoundingClientRect();
+    const box = image.getBoundingClientRect();
     model.send({ left: (event.clientX - box.left) / box.width, top: (event.clientY - box.top) / box.height });
   });
   frame.addEventListener("keydown", (event) => {
@@ -52,17 +54,15 @@ function render({ model, el }) {
     event.stopPropagation();
     model.send({ step: steps[event.key] });
   });
-  model.on("change:picture", draw);
-  for (const name of ["cursor", "told", "place"]) model.on(`change:${name}`, point);
+  model.on("change:image", draw);
+  for (const name of ["cursor", "label", "position"]) model.on(`change:${name}`, moveCursor);
   draw();
-  point();
+  moveCursor();
 }
 export default { render };
 """
-STILL = "sbh-still"
-"""The class of what a cell shows beside the widgets, to be hidden while they live: this style comes with them."""
 _STYLE = f"""
-.jp-OutputArea:has(.sbh-timeline) .{STILL} {{ display: none; }}
+.jp-OutputArea:has(.sbh-timeline) .{STATIC} {{ display: none; }}
 .sbh-timeline {{ position: relative; display: inline-block; max-width: 100%; cursor: pointer; }}
 .sbh-timeline img {{ display: block; }}
 .sbh-timeline:focus-visible {{ outline: 2px solid {INKS["ok"]}; outline-offset: 2px; border-radius: 3px; }}
@@ -73,46 +73,46 @@ _STYLE = f"""
 
 
 class Timeline(AnyWidget):
-    """A simulation's runs; a click on a mark and the arrow keys choose one."""
+    """The runs of a simulation; a click on a mark or an arrow key chooses one."""
 
     _esm = _SCRIPT
     _css = _STYLE
-    picture = traitlets.Unicode().tag(sync=True)
+    image = traitlets.Unicode().tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True)
-    told = traitlets.Unicode().tag(sync=True)
-    place = traitlets.Int().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    position = traitlets.Int().tag(sync=True)
 
-    def __init__(self, chosen: Callable[[int], object]) -> None:
-        """Tell `chosen` the place of a run that somebody chose."""
+    def __init__(self, on_choice: Callable[[int], object]) -> None:
+        """Call `on_choice` with the position of each run that is chosen."""
         super().__init__()
-        self._chosen = chosen
+        self._on_choice = on_choice
         self._runs: Sequence[Run] = ()
         self._lanes: Lanes | None = None
-        self.on_msg(lambda _, content, __: self.meant(content))
+        self.on_msg(lambda _, content, __: self.on_input(content))
 
     def show(self, simulation: Simulation | None) -> None:
-        """Draw a simulation, or nothing."""
-        self._runs, self._lanes, self.cursor, self.picture = (), None, [], ""
+        """Draw a simulation; None clears the timeline."""
+        self._runs, self._lanes, self.cursor, self.image = (), None, [], ""
         if simulation is None or not simulation.due:
             return
         self._runs, axis = simulation.runs, Axis(simulation.start, simulation.end)
         summaries = summarise(job_lines(simulation.due), self._runs)
         self._lanes = Lanes.of(summaries, axis)
-        self.picture = self._lanes.picture(self._runs, choose(summaries, self._runs).shown)
+        self.image = self._lanes.picture(self._runs, choose(summaries, self._runs).shown)
 
-    def point(self, place: int, run: Run) -> None:
+    def move_cursor(self, position: int, run: Run) -> None:
         """Put the cursor on a run."""
         with self.hold_sync():
-            self.place, self.told = place, f"{run.job}, {moment(run.fire_time)}: {run.verdict}"
+            self.position, self.label = position, f"{run.job}, {moment(run.fire_time)}: {run.verdict}"
             self.cursor = list(self._lanes.spot(run) or ()) if self._lanes is not None else []
 
-    def meant(self, asked: dict[str, Any]) -> None:
-        """Find the run that a click or a key means: the nearest of the lane, or one so many steps away."""
+    def on_input(self, message: dict[str, Any]) -> None:
+        """Choose the run of a click (the nearest in its row) or of a key (some steps away)."""
         if self._lanes is None or not self._runs:
             return
-        if "step" in asked:
-            self._chosen(min(max(self.place + int(asked["step"]), 0), len(self._runs) - 1))
+        if "step" in message:
+            self._on_choice(min(max(self.position + int(message["step"]), 0), len(self._runs) - 1))
             return
-        place = self._lanes.nearest(float(asked["left"]), float(asked["top"]), self._runs)
-        if place is not None:
-            self._chosen(place)
+        position = self._lanes.nearest(float(message["left"]), float(message["top"]), self._runs)
+        if position is not None:
+            self._on_choice(position)

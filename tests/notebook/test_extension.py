@@ -1,4 +1,4 @@
-"""What is offered behind a magic."""
+"""The completion that the extension adds."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ OFFERED = [
 
 @pytest.mark.parametrize(("line", "offered"), OFFERED, ids=[line for line, _ in OFFERED])
 def test_what_is_offered(notebook, line, offered):
-    """Names of jobs, options, zones and targets, and nothing else beside them."""
+    """Names of jobs, options, zones and targets, and nothing else."""
     notebook.run(JOBS)
     assert sorted(notebook.completed(line)) == sorted(offered)
 
 
-def test_nothing_is_in_the_way_elsewhere(notebook):
-    """Other lines are completed as ever, and behind a time there is nothing to offer."""
+def test_other_lines_are_completed_as_before(notebook):
+    """Code outside of magics, and option values without choices, are left to IPython."""
     notebook.run(JOBS)
     assert "fetch" in notebook.completed("fet")
     assert "fetch" not in notebook.completed("%run_job fetch --at fe")
 
 
 def test_jobs_that_clash_are_no_reason_to_fail(notebook):
-    """Completion offers what it can; the magic itself will say what is wrong."""
+    """Completion offers nothing; the magic itself reports the error."""
     notebook.run(JOBS)
     notebook.run("@job('fetch')\ndef another(ctx): return 1")
     assert "fetch" not in notebook.completed("%run_job fe")

@@ -1,4 +1,4 @@
-"""The cells that ran, with and without a history of them."""
+"""The history of cells, with and without IPython's own."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ def water(ctx):
 """
 
 
-def test_cells_that_are_in_no_history_are_exported(notebook, tmp_path, monkeypatch):
-    """A tool that runs a notebook asks for none."""
+def test_cells_outside_of_the_history_are_exported(notebook, tmp_path, monkeypatch):
+    """As if a tool such as nbval had run them."""
     monkeypatch.chdir(tmp_path)
     notebook.run_unrecorded(JOB)
     notebook.run_unrecorded("%export_plugin garden")
@@ -20,15 +20,15 @@ def test_cells_that_are_in_no_history_are_exported(notebook, tmp_path, monkeypat
 
 
 def test_cells_from_before_and_after_are_in_their_order(plain):
-    """What ran before the kit was loaded counts, and what runs after it was unloaded does not."""
+    """Cells from before `%load_ext` count; cells from after `%unload_ext` do not."""
     plain.run("first = 1")
     plain.run("%load_ext sbh_jobkit")
-    ran = plain.shell.magics_manager.registry["JobMagics"].ran
+    cells = plain.shell.magics_manager.registry["JobMagics"].cells
     plain.run("second = 2")
     plain.run_unrecorded("third = 3")
     plain.run("fourth = 4")
     expected = [(0, ""), (1, "first = 1"), (2, "%load_ext sbh_jobkit"), (3, "second = 2"), (4, "third = 3")]
-    assert ran.before() == expected
+    assert cells.previous() == expected
     plain.run("%unload_ext sbh_jobkit")
     plain.run("fifth = 5")
-    assert ran.before() == [*expected, (5, "fourth = 4")]
+    assert cells.previous() == [*expected, (5, "fourth = 4")]
