@@ -61,7 +61,7 @@ def sbh_ctx(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World
     del sbh_clock  # needed only so that it runs: a job that the test calls itself sees virtual time, as in a run
     from pytest_sbhjobs.tracker import tracker_for
 
-    recorder = sbh_world.journal(sbh_plugin.root)
+    recorder = sbh_world.recorder(sbh_plugin.root)
     tracker_for(request).recorders.append(recorder)
     sbh_world.install(sbh_plugin.jobs)
     return sbh_world.open(recorder, sbh_plugin.manifest.permissions, sbh_world.zone)

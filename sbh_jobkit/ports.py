@@ -148,31 +148,39 @@ class Access(Protocol):
     def now(self) -> datetime:
         """Return what time it is to the job, with its offset."""
 
+    def require(self, member: str, permission: str) -> None:
+        """Raise PermissionDenied, and record a fault, unless the manifest lists the permission."""
+
     def need(self, member: str, permission: str) -> None:
-        """Raise PermissionDenied, and note a fault, unless the manifest lists the permission."""
+        """Old name of `require`."""
 
     def fault(self, kind: str, member: str, message: str, advice: str | None = None) -> None:
-        """Note that something went wrong, whether the job looks or not; a kind is the kit's or of `sbh_fault_kinds`."""
+        """Record that something went wrong; the kind is one of the kit's or of `sbh_fault_kinds`."""
 
     def shown(self, member: str, what: str, text: str) -> str:
-        """Return a text as it may be kept and shown: names for secrets' values, each of which is a fault.
+        """Return a text with names in place of secrets' values, each of which is a fault.
 
-        `what` says where the secret stood, such as "the subject of an email".
+        `what` says where the secret was, such as "the subject of an email".
         """
 
 
 @runtime_checkable
-class Service(Protocol):
-    """What an extension adds to a tenant: `world.<name>` to its author, and opened for one run, `ctx.<name>` to a job.
-
-    It keeps the state; what it opens keeps none, and is gone with the run.
-    """
+class LiveService(Protocol):
+    """What an extension adds to a real tenant: opened for one run, it is `ctx.<name>` to a job."""
 
     def open(self, access: Access) -> Any:
         """Return what `ctx.<name>` is for one run; called when the job first uses it."""
 
+
+@runtime_checkable
+class Service(LiveService, Protocol):
+    """What an extension adds to a fake tenant: `world.<name>` to its author, and opened for one run, `ctx.<name>`.
+
+    It keeps the state; what it opens keeps none, and is dropped after the run.
+    """
+
     def snapshot(self) -> Any:
-        """Return the state as a value that stays as it is, at little cost; equal to another where nothing changed."""
+        """Return the state as a value that never changes, at little cost; equal to another where nothing changed."""
 
     def restore(self, state: Any) -> None:
-        """Be again as when `snapshot` returned that state."""
+        """Go back to the state that `snapshot` returned."""

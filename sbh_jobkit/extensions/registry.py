@@ -92,7 +92,7 @@ class Extensions:
             self._offered()
             call(self.manager.hook.sbh_configure_world, world=self._world, plugin=plugin)
 
-    def told(self, run: Run) -> Run:
+    def notify(self, run: Run) -> Run:
         """Show a run that has ended to each, and return it."""
         if self.manager is not None:
             call(self.manager.hook.sbh_run, run=run)

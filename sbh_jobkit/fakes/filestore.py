@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from immutables import Map
 
 from sbh_jobkit import clock
+from sbh_jobkit.context.files import BINARY, key_problem
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.schedule import times
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.latency import Latency
 
 _TYPES = {".json": "application/json", ".txt": "text/plain", ".csv": "text/csv", ".html": "text/html"}
-BINARY = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,8 @@ class FileStore:
         age: str | timedelta | None = None,
     ) -> None:
         """Write a file; `modified` (ISO or datetime) or `age` (such as "40d") say when, else it is new."""
-        if (wrong := wrong_key(key)) is not None:
-            raise WorldError(wrong)
+        if (problem := key_problem(key)) is not None:
+            raise WorldError(problem)
         if not isinstance(data, (bytes, str)):
             msg = f"file {key!r} must be bytes or text, got a value of type {type(data).__name__}"
             raise WorldError(msg)
@@ -206,8 +206,3 @@ def _shown(file: StoredFile, zone: ZoneInfo) -> str:
         case given:
             written = times.instant(given, zone)
     return written.isoformat(sep=" ", timespec="seconds")
-
-
-def wrong_key(key: object) -> str | None:
-    """Say what is wrong with a file's key; None where nothing is."""
-    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"

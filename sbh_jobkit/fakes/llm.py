@@ -6,24 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit import clock
-from sbh_jobkit.errors import WorldError, format_error
+from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import Past, PersistentList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.faults.latency import Latency
-    from sbh_jobkit.run.recorder import Recorder
     from sbh_jobkit.run.run import LlmCall
 
-    Gate = Callable[[str, str], None]
     Answer = str | Exception | type[Exception] | Callable[[str], str]
-
-MODEL = "fake-llm"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,50 +103,3 @@ class LlmScript:
 
 def _is_failure(answer: Any) -> bool:
     return isinstance(answer, Exception) or (isinstance(answer, type) and issubclass(answer, Exception))
-
-
-class FakeLlm:
-    """`ctx.llm`."""
-
-    __slots__ = ("_gate", "_journal", "_script", "_trouble", "_zone")
-
-    def __init__(
-        self, script: LlmScript, journal: Recorder, gate: Gate, zone: ZoneInfo, trouble: FaultInjector | None = None
-    ) -> None:
-        """Answer from the tenant's script."""
-        self._script = script
-        self._journal = journal
-        self._gate = gate
-        self._zone = zone
-        self._trouble = trouble
-
-    def run(
-        self, prompt: str, model: str | None = None, temperature: float = 0.7, max_tokens: int = 1000
-    ) -> dict[str, Any]:
-        """Return `{text, usage, model}`; an error is `{text: "", error, usage: None, model}`. Tokens are words."""
-        del temperature
-        self._gate("llm.run", "llm.use")
-        name = model or MODEL
-        asked, text = len(str(prompt).split()), ""
-        try:
-            _check_most(max_tokens)
-            if self._trouble is not None and (refused := self._trouble.ask("llm")) is not None:
-                return {"text": "", "error": refused.text, "usage": None, "model": name}
-            text = " ".join(self._script.answer(str(prompt)).split(" ")[:max_tokens])
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author scripted: llm.run never raises
-            return {"text": "", "error": format_error(error), "usage": None, "model": name}
-        finally:  # also when a limit ends the run before the answer
-            said = len(text.split())
-            self._record(str(prompt), name, text, asked + said)
-        usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
-        return {"text": text, "usage": usage, "model": name}
-
-    def _record(self, prompt: str, model: str, text: str, tokens: int) -> None:
-        self._script.calls.append(self._journal.llm_call(prompt, str(model), text, tokens, clock.now(self._zone)))
-
-
-def _check_most(tokens: object) -> None:
-    """Refuse a number of tokens that no model takes, as its API would."""
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
-        msg = f"max_tokens must be a whole number from 1, got {tokens!r}"
-        raise ValueError(msg)

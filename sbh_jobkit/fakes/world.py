@@ -19,7 +19,7 @@ from sbh_jobkit.fakes.expectations import Expectation, reason
 from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
-from sbh_jobkit.fakes.tenant import Tenant
+from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
 from sbh_jobkit.run.recorder import known_kinds
 from sbh_jobkit.schedule import times
@@ -46,7 +46,7 @@ _settings = attrgetter(*_SETTINGS)
 _NO_SERVICES: Mapping[str, Any] = {}
 
 
-class World(Tenant, Shown):
+class World(Stores, Shown):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
     def __init__(
@@ -235,9 +235,9 @@ class World(Tenant, Shown):
     def context(self, plugin: Plugin | None = None) -> FakeContext:
         """Return what a job of the plugin would be called with."""
         if plugin is None:
-            return self.open(self.journal(None), None, self.zone)
+            return self.open(self.recorder(None), None, self.zone)
         self.install(plugin.jobs)
-        return self.open(self.journal(plugin.root), plugin.manifest.permissions, self.zone)
+        return self.open(self.recorder(plugin.root), plugin.manifest.permissions, self.zone)
 
     def install(self, jobs: Mapping[str, Job], tz: ZoneInfo | None = None) -> None:
         """List a plugin's jobs in the table `plugin_jobs`, scheduled as if `tz` were in force."""
@@ -246,22 +246,22 @@ class World(Tenant, Shown):
 
     def open(
         self,
-        journal: Recorder,
+        recorder: Recorder,
         permissions: frozenset[str] | None,
         zone: ZoneInfo,
-        trouble: FaultInjector | None = None,
+        injector: FaultInjector | None = None,
     ) -> FakeContext:
-        """Return the context of one run; `trouble` is what a fault plan does to it."""
+        """Return the context of one run; `injector` is what a fault plan does to it."""
         allowed = permissions if self.permissions is None else self.permissions
         return TARGETS[self.target](
             self.tenant_id,
             self.user_id,
             self.role,
-            tenant=self,
-            journal=journal,
+            stores=self,
+            recorder=recorder,
             permissions=allowed,
             zone=zone,
-            trouble=trouble,
+            injector=injector,
         )
 
 

@@ -48,9 +48,9 @@ class _SdkFinder:
             return
         sdk = importlib.import_module("sbh_jobkit.plugin.sdk")
         module.__doc__ = sdk.__doc__
-        fakes = importlib.import_module("sbh_jobkit.fakes.context")
+        context = importlib.import_module("sbh_jobkit.context.context")
         vars(module).update({name: getattr(sdk, name) for name in _DECORATORS})
-        vars(module).update(PluginContext=fakes.FakeContext, __all__=["PluginContext", *_DECORATORS])
+        vars(module).update(PluginContext=context.PluginContext, __all__=["PluginContext", *_DECORATORS])
 
 
 class _Folders:

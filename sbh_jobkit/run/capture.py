@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from io import StringIO
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,14 @@ _MOST_CHARACTERS = 1_000_000
 _MOST_LINES = 10_000
 _HTTP_LIBRARIES = ("httpx", "httpcore")
 """Their log repeats what the run's HTTP calls already tell."""
+
+
+class Output(NamedTuple):
+    """What one run wrote."""
+
+    stdout: str
+    stderr: str
+    logs: tuple[str, ...]
 
 
 class Capture:
@@ -43,8 +51,8 @@ class Capture:
         """Give back."""
         self._restore()
 
-    def take(self) -> tuple[str, str, tuple[str, ...]]:
-        """Return what was printed, what went to standard error, and the log's lines; and start anew."""
+    def take(self) -> Output:
+        """Return what was written since the last time."""
         out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
         if out:
             self._out = _Tape()
@@ -52,7 +60,7 @@ class Capture:
             self._err = _Tape()
         if lines:
             self._lines.lines.clear()
-        return out, err, lines
+        return Output(out, err, lines)
 
 
 class _Tape(StringIO):

@@ -1,17 +1,23 @@
-"""How the call of a job ended, before it is a run."""
+"""How the call of a job ended: by what it returned, by what it raised, or by a limit."""
 
 from __future__ import annotations
 
+import inspect
+import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.plugin.places import raised_at, shown_path
+from sbh_jobkit.run.run import Outcome, RunError
+
 if TYPE_CHECKING:
-    from sbh_jobkit.run.run import Outcome, RunError
+    from sbh_jobkit.plugin.job import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What came of a call: by a limit that it passed, by what it raised or by what it returned."""
+    """The end of one call, before it is a run."""
 
     outcome: Outcome
     value: Any = None
@@ -22,3 +28,51 @@ class CallResult:
     """The plugin's file:line where it ended, unless it returned."""
     exited: bool = False
     """Whether it called `sys.exit`."""
+
+
+def classify(value: Any, job: Job) -> CallResult:
+    """Return whether a job says, by what it returned, that it failed: the platform's own convention for errors."""
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        message = "the job is a generator, so its code never ran; remove `yield`"
+        return CallResult(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
+    if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
+        message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
+        return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
+    return CallResult(outcome=Outcome.OK, value=value)
+
+
+def crashed(error: BaseException, job: Job) -> CallResult:
+    """Return the end of a call that raised; of the traceback only the plugin's own frames are kept."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        traceback.FrameSummary(shown, frame.lineno or 0, frame.name, line=frame.line)
+        for frame in frames
+        if (shown := shown_path(frame.filename, job.root)) is not None
+    ]
+    last = "".join(traceback.format_exception_only(error))  # survives an exception that cannot be shown
+    text = "".join(["Traceback (most recent call last):\n", *traceback.format_list(own), last])
+    where = raised_at(error, job.root) or job.place
+    report = RunError(type=type(error).__name__, message=_message(error), place=where, traceback=text)
+    return CallResult(outcome=Outcome.CRASHED, error=report, place=where, exited=isinstance(error, SystemExit))
+
+
+def timed_out(seconds: float, place: str | None, why: str | None) -> CallResult:
+    """Return the end of a call that passed its time limit; `why` says by which clock, where that is not plain."""
+    where = f", passed at {place}" if place else ""
+    reason = f"timed out: the limit is {seconds:g} s{where}{f' ({why})' if why else ''}"
+    return CallResult(outcome=Outcome.TIMED_OUT, reason=reason, place=place)
+
+
+def out_of_memory(megabytes: float, place: str | None) -> CallResult:
+    """Return the end of a call that passed its memory limit."""
+    reason = f"out of memory: the limit is {megabytes:g} MB"
+    return CallResult(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=place)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"exit code {error.code}"
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001  the plugin's own exception class may raise anything
+        return f"<its text raised {type(broken).__name__}>"

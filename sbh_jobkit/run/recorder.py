@@ -1,10 +1,10 @@
-"""What one run did and what went wrong in it, written down while it happens."""
+"""What one run did and what went wrong in it, recorded while it happens."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.run.redaction import Redactor
 
+Entry = Event | Fault | FileChange | HttpCall | LlmCall
 FAULTS = {
     "db-write": "the job wanted to write to the database, which it may only read",
     "extension-failed": "an extension failed, or reported what it had not declared",
@@ -44,13 +45,25 @@ def known_kinds() -> list[str]:
 class Recorder:
     """The record of one run; secrets' values never get into it."""
 
-    __slots__ = ("_redactor", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root", "rows_read")
+    __slots__ = (
+        *("_redactor", "_sink", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root"),
+        "rows_read",
+    )
 
     def __init__(
-        self, redactor: Callable[[], Redactor], root: Path | None = None, allowed: Collection[str] = ()
+        self,
+        redactor: Callable[[], Redactor],
+        root: Path | None = None,
+        allowed: Collection[str] = (),
+        sink: Callable[[Entry], object] | None = None,
     ) -> None:
-        """Start empty; `root` is the plugin's folder, to say where in it something happened."""
+        """Start empty.
+
+        `root` is the plugin's folder, to say where in it something happened; `allowed` are kinds of fault that fail
+        no run; `sink` is called with each entry as it happens, so that also a run that is killed leaves them.
+        """
         self._redactor = redactor
+        self._sink = sink
         self.root = root
         self.allowed = allowed
         self.events: list[Event] = []
@@ -69,7 +82,7 @@ class Recorder:
         if concerned or shown != type_:
             self._seek("ctx.emit", f"the event {type_!r}", f"{type_}\n{written}")
         event = Event(type=shown, payload=payload, at=at)
-        self.events.append(event)
+        self._keep(self.events, event)
         return event
 
     def http_call(self, method: str, url: str, status: int, at: datetime, *, matched: bool, seconds: float) -> HttpCall:
@@ -79,7 +92,7 @@ class Recorder:
         if shown != url:
             self._seek(f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url))
         call = HttpCall(method=method, url=shown, status=status, matched=matched, at=at, seconds=seconds)
-        self.http_calls.append(call)
+        self._keep(self.http_calls, call)
         return call
 
     def llm_call(self, prompt: str, model: str, text: str, tokens: int, at: datetime) -> LlmCall:
@@ -89,18 +102,14 @@ class Recorder:
         if shown != prompt:
             self._seek("ctx.llm.run", "a prompt to the language model", prompt)
         call = LlmCall(prompt=shown, model=redact(model), text=redact(text), tokens=tokens, at=at)
-        self.llm_calls.append(call)
+        self._keep(self.llm_calls, call)
         return call
-
-    def pasteable(self, text: str) -> str:
-        """Return Python that makes the text without showing a secret."""
-        return self._redactor().pasteable(text)
 
     def upload(self, key: str, data: bytes) -> None:
         """Write down that a file was uploaded."""
         redactor = self._redactor()
         shown = redactor.text(key)
-        self.files.append(FileChange(action="uploaded", key=shown, size=len(data)))
+        self._keep(self.files, FileChange(action="uploaded", key=shown, size=len(data)))
         if shown != key:
             self._seek("ctx.files.upload", "the key of an uploaded file", key)
         if len(redactor):
@@ -108,7 +117,7 @@ class Recorder:
 
     def deletion(self, key: str, size: int) -> None:
         """Write down that a file was deleted."""
-        self.files.append(FileChange(action="deleted", key=self._redactor().text(key), size=size))
+        self._keep(self.files, FileChange(action="deleted", key=self._redactor().text(key), size=size))
 
     def shown(self, member: str, what: str, text: str) -> str:
         """Return a text that an extension keeps as it may be shown; a secret in it is a fault."""
@@ -151,16 +160,20 @@ class Recorder:
         redact = self._redactor().text
         if place is None and placed:
             place = call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
-        self.faults.append(
-            Fault(
-                kind=kind,
-                member=member,
-                message=redact(message),
-                place=place,
-                advice=redact(advice) if advice else None,
-                allowed=kind in self.allowed,
-            )
+        fault = Fault(
+            kind=kind,
+            member=member,
+            message=redact(message),
+            place=place,
+            advice=redact(advice) if advice else None,
+            allowed=kind in self.allowed,
         )
+        self._keep(self.faults, fault)
+
+    def _keep(self, entries: list[Any], entry: Entry) -> None:
+        entries.append(entry)
+        if self._sink is not None:
+            self._sink(entry)
 
 
 def _text(data: bytes) -> str:

@@ -130,8 +130,8 @@ class RunError:
         return ": ".join(filter(None, (self.type, self.message)))
 
 
-class Moment(Protocol):
-    """A world as it was at one moment."""
+class WorldSnapshot(Protocol):
+    """A fake tenant as it was at one moment."""
 
     def world(self) -> Any:
         """Return a world of its own that stands there."""
@@ -176,13 +176,13 @@ class Run(Shown):
     rows_read: int = 0
     """How many rows the database answered with; what it only counted is not among them."""
     faults: tuple[Fault, ...] = ()
-    troubles: tuple[str, ...] = ()
+    injected_faults: tuple[str, ...] = ()
     """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
     expected: str | None = None
     """Why the world expects this run to fail; with pytest's strict xfail meaning."""
-    before: Moment | None = field(repr=False, compare=False, default=None)
+    before: WorldSnapshot | None = field(repr=False, compare=False, default=None)
     """The world as the run met it, where a simulation kept it: `run.before.world()` to run the job in again."""
-    after: Moment | None = field(repr=False, compare=False, default=None)
+    after: WorldSnapshot | None = field(repr=False, compare=False, default=None)
     """The world as the run left it."""
     repeated: Repeat | None = field(repr=False, compare=False, default=None)
     """What a second run did in that world, where a simulation was asked to run everything twice; else None."""
@@ -211,6 +211,11 @@ class Run(Shown):
     def ok(self) -> bool:
         """Whether nothing here needs a look: no failure, no unallowed fault; or a failure that was expected."""
         return self._clean is (self.expected is None)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Old name of `injected_faults`."""
+        return self.injected_faults
 
     @property
     def verdict(self) -> str:
@@ -242,7 +247,7 @@ class Run(Shown):
         row["value"] = jsonable(self.value)
         row["error"] = asdict(self.error) if self.error else None
         row["logs"] = list(self.logs)
-        row["troubles"] = list(self.troubles)
+        row["injected_faults"] = row["troubles"] = list(self.injected_faults)
         row["repeated"] = None if self.repeated is None else self.repeated.to_dict()
         for name in _MANY:
             row[name] = [jsonable(asdict(item)) for item in getattr(self, name)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.diff import Difference
-    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.fakes.session import FakeTenant
     from sbh_jobkit.run.run import HttpCall, Run
 
 _ASKING = {"GET", "HEAD"}
@@ -64,14 +64,12 @@ def unsafe(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return dict(found)
 
 
-def repeated(run: Run, again: Callable[[], Run], world: World, clock: VirtualClock) -> Run:
-    """Return a run that has just ended, which knows what a second one did; world and clock are left as it left them."""
-    left, ended = world.snapshot(), clock.epoch
-    try:
-        second = again()
-        difference = diff(left, world, rewritten=False)
-    finally:
-        world.restore(left)
-        clock.move_to(ended)
+def run_twice(start: Callable[[], Run], tenant: FakeTenant, clock: VirtualClock) -> Run:
+    """Run a job, then run it again; return the first run with what the second did, and keep nothing of the second."""
+    run, ended = start(), clock.epoch
+    with tenant.undone() as left:
+        second = start()
+        difference = diff(left, tenant.world, rewritten=False)
+    clock.move_to(ended)
     sent = tuple(call for call in second.http_calls if call.method not in _ASKING)
     return replace(run, repeated=IdempotencyCheck(difference=difference, sent=sent))

@@ -100,7 +100,7 @@ class Simulation(Shown):
     def to_frame(self) -> Any:
         """Return the runs as a pandas DataFrame, a row a run."""
         columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
-        counted = ("events", "http_calls", "llm_calls", "files", "faults", "troubles")
+        counted = ("events", "http_calls", "llm_calls", "files", "faults", "injected_faults")
         rows = [
             {name: getattr(run, name) for name in columns} | {name: len(getattr(run, name)) for name in counted}
             for run in self.runs

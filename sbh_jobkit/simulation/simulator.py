@@ -13,11 +13,13 @@ from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, Wor
 from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.faults.injector import ActivePlan
 from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.fakes.session import FakeTenant
 from sbh_jobkit.fakes.world import World, time_limit_of
 from sbh_jobkit.plugin.job import Job
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
+from sbh_jobkit.run.virtual import VirtualSandbox
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Policy, policy_lookup
 from sbh_jobkit.simulation.result import Simulation
@@ -111,12 +113,12 @@ class Simulator:
 
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
-        clock, replay = VirtualClock(self.start, self.zone), self._replay()
-        runner = Runner(self.world, clock, keep=False, plan=self._plan())
-        steps = replay.steps(clock, runner)
+        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(keep=False)
+        sandbox = VirtualSandbox(clock)
+        steps = self._replay(tenant).steps(clock, Runner(tenant, sandbox))
         while True:
             self.world.forget()
-            with clock, runner:
+            with clock, sandbox:
                 run = next(steps, None)
             if run is None:
                 return
@@ -127,10 +129,11 @@ class Simulator:
 
         Quicker than `runs`, between two of which the process has to see the machine's time. Ctrl-C raises Interrupted.
         """
-        clock, replay = VirtualClock(self.start, self.zone), self._replay()
+        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(keep=False)
+        replay = self._replay(tenant)
         try:
-            with clock, Runner(self.world, clock, keep=False, plan=self._plan()) as runner:
-                for run in replay.steps(clock, runner):
+            with clock, VirtualSandbox(clock) as sandbox:
+                for run in replay.steps(clock, Runner(tenant, sandbox)):
                     look(run)
                     self.world.forget()
         except KeyboardInterrupt as stop:
@@ -165,13 +168,13 @@ class Simulator:
         Yields the simulation as far as it came, and whole at last, all with the same list of runs; between two slices
         the process sees the machine's time.
         """
-        clock, replay, plan = VirtualClock(self.start, self.zone), self._replay(), self._plan()
+        clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
+        replay, plan, sandbox = self._replay(tenant), tenant.plan, VirtualSandbox(clock)
         replay.moments, runs = [], list[Run]()
-        runner = Runner(self.world, clock, plan=plan)
-        steps, going = replay.steps(clock, runner), True
+        steps, going = replay.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
-                with clock, runner:
+                with clock, sandbox:
                     going = False
                     for run in steps:
                         runs.append(run)
@@ -195,18 +198,16 @@ class Simulator:
             moments=replay.moments or [],
         )
 
-    def _plan(self) -> ActivePlan | None:
-        return ActivePlan.of(self.faults, self.zone, self.plugin.jobs)
+    def _tenant(self, *, keep: bool = True) -> FakeTenant:
+        plan = ActivePlan.of(self.faults, self.zone, self.plugin.jobs)
+        return FakeTenant(self.world, plan=plan, time_limit=self.time_limit, keep=keep)
 
-    def _replay(self) -> Timeline:
-        self.world.install(self.plugin.jobs, self.own_zone)
-        self.world.begin(self.start, self.zone, self.plugin)
-        if self.time_limit is not None:
-            self.world.time_limit = self.time_limit
+    def _replay(self, tenant: FakeTenant) -> Timeline:
+        tenant.begin(self.plugin.jobs, self.start, self.zone, self.own_zone)
         schedules = {due.job.name: due.schedule for due in self.due}
         check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
         return Timeline(
-            self.world,
+            tenant,
             self.due,
             start=self.start.timestamp(),
             end=self.end.timestamp(),
@@ -266,19 +267,18 @@ def run_job(
     """
     if not isinstance(job, Job):
         job = _only_job(job)
-    tenant = world if world is not None else World.of(job.root)
-    asked = _asked(tz, tenant)
+    world = world if world is not None else World.of(job.root)
+    asked = _asked(tz, world)
     in_force = asked or _of_manifest(job.manifest)
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    clock, plan = VirtualClock(moment, zone), ActivePlan.of(FaultPlan.of(faults), in_force, job.peers)
-    with clock, Runner(tenant, clock, plan=plan) as runner:
-        tenant.install(job.peers, asked)
-        tenant.begin(moment, in_force, job.peers.plugin)
-        if time_limit is not None:
-            tenant.time_limit = time_limit
-        return tenant.extensions.told(runner.run(job, moment.timestamp(), schedule or zone))
+    plan = ActivePlan.of(FaultPlan.of(faults), in_force, job.peers)
+    limit = None if time_limit is None else time_limit_of(time_limit)
+    tenant = FakeTenant(world, plan=plan, time_limit=limit)
+    with VirtualClock(moment, zone) as clock, VirtualSandbox(clock) as sandbox:
+        tenant.begin(job.peers, moment, in_force, asked)
+        return tenant.notify(Runner(tenant, sandbox).run(job, moment.timestamp(), schedule or zone))
 
 
 def _only_job(function: Any) -> Job:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule.policy import Action, Decision, Policy, Window
+from sbh_jobkit.simulation.idempotency import run_twice
 from sbh_jobkit.simulation.job_queue import JobQueue
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.script import Tick
-    from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.fakes.session import FakeTenant
     from sbh_jobkit.plugin.job import Job
-    from sbh_jobkit.run.run import Moment as Kept
+    from sbh_jobkit.run.run import WorldSnapshot
     from sbh_jobkit.run.runner import Runner
     from sbh_jobkit.schedule.schedule import Schedule
 
@@ -46,7 +47,7 @@ class Moment:
     epoch: float
     ran: bool
     """Whether it is the world after a run that started then; else life had gone on until then."""
-    snapshot: Kept
+    snapshot: WorldSnapshot
 
 
 class Timeline:
@@ -54,7 +55,7 @@ class Timeline:
 
     def __init__(
         self,
-        world: World,
+        tenant: FakeTenant,
         due: Sequence[Due],
         *,
         start: float,
@@ -67,7 +68,8 @@ class Timeline:
 
         `twice` lets each run know what a second one would have done.
         """
-        self._world = world
+        self._tenant = tenant
+        self._world = world = tenant.world
         self._due = due
         self._zone = zone
         self._end = end
@@ -85,7 +87,7 @@ class Timeline:
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         """Yield every due instant as a run, as it ends; extensions see it first."""
-        return map(self._world.extensions.told, self._steps(clock, runner))
+        return map(self._tenant.notify, self._steps(clock, runner))
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         self._keep(clock.epoch)
@@ -130,8 +132,7 @@ class Timeline:
         due, lane = self._due[index], self._lanes[index]
         for decision in decisions:
             if decision.action is Action.START:
-                start = runner.twice if self._twice else runner.run
-                run = start(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
+                run = self._run(due, decision, now, clock, runner)
                 lane.started(decision.fire, clock.epoch)
                 self._keep(now, run)
                 yield run
@@ -141,6 +142,13 @@ class Timeline:
         if turn is not None:
             lane.expects_turn = True
             heappush(self._later, (turn, _TURN, index))
+
+    def _run(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
+        def start() -> Run:
+            clock.move_to(now, due.schedule.tz)
+            return runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
+
+        return run_twice(start, self._tenant, clock) if self._twice else start()
 
     def _tick(self, clock: VirtualClock, tick: Tick, epoch: float) -> None:
         clock.move_to(epoch, self._zone)

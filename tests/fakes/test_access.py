@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from sbh_jobkit import World, hookimpl, ports
+from sbh_jobkit.context.access import RunAccess
 from sbh_jobkit.errors import ExtensionError, PermissionDenied
-from sbh_jobkit.fakes.access import FakeAccess
 
 
 @dataclass
@@ -49,7 +49,7 @@ def test_it_is_what_the_port_says(answered):
         "2026-01-05T09:00:00+09:00",
     ]
     names = {name for name in dir(ports.Access) if not name.startswith("_")}
-    assert names <= {name for name in dir(FakeAccess) if not name.startswith("_")}
+    assert names <= {name for name in dir(RunAccess) if not name.startswith("_")}
 
 
 def test_a_fault_of_its_own(faulted):

@@ -78,7 +78,7 @@ class FakeServices:
         """Start empty, with naive times in a zone."""
         self.world = World("acme", zone, user_id="u-1", role="admin", target=target)
         self.permissions: frozenset[str] | None = None
-        self.journal = self.world.journal()
+        self.recorder = self.world.recorder()
 
     def put_secret(self, name, value):
         """Set a secret."""
@@ -126,11 +126,11 @@ class FakeServices:
         """Open a context at a fixed time."""
         self.world.begin(AT)
         with VirtualClock(times.instant(AT, self.world.zone), self.world.zone):
-            yield self.world.open(self.journal, self.permissions, self.world.zone)
+            yield self.world.open(self.recorder, self.permissions, self.world.zone)
 
     def faults(self):
-        """Read the journal."""
-        return [(fault.kind, fault.message) for fault in self.journal.faults]
+        """Read the recorder."""
+        return [(fault.kind, fault.message) for fault in self.recorder.faults]
 
     def events(self):
         """Read the world's events."""

@@ -157,8 +157,8 @@ ADVICE = "emit text, numbers, lists and dicts; write times with .isoformat()"
     ("payload", "message"),
     [
         ("{'at': __import__('datetime').date(2026, 1, 1)}", "Object of type date is not JSON serializable"),
-        ("{'x': float('nan')}", "JSON has no word for NaN or Infinity"),
-        ("{'x': float('inf')}", "JSON has no word for NaN or Infinity"),
+        ("{'x': float('nan')}", "JSON cannot write NaN or Infinity"),
+        ("{'x': float('inf')}", "JSON cannot write NaN or Infinity"),
         ("{'x': {1, 2}}", "Object of type set is not JSON serializable"),
         ("{'x': b'1'}", "Object of type bytes is not JSON serializable"),
         ("{(1, 2): 3}", "keys must be str, int, float, bool or None, not tuple"),

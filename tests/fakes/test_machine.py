@@ -149,8 +149,8 @@ class Machine(RuleBasedStateMachine):
         self.clock.__enter__()
         self.world = World(tz=ZONE.key)
         self.world.begin(START)
-        self.journal = self.world.journal()
-        self.ctx = self.world.open(self.journal, None, ZONE)
+        self.recorder = self.world.recorder()
+        self.ctx = self.world.open(self.recorder, None, ZONE)
         self.tables, self.inserted = {}, Counter()
         self.files, self.secrets, self.held = {}, {}, {}
         self.events, self.faults = [], []
@@ -459,7 +459,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def faults_agree(self):
         """Compare the kinds of faults; secrets that leak have tests of their own."""
-        assert [fault.kind for fault in self.journal.faults if fault.kind != "secret-leaked"] == self.faults
+        assert [fault.kind for fault in self.recorder.faults if fault.kind != "secret-leaked"] == self.faults
 
 
 def test_the_fakes_agree_with_a_model():

@@ -1,6 +1,7 @@
 """A notebook without a browser: IPython's own shell, with the kit loaded into it."""
 
 import atexit
+import sys
 
 import pytest
 from IPython.core.completer import provisionalcompleter
@@ -42,6 +43,7 @@ class Notebook:
 @pytest.fixture
 def plain():
     """Return a notebook that knows nothing of the kit."""
+    main = sys.modules["__main__"]  # which a shell replaces, and processes started later need
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
@@ -52,6 +54,7 @@ def plain():
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
     InteractiveShell.clear_instance()
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture

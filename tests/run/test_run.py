@@ -117,7 +117,7 @@ FULL = {
     "llm_calls": (LlmCall(prompt="p", model="m", text="t", tokens=3, at=AT),),
     "files": (FileChange(action="uploaded", key="k", size=3),),
     "faults": (fault(),),
-    "troubles": ("outage of api.example.com (1 request)",),
+    "injected_faults": ("outage of api.example.com (1 request)",),
 }
 PLAIN = {
     "tenant": "acme",
@@ -161,6 +161,7 @@ PLAIN = {
             "allowed": False,
         }
     ],
+    "injected_faults": ["outage of api.example.com (1 request)"],
     "troubles": ["outage of api.example.com (1 request)"],
 }
 

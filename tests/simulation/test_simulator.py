@@ -641,7 +641,7 @@ def test_a_simulation_says_how_it_went():
 def test_a_simulation_is_a_data_frame():
     """A row a run, with what it did counted; an empty one has its columns too."""
     columns = ["fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value"]
-    columns += ["events", "http_calls", "llm_calls", "files", "faults", "troubles"]
+    columns += ["events", "http_calls", "llm_calls", "files", "faults", "injected_faults"]
     plugin = plugin_of(work=("0 9 * * *", lambda ctx: ctx.emit("e", {}) or 5))
     frame = simulate(plugin, World(), duration="2d").to_frame()
     assert list(frame.columns) == columns

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from math import ceil
@@ -23,7 +22,7 @@ from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, spelled
 from sbh_jobkit.plugin.places import call_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
 
     Answering = Outage | Errors | Latency | RateLimit
-    Gate = Callable[[str, str], None]
+    _Counted = tuple[Counter[tuple[RateLimit, str, str, int]], set[PlannedFault]]
 
 _MINUTE = 60
 _TURNS = (Latency, Outage, RateLimit, Errors)
@@ -93,14 +92,13 @@ class ActivePlan:
         """Return what decides about one thing that a fault may do, known by its key."""
         return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  no secrets
 
-    @contextmanager
-    def undone(self) -> Iterator[None]:
-        """Let what is asked inside count for nothing afterwards."""
-        counts, met = self.counts.copy(), self.met.copy()
-        try:
-            yield
-        finally:
-            self.counts, self.met = counts, met
+    def counted(self) -> _Counted:
+        """Return what was counted so far, for `restore`."""
+        return self.counts.copy(), self.met.copy()
+
+    def restore(self, counted: _Counted) -> None:
+        """Forget what was counted since."""
+        self.counts, self.met = counted
 
     def over(self, tenant: str, job: Job, fire: float) -> FaultInjector:
         """Return what happens to the run of a job that was due at an instant."""
@@ -128,18 +126,9 @@ class FaultInjector:
         """How the plan killed the run; whoever swallowed the exception, it stays."""
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def summary(self) -> tuple[str, ...]:
         """What the plan did to the run, each fault once, such as `outage of api.example.com (3 requests)`."""
-        return tuple(self._told(fault) for fault in self._plan.faults if self._hits[fault])
-
-    def before(self, gate: Gate) -> Gate:
-        """Return a gate to the members of a context that notes each call before it decides."""
-
-        def note(member: str, permission: str) -> None:
-            self.call(member)
-            gate(member, permission)
-
-        return note
+        return tuple(self._sentence(fault) for fault in self._plan.faults if self._hits[fault])
 
     def call(self, member: str) -> None:
         """Note that the job calls a member of its context; raises PlannedCrash where the plan kills it there."""
@@ -179,7 +168,7 @@ class FaultInjector:
             self._hit(full)
         return full is not None
 
-    def linger(self) -> None:
+    def delay(self) -> None:
         """Let the virtual time pass by which the run is slow."""
         for fault in self._plan.slow:
             if fault.job in {self._key[2], EVERY}:
@@ -213,7 +202,7 @@ class FaultInjector:
     def _chance(self, fault: PlannedFault, service: str = "", number: int = 0) -> Random:
         return self._plan.chance(fault, *self._key, service, number)
 
-    def _told(self, fault: PlannedFault) -> str:
+    def _sentence(self, fault: PlannedFault) -> str:
         of = getattr(fault, "of", "")
         name = _SAID[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
         if isinstance(fault, Crash):

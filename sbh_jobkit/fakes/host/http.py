@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from sbh_jobkit import clock
-from sbh_jobkit.fakes.http.http import FakeHttp, failed
+from sbh_jobkit.context.http import Http, failed
 
 HOSTS = frozenset(
     {
@@ -21,19 +21,19 @@ HOSTS = frozenset(
 """The hosts that may be reached, each by this name alone: not by a part of it, nor by one that ends so."""
 
 
-class HostHttp(FakeHttp):
+class HostHttp(Http):
     """Asks the tenant's routes for the hosts that may be reached; what goes elsewhere is not sent."""
 
     __slots__ = ()
 
-    def _ask(self, method: str, url: str, *, data: Any = None, **given: Any) -> dict[str, Any]:
+    def _request(self, method: str, url: str, **given: Any) -> dict[str, Any]:
         host = _host(url)
         if host is None or host in HOSTS:
-            return super()._ask(method, url, data=data, **given)
+            return super()._request(method, url, **given)
         self._gate(f"http.{method.lower()}", "outbound_http")
         message = f"today's host lets a job reach five hosts only: {method} to {host!r} is answered with an error"
-        self._journal.divergence("D8", f"ctx.http.{method.lower()}", message)
-        self._record(method, f"{url}", 0, clock.now(self._zone), matched=True)
+        self._recorder.divergence("D8", f"ctx.http.{method.lower()}", message)
+        self._record(method, f"{url}", 0, clock.now(self._zone), served=True)
         return failed(f"{host!r} is not among the hosts that may be reached")
 
 

@@ -13,44 +13,40 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.recorder import Recorder
 
-_SECONDS = 5.0
+SECONDS = 5.0
+"""How long the host waits for any run."""
 
 
 class HostRules:
-    """The host's rules for one run; where they make a difference, the run's journal says so."""
+    """The host's rules for one run; where they make a difference, the run's recorder says so."""
 
-    __slots__ = ("_job", "_journal", "_limit_mb", "_time_limit")
+    __slots__ = ("_job", "_limit_mb", "_recorder", "_seconds")
 
-    def __init__(self, job: Job, journal: Recorder, *, time_limit: float, limit_mb: float) -> None:
-        """Know the limits that the run would have by the guide."""
+    def __init__(self, job: Job, recorder: Recorder, *, seconds: float, limit_mb: float) -> None:
+        """Take the limits that the run would have by the guide."""
         self._job = job
-        self._journal = journal
-        self._time_limit = time_limit
+        self._recorder = recorder
+        self._seconds = seconds
         self._limit_mb = limit_mb
 
-    @property
-    def time_limit(self) -> float:
-        """How long the host waits, in seconds; no longer than the world does."""
-        return min(_SECONDS, self._time_limit)
-
-    def left_alone(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    def drop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Return a coroutine that nobody awaits (D33)."""
         coroutine.close()
         message = "today's host awaits no job: the result is a coroutine, whose code never runs"
-        self._journal.divergence("D33", "job", message, self._job.place)
+        self._recorder.divergence("D33", "job", message, self._job.place)
         return coroutine
 
-    def counted(self, ending: CallResult, *, past_memory: bool) -> CallResult:
-        """Return how the host counts the end of a run, which may have passed the limit of memory on its way."""
-        where = ending.place or self._job.place
-        if ending.outcome is Outcome.TIMED_OUT and self._time_limit > _SECONDS:
-            message = f"today's host waits {_SECONDS:g} s for a run, not {self._time_limit:g}; what it leaves runs on"
-            self._journal.divergence("D12", "job", message, where)
-        elif ending.outcome is Outcome.OUT_OF_MEMORY or past_memory:
+    def amend(self, result: CallResult, *, memory_passed: bool) -> CallResult:
+        """Return how the host counts the end of a run, which may have passed the memory limit on its way."""
+        where = result.place or self._job.place
+        if result.outcome is Outcome.TIMED_OUT and self._seconds > SECONDS:
+            message = f"today's host waits {SECONDS:g} s for a run, not {self._seconds:g}; what it leaves runs on"
+            self._recorder.divergence("D12", "job", message, where)
+        elif result.outcome is Outcome.OUT_OF_MEMORY or memory_passed:
             message = f"today's host holds no run to a memory limit, such as {self._limit_mb:g} MB here"
-            self._journal.divergence("D13", "job", message, where)
-        elif ending.exited and ending.error:
-            message = f"today's host counts sys.exit as a success, here with {ending.error.message}"
-            self._journal.divergence("D36", "job", message, where)
+            self._recorder.divergence("D13", "job", message, where)
+        elif result.exited and result.error:
+            message = f"today's host counts sys.exit as a success, here with {result.error.message}"
+            self._recorder.divergence("D36", "job", message, where)
             return CallResult(outcome=Outcome.OK)
-        return ending
+        return result

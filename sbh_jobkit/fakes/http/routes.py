@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import HttpCall
 
 
-TROUBLE = "sbh.trouble"
-"""Under this name a request carries what a fault plan does to its run, also where it is redirected."""
+INJECTOR = "sbh.injector"
+"""The name under which a request carries the fault injector of its run, also through redirects."""
 
 
 class UnmatchedError(Exception):
@@ -100,8 +100,8 @@ class HttpRoutes(respx.Router):
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in {"http", "https"}:
             raise httpx.UnsupportedProtocol(_unsupported(request.url.scheme))
-        trouble = request.extensions.get(TROUBLE)
-        if trouble is not None and (refused := trouble.ask(request.url.host, host=True)) is not None:
+        injector = request.extensions.get(INJECTOR)
+        if injector is not None and (refused := injector.ask(request.url.host, host=True)) is not None:
             return _refused(refused)
         try:
             return self.handler(request)

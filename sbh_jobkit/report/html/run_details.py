@@ -28,8 +28,8 @@ def facts(run: Run) -> Iterator[tuple[str, str]]:
         yield "Error", f"{name}{safe(clip(error.message, MOST_TEXT))}{place}"
     if run.reason:
         yield "Reason", safe(run.reason)
-    if run.troubles:
-        yield "Fault plan", safe("; ".join(run.troubles))
+    if run.injected_faults:
+        yield "Fault plan", safe("; ".join(run.injected_faults))
     if run.expected is not None:
         yield "Expected to fail", safe(run.expected)
     if run.started_at and run.started_at != run.fire_time:

@@ -148,8 +148,8 @@ def _why(run: Run) -> Iterator[str]:
     if run.error:
         place = f"{run.error.place}: " if run.error.place else ""
         yield f"{place}{run.error.line}"
-    if run.troubles:
-        yield f"fault plan: {'; '.join(run.troubles)}"
+    if run.injected_faults:
+        yield f"fault plan: {'; '.join(run.injected_faults)}"
     for fault in run.faults:
         if not fault.allowed:
             yield fault.line

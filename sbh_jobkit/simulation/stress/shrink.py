@@ -37,7 +37,7 @@ class Broken:
 
 def breaks(run: Run) -> bool:
     """Whether a run fails although it need not: one that a fault has hit, and that says so, does what it should."""
-    honest = run.outcome is Outcome.FAILED and run.troubles and all(fault.allowed for fault in run.faults)
+    honest = run.outcome is Outcome.FAILED and run.injected_faults and all(fault.allowed for fault in run.faults)
     return run.outcome.started and not run.ok and run.expected is None and not honest
 
 

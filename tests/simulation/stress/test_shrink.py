@@ -245,14 +245,14 @@ MANNERS = [
     (run(), False, ("work", "ok", "")),
     (run("skipped", started_at=None, reason="skipped: …"), False, ("work", "skipped", "skipped: …")),
     (run("failed", reason="3 of 7"), True, ("work", "failed", "# of #")),
-    (run("failed", reason="3 of 7", troubles=("outage",)), False, ("work", "failed", "# of #")),
+    (run("failed", reason="3 of 7", injected_faults=("outage",)), False, ("work", "failed", "# of #")),
     (
-        run("failed", reason="x", troubles=("outage",), faults=(fault(allowed=True),)),
+        run("failed", reason="x", injected_faults=("outage",), faults=(fault(allowed=True),)),
         False,
         ("work", "failed", "x"),
     ),
     (
-        run("failed", reason="x", troubles=("outage",), faults=(fault(),)),
+        run("failed", reason="x", injected_faults=("outage",), faults=(fault(),)),
         True,
         ("work", "failed", "secret-missing: no secret 'K#'"),
     ),
@@ -260,7 +260,7 @@ MANNERS = [
     (run(faults=(fault(allowed=True),)), False, ("work", "ok", "")),
     (run("timed_out", reason="the limit is 30 s"), True, ("work", "timed_out", "the limit is # s")),
     (
-        run("crashed", error=error("at 02:00"), troubles=("outage",)),
+        run("crashed", error=error("at 02:00"), injected_faults=("outage",)),
         True,
         ("work", "crashed", "RuntimeError: at #:#"),
     ),

@@ -1,4 +1,4 @@
-"""The services of one fake tenant: what its author fills through a world, and a job sees through its context."""
+"""The stores of a fake tenant: filled by its author through a world, and read by a job through its context."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
 from sbh_jobkit.run.recorder import Recorder, known_kinds
 from sbh_jobkit.run.redaction import Redactor
+from sbh_jobkit.run.run import Event, HttpCall, LlmCall
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.http.routes import HttpRoutes
-    from sbh_jobkit.run.run import Event
+    from sbh_jobkit.run.recorder import Entry
 
 
-class Tenant:
+class Stores:
     """The services of one tenant, empty at first."""
 
     def __init__(self, tenant_id: str, user_id: str | None = None, role: str | None = None) -> None:
@@ -102,9 +103,17 @@ class Tenant:
         """Return what decides which requests fail."""
         return self.random
 
-    def journal(self, root: Path | None = None) -> Recorder:
-        """Return an empty record for one run of a plugin in that folder."""
-        return Recorder(self.redactor, root, self.allowed)
+    def recorder(self, root: Path | None = None) -> Recorder:
+        """Return an empty record for one run of a plugin in that folder; events and calls are kept here, too."""
+        return Recorder(self.redactor, root, self.allowed, self._keep)
+
+    def _keep(self, entry: Entry) -> None:
+        if isinstance(entry, HttpCall):
+            self.http.log.append(entry)
+        elif isinstance(entry, Event):
+            self.events.append(entry)
+        elif isinstance(entry, LlmCall):
+            self.llm.calls.append(entry)
 
     def redactor(self) -> Redactor:
         """Return what keeps the values of all secrets that this tenant ever had out of sight."""

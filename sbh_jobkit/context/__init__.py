@@ -1,0 +1,1 @@
+"""What a job sees: the members of `ctx`, written once over small backends."""

@@ -1,0 +1,82 @@
+"""`ctx.db`: a job reads copies of rows, and cannot write."""
+
+from __future__ import annotations
+
+from functools import partial
+from sys import maxsize
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sbh_jobkit.errors import FilterError, PermissionDenied, UnknownTableError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sbh_jobkit.context.backends import Hints, Row, RowBackend
+    from sbh_jobkit.context.gate import Gate
+    from sbh_jobkit.run.recorder import Recorder
+
+_Answer = TypeVar("_Answer")
+_WRITES = frozenset({"insert", "update", "delete", "execute", "create", "upsert", "save", "commit"})
+_INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
+
+
+class Database:
+    """The tenant's tables, read-only."""
+
+    __slots__ = ("_backend", "_gate", "_hints", "_recorder")
+
+    def __init__(self, backend: RowBackend, recorder: Recorder, gate: Gate, hints: Hints) -> None:
+        """Read the backend's tables."""
+        self._backend = backend
+        self._recorder = recorder
+        self._gate = gate
+        self._hints = hints
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function that refuses to write and records it; any other name is unknown."""
+        if name in _WRITES:
+            return partial(self._refuse_to, name)
+        msg = f"ctx.db has no {name!r}{did_you_mean(name, ('query', 'get_by_id', 'count'))}"
+        raise AttributeError(msg)
+
+    def _refuse_to(self, name: str, *_: object, **__: object) -> None:
+        message = f"ctx.db is read-only to a job: {name} is not offered; it has query, get_by_id and count"
+        self._recorder.fault("db-write", f"ctx.db.{name}", message, _INSTEAD)
+        raise PermissionDenied(message)
+
+    def query(
+        self, table: str, filters: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
+    ) -> list[Row]:
+        """Return matching rows in insertion order; an unknown table or a wrong filter raises, and is a fault."""
+        self._gate("db.query", "db.read")
+        for name, number in (("limit", limit), ("offset", offset)):
+            if not isinstance(number, int) or number < 0:
+                msg = f"db.query({table!r}): {name} must be a whole number from 0, got {number!r}"
+                self._recorder.fault("filter-invalid", "ctx.db.query", msg)
+                raise FilterError(msg)
+        first, end = min(offset, maxsize), min(offset + limit, maxsize)
+        found = self._ask("query", table, lambda: self._backend.page(table, filters, first, end))
+        self._recorder.rows_read += len(found)
+        return found
+
+    def get_by_id(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
+        """Return one row, or None."""
+        self._gate("db.get_by_id", "db.read")
+        row = self._ask("get_by_id", table, lambda: self._backend.get(table, id))
+        self._recorder.rows_read += row is not None
+        return row
+
+    def count(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
+        """Count matching rows."""
+        self._gate("db.count", "db.read")
+        return self._ask("count", table, lambda: self._backend.count(table, filters))
+
+    def _ask(self, member: str, table: str, answer: Callable[[], _Answer]) -> _Answer:
+        try:
+            return answer()
+        except UnknownTableError as error:
+            self._recorder.fault("table-unknown", f"ctx.db.{member}", str(error), self._hints.table(table))
+            raise
+        except FilterError as error:
+            self._recorder.fault("filter-invalid", f"ctx.db.{member}", f"table {table!r}: {error}")
+            raise

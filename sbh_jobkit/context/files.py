@@ -1,0 +1,103 @@
+"""`ctx.files`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.context.backends import FileBackend, FileInfo
+    from sbh_jobkit.context.gate import Gate
+    from sbh_jobkit.run.recorder import Recorder
+
+BINARY = "application/octet-stream"
+_NOT_UTF8 = "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 cannot hold"
+
+
+@lru_cache(maxsize=1 << 16)
+def _naive(epoch: float, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(epoch, zone).replace(tzinfo=None).isoformat()
+
+
+class Files:
+    """The tenant's object storage."""
+
+    __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+
+    def __init__(self, backend: FileBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
+        """Read and write the backend's files; `last_modified` is naive, in `zone`."""
+        self._backend = backend
+        self._recorder = recorder
+        self._gate = gate
+        self._zone = zone
+
+    def list(self, prefix: str = "") -> list[dict[str, Any]]:
+        """List `{key, size, last_modified}`, sorted by key; `last_modified` is naive, in the schedule's zone."""
+        self._gate("files.list", "files.read")
+        if not self._is_text("list", "a prefix", prefix):
+            return []
+        return [self._entry(info) for info in self._backend.list(prefix)]
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Describe one file as `{key, size, content_type, last_modified}`, or return None."""
+        self._gate("files.get", "files.read")
+        info = self._backend.stat(key) if self._is_text("get", "a file's key", key) else None
+        return None if info is None else {**self._entry(info), "content_type": info.content_type}
+
+    def upload(self, key: str, data: bytes | str, content_type: str = BINARY) -> bool:
+        """Store a file; False, and a fault, for data that is neither bytes nor text, no key or no content type."""
+        self._gate("files.upload", "files.write")
+        if (problem := key_problem(key)) is not None:
+            return self._refuse(problem)
+        if not self._is_text("upload", f"the content type of {key!r}", content_type):
+            return False
+        if not isinstance(data, (bytes, bytearray, str)):
+            advice = "upload bytes or text: json.dumps(…) makes text of an object"
+            return self._refuse(f"cannot store data of type {type(data).__name__} as {key!r}", advice)
+        try:
+            raw = data.encode() if isinstance(data, str) else bytes(data)
+        except UnicodeEncodeError as error:
+            return self._refuse(f"cannot store text as {key!r}: {error}", _NOT_UTF8)
+        if not self._backend.put(key, raw, content_type):
+            return False
+        self._recorder.upload(key, raw)
+        return True
+
+    def delete(self, key: str) -> bool:
+        """Remove a file; True if it existed."""
+        self._gate("files.delete", "files.write")
+        info = self._backend.stat(key) if self._is_text("delete", "a file's key", key) else None
+        if info is None or not self._backend.delete(key):
+            return False
+        self._recorder.deletion(key, info.size)
+        return True
+
+    def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:
+        """Return a link of the usual form, which works for `expires_in` seconds where the storage serves links."""
+        self._gate("files.get_presigned_url", "files.read")
+        self._is_text("get_presigned_url", "a file's key", key)
+        return self._backend.presign(key, operation, expires_in)
+
+    def _refuse(self, message: str, advice: str | None = None) -> bool:
+        self._recorder.fault("file-type", "ctx.files.upload", message, advice)
+        return False
+
+    def _is_text(self, member: str, what: str, given: object) -> bool:
+        if isinstance(given, str):
+            return True
+        self._recorder.fault("file-type", f"ctx.files.{member}", f"{what} must be text, got {given!r}")
+        return False
+
+    def _entry(self, info: FileInfo) -> dict[str, Any]:
+        return {"key": info.key, "size": info.size, "last_modified": self._time(info.modified)}
+
+    def _time(self, epoch: float) -> str:
+        return _naive(epoch, self._zone)
+
+
+def key_problem(key: object) -> str | None:
+    """Return what is wrong with a file's key, or None."""
+    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"

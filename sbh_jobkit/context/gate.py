@@ -1,0 +1,45 @@
+"""The permission check before each member of a context."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.errors import PermissionDenied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sbh_jobkit.run.recorder import Recorder
+
+
+class Gate:
+    """Called by every member before it does anything."""
+
+    __slots__ = ("_observe", "_permissions", "_recorder")
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        permissions: frozenset[str] | None = None,
+        observe: Callable[[str], None] | None = None,
+    ) -> None:
+        """Allow these permissions, or everything where they are None; `observe` is called with each member first."""
+        self._recorder = recorder
+        self._permissions = permissions
+        self._observe = observe
+
+    def __call__(self, member: str, permission: str | None = None) -> None:
+        """Let the call of a member such as `files.list` pass; raises PermissionDenied, which is also a fault."""
+        if self._observe is not None:
+            self._observe(member)
+        if permission is not None:
+            self.require(member, permission)
+
+    def require(self, member: str, permission: str) -> None:
+        """Raise PermissionDenied, and record the fault, unless the permission is granted."""
+        if self._permissions is None or permission in self._permissions:
+            return
+        message = f"ctx.{member} needs the permission {permission!r}, which plugin.json does not list"
+        advice = f'add "{permission}" to "permissions" in plugin.json'
+        self._recorder.fault("permission-denied", f"ctx.{member}", message, advice)
+        raise PermissionDenied(message)

@@ -1,0 +1,125 @@
+"""`ctx.http`: requests never raise, and each is recorded."""
+
+from __future__ import annotations
+
+import codecs
+import json as _json
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import clock
+from sbh_jobkit.context.backends import NotServedError
+from sbh_jobkit.errors import format_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.context.backends import HttpAnswer, HttpBackend
+    from sbh_jobkit.context.gate import Gate
+    from sbh_jobkit.run.recorder import Recorder
+
+
+class Http:
+    """Outbound HTTP; an answer that never came has `status_code` 0 and `error`."""
+
+    __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+
+    def __init__(self, backend: HttpBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
+        """Send by the backend; times in records are in `zone`."""
+        self._backend = backend
+        self._recorder = recorder
+        self._gate = gate
+        self._zone = zone
+
+    def get(
+        self, url: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Fetch; return `{status_code, headers, text, json}`."""
+        return self._request("GET", url, params=params, headers=headers)
+
+    def post(
+        self, url: str, data: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Send `data`, or `json`; return `{status_code, headers, text, json}`."""
+        return self._request("POST", url, data=data, json=json, headers=headers)
+
+    def put(
+        self, url: str, data: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Replace by `data`, or `json`; return `{status_code, headers, text, json}`."""
+        return self._request("PUT", url, data=data, json=json, headers=headers)
+
+    def delete(self, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Remove; return `{status_code, headers, text, json}`."""
+        return self._request("DELETE", url, headers=headers)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        json: Any = None,
+    ) -> dict[str, Any]:
+        member = f"http.{method.lower()}"
+        self._gate(member, "outbound_http")
+        since, served = clock.now(self._zone), True
+        address, answer = _shown(url), failed("no answer")
+        try:
+            request = self._backend.build(method, url, params=params, headers=headers, data=data, json=json)
+            full = str(request.url)
+            address = full if "://" in full else address  # httpx would put a slash before a bare name
+            answer = _answered(self._backend.send(request))
+        except NotServedError as missing:
+            method, address, served = missing.method, missing.url, False
+            answer = failed(f"no route for {method} {address}")
+            self._recorder.fault(missing.kind, f"ctx.{member}", missing.message, missing.advice)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  ctx.http never raises, whatever the service does
+            answer = failed(format_error(error))
+        finally:  # also when a limit ends the run within the request
+            self._record(method, address, answer["status_code"], since, served=served)
+        return answer
+
+    def _record(self, method: str, url: str, status: int, since: datetime, *, served: bool) -> None:
+        seconds = (clock.now(UTC) - since).total_seconds()  # elapsed, also where the zone's clocks change
+        self._recorder.http_call(method, url, status, since, matched=served, seconds=seconds)
+
+
+def _shown(url: object) -> str:
+    return url if isinstance(url, str) else f"a value of type {type(url).__name__}"
+
+
+def _answered(answer: HttpAnswer) -> dict[str, Any]:
+    headers, content = answer.headers, answer.content
+    declared = next((headers[name] for name in headers if name.lower() == "content-type"), "").lower()
+    kind = declared.partition(";")[0].strip()
+    body = None
+    if kind == "application/json" or kind.endswith("+json"):
+        try:
+            body = _json.loads(content)
+        except ValueError:
+            body = None  # the contract: json is None unless the body is JSON
+    return {
+        "status_code": answer.status,
+        "headers": headers,
+        "text": content.decode(_charset(declared), "replace"),
+        "json": body,
+    }
+
+
+def _charset(declared: str) -> str:
+    """Return the encoding that a content type names, if Python knows it, else UTF-8."""
+    name = declared.partition("charset=")[2].partition(";")[0].strip(" '\"")
+    try:
+        return codecs.lookup(name).name if name else "utf-8"
+    except LookupError:
+        return "utf-8"
+
+
+def failed(error: str) -> dict[str, Any]:
+    """Return the result of a request that got no answer."""
+    return {"status_code": 0, "error": error, "text": "", "json": None}

@@ -1,0 +1,57 @@
+"""`ctx.llm`: prompts never raise, and each is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit import clock
+from sbh_jobkit.context.backends import ServiceError
+from sbh_jobkit.errors import format_error
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from sbh_jobkit.context.backends import LlmBackend
+    from sbh_jobkit.context.gate import Gate
+    from sbh_jobkit.run.recorder import Recorder
+
+
+class Llm:
+    """The tenant's language model."""
+
+    __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+
+    def __init__(self, backend: LlmBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
+        """Ask the backend's model; times in records are in `zone`."""
+        self._backend = backend
+        self._recorder = recorder
+        self._gate = gate
+        self._zone = zone
+
+    def run(
+        self, prompt: str, model: str | None = None, temperature: float = 0.7, max_tokens: int = 1000
+    ) -> dict[str, Any]:
+        """Return `{text, usage, model}`; an error is `{text: "", error, usage: None, model}`."""
+        self._gate("llm.run", "llm.use")
+        backend, asked = self._backend, str(prompt)
+        name = model or backend.default_model
+        text, tokens = "", backend.tokens(asked)
+        try:
+            _check_most(max_tokens)
+            text, read, written = backend.answer(asked, str(name), temperature, max_tokens)
+            tokens = read + written
+        except ServiceError as refused:
+            return {"text": "", "error": str(refused), "usage": None, "model": name}
+        except (Exception, SystemExit) as error:  # noqa: BLE001  llm.run never raises, whatever the model does
+            return {"text": "", "error": format_error(error), "usage": None, "model": name}
+        finally:  # also when a limit ends the run before the answer
+            self._recorder.llm_call(asked, str(name), text, tokens, clock.now(self._zone))
+        usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": tokens}
+        return {"text": text, "usage": usage, "model": name}
+
+
+def _check_most(tokens: object) -> None:
+    """Refuse a number of tokens that no model takes, as its API would."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+        msg = f"max_tokens must be a whole number from 1, got {tokens!r}"
+        raise ValueError(msg)
