@@ -31,8 +31,8 @@ notebooks: .venv/dev
 	@env -u CI -u BUILD_NUMBER $(BIN)/python tests/notebooks.py --check
 	@env -u CI -u BUILD_NUMBER $(BIN)/pytest -p nbval --nbval --nbval-sanitize-with sbh_jobkit/notebook/nbval.cfg notebooks
 
-# A JupyterLab in a Chromium, which must be there; pictures of what was seen are kept in build/browser.
-browser: .venv/dev
+# A JupyterLab and the manual in a Chromium, which must be there; pictures of what was seen are kept in build/browser.
+browser: .venv/dev .venv/docs
 	@$(BIN)/pip install --quiet --constraint constraints.txt --group browser
 	@$(BIN)/pytest -p no:xdist tests/browser
 
