@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from sbh_jobkit.errors import PluginError, ScheduleError, UnknownJobError, did_you_mean
 from sbh_jobkit.plugin.places import shown_path
@@ -35,6 +35,14 @@ class Job:
     peers: Jobs = field(default_factory=lambda: Jobs(), repr=False, compare=False)  # noqa: PLW0108  Jobs stands below
     """All jobs of the plugin, this one among them."""
 
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        """Refuse to be pickled: the name of its module is another plugin's in another process."""
+        raise PluginError(explain_pickle(f"job {self.name!r}", self.peers.plugin, f".jobs[{self.name!r}]"))
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return itself: it never changes."""
+        return self
+
     @property
     def schedule(self) -> Schedule | None:
         """When it is due, by its own zone, else the plugin's, else UTC."""
@@ -58,6 +66,14 @@ class Jobs(dict[str, Job]):
         known = f"; its jobs are {', '.join(self)}" if self else "; it has none"
         msg = f"the plugin has no job {name!r}{did_you_mean(name, self) or known}"
         raise UnknownJobError(msg)
+
+
+def explain_pickle(what: str, plugin: Any, member: str = "") -> str:
+    """Return why a loaded plugin or job cannot be sent to another process, and how to have it there."""
+    on_disk = plugin is not None and plugin.root is not None
+    load = f"Plugin.load({plugin.source!r}){member}" if on_disk else f"Plugin.load(PATH){member}"
+    first = "" if on_disk else "write it to a folder with a plugin.json, "
+    return f"{what} cannot be pickled: its code is loaded in this process only; {first}send the path, and there {load}"
 
 
 def find_jobs(found: Manifest, offered: Iterable[Any], root: Path | None, peers: Jobs) -> Iterator[Job]:

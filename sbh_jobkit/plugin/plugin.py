@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import PluginError, did_you_mean
 from sbh_jobkit.plugin import loader as _source
 from sbh_jobkit.plugin import manifest as _manifest
-from sbh_jobkit.plugin.job import Jobs, defined_at, find_jobs, marked
+from sbh_jobkit.plugin.job import Jobs, defined_at, explain_pickle, find_jobs, marked
 from sbh_jobkit.plugin.places import authors_terms
 
 if TYPE_CHECKING:
@@ -69,6 +68,18 @@ class Plugin(Shown):
     def __repr__(self) -> str:
         """Name it and count its jobs."""
         return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        """Refuse to be pickled: the names of its modules are another plugin's in another process."""
+        raise PluginError(explain_pickle(f"plugin {self.slug!r}", self))
+
+    def __copy__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return itself."""
+        return self
 
     @property
     def slug(self) -> str:
@@ -137,7 +148,8 @@ class Plugin(Shown):
 
     def joined(self, other: Plugin) -> Self:
         """Return this plugin with another's jobs, too; of two of one name the other's is the one."""
-        both = copy(self)
+        both = object.__new__(type(self))
+        vars(both).update(vars(self))
         both.jobs = Jobs(self.jobs)
         both.jobs.plugin = both
         both.jobs.update({name: replace(job, peers=both.jobs) for name, job in other.jobs.items()})
