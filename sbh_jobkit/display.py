@@ -41,7 +41,7 @@ class Shown:
         (find,) = _finders
         view = find(type(self))
         try:
-            return {"text/plain": view.text(self), "text/html": view.html(self)}
+            return {"text/plain": view.text(self), "text/html": str(view.html(self))}
         except Exception as error:  # noqa: BLE001  what someone made by hand may hold anything
             why = f"its contents raised {type(error).__name__} when they were to be shown"
             return {"text/plain": f"<{type(self).__name__}: {why}>"}

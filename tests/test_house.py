@@ -15,7 +15,7 @@ import sbh_jobkit
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     *("pandas", "numpy", "httpx", "respx", "IPython", "ipywidgets", "anywidget", "apscheduler", "sqlalchemy"),
-    *("croniter", "time_machine", "rich", "asyncio"),
+    *("croniter", "time_machine", "rich", "asyncio", "jinja2"),
 }
 SOURCES = sorted([*ROOT.glob("sbh_jobkit/**/*.py"), *ROOT.glob("pytest_sbhjobs/**/*.py")])
 

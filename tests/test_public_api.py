@@ -62,7 +62,7 @@ NAMES = [
 ]
 
 OPTIONAL = {"pandas", "numpy", "IPython", "ipywidgets", "apscheduler", "sqlalchemy", "procrastinate"}
-HEAVY = OPTIONAL | {"httpx", "respx", "croniter", "time_machine", "rich", "asyncio", "pluggy"}
+HEAVY = OPTIONAL | {"httpx", "respx", "croniter", "time_machine", "rich", "asyncio", "pluggy", "jinja2"}
 
 COSTS = [
     ("import sbh_jobkit", HEAVY),

@@ -13,6 +13,7 @@ from sbh_jobkit.errors import FleetError, Interrupted
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from sbh_jobkit.report.fleet_rows import FailingGroup
     from sbh_jobkit.simulation.fleet.fleet import Fleet
     from sbh_jobkit.simulation.fleet.installation import InstalledJob
     from sbh_jobkit.simulation.fleet.peaks import BusyMinute
@@ -81,14 +82,16 @@ def _report(options: Namespace, simulation: FleetSimulation) -> None:
 def _write_report(options: Namespace, simulation: FleetSimulation) -> None:
     from sbh_jobkit.report.html.fleet import fleet_report
 
-    text = fleet_report(simulation, rerun=lambda kind: given.rerun(options, kind.start, kind.alike.first, kind.path))
-    given.write(options.html, text)
+    def rerun(group: FailingGroup) -> str:
+        return given.rerun(options, group.start, group.alike.first, group.path)
+
+    given.write(options.html, fleet_report(simulation, rerun))
 
 
 def _print_summary(options: Namespace, simulation: FleetSimulation) -> None:
     from rich.console import Console
 
-    from sbh_jobkit.report.fleet_rows import failing_kinds, fleet_headline, how_far, summarise_fleet, title
+    from sbh_jobkit.report.fleet_rows import failing_groups, fleet_headline, how_far, summarise_fleet, title
     from sbh_jobkit.report.terminal import fleet as fleet_terminal
     from sbh_jobkit.report.terminal.runs import moment
 
@@ -100,7 +103,7 @@ def _print_summary(options: Namespace, simulation: FleetSimulation) -> None:
     if text := "\n".join(fleet_terminal.peaks(simulation)):
         print(f"\n{text}")
     if simulation.failures:
-        first = next(failing_kinds(simulation))
+        first = next(failing_groups(simulation))
         print("\n".join(["", *fleet_terminal.failing(simulation)]))
         print(f"\nrerun the first: {given.rerun(options, first.start, first.alike.first, first.path)}")
     if simulation.interrupted:

@@ -105,8 +105,8 @@ def _write_report(options: Namespace, found: _Found, interrupted: str | None) ->
 def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -> None:
     from rich.console import Console
 
-    from sbh_jobkit.report.html.idempotency import repeat_lines
-    from sbh_jobkit.report.html.simulation import headline, title
+    from sbh_jobkit.report.headline import headline, title
+    from sbh_jobkit.report.idempotency import repeat_lines
     from sbh_jobkit.report.rows import job_lines, summarise
     from sbh_jobkit.report.terminal.runs import divergent, expected_runs, failing_runs, moment, summary_table
     from sbh_jobkit.report.usage import usage_lines

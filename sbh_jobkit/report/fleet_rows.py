@@ -39,11 +39,11 @@ class PluginSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailingKind:
+class FailingGroup:
     """Runs of a plugin's job that failed alike."""
 
-    who: str
-    """The plugin and its job."""
+    job: str
+    """The plugin's label and the job's name."""
     path: str
     start: datetime
     """When the simulation of the plugin began."""
@@ -77,13 +77,13 @@ def _sum_up(label: str, plugin: InstalledPlugin) -> PluginSummary:
     )
 
 
-def failing_kinds(simulation: FleetSimulation) -> Iterator[FailingKind]:
+def failing_groups(simulation: FleetSimulation) -> Iterator[FailingGroup]:
     """Yield the ways in which runs failed, by plugin and job."""
     labels = simulation.labels
     for path, plugin in simulation.plugins.items():
         for job in plugin.jobs:
             for alike in job.tally.alike:
-                yield FailingKind(who=f"{labels[path]}.{job.name}", path=path, start=plugin.start, alike=alike)
+                yield FailingGroup(job=f"{labels[path]}.{job.name}", path=path, start=plugin.start, alike=alike)
 
 
 def names(peak: BusyMinute) -> list[str]:

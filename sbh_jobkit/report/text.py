@@ -6,8 +6,12 @@ Names of days and months are spelled here, not by the machine's locale: a report
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import datetime, timedelta
+from typing import Any
+
+from sbh_jobkit.run.run import jsonable
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -19,6 +23,7 @@ _SPACE = 0x20
 _DELETE = 0x7F
 _SIZES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _FEW = 10
+_LONGEST_LINE = 300
 
 
 def safe(text: object) -> str:
@@ -45,6 +50,17 @@ def clip(text: str, length: int) -> str:
     half = length // 2
     left_out = count(len(text) - 2 * half, "character")
     return f"{text[:half]}\n[… {left_out} not shown …]\n{text[-half:]}"
+
+
+def one_line(text: str) -> str:
+    """Write a text in one line, cut after 300 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
+
+
+def compact(value: Any) -> str:
+    """Write a value as JSON in one line."""
+    return one_line(json.dumps(jsonable(value), ensure_ascii=False))
 
 
 def count(number: int, noun: str) -> str:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
+COLOURS = {"good": "#1a7f37", "note": "#9a6700", "bad": "#cf222e", "muted": "#737a83"}
+"""Of texts in notebooks: each can be read on a white page and on a dark one, since an output does not know its page."""
+
 _CIRCLE = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
 
 

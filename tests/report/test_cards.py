@@ -12,9 +12,9 @@ import pytest
 
 from sbh_jobkit import FaultPlan, Plugin, Preview, Run, Schedule, SchedulerDown, Simulation, World, run_job, simulate
 from sbh_jobkit.report.notebook.calendar import SHADES
-from sbh_jobkit.report.notebook.elements import COLOURS
 from sbh_jobkit.report.notebook.mime import view_of
 from sbh_jobkit.report.notebook.svg import INKS
+from sbh_jobkit.report.verdicts import COLOURS
 from sbh_jobkit.run.run import Outcome
 
 LOADING = re.compile(r"<(script|link|style|iframe|object|svg)|https?://|url\(|@import")

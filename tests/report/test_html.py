@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.fakes.diff import Difference
-from sbh_jobkit.report.html.simulation import headline
+from sbh_jobkit.report.headline import headline
 from sbh_jobkit.run.run import Event, Fault, HttpCall, LlmCall, RunError
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.simulation.budget import Budget

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from sbh_jobkit.report.usage import usage_lines, usage_table, used
+from sbh_jobkit.report.html.usage import usage_table
+from sbh_jobkit.report.usage import usage_lines, used
 from sbh_jobkit.run.usage import Minute, Usage
 from sbh_jobkit.simulation.budget import Budget
 

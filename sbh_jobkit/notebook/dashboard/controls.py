@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from ipywidgets import HTML, Box, Button, Combobox, Dropdown, IntProgress, Layout, Text, VBox
 
 from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
-from sbh_jobkit.report.notebook.elements import soft
+from sbh_jobkit.report.notebook.elements import muted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,7 @@ class Controls:
     def show_progress(self, done: int, total: int) -> None:
         """Show the number of runs done."""
         self.bar.max, self.bar.value = max(total, 1), done
-        self.status.value = soft(f"{done:,} of {total:,} runs")
+        self.status.value = muted(f"{done:,} of {total:,} runs")
 
 
 def _width(width: str) -> dict[str, object]:

@@ -21,8 +21,8 @@ from sbh_jobkit.notebook.dashboard.static_output import StaticOutput, render
 from sbh_jobkit.notebook.dashboard.tasks import TaskRunner
 from sbh_jobkit.notebook.dashboard.timeline import Timeline
 from sbh_jobkit.notebook.progress import interrupt_message
-from sbh_jobkit.report.html.simulation import headline
-from sbh_jobkit.report.notebook.elements import COLOURS, line, soft, word
+from sbh_jobkit.report.headline import headline
+from sbh_jobkit.report.notebook.elements import coloured, line, muted
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.simulator import DURATION, Simulator, run_job
 
@@ -266,8 +266,8 @@ class Dashboard:
         self.slider.set_runs(runs)
         colour = "good" if all(run.ok for run in runs) else "bad"
         reached = simulation.reached if simulation is not None else None
-        stopped = soft(f"stopped at {reached:%Y-%m-%d %H:%M %Z} virtual time") if reached else ""
-        self.summary.value = line(word(headline(runs), COLOURS[colour]), stopped) if simulation is not None else ""
+        stopped = muted(f"stopped at {reached:%Y-%m-%d %H:%M %Z} virtual time") if reached else ""
+        self.summary.value = line(coloured(headline(runs), colour), stopped) if simulation is not None else ""
         if runs:
             self.slider.choose(next((position for position, run in enumerate(runs) if not run.ok), 0))
         else:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Accordion, Button, HBox, Layout, Textarea, VBox
 
 from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
-from sbh_jobkit.report.notebook import difference
 from sbh_jobkit.report.notebook import run as _run
-from sbh_jobkit.report.notebook.elements import line, soft
+from sbh_jobkit.report.notebook import snapshot
+from sbh_jobkit.report.notebook.elements import bold, line, muted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,8 @@ class Editor:
             area.add_class("sbh-code")
         self.rerun.on_click(lambda _: on_rerun())
         self.reset.on_click(lambda _: self._reset())
-        code = HTML(soft("The plugin's code. Edits do not change its files."))
-        data = HTML(soft("Python that changes the world just before the run; it can use world and now."))
+        code = HTML(muted("The plugin's code. Edits do not change its files."))
+        data = HTML(muted("Python that changes the world just before the run; it can use world and now."))
         buttons = HBox([self.rerun, self.reset])
         inside = VBox([code, self.code, data, self.data, buttons, self.banner.widget, self.result])
         self.widget = Accordion(
@@ -57,8 +57,8 @@ class Editor:
 
     def show_result(self, again: Rerun) -> None:
         """Show the repeated run, and how the world after it differs."""
-        title = line("<strong>Compared with the world after the first run</strong>")
-        self.result.value = _run.html(again.run) + title + difference.html(again.difference)
+        title = line(bold("Compared with the world after the first run"))
+        self.result.value = _run.html(again.run) + title + snapshot.html(again.difference)
 
     def _reset(self) -> None:
         self.code.value, self.data.value, self.result.value = self._original, "", ""

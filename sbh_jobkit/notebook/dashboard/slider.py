@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Box, Button, IntSlider, Layout
 
-from sbh_jobkit.report.notebook.elements import soft
+from sbh_jobkit.report.notebook.elements import muted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,4 +70,4 @@ class Slider:
 
     def show_position(self, position: int) -> None:
         """Show the number of the chosen run."""
-        self.status.value = soft(f"{position + 1:,} of {len(self._runs):,}")
+        self.status.value = muted(f"{position + 1:,} of {len(self._runs):,}")

@@ -1,26 +1,30 @@
-"""The failing runs: which of them get a section, and what is said of the rest.
+"""The failing runs: which of them get a section, and how many others there are.
 
-Every job's first failure comes before any job's second, so that one loud job does not hide a quiet one.
+A simulation shows runs; a fleet shows groups of runs that failed alike, at any tenant. Every job's first failure comes
+before any job's second, so that a job that fails often does not hide one that fails once.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.report.html.failing_run import section
-from sbh_jobkit.report.text import count, safe, stamp
+from sbh_jobkit.report.html.run_details import RunDetails
+from sbh_jobkit.report.template import macros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from markupsafe import Markup
+
+    from sbh_jobkit.report.fleet_rows import FailingGroup
     from sbh_jobkit.report.rows import JobSummary
     from sbh_jobkit.run.run import Run
 
 MOST_SECTIONS = 50
 MOST_OF_A_JOB = 10
-_MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +62,61 @@ def choose(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failures:
     )
 
 
-def sections(failures: Failures, rerun: Callable[[Run], str], *, expected: int = 0) -> str:
+def failing_runs(failures: Failures, rerun: Callable[[Run], str], *, expected: int = 0) -> Markup:
     """Write a section for each chosen run under its job's name, and name the runs that have none.
 
     One that fails as an earlier one of its job is folded, so that what differs stands out.
     """
-    if not failures.shown:
-        return f'<p class="note">No run failed{_apart(expected)}.</p>'
-    by_job: defaultdict[str, list[str]] = defaultdict(list)
+    by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     seen: set[tuple[str, str, str]] = set()
     for number, run in failures.shown.items():
         like = (run.job, run.verdict, run.summary)
-        by_job[run.job].append(section(number, run, rerun(run), folded=like in seen))
+        section = {"number": number, "details": RunDetails.from_run(run), "command": rerun(run), "folded": like in seen}
+        by_job[run.job].append(section)
         seen.add(like)
-    parts = [
-        f"<h3>{safe(job)}</h3>{''.join(written)}{_more(failures.rest.get(job, []))}" for job, written in by_job.items()
+    jobs = [
+        {"name": job, "runs": sections, "rest": _rest(failures.rest.get(job, []))} for job, sections in by_job.items()
     ]
-    return "".join(parts) + _others([job for job in failures.rest if job not in by_job], failures)
+    others = {job: len(runs) for job, runs in failures.rest.items() if job not in by_job}
+    named = {"runs": sum(others.values()), "names": [f"{job} ({number:,})" for job, number in others.items()]}
+    written: Markup = macros("failures").of_jobs(jobs, named, expected)
+    return written
 
 
-def _apart(expected: int) -> str:
-    if not expected:
-        return ""
-    return f", apart from the {'one that was' if expected == 1 else f'{expected:,} that were'} expected to"
+def _rest(runs: Sequence[Run]) -> dict[str, Any] | None:
+    return {"runs": len(runs), "first": runs[0].fire_time, "last": runs[-1].fire_time} if runs else None
 
 
-def _more(rest: Sequence[Run]) -> str:
-    if not rest:
-        return ""
-    first, last = stamp(rest[0].fire_time), stamp(rest[-1].fire_time)
-    when = f"at {first}" if len(rest) == 1 else f"from {first} to {last}"
-    return f'<p class="more">and {len(rest):,} more of this job, {when}.</p>'
+def choose_groups(groups: Sequence[FailingGroup]) -> dict[int, FailingGroup]:
+    """Choose the groups of a fleet's failures that get a section: up to 50, in the order of plugins and jobs."""
+    ranked = [
+        (rank, place)
+        for _, members in groupby(enumerate(groups), key=lambda item: item[1].job)
+        for rank, (place, _) in enumerate(members)
+    ]
+    wanted = sorted(place for _, place in sorted(ranked)[:MOST_SECTIONS])
+    return {number: groups[place] for number, place in enumerate(wanted, start=1)}
 
 
-def _others(jobs: Sequence[str], failures: Failures) -> str:
-    if not jobs:
-        return ""
-    number = sum(len(failures.rest[job]) for job in jobs)
-    named = ", ".join(f"{safe(job)} ({len(failures.rest[job]):,})" for job in jobs[:_MOST_NAMED])
-    more = f" and {len(jobs) - _MOST_NAMED:,} more jobs, all in the table above" if len(jobs) > _MOST_NAMED else ""
-    return (
-        f'<p class="more">{count(number, "failing run")} of {count(len(jobs), "further job")} '
-        f"without a section here: {named}{more}.</p>"
-    )
+def failing_groups(
+    shown: Mapping[int, FailingGroup], groups: Sequence[FailingGroup], rerun: Callable[[FailingGroup], str]
+) -> Markup:
+    """Write a section for each chosen group under its job's name, and name the jobs that have none."""
+    by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for number, group in shown.items():
+        alike = group.alike
+        by_job[group.job].append(
+            {
+                "number": number,
+                "details": RunDetails.from_run(alike.first),
+                "command": rerun(group),
+                "tenant": alike.first.tenant,
+                "count": alike.count,
+                "tenants": alike.tenants,
+                "last": alike.last,
+            }
+        )
+    jobs = [{"name": job, "groups": sections} for job, sections in by_job.items()]
+    others = list(dict.fromkeys(group.job for group in groups if group.job not in by_job))
+    written: Markup = macros("failures").of_fleet(jobs, others)
+    return written

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from sbh_jobkit.report.fleet_rows import names
 from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
-from sbh_jobkit.report.text import count, moment, safe, stamp
+from sbh_jobkit.report.template import render
+from sbh_jobkit.report.text import count, moment, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,13 +23,12 @@ _HIGH = 180
 _FINEST = 720
 """The most bars; in a longer range, one is the busiest of several minutes."""
 _ROUND = (1, 2, 5)
-_MOST_NAMES = 12
 
 
-def piles(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at: Callable[[int], datetime]) -> str:
+def peak_chart(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at: Callable[[int], datetime]) -> Markup:
     """Draw the minutes as bars, and list the peaks; `at` makes a time of a minute."""
     if not peaks:
-        return "<p>No run started, so no minute is busier than another.</p>"
+        return Markup("<p>No run started, so no minute is busier than another.</p>")
     first = int(axis.start.timestamp() // 60)
     size = max(1, -(-int(axis.span.total_seconds()) // 60))
     width = min(size, _FINEST)
@@ -40,15 +42,22 @@ def piles(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at: Call
     label = f"Runs started in each minute, {pileup.most:,} at most"
     scale = "".join(_level(runs, top) for runs in sorted({top, top // 2} - {0}))
     marks = "".join(_mark(number, peak, (peak.minute - first) / size, top, at) for number, peak in enumerate(peaks, 1))
-    a_bar = f"The busiest of {size / width:,.0f} minutes to a bar." if size > width else "A bar a minute."
-    return (
-        f'<p class="note">{a_bar} The marks lead to the minutes below.</p>'
-        '<div class="scroll" role="region" aria-labelledby="piles-head" tabindex="0">'
+    drawing = Markup(  # noqa: S704  our own drawing
         f'<svg class="plot piles" height="{total}" role="group" aria-label="{label}">{lines}{scale}'
         f'<svg y="{HEAD}" width="100%" height="{_HIGH}" viewBox="0 0 {width} {top}" preserveAspectRatio="none"'
-        f' aria-hidden="true"><path class="pile" d="{_outline(bars, top)}"/></svg>{marks}</svg></div>'
-        f"{_table(peaks, at)}"
+        f' aria-hidden="true"><path class="pile" d="{_outline(bars, top)}"/></svg>{marks}</svg>'
     )
+    rows = [
+        {
+            "at": at(peak.minute),
+            "runs": peak.runs,
+            "names": names(peak),
+            "others": peak.minutes - 1,
+            "last": at(peak.last),
+        }
+        for peak in peaks
+    ]
+    return render("peaks", drawing=drawing, minutes_a_bar=round(size / width, 3), peaks=rows)
 
 
 def _ceiling(most: int) -> int:
@@ -83,27 +92,4 @@ def _mark(number: int, peak: BusyMinute, share: float, top: int, at: Callable[[i
         f'<a href="#minute-{number}" aria-label="{label}"><title>{label}</title>'
         '<rect class="hit" x="-7" y="-14" width="14" height="14" rx="3"/>'
         '<path class="full" d="M-4-9H4L0-2z"/></a></svg>'
-    )
-
-
-def _table(peaks: Sequence[BusyMinute], at: Callable[[int], datetime]) -> str:
-    rows = "".join(_row(number, peak, at) for number, peak in enumerate(peaks, 1))
-    return (
-        '<div class="scroll" role="region" aria-label="Busiest minutes" tabindex="0"><table class="jobs minutes">'
-        "<caption><span>The busiest minutes. Those in which the same runs start stand in one row.</span></caption>"
-        '<thead><tr><th scope="col">Minute</th><th scope="col" class="n">Runs</th>'
-        '<th scope="col">Who</th><th scope="col">Again</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _row(number: int, peak: BusyMinute, at: Callable[[int], datetime]) -> str:
-    named = names(peak)
-    more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
-    again = '<span class="none">no</span>'
-    if peak.minutes > 1:
-        again = f"{count(peak.minutes - 1, 'time')}, last {stamp(at(peak.last))}"
-    return (
-        f'<tr id="minute-{number}"><th scope="row">{stamp(at(peak.minute))}</th><td class="n">{peak.runs:,}</td>'
-        f"<td>{safe(', '.join(named[:_MOST_NAMES]))}{more}</td><td>{again}</td></tr>"
     )

@@ -1,107 +1,86 @@
-"""All that is to be told of one run, as HTML in small pieces: the report and notebooks each lay them out."""
+"""What a report and a notebook show of one run: plain values, which templates lay out."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.report.text import clip, clock, count, safe, stamp, took
-from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.report.text import clip, compact, one_line, took
+from sbh_jobkit.report.verdicts import sign_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, tzinfo
 
+    from sbh_jobkit.report.verdicts import Sign
     from sbh_jobkit.run.run import Fault, Run
 
 MOST_TEXT = 20_000
-_MOST_LINE = 300
-_MOST_ROWS = 20
 
 
-def facts(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield what is true of the run as a whole: a term, and what it is."""
-    error = run.error
-    if error:
-        name = f"<strong>{safe(error.type)}</strong>: " if error.type else ""
-        place = f' <span class="place">at {safe(error.place)}</span>' if error.place else ""
-        yield "Error", f"{name}{safe(clip(error.message, MOST_TEXT))}{place}"
-    if run.reason:
-        yield "Reason", safe(run.reason)
-    if run.injected_faults:
-        yield "Fault plan", safe("; ".join(run.injected_faults))
-    if run.expected is not None:
-        yield "Expected to fail", safe(run.expected)
-    if run.started_at and run.started_at != run.fire_time:
-        yield "Started", stamp(run.started_at.astimezone(run.fire_time.tzinfo))
-    if run.outcome.started:
-        yield "Virtual duration", took(run.duration)
-    if run.value is not None:
-        yield "Returned", f"<code>{safe(compact(run.value))}</code>"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """All that is shown of a run."""
+
+    sign: Sign
+    colour: str
+    """The name of one of the COLOURS."""
+    at: datetime
+    """Its fire time."""
+    zone: tzinfo | None
+    """The zone of all times in it."""
+    why: str
+    """Why it ended as it did, in one line; empty where the sign says it all."""
+    facts: Mapping[str, Any]
+    """What is true of the run as a whole, by name."""
+    faults: Sequence[Fault]
+    texts: Mapping[str, str]
+    """What the run wrote, by name."""
+    traffic: Mapping[str, Sequence[Any]]
+    """What the run did to the tenant and the world outside, by name."""
+
+    @classmethod
+    def from_run(cls, run: Run) -> RunDetails:
+        """Read a run."""
+        return cls(
+            sign=sign_of(run),
+            colour="bad" if not run.ok else "note" if run.verdict != "ok" else "good",
+            at=run.fire_time,
+            zone=run.fire_time.tzinfo,
+            why=one_line(_why(run)),
+            facts=_facts(run),
+            faults=run.faults,
+            texts=_texts(run),
+            traffic=_traffic(run),
+        )
 
 
-def fault(found: Fault) -> str:
-    """Tell one fault: what, where, and how to mend it."""
-    place = f' <span class="place">at {safe(found.place)}</span>' if found.place else ""
-    allowed = " (allowed)" if found.allowed else ""
-    advice = f'<br><span class="advice">To mend: <code>{safe(found.advice)}</code></span>' if found.advice else ""
-    what = f"<strong>{safe(found.kind)}</strong>{allowed} <code>{safe(found.member)}</code>"
-    return f"{what}: {safe(found.message)}{place}{advice}"
+def _why(run: Run) -> str:
+    if run.verdict == "unexpected_ok":
+        return f"expected to fail: {run.expected}"
+    return run.summary.removeprefix(f"{sign_of(run).word}: ")
 
 
-def texts(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield what the run wrote: a name, and the text, which is no HTML yet."""
+def _facts(run: Run) -> dict[str, Any]:
+    late = run.started_at if run.started_at != run.fire_time else None
+    facts = {
+        "Error": run.error,
+        "Reason": run.reason,
+        "Fault plan": "; ".join(run.injected_faults),
+        "Expected to fail": run.expected,
+        "Started": late.astimezone(run.fire_time.tzinfo) if late else None,
+        "Virtual duration": took(run.duration) if run.outcome.started else None,
+        "Returned": None if run.value is None else compact(run.value),
+    }
+    return {name: value for name, value in facts.items() if value or (name == "Expected to fail" and value is not None)}
+
+
+def _texts(run: Run) -> dict[str, str]:
     traceback = run.error.traceback if run.error else None
-    named = (("Traceback", traceback or ""), ("Output", run.stdout), ("Log", "\n".join(run.logs)))
-    yield from ((name, clip(text.rstrip(), MOST_TEXT)) for name, text in named if text.strip())
+    named = {"Traceback": traceback or "", "Output": run.stdout, "Log": "\n".join(run.logs)}
+    return {name: clip(text.rstrip(), MOST_TEXT) for name, text in named.items() if text.strip()}
 
 
-def traffic(run: Run) -> Iterator[tuple[str, list[str]]]:
-    """Yield what the run did to the tenant and the world: a name, and a line for each."""
-
-    def local(at: datetime) -> str:
-        return clock(at.astimezone(run.fire_time.tzinfo))
-
-    lists = (
-        (
-            "HTTP calls",
-            [
-                f"{local(call.at)} <code>{safe(call.method)} {safe(call.url)}</code> → {call.status or 'no answer'}"
-                f"{'' if call.matched else ', no route of the world matched'}"
-                for call in run.http_calls
-            ],
-        ),
-        (
-            "Emitted",
-            [
-                f"{local(event.at)} <code>{safe(event.type)}</code> <code>{safe(compact(event.payload))}</code>"
-                for event in run.events
-            ],
-        ),
-        (
-            "LLM calls",
-            [f"{local(call.at)} {safe(call.model)}: {safe(one_line(call.prompt))}" for call in run.llm_calls],
-        ),
-        (
-            "Files",
-            [f"{safe(file.action)} <code>{safe(file.key)}</code>, {count(file.size, 'byte')}" for file in run.files],
-        ),
-    )
-    yield from ((name, rows) for name, rows in lists if rows)
-
-
-def first_of(rows: list[str]) -> list[str]:
-    """Return the first lines of a long list, and how many more there are."""
-    left_out = len(rows) - _MOST_ROWS
-    return rows if left_out <= 0 else [*rows[:_MOST_ROWS], f"and {left_out:,} more"]
-
-
-def one_line(text: str) -> str:
-    """Write a text in one line of bearable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MOST_LINE else line[:_MOST_LINE] + " …"
-
-
-def compact(value: Any) -> str:
-    """Write a value as JSON in one line."""
-    return one_line(json.dumps(jsonable(value), ensure_ascii=False))
+def _traffic(run: Run) -> dict[str, Sequence[Any]]:
+    named = {"HTTP calls": run.http_calls, "Emitted": run.events, "LLM calls": run.llm_calls, "Files": run.files}
+    return {name: values for name, values in named.items() if values}

@@ -1,23 +1,27 @@
-"""The table by job.
+"""The tables by job and by plugin.
 
 Columns that are zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the
-timeline are folded away, so that the failing runs stay in reach.
+timeline are folded away, and plugins beyond 100, so that the failing runs stay in reach.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.html.timeline import choose_lanes
-from sbh_jobkit.report.text import count, safe, stamp, took
+from sbh_jobkit.report.template import render
+from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from markupsafe import Markup
+
+    from sbh_jobkit.report.fleet_rows import PluginSummary
     from sbh_jobkit.report.rows import JobSummary
 
-_COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
+_JOB_COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
     "Runs": lambda jobs: sum(job.runs for job in jobs),
     "Failures": lambda jobs: sum(job.failures for job in jobs),
     "Expected": lambda jobs: sum(job.expected for job in jobs),
@@ -28,58 +32,76 @@ _COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
     "Faults": lambda jobs: sum(job.faults for job in jobs),
 }
 _ONLY_IF_ANY = {"Expected", "Longest", "Faults"}
-_FIRST = "First failure"
-_NUMBER = ' class="n"'
+_PLUGIN_COLUMNS: Mapping[str, Callable[[PluginSummary], int]] = {
+    "Tenants": lambda row: row.tenants,
+    "Jobs": lambda row: row.jobs,
+    "Runs": lambda row: row.runs,
+    "Failures": lambda row: row.failures,
+    "Expected": lambda row: row.expected,
+    "HTTP calls": lambda row: row.http_calls,
+    "Emits": lambda row: row.emits,
+}
+_MOST_PLUGINS = 100
+_EXPECTED = " Expected runs failed as their author said they would; they are no failures."
 
 
-def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int]) -> str:
+def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int]) -> Markup:
     """Write a row a job and their sum; failures link to the job's first section."""
-    if not summaries:
-        return '<p class="note">There is no job.</p>'
-    listed = choose_lanes(summaries)
-    drawn = {job.name for job in listed}
-    folded = [job for job in summaries if job.name not in drawn]
-    shown = [name for name, of in _COLUMNS.items() if name not in _ONLY_IF_ANY or of(summaries)]
-    shown.insert(shown.index("Failures") + 1, _FIRST)
-    expected = " Expected runs failed as their author said they would; they are no failures."
-    caption = f"{count(len(summaries), 'job')}.{expected if 'Expected' in shown else ''} Durations are virtual time."
-    foot = f'<tfoot><tr><th scope="row">All jobs</th>{_cells(shown, summaries, "")}</tr></tfoot>'
-    table = _table(caption, shown, "".join(_row(job, shown, first_section) for job in listed), foot)
-    if not folded:
-        return table
-    name = count(len(folded), "more job")
-    rest = _table(name, shown, "".join(_row(job, shown, first_section) for job in folded))
-    return f'{table}<details class="calm"><summary>{name}</summary>{rest}</details>'
-
-
-def _table(caption: str, shown: Sequence[str], rows: str, foot: str = "") -> str:
-    head = "".join(f'<th scope="col"{"" if name == _FIRST else _NUMBER}>{name}</th>' for name in shown)
-    return (
-        '<div class="scroll" role="region" aria-label="Jobs" tabindex="0"><table class="jobs">'
-        f"<caption><span>{caption}</span></caption>"
-        f'<thead><tr><th scope="col">Job</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody>{foot}</table></div>"
+    drawn = choose_lanes(summaries)
+    names = {job.name for job in drawn}
+    total = _amounts(summaries) if summaries else {}
+    columns: dict[str, bool] = {}
+    for name, value in total.items():
+        if value or name not in _ONLY_IF_ANY:
+            columns[name] = True
+        if name == "Failures":
+            columns["First failure"] = False
+    caption = f"{count(len(summaries), 'job')}.{_EXPECTED if 'Expected' in columns else ''} Durations are virtual time."
+    return render(
+        "jobs",
+        head={"Job": False, **columns},
+        columns=columns,
+        caption=caption,
+        listed=[_job_row(job, first_section) for job in drawn],
+        folded=[_job_row(job, first_section) for job in summaries if job.name not in names],
+        total=total,
     )
 
 
-def _row(job: JobSummary, shown: Sequence[str], first_section: Mapping[str, int]) -> str:
-    cron = f"<code>{safe(job.schedule)}</code>" if job.schedule else "no schedule"
-    english = f" {safe(job.english)}" if job.english else ""
-    first = stamp(job.first_failure) if job.first_failure else '<span class="none">none</span>'
-    if job.first_failure and job.name in first_section:
-        first = f'<a href="#run-{first_section[job.name]}">{first}</a>'
-    bad = ' class="bad"' if job.failures else ""
-    return (
-        f'<tr{bad}><th scope="row">{safe(job.name)}<small>{cron}{english}</small></th>'
-        f"{_cells(shown, [job], first)}</tr>"
+def _job_row(job: JobSummary, first_section: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "schedule": job.schedule,
+        "english": job.english,
+        "bad": job.failures,
+        "amounts": _amounts([job]),
+        "first_failure": job.first_failure,
+        "section": first_section.get(job.name),
+    }
+
+
+def _amounts(jobs: Sequence[JobSummary]) -> dict[str, int | timedelta]:
+    return {name: amount(jobs) for name, amount in _JOB_COLUMNS.items()}
+
+
+def plugin_table(rows: Sequence[PluginSummary], first_section: Mapping[str, int]) -> Markup:
+    """Write a row a plugin, those with failures first; failures link to the plugin's first section."""
+    plugins = [
+        {
+            "label": row.label,
+            "path": row.path,
+            "bad": row.failures,
+            "amounts": {name: amount(row) for name, amount in _PLUGIN_COLUMNS.items()},
+            "busiest": row.busiest,
+            "section": first_section.get(row.path),
+        }
+        for row in rows
+    ]
+    return render(
+        "plugins",
+        head={"Plugin": False, **dict.fromkeys(_PLUGIN_COLUMNS, True), "Busiest minute": False},
+        caption=f"{count(len(rows), 'plugin')}.{_EXPECTED}",
+        listed=plugins[:_MOST_PLUGINS],
+        folded=plugins[_MOST_PLUGINS:],
+        total=[sum(map(amount, rows)) for name, amount in _PLUGIN_COLUMNS.items() if name != "Tenants"],
     )
-
-
-def _cells(shown: Sequence[str], jobs: Sequence[JobSummary], first: str) -> str:
-    return "".join(f"<td>{first}</td>" if name == _FIRST else _cell(name, _COLUMNS[name](jobs)) for name in shown)
-
-
-def _cell(name: str, number: int | timedelta) -> str:
-    kind = ' class="n failures"' if name == "Failures" else _NUMBER
-    text = f"{number:,}" if isinstance(number, int) else took(number)
-    return f"<td{kind}>{text}</td>" if number else f'<td{kind}><span class="none">{text}</span></td>'

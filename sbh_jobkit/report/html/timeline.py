@@ -12,7 +12,10 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
+from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import clip, count, moment, safe
 from sbh_jobkit.report.verdicts import SIGNS, Sign, sign_of
 
@@ -41,17 +44,22 @@ _MOST_REASONS = 3
 _MOST_TEXT = 300
 
 
-def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
+def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
     """Draw the runs on their lanes; those in `sections`, by number, link to their section."""
     lanes = choose_lanes(summaries)
     if not lanes:
-        return '<p class="note">There is no job, so there is no lane to draw.</p>'
-    drawing = Drawing.of(lanes, runs, axis, sections)
+        return render("timeline", blocks=[], note="")
+    drawing = Drawing.from_runs(lanes, runs, axis, sections)
     size = ceil(len(lanes) / ceil(len(lanes) / _BLOCK))
-    blocks = "".join(drawing.block(lanes[first : first + size]) for first in range(0, len(lanes), size))
-    return (
-        f'{_left_out(summaries, lanes)}<div class="scroll lanes h{drawing.height}" role="region"'
-        f' aria-labelledby="timeline-head" tabindex="0">{blocks}</div>'
+    blocks = [lanes[first : first + size] for first in range(0, len(lanes), size)]
+    return render(
+        "timeline",
+        note=_left_out(summaries, lanes),
+        height=drawing.height,
+        blocks=[
+            {"jobs": jobs, "height": drawing.total(len(jobs)), "plot": Markup(drawing.plot(jobs))}  # noqa: S704
+            for jobs in blocks
+        ],
     )
 
 
@@ -73,8 +81,7 @@ def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> s
         return ""
     failing = sum(bool(job.failures) for job in summaries) - sum(bool(job.failures) for job in lanes)
     which = f"{failing:,} of them with failures" if failing else "none of them with failures"
-    told = f"{count(missing, 'job')} not drawn, {which}; failing jobs come first. The table below has them all."
-    return f'<p class="note">{told}</p>'
+    return f"{count(missing, 'job')} not drawn, {which}; failing jobs come first. The table below has them all."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ class Drawing:
     """Runs that failed as expected, by job; those too close to tell apart share a sign."""
 
     @classmethod
-    def of(
+    def from_runs(
         cls,
         lanes: Sequence[JobSummary],
         runs: Sequence[Run],
@@ -128,15 +135,6 @@ class Drawing:
     def middle(self, lane: int) -> int:
         """Return where the middle of a lane stands, from the top."""
         return HEAD + self.height * lane + self.height // 2
-
-    def block(self, lanes: Sequence[JobSummary]) -> str:
-        """Write the lanes with their names beside them, as the report does."""
-        names = "".join(_name(job) for job in lanes)
-        return (
-            f'<div class="block"><ol class="names">{names}</ol>'
-            f'<svg class="plot" height="{self.total(len(lanes))}" role="group" aria-label="Runs by fire time">'
-            f"{self.plot(lanes)}</svg></div>"
-        )
 
     def plot(self, lanes: Sequence[JobSummary]) -> str:
         """Draw the lanes, without their names, as what stands inside an SVG element of their height."""
@@ -209,11 +207,3 @@ def _merged(runs: Sequence[Run], axis: Axis, apart: float) -> list[list[Run]]:
             start = share
         groups[-1].append(run)
     return groups
-
-
-def _name(job: JobSummary) -> str:
-    name = safe(job.name)
-    if not job.failures:
-        return f'<li title="{name}: {count(job.runs, "run")}"><span>{name}</span></li>'
-    title = f"{name}: {job.failures:,} of {count(job.runs, 'run')} failed"
-    return f'<li title="{title}"><span>{name}</span><b>{job.failures:,}<i class="aloud"> failed</i></b></li>'

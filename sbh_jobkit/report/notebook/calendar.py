@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.notebook.svg import INKS, SMALL, document, img
 from sbh_jobkit.report.text import DAYS, MONTHS, clock, count, safe
@@ -41,7 +43,7 @@ _RULES = f"""
 """
 
 
-def calendar(preview: Preview) -> str:
+def calendar(preview: Preview) -> Markup:
     """Draw the days of a preview."""
     days = _Days.of(preview)
     page = len(days.weeks) <= _PAGE_WEEKS
@@ -60,7 +62,7 @@ def calendar(preview: Preview) -> str:
     told = f"{count(len(preview.fires), 'fire time')} on {count(len(days.due), 'day')}"
     alt = f"Calendar from {days.first} to {days.last}: {told}{days.changes_told()}"
     left_out = len(days.weeks) - len(weeks)
-    note = f"<p>and {count(left_out, 'more week')}, not drawn</p>" if left_out else ""
+    note = Markup("<p>and {}, not drawn</p>").format(count(left_out, "more week")) if left_out else ""
     return img(document(width, height, _RULES, names + cells), alt) + note
 
 

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sbh_jobkit.display import View
 
-_VIEWS = ("Difference", "Plugin", "Preview", "Run", "Schedule", "Simulation", "Snapshot", "World")
-"""Types of the kit; each has a view of its name."""
+_VIEWS = {
+    "Difference": "snapshot",
+    "Plugin": "plugin",
+    "Preview": "preview",
+    "Run": "run",
+    "Schedule": "schedule",
+    "Simulation": "simulation",
+    "Snapshot": "snapshot",
+    "World": "snapshot",
+}
+"""The module that shows values of a type, by the type's name."""
 
 
 def view_of(kind: type) -> View:
     """Return the module that shows values of a type."""
-    name = next(each.__name__ for each in kind.__mro__ if each.__name__ in _VIEWS)
-    view: View = import_module(f"{__package__}.{name.lower()}")
+    module = next(_VIEWS[each.__name__] for each in kind.__mro__ if each.__name__ in _VIEWS)
+    view: View = import_module(f"{__package__}.{module}")
     return view

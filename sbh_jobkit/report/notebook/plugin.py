@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin.manifest import PERMISSIONS
-from sbh_jobkit.report.notebook.elements import COLOURS, card, code, items, line, soft, table, word
-from sbh_jobkit.report.text import count, safe
+from sbh_jobkit.report.template import render
+from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,25 +25,24 @@ def text(plugin: Plugin) -> str:
 
 
 def html(plugin: Plugin) -> str:
-    """List its jobs and its manifest."""
+    """List its jobs and its manifest, as HTML."""
     manifest = plugin.manifest
-    rows = [
-        (f"<strong>{safe(name)}</strong>", code(expression) if expression else _BY_HAND, safe(english), soft(place))
-        for name, expression, english, place in _jobs(plugin)
-    ]
-    facts = {
-        "permissions": "all" if manifest.permissions == PERMISSIONS else ", ".join(sorted(manifest.permissions)),
-        "secrets": ", ".join(manifest.secrets),
-        "routes": ", ".join(route.path for route in plugin.routes),
-        "hooks": ", ".join(f"{hook.kind} {hook.name}" for hook in plugin.hooks),
-    }
-    warnings = items(f"{word('warning', COLOURS['note'])}: {safe(warning)}" for warning in plugin.warnings)
-    return card(
-        line(f"<strong>{safe(_title(plugin))}</strong>"),
-        line(safe(manifest.description)) if manifest.description else "",
-        table(("job", "schedule", "", "where"), rows) if rows else line("There is no job."),
-        warnings if plugin.warnings else "",
-        *(line(soft(f"{name}:"), safe(told)) for name, told in facts.items() if told),
+    return render(
+        "plugin_card",
+        title=_title(plugin),
+        description=manifest.description,
+        jobs=[
+            {"name": name, "expression": expression, "english": english, "place": place}
+            for name, expression, english, place in _jobs(plugin)
+        ],
+        manual=_BY_HAND,
+        warnings=plugin.warnings,
+        facts={
+            "permissions": "all" if manifest.permissions == PERMISSIONS else ", ".join(sorted(manifest.permissions)),
+            "secrets": ", ".join(manifest.secrets),
+            "routes": ", ".join(route.path for route in plugin.routes),
+            "hooks": ", ".join(f"{hook.kind} {hook.name}" for hook in plugin.hooks),
+        },
     )
 
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.notebook.calendar import calendar
-from sbh_jobkit.report.notebook.elements import card, fold, line, soft, table
-from sbh_jobkit.report.notebook.schedule import debian_note, heading
+from sbh_jobkit.report.notebook.schedule import debian_note
+from sbh_jobkit.report.template import macros
 from sbh_jobkit.report.terminal.runs import distance, fire_lines
 from sbh_jobkit.report.terminal.runs import moment as with_zone
-from sbh_jobkit.report.text import DAYS, count, moment, offset, safe
+from sbh_jobkit.report.text import DAYS, moment, offset
 from sbh_jobkit.run.run import Fire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from sbh_jobkit.schedule.preview import Preview
 
@@ -37,41 +36,30 @@ def text(preview: Preview) -> str:
 
 
 def html(preview: Preview) -> str:
-    """Tell when it is due, and draw it."""
-    fires = preview.fires
-    parts = [heading(preview.schedule, preview.job), debian_note(preview.schedule)]
-    if fires:
-        parts.append(_table(preview, fires[:_FEW]))
-    else:
-        parts.append(line(safe(_nothing(preview))))
-    if len(fires) > _FEW:
-        rest = count(len(fires) - _FEW, "more fire time")
-        left_out = len(fires) - _MOST
-        more = f"<p>and {left_out:,} more</p>" if left_out > 0 else ""
-        parts.append(fold(rest, _table(preview, fires[_FEW:_MOST]) + more))
-    parts += [calendar(preview), *(line(soft(told)) for told in _clock_changes(preview))]
-    collisions = [(f"<strong>{safe(job)}</strong>", safe(told)) for job, told in _collisions(preview)]
-    if collisions:
-        parts.append(line(_TOGETHER) + table((), collisions))
-    return card(*parts)
+    """List the fire times, with a drawing of the calendar."""
+    fires = [
+        {"at": at, "distance": distance(at, preview.start), "note": preview.schedule.note(at) or ""}
+        for at in preview.fires[:_MOST]
+    ]
+    written: str = macros("schedule_card").preview_card(
+        preview.schedule,
+        job=preview.job,
+        sentences=list(debian_note(preview.schedule)),
+        fires=fires[:_FEW],
+        later=fires[_FEW:],
+        left_out=len(preview.fires) - len(fires),
+        nothing="" if fires else _nothing(preview),
+        calendar=calendar(preview),
+        clock_changes=list(_clock_changes(preview)),
+        collisions=list(_collisions(preview)),
+    )
+    return written
 
 
 def _nothing(preview: Preview) -> str:
     return (
         f"not due until {moment(preview.end)}; next: {with_zone(preview.next)}, {distance(preview.next, preview.start)}"
     )
-
-
-def _table(preview: Preview, fires: Sequence[datetime]) -> str:
-    rows = [
-        (
-            f"{safe(moment(at))} {soft(f'{at:%Z}')}",
-            safe(distance(at, preview.start)),
-            safe(preview.schedule.note(at) or ""),
-        )
-        for at in fires
-    ]
-    return table((), rows if any(note for *_, note in rows) else [row[:2] for row in rows])
 
 
 def _clock_changes(preview: Preview) -> Iterator[str]:

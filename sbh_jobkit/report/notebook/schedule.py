@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.notebook.elements import card, code, line, soft
 from sbh_jobkit.report.notebook.svg import INKS, SMALL, document, img
-from sbh_jobkit.report.text import DAYS, count, safe
+from sbh_jobkit.report.template import macros
+from sbh_jobkit.report.text import DAYS, count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markupsafe import Markup
+
     from sbh_jobkit.schedule.cron import Cron
     from sbh_jobkit.schedule.schedule import Schedule
 
@@ -23,33 +27,26 @@ def text(schedule: Schedule) -> str:
 
 
 def html(schedule: Schedule) -> str:
-    """Say it in plain English, and draw the week."""
-    return card(heading(schedule), clock_rule(schedule), debian_note(schedule), _week(schedule.cron))
+    """Return it in plain English, with a drawing of its week."""
+    sentences = [*clock_rule(schedule), *debian_note(schedule)]
+    written: str = macros("schedule_card").schedule_card(schedule, sentences, _week(schedule.cron))
+    return written
 
 
-def heading(schedule: Schedule, name: str | None = None) -> str:
-    """Say what is due when."""
-    whose = f"<strong>{safe(name)}</strong>" if name else ""
-    return line(whose, code(schedule.expression), safe(schedule.describe()))
+def clock_rule(schedule: Schedule) -> Iterator[str]:
+    """Say when it fires on days when clocks change; nothing in UTC, where they do not."""
+    if schedule.tz.key != "UTC":
+        rule = "once, right after a gap and the first time in a fold" if schedule.cron.fixed else "by elapsed time"
+        yield f"Where clocks change it fires {rule}."
 
 
-def clock_rule(schedule: Schedule) -> str:
-    """Say what becomes of it on days when clocks change."""
-    if schedule.tz.key == "UTC":
-        return ""
-    rule = "once, right after a gap and the first time in a fold" if schedule.cron.fixed else "by elapsed time"
-    return line(soft(f"Where clocks change it fires {rule}."))
+def debian_note(schedule: Schedule) -> Iterator[str]:
+    """Say if Debian cron reads the expression differently."""
+    if schedule.cron.debian_differs:
+        yield "Read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND."
 
 
-def debian_note(schedule: Schedule) -> str:
-    """Say where Debian cron reads an expression otherwise."""
-    if not schedule.cron.debian_differs:
-        return ""
-    note = "Read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND."
-    return line(soft(note))
-
-
-def _week(cron: Cron) -> str:
+def _week(cron: Cron) -> Markup:
     """Draw the hours of a week; the more minutes of an hour it is due in, the stronger."""
     either = cron.days is not None or cron.weekdays is None
     days = range(7) if either else sorted((day + 6) % 7 for day in cron.weekdays or ())

@@ -1,4 +1,4 @@
-"""A world at one moment, as a notebook shows it: tables, files, names of secrets, events; nothing that is secret."""
+"""A world, a snapshot of one, and what changed between two, as a notebook shows them; secret values are not shown."""
 
 from __future__ import annotations
 
@@ -6,40 +6,50 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.report.html.run_details import compact
-from sbh_jobkit.report.notebook.elements import card, code, fold, line, soft, table
-from sbh_jobkit.report.text import clip, count, moment, safe
+from sbh_jobkit.fakes.diff import Difference
+from sbh_jobkit.fakes.snapshot import Snapshot
+from sbh_jobkit.report.template import macros, render
+from sbh_jobkit.report.text import clip, compact, count, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sbh_jobkit.fakes.filestore import StoredFile
     from sbh_jobkit.fakes.persistent_list import Past
-    from sbh_jobkit.fakes.snapshot import Snapshot
+    from sbh_jobkit.fakes.world import World
 
 _MOST_ROWS = 20
 _MOST_COLUMNS = 12
 _MOST_CELL = 60
 
 
-def text(snapshot: Snapshot) -> str:
-    """Count what it held, for a terminal."""
+def text(shown: Snapshot | World | Difference) -> str:
+    """Count what a world holds, or list what changed, for a terminal."""
+    if isinstance(shown, Difference):
+        return repr(shown)
+    snapshot = _snapshot_of(shown)
     rows = [(name, count(len(rows), "row")) for name, rows in snapshot.tables.rows.items()]
-    rows += [(name, told) for name, told, _ in _others(snapshot)]
+    rows += [(part["name"], part["text"]) for part in _others(snapshot)]
     width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join([_title(snapshot), *(f"  {name:<{width}}  {told}" for name, told in rows)])
+    return "\n".join([_title(snapshot), *(f"  {name:<{width}}  {contents}" for name, contents in rows)])
 
 
-def html(snapshot: Snapshot) -> str:
-    """Show what it held, folded."""
-    parts = [line(f"<strong>{safe(_title(snapshot))}</strong>")]
-    for name, rows in snapshot.tables.rows.items():
-        parts.append(fold(f"table <strong>{safe(name)}</strong>: {count(len(rows), 'row')}", _rows(rows, snapshot)))
-    parts += [
-        fold(f"<strong>{safe(name)}</strong>: {safe(told)}", body) if body else line(soft(f"{name}:"), safe(told))
-        for name, told, body in _others(snapshot)
-    ]
-    return card(*parts)
+def html(shown: Snapshot | World | Difference) -> str:
+    """Return what a world holds, folded, or what changed, as HTML."""
+    if isinstance(shown, Difference):
+        written: str = macros("changes").difference(list(shown.sections()))
+        return written
+    snapshot = _snapshot_of(shown)
+    return render(
+        "snapshot_card",
+        title=_title(snapshot),
+        tables=[_table(name, rows, snapshot) for name, rows in snapshot.tables.rows.items()],
+        others=list(_others(snapshot)),
+    )
+
+
+def _snapshot_of(shown: Snapshot | World) -> Snapshot:
+    return shown if isinstance(shown, Snapshot) else shown.snapshot()
 
 
 def _title(snapshot: Snapshot) -> str:
@@ -47,34 +57,12 @@ def _title(snapshot: Snapshot) -> str:
     return f"World {snapshot.origin.tenant_id!r} ({snapshot.origin.zone}){when}"
 
 
-def _others(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """Yield what is no table: a name, what there is in a word, and all of it as HTML, where that is more."""
-    files = snapshot.files.files
-    if files:
-        size = sum(len(file.data) for file in files.values())
-        yield "files", f"{count(len(files), 'file')}, {count(size, 'byte')}", _files(snapshot)
-    if snapshot.secrets.values:
-        yield "secrets", ", ".join(sorted(snapshot.secrets.values)), ""
-    if snapshot.http is not None and snapshot.http.routes:
-        asked = count(len(snapshot.http.log), "call")
-        yield "http", f"{count(len(snapshot.http.routes), 'route')}, {asked}", ""
-    if snapshot.llm.replies:
-        answers = count(len(snapshot.llm.replies), "scripted answer")
-        yield "llm", f"{answers}, {count(len(snapshot.llm.calls), 'call')}", ""
-    if len(snapshot.events):
-        last = list(snapshot.events)[-_MOST_ROWS:]
-        rows = [(safe(moment(event.at)), code(event.type), code(compact(event.payload))) for event in last]
-        before = line(soft(f"the last {len(last)}:")) if len(last) < len(snapshot.events) else ""
-        yield "events", count(len(snapshot.events), "event"), before + table((), rows)
-
-
-def _rows(rows: Past[dict[str, Any]], snapshot: Snapshot) -> str:
+def _table(name: str, rows: Past[dict[str, Any]], snapshot: Snapshot) -> dict[str, Any]:
     redactor = snapshot.origin.redactor()
     shown = [redactor.value(row) for row in islice(rows, _MOST_ROWS)]
     columns = list(dict.fromkeys(name for row in shown for name in row))[:_MOST_COLUMNS]
-    cells = [[safe(_cell(row[name])) if name in row else "" for name in columns] for row in shown]
-    left_out = len(rows) - len(shown)
-    return table(columns, cells) + (f"<p>and {left_out:,} more</p>" if left_out else "")
+    cells = [[_cell(row[column]) if column in row else "" for column in columns] for row in shown]
+    return {"name": name, "size": len(rows), "columns": columns, "rows": cells}
 
 
 def _cell(value: Any) -> str:
@@ -82,15 +70,30 @@ def _cell(value: Any) -> str:
     return clip(written, _MOST_CELL).replace("\n", " ")
 
 
-def _files(snapshot: Snapshot) -> str:
-    files = snapshot.files.files
-    keys, redactor = sorted(files), snapshot.origin.redactor()
-    rows = [
-        (code(redactor.text(key)), f"{len(files[key].data):,}", safe(_written(files[key], snapshot)))
-        for key in keys[:_MOST_ROWS]
+def _others(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    """Yield what is not a table: its name, what there is of it in a line, and its rows, if it has any."""
+    files, routes, replies = snapshot.files.files, snapshot.http and snapshot.http.routes, snapshot.llm.replies
+    if files:
+        size = sum(len(file.data) for file in files.values())
+        text = f"{count(len(files), 'file')}, {count(size, 'byte')}"
+        yield {"name": "files", "text": text, "size": len(files), "rows": _files(snapshot)}
+    if snapshot.secrets.values:
+        yield {"name": "secrets", "text": ", ".join(sorted(snapshot.secrets.values))}
+    if snapshot.http is not None and routes:
+        yield {"name": "http", "text": f"{count(len(routes), 'route')}, {count(len(snapshot.http.log), 'call')}"}
+    if replies:
+        calls = count(len(snapshot.llm.calls), "call")
+        yield {"name": "llm", "text": f"{count(len(replies), 'scripted answer')}, {calls}"}
+    if events := list(snapshot.events):
+        text = count(len(events), "event")
+        yield {"name": "events", "text": text, "size": len(events), "rows": events[-_MOST_ROWS:]}
+
+
+def _files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
+    files, redactor = snapshot.files.files, snapshot.origin.redactor()
+    return [
+        (redactor.text(key), len(files[key].data), _written(files[key], snapshot)) for key in sorted(files)[:_MOST_ROWS]
     ]
-    left_out = len(keys) - len(rows)
-    return table(("key", "bytes", "written"), rows, numbers={1}) + (f"<p>and {left_out:,} more</p>" if left_out else "")
 
 
 def _written(file: StoredFile, snapshot: Snapshot) -> str:

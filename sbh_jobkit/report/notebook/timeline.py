@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from sbh_jobkit.report.html.grid import FOOT, HEAD
 from sbh_jobkit.report.html.timeline import Drawing, choose_lanes, lane_height
 from sbh_jobkit.report.notebook.svg import FONT, INKS, document, img
@@ -40,13 +42,15 @@ text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
 """
 
 
-def lanes_picture(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> str:
+def lanes_drawing(
+    summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]
+) -> Markup:
     """Draw the runs on their lanes, as the report does; empty where there is no job."""
     lanes = Lanes.of(summaries, axis)
     if not lanes.jobs:
-        return ""
+        return Markup()
     left_out = len(summaries) - len(lanes.jobs)
-    note = f"<p>and {count(left_out, 'more job')}, without a lane here</p>" if left_out else ""
+    note = Markup("<p>and {}, without a lane here</p>").format(count(left_out, "more job")) if left_out else ""
     return lanes.picture(runs, sections) + note
 
 
@@ -62,10 +66,10 @@ class Lanes:
         """Choose the lanes."""
         return cls(jobs=choose_lanes(summaries, most=_MOST_LANES), axis=axis)
 
-    def picture(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> str:
+    def picture(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> Markup:
         """Draw the runs; those in `sections` get a sign."""
         jobs = self.jobs
-        drawing = Drawing.of(jobs, runs, self.axis, sections, finest=_FINEST)
+        drawing = Drawing.from_runs(jobs, runs, self.axis, sections, finest=_FINEST)
         verdicts = {verdict for _, verdict in drawing.marks}
         colours = "".join(f".v-{verdict}{{color:{INKS[verdict]}}}" for verdict in INKS if verdict in verdicts)
         height = drawing.total(len(jobs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.fleet_rows import failing_kinds, names
+from sbh_jobkit.report.fleet_rows import failing_groups, names
 from sbh_jobkit.report.terminal.runs import failure_of, folded, moment
 from sbh_jobkit.report.text import count
 
@@ -64,10 +64,10 @@ def peaks(simulation: FleetSimulation) -> Iterator[str]:
 
 def failing(simulation: FleetSimulation) -> Iterator[str]:
     """Tell the ways in which runs failed, by job, and how many failed like each."""
-    jobs = groupby(failing_kinds(simulation), key=lambda kind: kind.who)
-    for named, kinds in islice(jobs, _MOST_JOBS):
-        for kind in kinds:
-            alike = kind.alike
+    jobs = groupby(failing_groups(simulation), key=lambda group: group.job)
+    for named, groups in islice(jobs, _MOST_JOBS):
+        for group in groups:
+            alike = group.alike
             yield from failure_of(alike.first, f"{named} at {alike.first.tenant}")
             if alike.count > 1:
                 where = f" at {count(alike.tenants, 'tenant')}" if alike.tenants > 1 else ""

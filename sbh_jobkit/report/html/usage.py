@@ -1,0 +1,67 @@
+"""What the runs of a range used, as a folded table of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.report.template import render
+from sbh_jobkit.report.usage import used
+from sbh_jobkit.run.usage import AT_HOST, BUSIEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from markupsafe import Markup
+
+    from sbh_jobkit.run.usage import Usage
+
+_TITLES = {
+    "runs": "Runs",
+    "llm_calls": "LLM calls",
+    "llm_tokens": "LLM tokens",
+    "http_calls": "HTTP calls",
+    "rows_read": "Rows read",
+    "bytes_written": "Bytes written",
+    "emits": "Emits",
+    BUSIEST: "Runs in the busiest minute",
+}
+_MOST_HOSTS = 10
+
+
+def usage_table(usage: Usage, limits: Mapping[str, int]) -> Markup | str:
+    """Write a row for each amount that was used or has a limit; folded, unless a limit was passed."""
+    rows = [_row(usage, name, limits.get(name)) for name in _names(usage, limits)]
+    if not rows:
+        return ""
+    columns = {"What": False, "Used": True, **({"Budget": True} if limits else {}), "Most": False}
+    return render(
+        "usage",
+        line=used(usage),
+        exceeded=any(row["exceeded"] for row in rows),
+        columns=columns,
+        limited=bool(limits),
+        rows=rows,
+        more_hosts=len(usage.http_calls_by_host) - _MOST_HOSTS,
+    )
+
+
+def _names(usage: Usage, limits: Mapping[str, int]) -> Iterator[str]:
+    """Yield the amounts that have a row: the calls to hosts below all HTTP calls."""
+    hosts = [f"{AT_HOST}{host}" for host in list(usage.http_calls_by_host)[:_MOST_HOSTS]]
+    for name in _TITLES:
+        if usage.amount(name) or name in limits:
+            yield name
+        if name == "http_calls":
+            yield from dict.fromkeys([*hosts, *(name for name in limits if name.startswith(AT_HOST))])
+
+
+def _row(usage: Usage, name: str, limit: int | None) -> dict[str, Any]:
+    amount = usage.amount(name)
+    return {
+        "title": _TITLES.get(name) or f"HTTP calls to {name.removeprefix(AT_HOST)}",
+        "used": amount,
+        "limit": limit,
+        "exceeded": limit is not None and amount > limit,
+        "minute": usage.busiest_minute.at if name == BUSIEST and usage.busiest_minute else None,
+        "most": None if name == BUSIEST else usage.most(name),
+    }
