@@ -26,7 +26,7 @@ class RunAccess:
 
     zone: ZoneInfo
     _name: str
-    _extensions: Extensions
+    _extensions: Extensions[Any]
     _recorder: Recorder
     _gate: Gate
 

@@ -162,7 +162,7 @@ class Services(Protocol):
         """Advice for what is missing."""
 
     @property
-    def extensions(self) -> Extensions:
+    def extensions(self) -> Extensions[Any]:
         """What extensions offer as `ctx.<name>`."""
 
     def memory_is_near(self) -> bool:

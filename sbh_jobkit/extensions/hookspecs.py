@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sbh_jobkit.plugin.plugin import Plugin
-    from sbh_jobkit.ports import Service
+    from sbh_jobkit.ports import LiveService, Service
     from sbh_jobkit.run.run import Run
 
 hookspec = HookspecMarker("sbh_jobkit")
@@ -30,6 +30,14 @@ def sbh_services(world: Any) -> Mapping[str, Service] | None:
     Called once for each world, when it begins or one of them is first used, so make new ones each time; `world` (of
     a `PluginContext` made by hand, its tenant) may still be empty. What others offer is not there yet. Each extension
     is asked alone, so a wrapper sees what its own extension offers; the same holds for `sbh_fault_kinds`.
+    """
+
+
+@hookspec
+def sbh_live_services(tenant_id: str) -> Mapping[str, LiveService] | None:
+    """Offer the real services beside those for worlds: `{"email": SmtpService(…)}` is `ctx.email` to a job.
+
+    Called once for each real tenant, by its name. A live service has only `open`: it keeps no snapshots.
     """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sbh_jobkit.errors import ExtensionError, PermissionDenied
 from sbh_jobkit.extensions.manager import call, raised
@@ -20,26 +20,35 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
     from sbh_jobkit.plugin.plugin import Plugin
-    from sbh_jobkit.ports import Access, Service
+    from sbh_jobkit.ports import Access, LiveService
     from sbh_jobkit.run.run import Run
 
 _KIND = re.compile(r"[a-z]+(-[a-z]+)*")
-_METHODS = ("open", "snapshot", "restore")
+_OF_A_WORLD = ("open", "snapshot", "restore")
+_S = TypeVar("_S", bound="LiveService")
 
 
-class Extensions:
-    """The extensions of one world."""
+class Extensions(Generic[_S]):
+    """The extensions of one world, or of one real tenant."""
 
-    __slots__ = ("_kinds", "_kits", "_services", "_world", "manager")
+    __slots__ = ("_asked", "_kinds", "_kits", "_methods", "_services", "_world", "manager")
 
-    def __init__(self, manager: PluginManager | None, world: Any, kinds: Collection[str]) -> None:
-        """Ask for kinds of fault beside the kit's own `kinds`; services are asked for when one is needed."""
+    def __init__(
+        self, manager: PluginManager | None, world: Any, kinds: Collection[str], *, tenant_id: str | None = None
+    ) -> None:
+        """Ask for kinds of fault beside the kit's own `kinds`; services are asked for when one is needed.
+
+        Services are those for a fake tenant's world, or with a `tenant_id` the live ones, for the tenant of that name.
+        """
         self.manager = manager
         """By which another world gets the same extensions."""
         self._world = world
+        live = tenant_id is not None
+        self._asked = ("sbh_live_services", {"tenant_id": tenant_id}) if live else ("sbh_services", {"world": world})
+        self._methods = ("open",) if live else _OF_A_WORLD
         self._kits = kinds
         self._kinds: dict[str, tuple[str, str]] = {}
-        self._services: dict[str, tuple[str, Service]] | None = None
+        self._services: dict[str, tuple[str, _S]] | None = None
         for owner, answer in self._answers("sbh_fault_kinds"):
             for kind, meaning in answer.items():
                 self._declare(owner, kind, meaning)
@@ -59,8 +68,8 @@ class Extensions:
         return {kind: meaning for kind, (_, meaning) in self._kinds.items()}
 
     @property
-    def services(self) -> Mapping[str, Service]:
-        """What they add to the world, by name."""
+    def services(self) -> Mapping[str, _S]:
+        """What they add to the tenant, by name."""
         return {name: service for name, (_, service) in self._offered().items()}
 
     def open(self, name: str, access: Access) -> Any:
@@ -126,7 +135,7 @@ class Extensions:
             raise ExtensionError(msg)
         self._kinds[kind] = (owner, meaning)
 
-    def _offered(self) -> dict[str, tuple[str, Service]]:
+    def _offered(self) -> dict[str, tuple[str, _S]]:
         if self._services is None:
             self._services = {}  # for an extension that looks while it is being asked
             found = None
@@ -136,28 +145,32 @@ class Extensions:
                 self._services = found
         return self._services
 
-    def _found(self) -> dict[str, tuple[str, Service]]:
-        found: dict[str, tuple[str, Service]] = {}
-        for owner, answer in self._answers("sbh_services", world=self._world):
+    def _found(self) -> dict[str, tuple[str, _S]]:
+        found: dict[str, tuple[str, _S]] = {}
+        hook, given = self._asked
+        for owner, answer in self._answers(hook, **given):
             for name, service in answer.items():
                 wrong = None
                 if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or iskeyword(name):
-                    wrong = "is no name that can stand after `ctx.`"
-                elif name in MEMBERS or name in vars(self._world) or hasattr(type(self._world), name):
+                    wrong = "cannot be written after `ctx.`; use a name such as 'email'"
+                elif name in MEMBERS or self._has(name):
                     wrong = "is a name that world or ctx has already; give yours another"
                 elif name in found:
                     wrong = f"is offered by extension {found[name][0]}, too; a world can have only one of them"
-                elif not _is_service(service):
-                    wrong = f"must be an object with {', '.join(_METHODS)}, got {_kind(service)}"
+                elif not _has_methods(service, self._methods):
+                    wrong = f"must be an object with {', '.join(self._methods)}, got {_kind(service)}"
                 if wrong is not None:
-                    msg = f"extension {owner}: sbh_services: {name!r} {wrong}"
+                    msg = f"extension {owner}: {hook}: {name!r} {wrong}"
                     raise ExtensionError(msg)
                 found[name] = (owner, service)
         return found
 
+    def _has(self, name: str) -> bool:
+        return self._world is not None and (name in vars(self._world) or hasattr(type(self._world), name))
 
-def _is_service(value: Any) -> bool:
-    return not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in _METHODS)
+
+def _has_methods(value: Any, methods: Collection[str]) -> bool:
+    return not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in methods)
 
 
 def _kind(value: Any) -> str:

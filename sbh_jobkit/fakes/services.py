@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.llm import LlmScript
     from sbh_jobkit.fakes.stores import Stores
     from sbh_jobkit.fakes.tables import Tables
+    from sbh_jobkit.ports import Service
 
 _MODEL = "fake-llm"
 
@@ -69,7 +70,7 @@ class FakeServices:
         return _HINTS
 
     @property
-    def extensions(self) -> Extensions:
+    def extensions(self) -> Extensions[Service]:
         """What extensions add to the world."""
         return self._stores.extensions
 

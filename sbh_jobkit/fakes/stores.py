@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.http.routes import HttpRoutes
+    from sbh_jobkit.ports import Service
     from sbh_jobkit.run.recorder import Entry
 
 
@@ -53,7 +54,7 @@ class Stores:
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
-        self._extensions: Extensions | None = None
+        self._extensions: Extensions[Service] | None = None
         self.db.compute(TABLE, self.jobs.rows, because="its rows follow the plugin's jobs and their runs")
 
     def _added(self, name: str) -> Any:
@@ -74,7 +75,7 @@ class Stores:
         return [*super().__dir__(), *self.extensions.services]
 
     @property
-    def extensions(self) -> Extensions:
+    def extensions(self) -> Extensions[Service]:
         """What third parties add; installed packages are looked through when it is first used."""
         if self._extensions is None:
             self._extensions = Extensions(manager(), self, known_kinds())

@@ -12,6 +12,7 @@ import pytest
 
 from sbh_jobkit import FakeContext, Plugin, Simulator, World, hookimpl, run_job, simulate
 from sbh_jobkit.errors import ExtensionError, WorldError
+from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.ports import MEMBERS, Service
@@ -266,6 +267,7 @@ def broken():
     raise OSError(msg)
 
 
+UNFIT = "cannot be written after `ctx.`; use a name such as 'email'"
 TAKEN = "is a name that world or ctx has already; give yours another"
 LINE = f"test_registry.py:{broken.__code__.co_firstlineno + 3}"
 
@@ -279,10 +281,22 @@ LINE = f"test_registry.py:{broken.__code__.co_firstlineno + 3}"
         ({"sbh_services": lambda: {"emit": Box()}}, f"sbh_services: 'emit' {TAKEN}"),
         ({"sbh_services": lambda: {"begin": Box()}}, f"sbh_services: 'begin' {TAKEN}"),
         ({"sbh_services": lambda: {"tz": Box()}}, f"sbh_services: 'tz' {TAKEN}"),
-        ({"sbh_services": lambda: {"a box": Box()}}, "sbh_services: 'a box' is no name that can stand after `ctx.`"),
-        ({"sbh_services": lambda: {"_box": Box()}}, "sbh_services: '_box' is no name that can stand after `ctx.`"),
-        ({"sbh_services": lambda: {"class": Box()}}, "sbh_services: 'class' is no name that can stand after `ctx.`"),
-        ({"sbh_services": lambda: {7: Box()}}, "sbh_services: 7 is no name that can stand after `ctx.`"),
+        (
+            {"sbh_services": lambda: {"a box": Box()}},
+            f"sbh_services: 'a box' {UNFIT}",
+        ),
+        (
+            {"sbh_services": lambda: {"_box": Box()}},
+            f"sbh_services: '_box' {UNFIT}",
+        ),
+        (
+            {"sbh_services": lambda: {"class": Box()}},
+            f"sbh_services: 'class' {UNFIT}",
+        ),
+        (
+            {"sbh_services": lambda: {7: Box()}},
+            f"sbh_services: 7 {UNFIT}",
+        ),
         (
             {"sbh_services": lambda: {"box": Box}},
             "sbh_services: 'box' must be an object with open, snapshot, restore, got the class Box",
@@ -336,3 +350,37 @@ def test_a_mistake_is_told_again():
     for _ in range(2):
         with pytest.raises(ExtensionError, match="sbh_services raised OSError"):
             _ = extensions.services
+
+
+class Line:
+    """A live service: it has `open` alone."""
+
+    def open(self, access):
+        """Return what a job calls."""
+        return lambda text: (access.now().tzinfo.key, text)
+
+
+def live(**hooks):
+    """Return the extensions of the real tenant `acme`."""
+    return Extensions(manager([extension(**hooks)]), None, (), tenant_id="acme")
+
+
+def test_an_extension_offers_a_live_service_beside_the_one_for_worlds():
+    """The same `ctx.<name>`, kept in memory in a world and real in a real tenant, whose name the hook is given."""
+    asked = []
+    hooks = {
+        "sbh_services": lambda: {"box": Box()},
+        "sbh_live_services": lambda tenant_id: asked.append(tenant_id) or {"box": Line()},
+    }
+    found = live(**hooks)
+    assert (list(found.services), type(found.services["box"]), asked) == (["box"], Line, ["acme"])
+    assert type(World(extensions=[extension(**hooks)]).box) is Box
+
+
+def test_a_live_service_needs_open_alone():
+    """What has not even that is refused, with the extension's name."""
+    assert list(live(sbh_live_services=lambda: {"line": Line()}).services) == ["line"]
+    with pytest.raises(ExtensionError) as refused:
+        _ = live(sbh_live_services=lambda: {"line": 5}).services
+    wrong = "'line' must be an object with open, got a value of type int"
+    assert str(refused.value) == f"extension probe: sbh_live_services: {wrong}"

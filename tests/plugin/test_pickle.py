@@ -31,12 +31,14 @@ def cell(ctx):
 
 CASES = [
     (lambda plugin: plugin, f"plugin 'shop' {WHY}; send the path, and there Plugin.load('shop')"),
-    (lambda plugin: plugin.jobs["work"], f"job 'work' {WHY}; send the path, and there Plugin.load('shop').jobs['work']"),
+    (
+        lambda plugin: plugin.jobs["work"],
+        f"job 'work' {WHY}; send the path, and there Plugin.load('shop').jobs['work']",
+    ),
     (lambda plugin: {"all": [plugin.jobs]}, "job 'work' cannot be pickled"),
     (
         lambda _: Plugin.load({"cell": cell}).jobs["cell"],
-        f"job 'cell' {WHY}; write it to a folder with a plugin.json, send the path, and there "
-        "Plugin.load(PATH).jobs['cell']",
+        f"job 'cell' {WHY}; write it to a folder with a plugin.json, send the path",
     ),
 ]
 
