@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import clock
-from sbh_jobkit.context import events
 from sbh_jobkit.context.access import RunAccess
 from sbh_jobkit.context.db import Database
 from sbh_jobkit.context.files import Files
@@ -18,11 +18,15 @@ from sbh_jobkit.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit import ports
     from sbh_jobkit.context.backends import Services
     from sbh_jobkit.run.recorder import Recorder
+
+_NOT_FINITE = "JSON cannot write NaN or Infinity"
+_ADVICE = "emit text, numbers, lists and dicts; write times with .isoformat()"
 
 
 class PluginContext:
@@ -100,7 +104,7 @@ class PluginContext:
     def emit(self, event_type: str, payload: Mapping[str, Any] | None = None) -> None:
         """Publish an event; a payload that is not JSON is a fault, and is not published."""
         self._gate("emit", "emit_webhook")
-        events.publish(self._recorder, event_type, payload, clock.now(self._zone))
+        _publish(self._recorder, event_type, payload, clock.now(self._zone))
 
     def check_memory_usage(self) -> bool:
         """Return False when the memory limit is near or passed."""
@@ -125,6 +129,20 @@ class PluginContext:
     def __dir__(self) -> list[str]:
         """List also what extensions offer."""
         return [*super().__dir__(), *self._services.extensions.services]
+
+
+def _publish(recorder: Recorder, event_type: Any, payload: Any, at: datetime) -> None:
+    if not isinstance(event_type, str) or not event_type:
+        message = f"an event's type must be text that is not empty, got {event_type!r}"
+        recorder.fault("payload-not-json", "ctx.emit", message)
+        return
+    try:
+        written = json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+        recorder.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {why}", _ADVICE)
+        return
+    recorder.event(event_type, written, at)
 
 
 if TYPE_CHECKING:
