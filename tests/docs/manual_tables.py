@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from manual import ROOT
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 SERVICES = {"secrets": ports.Secrets, "http": ports.Http, "files": ports.Files, "db": ports.Database, "llm": ports.Llm}
 
+_OLD = re.compile(r"Old name of `?(?P<new>\w+)")
+
 
 def tables() -> dict[str, str]:
     """Return every generated table by its name."""
@@ -45,6 +49,7 @@ def tables() -> dict[str, str]:
             ["marker", ""], ((f"`{line[0]}`", line[2]) for line in (line.partition(": ") for line in markers.LINES))
         ),
         "names": table(["name", "what it is"], ((f"`{name}`", text) for name, text in public_names())),
+        "old-names": table(["old name", "now"], old_names()),
         "options": "".join(_command(name, parser) for name, parser in all_commands().items()),
         "policies": _policies(),
         "pytest-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in pytest_hooks().items())),
@@ -113,6 +118,22 @@ def public_names() -> Iterator[tuple[str, str]]:
     """Yield what can be imported from the kit, and what it is."""
     for name in sbh_jobkit.__all__:
         yield name, "The version of the kit." if name == "__version__" else summary(getattr(sbh_jobkit, name))
+
+
+def old_names() -> Iterator[tuple[str, str]]:
+    """Yield the names that have another one now and still work: their docstrings say so."""
+    files = [path for package in ("sbh_jobkit", "pytest_sbhjobs") for path in sorted((ROOT / package).rglob("*.py"))]
+    for kind in (each for path in files for each in ast.walk(ast.parse(path.read_text()))):
+        body = kind.body if isinstance(kind, ast.ClassDef) else []
+        for each, following in zip(body, [*body[1:], None], strict=True):
+            documented = each if isinstance(each, ast.FunctionDef) else following  # an assignment's text comes after it
+            names = [each.name] if isinstance(each, ast.FunctionDef) else [ast.unparse(one) for one in _targets(each)]
+            if names and (found := _OLD.search(ast.unparse(documented or ast.Pass()))):
+                yield f"`{kind.name}.{names[0]}`", f"`{kind.name}.{found['new']}`"
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else []
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
