@@ -7,6 +7,7 @@ import ast
 import inspect
 import json
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from manual import ROOT
@@ -125,7 +126,7 @@ def old_names() -> Iterator[tuple[str, str]]:
     files = [path for package in ("sbh_jobkit", "pytest_sbhjobs") for path in sorted((ROOT / package).rglob("*.py"))]
     for kind in (each for path in files for each in ast.walk(ast.parse(path.read_text()))):
         body = kind.body if isinstance(kind, ast.ClassDef) else []
-        for each, following in zip(body, [*body[1:], None], strict=True):
+        for each, following in zip_longest(body, body[1:]):
             documented = each if isinstance(each, ast.FunctionDef) else following  # an assignment's text comes after it
             names = [each.name] if isinstance(each, ast.FunctionDef) else [ast.unparse(one) for one in _targets(each)]
             if names and (found := _OLD.search(ast.unparse(documented or ast.Pass()))):
