@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from sbh_jobkit.report.progress import Bar
-
 
 class OutputBar:
-    """A bar among a cell's outputs."""
+    """A bar as an output of the cell."""
 
     def __init__(self, total: int, what: str) -> None:
-        """Draw it."""
+        """Take how many runs there are; nothing is drawn yet."""
         self._total = total
         self._what = what
         self._handle: Any = None
@@ -37,10 +35,10 @@ class OutputBar:
         """Show how much is done."""
         from IPython.display import display
 
-        told = f"{done:,} of {self._total:,} {self._what}"
+        text = f"{done:,} of {self._total:,} {self._what}"
         drawn = {
-            "text/plain": told,
-            "text/html": f'<progress value="{done}" max="{self._total}"></progress> {told}',
+            "text/plain": text,
+            "text/html": f'<progress value="{done}" max="{self._total}"></progress> {text}',
         }
         if self._handle is None:
             self._handle = display(drawn, raw=True, display_id=True)
@@ -48,20 +46,9 @@ class OutputBar:
             self._handle.update(drawn, raw=True)
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Empty the output, so that a saved notebook holds no bar."""
         if self._handle is not None:
             self._handle.update({}, raw=True)
-
-
-class _NoBar:
-    def __init__(self, total: int, what: str) -> None:
-        pass
-
-    def draw(self, done: int) -> None:
-        pass
-
-    def remove(self) -> None:
-        pass
 
 
 @contextmanager
@@ -87,10 +74,10 @@ def interrupt_message(done: int, total: int, at: datetime | None) -> str:
     return f"interrupted after {done:,} of {total:,} runs{time}"
 
 
-def _bar(shell: Any) -> Callable[[int, str], Bar]:
+def _bar(shell: Any) -> type[TerminalBar | OutputBar] | None:
     if not hasattr(shell, "kernel"):
-        return TerminalBar if sys.stderr.isatty() else _NoBar
-    return OutputBar if shell.get_parent().get("content", {}).get("allow_stdin") else _NoBar
+        return TerminalBar if sys.stderr.isatty() else None
+    return OutputBar if shell.get_parent().get("content", {}).get("allow_stdin") else None
 
 
 @contextmanager

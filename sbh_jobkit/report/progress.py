@@ -1,4 +1,8 @@
-"""How far a simulation has come, for a person who waits: a bar on standard error, or wherever else one is drawn."""
+"""Progress of a simulation: a bar on standard error by rich, or another bar that the caller gives.
+
+tqdm is no alternative: it measures time with `time.time`, which a simulation moves, so that its bar stands still. In a
+notebook, the bars of tqdm and rich leave a widget in the saved file, so the notebook draws its own.
+"""
 
 from __future__ import annotations
 
@@ -10,63 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SOON = 0.5
-"""Seconds before a bar appears: quicker work needs none."""
+"""Seconds before a bar appears: shorter work needs none."""
 _OFTEN = 0.1
 
 
 class Bar(Protocol):
-    """What is drawn."""
+    """A bar that can be drawn again and removed."""
 
     def draw(self, done: int) -> None:
         """Show how much is done."""
 
     def remove(self) -> None:
-        """Leave nothing behind."""
-
-
-class Progress:
-    """Open around the work; it draws nothing until that takes long."""
-
-    def __init__(self, total: int, what: str = "runs", bar: Callable[[int, str], Bar] | None = None) -> None:
-        """Know how much there is to do, of what, and what draws it: a bar in the terminal unless told otherwise."""
-        self.total = total
-        self.done = 0
-        self._what = what
-        self._next = perf_counter() + _SOON
-        self._make = bar or TerminalBar
-        self._bar: Bar | None = None
-
-    def __enter__(self) -> Self:
-        """Start waiting."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.remove()
-
-    def show(self, done: int) -> None:
-        """Tell how much is done."""
-        self.done = done
-        if perf_counter() < self._next:
-            return
-        self._next = perf_counter() + _OFTEN
-        if self._bar is None:
-            self._bar = self._make(self.total, self._what)
-        self._bar.draw(done)
+        """Remove the bar, so that nothing of it stays on the screen."""
 
 
 class TerminalBar:
     """A bar on standard error."""
 
     def __init__(self, total: int, what: str) -> None:
-        """Draw it."""
+        """Draw an empty bar for so many runs or installations."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as RichBar
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn(what))
-        self._bar = RichBar(*columns, console=Console(file=sys.stderr), transient=True, auto_refresh=False)
+        self._bar = Progress(*columns, console=Console(file=sys.stderr), transient=True, auto_refresh=False)
         self._task = self._bar.add_task(what, total=total)
         self._bar.start()
 
@@ -75,5 +46,37 @@ class TerminalBar:
         self._bar.update(self._task, completed=done, refresh=True)
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Remove the bar."""
         self._bar.stop()
+
+
+class Progress:
+    """A context manager around the work; it draws nothing before half a second has passed."""
+
+    def __init__(self, total: int, what: str = "runs", bar: Callable[[int, str], Bar] | None = TerminalBar) -> None:
+        """Take how much there is to do, of what, and the class of the bar; with None nothing is drawn."""
+        self.total = total
+        self.done = 0
+        self._what = what
+        self._next = perf_counter() + _SOON
+        self._make = bar
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        """Return the object whose `show` is called as the work goes on."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.remove()
+
+    def show(self, done: int) -> None:
+        """Show how much is done."""
+        self.done = done
+        if self._make is None or perf_counter() < self._next:
+            return
+        self._next = perf_counter() + _OFTEN
+        if self._bar is None:
+            self._bar = self._make(self.total, self._what)
+        self._bar.draw(done)

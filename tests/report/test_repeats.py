@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from sbh_jobkit.fakes.diff import Change, Difference
-from sbh_jobkit.report.html.idempotency import repeats
+from sbh_jobkit.report.html.tables import repeats
 from sbh_jobkit.report.idempotency import repeat_lines
 from sbh_jobkit.run.run import Event, HttpCall
 from sbh_jobkit.simulation.idempotency import IdempotencyCheck

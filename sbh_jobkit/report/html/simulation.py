@@ -10,9 +10,8 @@ from sbh_jobkit.report.headline import headline
 from sbh_jobkit.report.headline import title as title_of
 from sbh_jobkit.report.html.failures import choose, failing_runs
 from sbh_jobkit.report.html.heatmap import heat
-from sbh_jobkit.report.html.idempotency import repeats
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
-from sbh_jobkit.report.html.tables import job_table
+from sbh_jobkit.report.html.tables import job_table, repeats
 from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import unstarted
 from sbh_jobkit.report.html.usage import usage_table

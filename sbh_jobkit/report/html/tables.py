@@ -1,4 +1,4 @@
-"""The tables by job and by plugin.
+"""The tables by job and by plugin, and the table of second runs.
 
 Columns that are zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the
 timeline are folded away, and plugins beyond 100, so that the failing runs stay in reach.
@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.html.timeline import choose_lanes
+from sbh_jobkit.report.idempotency import example, repeated, share
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import count
+from sbh_jobkit.simulation.idempotency import unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.report.fleet_rows import PluginSummary
     from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.run.run import Run
 
 _JOB_COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
     "Runs": lambda jobs: sum(job.runs for job in jobs),
@@ -105,3 +108,20 @@ def plugin_table(rows: Sequence[PluginSummary], first_section: Mapping[str, int]
         folded=plugins[_MOST_PLUGINS:],
         total=[sum(map(amount, rows)) for name, amount in _PLUGIN_COLUMNS.items() if name != "Tenants"],
     )
+
+
+def repeats(runs: Sequence[Run]) -> Markup | str:
+    """Write a section of a report with a row for each job that is not safe to repeat; empty if nothing ran twice."""
+    total, found = repeated(runs), unsafe(runs)
+    if not total:
+        return ""
+    jobs = [
+        {
+            "name": job,
+            "share": share(those, total[job]),
+            "first": those[0].fire_time,
+            "example": example(those[0]),
+        }
+        for job, those in found.items()
+    ]
+    return render("second_runs", jobs=jobs, idempotent=[job for job in total if job not in found])
