@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.fakes.diff import Difference
     from sbh_jobkit.fakes.filestore import FilesState
     from sbh_jobkit.fakes.http.routes import HttpState
     from sbh_jobkit.fakes.llm import LlmState
@@ -67,3 +68,9 @@ class Snapshot(Shown):
     def world(self) -> Any:
         """Return a world of its own as it was then, a new one each time: what is done there changes nothing here."""
         return self.origin.at(self)
+
+    def changes_since(self, before: Snapshot) -> Difference:
+        """Return what changed since an earlier snapshot, as `diff(before, after)` does."""
+        from sbh_jobkit.fakes.diff import diff
+
+        return diff(before, self)

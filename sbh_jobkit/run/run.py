@@ -136,6 +136,9 @@ class WorldSnapshot(Protocol):
     def world(self) -> Any:
         """Return a world of its own that stands there."""
 
+    def changes_since(self, before: Any) -> Any:
+        """Return what changed since an earlier snapshot of the same tenant."""
+
 
 class Repeat(Protocol):
     """What a second run did, right after the first."""
@@ -187,6 +190,7 @@ class Run(Shown):
     repeated: Repeat | None = field(repr=False, compare=False, default=None)
     """What a second run did in that world, where a simulation was asked to run everything twice; else None."""
     _clean: bool = field(init=False, repr=False, compare=False, default=True)
+    _changes: Any = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         """Settle once whether anything went wrong."""
@@ -211,6 +215,13 @@ class Run(Shown):
     def ok(self) -> bool:
         """Whether nothing here needs a look: no failure, no unallowed fault; or a failure that was expected."""
         return self._clean is (self.expected is None)
+
+    @property
+    def changes(self) -> Any:
+        """What the run changed in its world, as a Difference; None if no simulation kept the world before and after."""
+        if self._changes is None and self.before is not None and self.after is not None:
+            object.__setattr__(self, "_changes", self.after.changes_since(self.before))
+        return self._changes
 
     @property
     def troubles(self) -> tuple[str, ...]:

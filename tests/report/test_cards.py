@@ -231,7 +231,9 @@ def test_a_run_tells_all_of_it():
 def test_a_run_without_moments_tells_its_files():
     """Of an engine, say."""
     run = VALUES["run"]
-    alone = Run(**{name: getattr(run, name) for name in run.__slots__ if name not in {"before", "after", "_clean"}})
+    alone = Run(
+        **{name: getattr(run, name) for name in run.__slots__ if name not in {"before", "after", "_clean", "_changes"}}
+    )
     assert "Files: 1" in html(alone)
 
 
@@ -304,3 +306,13 @@ def test_types_of_values_are_shown_by_what_they_are():
 
     assert view_of(Mine) is view_of(World)
     assert view_of(Simulation).__name__ == "sbh_jobkit.report.notebook.simulation"
+
+
+def test_what_a_run_changed_is_compared_once(monkeypatch):
+    """Showing a run again compares no snapshots again; a run without snapshots has nothing to compare."""
+    run = run_job(plugin().jobs["fetch"], world(), at="2026-01-01T06:00")
+    assert run.changes.files[0].name == "a&b.txt"
+    first = html(run)
+    monkeypatch.setattr("sbh_jobkit.fakes.diff.diff", None)
+    assert html(run) == first
+    assert run.portable().changes is None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Layout, Tab, VBox
 
-from sbh_jobkit.fakes.diff import diff
 from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook import snapshot
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _TABS = {
     "Before": lambda run: snapshot.html(run.before),
     "After": lambda run: snapshot.html(run.after),
-    "Difference": lambda run: snapshot.html(diff(run.before, run.after)),
+    "Difference": lambda run: snapshot.html(run.changes),
 }
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.fakes.diff import diff
-from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.report.html.run_details import RunDetails
 from sbh_jobkit.report.template import macros
 from sbh_jobkit.report.terminal.runs import one_run
@@ -44,10 +42,6 @@ class RunCard:
     @classmethod
     def from_run(cls, run: Run) -> RunCard:
         """Read a run."""
-        return cls(job=run.job, details=RunDetails.from_run(run), changes=_changes(run))
-
-
-def _changes(run: Run) -> list[tuple[str, Sequence[Change]]]:
-    if not (isinstance(run.before, Snapshot) and isinstance(run.after, Snapshot)):
-        return []
-    return [(name, changes) for name, changes in diff(run.before, run.after).sections() if name != "events"]
+        sections = run.changes.sections() if run.changes is not None else ()
+        changes = [(name, changes) for name, changes in sections if name != "events"]
+        return cls(job=run.job, details=RunDetails.from_run(run), changes=changes)
