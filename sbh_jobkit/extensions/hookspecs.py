@@ -1,9 +1,8 @@
-"""What an extension can do: pluggy's hooks, each the name of a function to write under `@hookimpl`.
+"""The hooks of extensions: an extension implements them under `@hookimpl`, by pluggy's rules.
 
-An extension is a module, or an object with methods, that has at least one of these. It is there in every world
-once its package is installed with an entry point in the group `sbh_jobkit`, or in one world by
-`World(extensions=[…])`. As ever with pluggy, a function takes those of the arguments that it needs, and where it
-raises, the world stops and says whose mistake it was.
+An extension is a module, or an object with methods, that has at least one of these hooks. Every world has it if its
+package is installed with an entry point in the group `sbh_jobkit`; one world has it by `World(extensions=[…])`. A hook
+takes those of the arguments that it needs. An exception in a hook stops the world, and the error names the extension.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ hookimpl = HookimplMarker("sbh_jobkit")
 def sbh_services(world: Any) -> Mapping[str, Service] | None:
     """Offer services by name: `{"email": EmailService()}` is `world.email` to an author and `ctx.email` to a job.
 
-    Called once for each world, when it begins or one of them is first used, so make new ones each time; `world` (of
-    a `PluginContext` made by hand, its tenant) may still be empty. What others offer is not there yet. Each extension
-    is asked alone, so a wrapper sees what its own extension offers; the same holds for `sbh_fault_kinds`.
+    Called once for each world, when it begins or when one of its services is first used: return new objects each
+    time. `world` may still be empty, and has no services of other extensions yet. Each extension is asked alone, so a
+    wrapper sees only its own extension; the same holds for `sbh_fault_kinds`.
     """
 
 
@@ -43,18 +42,18 @@ def sbh_live_services(tenant_id: str) -> Mapping[str, LiveService] | None:
 
 @hookspec
 def sbh_configure_world(world: Any, plugin: Plugin | None) -> None:
-    """Set a world up when it begins, in virtual time and before `setup` of its `world.py`, which has the last word.
+    """Set a world up when it begins, in virtual time and before `setup` of its `world.py`.
 
-    A world made by hand may be filled already: add what is missing, such as `world.secrets.setdefault(…)`. `plugin`
-    is what runs there; None where the world began without one.
+    A world that a test made may be filled already: add what is missing, for example by `world.secrets.setdefault(…)`.
+    `plugin` is the plugin that runs there; None if the world began without one.
     """
 
 
 @hookspec
 def sbh_fault_kinds() -> Mapping[str, str] | None:
-    """Declare kinds of fault and what they mean, for services to report and for `World(allow=[…])` to name."""
+    """Declare kinds of fault and their meaning: services report them, and `World(allow=[…])` names them."""
 
 
 @hookspec
 def sbh_run(run: Run) -> None:
-    """See a run that has ended, of `run_job` and of simulations, skipped ones among them; virtual time is still on."""
+    """Look at a run that has ended, in virtual time; simulations also report runs that did not start."""

@@ -1,7 +1,7 @@
-"""pluggy's manager of extensions: those that are installed, and those that one world was given.
+"""The plugin manager (pluggy) of installed extensions and of those that one world was given.
 
-Nothing is looked for at import. The first world that begins, or is asked for a name that the kit does not have, has
-the installed packages looked through, once in a process; where none offers an extension, pluggy is not even loaded.
+Nothing is searched at import. Installed packages are searched once in a process: when the first world begins, or when
+a world is asked for a name that the kit does not have. If no package offers an extension, pluggy is not even loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOT_THEIRS = ("importlib", "sbh_jobkit.")
 
 
 def manager(given: Iterable[object] = ()) -> PluginManager | None:
-    """Return a manager of the installed extensions and those given, by name; None where there are none."""
+    """Return a manager of the installed extensions and those given, by name; None if there are none."""
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         msg = f"extensions must be a list of modules or objects, got {given!r}"
         raise ExtensionError(msg)
@@ -58,13 +58,13 @@ def loaded(entry_points: Iterable[EntryPoint]) -> Iterator[tuple[str, object]]:
             extension = entry.load()
         except (Exception, SystemExit) as error:
             why = f"its entry point {entry.name} = {entry.value}{raised(error)}"
-            msg = f"extension {package} cannot be loaded: {why}; mend it, or pip uninstall {package}"
+            msg = f"extension {package} cannot be loaded: {why}; fix it, or pip uninstall {package}"
             raise ExtensionError(msg) from error
         yield package, extension
 
 
 def call(hook: HookCaller, **given: Any) -> Any:
-    """Call a hook; what an extension raises is told with its name."""
+    """Call a hook; raises ExtensionError, which names the extension, for any exception in it."""
     try:
         return hook(**given)
     except (Exception, SystemExit) as error:
@@ -76,7 +76,7 @@ def call(hook: HookCaller, **given: Any) -> Any:
 
 
 def raised(error: BaseException, function: Callable[..., Any] | None = None) -> str:
-    """Say what was raised, and at which line of the function's file, or without one, of a file that was imported."""
+    """Return what was raised, and at which line of the function's file, or without a function, of an imported file."""
     code = _code(function)
     lines = [
         f" ({Path(frame.f_code.co_filename).name}:{line})"
@@ -130,7 +130,7 @@ def _free(name: str, made: PluginManager) -> str:
 
 
 def _check(name: str, extension: object, made: PluginManager, known: Sequence[str]) -> None:
-    """Refuse hooks that the kit does not have, unless they are marked as optional, and what has none at all."""
+    """Refuse an extension without hooks, and hooks that the kit does not have unless they are optional."""
     hooks = made.get_hookcallers(extension)
     if not hooks:
         msg = f"extension {name} has no hook; put @hookimpl above a function of one of the names {', '.join(known)}"

@@ -1,6 +1,6 @@
-"""What extensions offer to one world: services, kinds of fault, and that they set it up and see its runs.
+"""What extensions do for one tenant: services, kinds of fault, setting a world up, and looking at its runs.
 
-What is wrong with an extension is seldom its user's doing, so every error here names it.
+A mistake in an extension is seldom its user's, so every error here names the extension.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Extensions(Generic[_S]):
         Services are those for a fake tenant's world, or with a `tenant_id` the live ones, for the tenant of that name.
         """
         self.manager = manager
-        """By which another world gets the same extensions."""
+        """The manager, to give another world the same extensions."""
         self._world = world
         live = tenant_id is not None
         self._asked = ("sbh_live_services", {"tenant_id": tenant_id}) if live else ("sbh_services", {"world": world})
@@ -64,12 +64,12 @@ class Extensions(Generic[_S]):
 
     @property
     def fault_kinds(self) -> Mapping[str, str]:
-        """The kinds of fault that they declare, and what each means."""
+        """The kinds of fault that extensions declare, and their meaning."""
         return {kind: meaning for kind, (_, meaning) in self._kinds.items()}
 
     @property
     def services(self) -> Mapping[str, _S]:
-        """What they add to the tenant, by name."""
+        """The services that extensions add, by name."""
         return {name: service for name, (_, service) in self._offered().items()}
 
     def open(self, name: str, access: Access) -> Any:
@@ -88,7 +88,7 @@ class Extensions(Generic[_S]):
         return opened
 
     def owner(self, name: str) -> str:
-        """Return the name of the extension that a service is of."""
+        """Return the name of the extension that offers a service."""
         return self._offered()[name][0]
 
     def kinds_of(self, owner: str) -> list[str]:
@@ -96,19 +96,19 @@ class Extensions(Generic[_S]):
         return [kind for kind, (declared_by, _) in self._kinds.items() if declared_by == owner]
 
     def configure(self, plugin: Plugin | None) -> None:
-        """Let each set up the world, in which it finds all their services."""
+        """Let each extension set up the world, which has all services by now."""
         if self.manager is not None:
             self._offered()
             call(self.manager.hook.sbh_configure_world, world=self._world, plugin=plugin)
 
     def notify(self, run: Run) -> Run:
-        """Show a run that has ended to each, and return it."""
+        """Show an ended run to each extension, and return it."""
         if self.manager is not None:
             call(self.manager.hook.sbh_run, run=run)
         return run
 
     def _answers(self, hook: str, **given: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-        """Ask one after the other, so that each answer has a name; None is no answer."""
+        """Ask one extension after the other, so that each answer has a name; None is not an answer."""
         if self.manager is None:
             return
         everyone = self.manager.get_plugins()
@@ -123,13 +123,13 @@ class Extensions(Generic[_S]):
     def _declare(self, owner: str, kind: Any, meaning: Any) -> None:
         wrong = None
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-            wrong = "is no kind; write it such as 'email-invalid'"
+            wrong = "is not a kind of fault; write it like 'email-invalid'"
         elif kind in self._kits:
-            wrong = "is a kind of the kit; give yours another name"
+            wrong = "is a kind of the kit itself; give yours another name"
         elif kind in self._kinds:
             wrong = f"is declared by extension {self._kinds[kind][0]}, too; a world can have only one of them"
         elif not isinstance(meaning, str) or not meaning:
-            wrong = f"needs a text that says what it means, got {meaning!r}"
+            wrong = f"needs a text with its meaning, got {meaning!r}"
         if wrong is not None:
             msg = f"extension {owner}: sbh_fault_kinds: {kind!r} {wrong}"
             raise ExtensionError(msg)
@@ -137,7 +137,7 @@ class Extensions(Generic[_S]):
 
     def _offered(self) -> dict[str, tuple[str, _S]]:
         if self._services is None:
-            self._services = {}  # for an extension that looks while it is being asked
+            self._services = {}  # an extension may look at the services while it is asked
             found = None
             try:
                 found = self._found()

@@ -1,1 +1,1 @@
-"""One job called once, and all that was seen of it."""
+"""One job called once, and everything observed about the run."""

@@ -1,4 +1,4 @@
-"""What a run prints and logs goes into the run, not to the terminal."""
+"""Captures what a run prints and logs, so that it goes into the run and not to the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 1_000_000
 _MOST_LINES = 10_000
 _HTTP_LIBRARIES = ("httpx", "httpcore")
-"""Their log repeats what the run's HTTP calls already tell."""
+"""Their log lines repeat the run's HTTP calls."""
 
 
 class Output(NamedTuple):
@@ -25,18 +25,18 @@ class Output(NamedTuple):
 
 
 class Capture:
-    """Standard output, standard error and the root logger from level INFO, run by run: `with` it around each."""
+    """Captures standard output, standard error and the root logger from level INFO: open it around each run."""
 
     __slots__ = ("_err", "_lines", "_out", "_restore")
 
     def __init__(self) -> None:
-        """Start with nothing."""
-        self._out, self._err = _Tape(), _Tape()
+        """Start empty."""
+        self._out, self._err = _BoundedText(), _BoundedText()
         self._lines = _Lines()
         self._restore: Callable[[], None]
 
     def __enter__(self) -> Self:
-        """Take over."""
+        """Start capturing."""
         root = logging.getLogger()
         before = (sys.stdout, sys.stderr, root.handlers)
 
@@ -48,23 +48,23 @@ class Capture:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back."""
+        """Restore the streams and the logger's handlers."""
         self._restore()
 
     def take(self) -> Output:
         """Return what was written since the last time."""
         out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
         if out:
-            self._out = _Tape()
+            self._out = _BoundedText()
         if err:
-            self._err = _Tape()
+            self._err = _BoundedText()
         if lines:
             self._lines.lines.clear()
         return Output(out, err, lines)
 
 
-class _Tape(StringIO):
-    """Text up to a bound, so that a job that prints for ever does not take the machine with it."""
+class _BoundedText(StringIO):
+    """Text up to a limit, so that a job that prints without end does not fill the memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class _Tape(StringIO):
         return len(text)
 
     def close(self) -> None:
-        """Stay open: what was printed is still to be read."""
+        """Stay open: the text is read after the run."""
 
 
 class _Lines(logging.Handler):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.clock import VirtualClock
 
 _PATIENCE = 5.0
-"""Real seconds to wait for a thread that nothing is known of, before calling it a deadlock."""
+"""Real seconds to wait for another thread before it is called a deadlock."""
 _ANSWER = 1.0
 """Real seconds to wait for a socket or a process, when a timer is pending that virtual time could jump to."""
 _SLICE = 0.05
@@ -41,14 +41,14 @@ class _Selector(selectors.DefaultSelector):
         while not ready and self._may_answer(timeout, perf_counter() - since):
             ready = self._poll(_SLICE)
         if not ready and timeout is None:
-            self._clock.expired = "it awaits something that nothing will ever finish"
+            self._clock.expired = "it awaits something that will never finish"
             raise TimeLimitExceeded(self._clock.expired)
         if not ready and timeout is not None:
             self._clock.advance(timeout)
         return ready
 
     def _may_answer(self, timeout: float | None, waited: float) -> bool:
-        """Whether something real is under way, which virtual time must not overtake."""
+        """Whether real work is going on, which virtual time must not overtake."""
         if self.working:
             return True
         if timeout is None:
@@ -91,7 +91,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def virtual_loops(clock: VirtualClock) -> Iterator[None]:
-    """Let every event loop that a job makes, by `asyncio.run` say, follow the clock."""
+    """Let every event loop that a job creates, for example by `asyncio.run`, follow the clock."""
 
     def create() -> asyncio.AbstractEventLoop:
         return _VirtualLoop(clock) if clock.governs(threading.current_thread()) else _create_loop()
@@ -105,13 +105,13 @@ def virtual_loops(clock: VirtualClock) -> Iterator[None]:
 
 
 def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
-    """Run a coroutine to its end, in virtual time where a clock is given; also where a loop runs already."""
+    """Run a coroutine to its end, in virtual time if a clock is given; works inside a running loop, too."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return _run(coroutine, clock)
     answer: list[Any] = []
-    work = (_settle, coroutine, clock, answer)
+    work = (_run_in_thread, coroutine, clock, answer)
     thread = threading.Thread(target=copy_context().run, args=work, daemon=True)
     thread.start()
     try:
@@ -126,7 +126,7 @@ def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
     return value
 
 
-def _settle(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None, answer: list[Any]) -> None:
+def _run_in_thread(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None, answer: list[Any]) -> None:
     try:
         answer += [_run(coroutine, clock), None]
     except BaseException as error:  # noqa: BLE001  carried to the thread that asked, and raised there
@@ -148,7 +148,7 @@ def _run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any
 
 
 def _limit_in(error: BaseException) -> LimitExceeded | None:
-    """Return the limit that was passed, also where a task group has wrapped it."""
+    """Return the limit that was exceeded, also if a task group has wrapped it."""
     if isinstance(error, LimitExceeded):
         return error
     if isinstance(error, BaseExceptionGroup):

@@ -1,4 +1,4 @@
-"""Rows as a pandas DataFrame, for those who think in tables; pandas loads when the first is made."""
+"""Rows as a pandas DataFrame; pandas loads when the first one is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def frame(
     asked: str = "to_frame",
     instead: str = "",
 ) -> Any:
-    """Make a DataFrame; raises WorldError where there is no pandas, with what was asked for."""
+    """Return a DataFrame; raises WorldError, which names `asked`, if pandas is not installed."""
     try:
         from pandas import DataFrame
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""The real world, out of a simulated job's reach: the network is refused, and files written elsewhere are noted.
+"""Keeps a simulated job away from the real machine: the network is refused, and real files that it writes are faults.
 
-An audit hook sees every client alike, be it httpx, requests, urllib or a bare socket. Python never lets one go,
-so there is one for the process, asleep while no run is watched, and deaf to threads that are not the job's.
+An audit hook sees every client: httpx, requests, urllib or a bare socket. Python cannot remove an audit hook, so there
+is one for the process. It does nothing while no run is watched, and ignores threads that the job did not start.
 """
 
 from __future__ import annotations
@@ -33,50 +33,50 @@ class RealNetworkError(ConnectionRefusedError):
 
 
 class Guard:
-    """Watches runs, one at a time: `with guard.watch(…)` around the call of a job."""
+    """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
 
     __slots__ = ("_clock", "_loopback", "_report", "_temporary")
 
     def __init__(self, clock: VirtualClock) -> None:
-        """Know whose threads to listen to."""
+        """Watch the threads that this clock governs."""
         self._clock = clock
         self._loopback = False
         self._report: Report
         self._temporary = os.path.realpath(tempfile.gettempdir())  # the first to ask writes a file, to try the folder
 
     def watch(self, report: Report, *, loopback: bool) -> Self:
-        """Tell `report` of each touch: the kind of fault, the member, the message and the advice."""
+        """Call `report` with kind, member, message and advice of each fault."""
         self._report = report
         self._loopback = loopback
         return self
 
     def __enter__(self) -> None:
-        """Watch."""
+        """Start watching."""
         if not _installed.is_set():
             _installed.set()
-            sys.addaudithook(_hear)
+            sys.addaudithook(_audit)
         _watching.append(self)
 
     def __exit__(self, *_: object) -> None:
-        """Look away."""
+        """Stop watching."""
         _watching.remove(self)
 
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Judge one event; raises RealNetworkError for the network."""
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Check one audit event; raises RealNetworkError for the network."""
         if event == "open":
-            self._hear_open(*arguments)
+            self._check_open(*arguments)
         elif event == "sqlite3.connect":
             if arguments[0] != ":memory:":
-                self._hear_open(arguments[0], "w", 0)
+                self._check_open(arguments[0], "w", 0)
         elif self._clock.governs(threading.current_thread()):
             host, where = _address(event, arguments)
             if host is None or (self._loopback and _is_loopback(host)):
                 return
-            self._report("network", event, f"the job reached for the real network: {where}", _ADVICE)
+            self._report("network", event, f"the job tried to reach the real network: {where}", _ADVICE)
             msg = f"{where}: a simulated job has no real network; {_ADVICE}"
             raise RealNetworkError(msg)
 
-    def _hear_open(self, path: Any, mode: str | None, flags: int) -> None:
+    def _check_open(self, path: Any, mode: str | None, flags: int) -> None:
         writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITES)
         if not writes or not isinstance(path, (str, bytes)) or not self._clock.governs(threading.current_thread()):
             return
@@ -87,13 +87,13 @@ class Guard:
         self._report("real-file", "open", f"the job wrote a real file: {real}", advice)
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _watching and (event in _NETWORK or event in _FILES):
-        _watching[-1].hear(event, arguments)
+        _watching[-1].check(event, arguments)
 
 
 def _address(event: str, arguments: tuple[Any, ...]) -> tuple[str | None, str]:
-    """Return host and host:port; no host where the socket is none of the network."""
+    """Return host and host:port; None as the host of a socket that is not of the network."""
     if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
         host, port = arguments[0], arguments[1] if len(arguments) > 1 else None
     else:

@@ -16,14 +16,14 @@ _OF_CALL = ("at", "method", "url", "status", "matched", "seconds")
 
 
 class HttpLog(Sequence["HttpCall"]):
-    """Every call of some runs, in their order."""
+    """Every HTTP call of some runs, in order."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        """Gather the calls."""
+        """Collect the calls."""
         self._calls = [(run, call) for run in runs for call in run.http_calls]
 
     def __repr__(self) -> str:
-        """Count them, and those that nothing answered."""
+        """Count the calls, and those that no route answered."""
         lost = sum(not call.matched for call in self)
         return f"<HttpLog: {len(self)} calls{f', {lost} without a route' if lost else ''}>"
 
@@ -36,7 +36,7 @@ class HttpLog(Sequence["HttpCall"]):
     @overload
     def __getitem__(self, index: slice) -> list[HttpCall]: ...
     def __getitem__(self, index: int | slice) -> HttpCall | list[HttpCall]:
-        """Return one call, or those of a slice."""
+        """Return one call, or the calls of a slice."""
         if isinstance(index, slice):
             return [call for _, call in self._calls[index]]
         return self._calls[index][1]

@@ -1,4 +1,4 @@
-"""The limits on what is real in a run: its time, for loops that no virtual clock can end, and its memory."""
+"""Limits on the real resources of a run: its time, for loops that no virtual clock ends, and its memory."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _STEP = Handle._run.__code__  # noqa: SLF001  a frame is known by its code, and 
 _LOOP = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined] # noqa: SLF001  as above
 _REAL_TIME = "real time: an endless loop, or a wait that virtual time does not shorten"
 _AGAIN = 1.0
-"""Seconds until the alarm rings again, for code that did not hear it; less would disturb the cleaning up."""
+"""Seconds until the alarm rings again, for code that swallowed it; less would disturb clean-up code."""
 
 
 _LOOK = 0.02
-"""Seconds of the processor's time between two looks at how much memory a run has."""
+"""Seconds of processor time between two looks at the memory."""
 _MB = 1 << 20
 
 
 class RealTime:
-    """Open around a session of runs; `start` and `stop` around each.
+    """Limits real time: open it around any number of runs, and call `start` and `stop` around each.
 
-    It works by signals, which arrive in the main thread only: elsewhere it does nothing.
+    It works by signals, which only reach the main thread: in another thread it does nothing.
     """
 
     __slots__ = ("_clock", "_handler", "_pending", "_works")
 
     def __init__(self, clock: VirtualClock) -> None:
-        """Tell the clock when time has run out, too."""
+        """Set `clock.expired` when the time is over."""
         self._clock = clock
         self._works = False
         self._handler: Any = None
         self._pending = (0.0, 0.0)
 
     def __enter__(self) -> Self:
-        """Listen for the alarm; another's alarm is kept for later."""
+        """Take over the alarm signal; an alarm that someone else has set is kept for later."""
         self._works = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
         if self._works:
             self._pending = signal.setitimer(signal.ITIMER_REAL, 0)
@@ -52,18 +52,18 @@ class RealTime:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop listening."""
+        """Give the alarm signal back."""
         if self._works:
             signal.signal(signal.SIGALRM, self._handler)
             signal.setitimer(signal.ITIMER_REAL, *self._pending)
 
     def start(self, seconds: float) -> None:
-        """Raise TimeLimitExceeded in this thread after so many real seconds."""
+        """Raise TimeLimitExceeded in this thread after that many real seconds."""
         if self._works:
             signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
 
     def stop(self) -> None:
-        """Raise nothing any more."""
+        """Stop the alarm."""
         if self._works:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -75,36 +75,36 @@ class RealTime:
 
 
 class RealMemory:
-    """What Python allocates in one run: `with` it around the call of a job.
+    """Measures what Python allocates in one run: open it around the call of a job.
 
-    It works by signals, too, while the run goes on: in another thread only the peak is looked at, at the end.
+    It looks by signals while the run goes on; in another thread it only looks at the peak, at the end.
     """
 
     __slots__ = ("_began", "_ends", "_handler", "_limit", "_works", "passed")
     _base = 0
 
     def __init__(self, limit_mb: float, *, ends: bool = True) -> None:
-        """Raise MemoryLimitExceeded within the run when it has allocated more, unless passing the limit ends none."""
+        """Raise MemoryLimitExceeded in a run that allocates more; with `ends=False` only note it in `passed`."""
         self._limit = limit_mb * _MB
         self._ends = ends
         self._works = False
         self._began = False
         self._handler: Any = None
         self.passed = False
-        """Whether the run passed the limit; whoever swallowed the exception, it stays."""
+        """Whether the run exceeded the limit, also if the job swallowed the exception."""
 
     @property
     def ended(self) -> bool:
-        """Whether the run passed the limit, and that ends it."""
+        """Whether the limit ended the run."""
         return self._ends and self.passed
 
     @classmethod
     def used_mb(cls) -> float:
-        """Return how much the run has now; 0 outside of one that is measured."""
+        """Return how many MB the run has now; 0 where nothing is measured."""
         return max(0, tracemalloc.get_traced_memory()[0] - cls._base) / _MB if tracemalloc.is_tracing() else 0.0
 
     def __enter__(self) -> Self:
-        """Begin to count, also where someone else is tracing already."""
+        """Start to measure, also if tracemalloc runs already."""
         self._began = not tracemalloc.is_tracing()
         if self._began:
             tracemalloc.start()
@@ -117,7 +117,7 @@ class RealMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop counting, and see whether the peak was too high."""
+        """Stop, and check the peak."""
         if self._works:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, self._handler)
@@ -134,9 +134,9 @@ class RealMemory:
 
 
 def _between_tasks(frame: FrameType | None) -> bool:
-    """Whether an event loop is at work at a frame, and no task's own code: what is raised there gets lost with a task.
+    """Whether a frame is in the event loop itself and not in a task: an exception raised there would be lost.
 
-    A step of a task is called by `Handle._run`; what runs there first is the task's coroutine, or it is the loop's.
+    `Handle._run` calls each step of a task; the first frame inside it is the task's coroutine, or it is the loop's.
     """
     inner = None
     while frame is not None and frame.f_code is not _LOOP:

@@ -23,7 +23,7 @@ class CallResult:
     value: Any = None
     error: RunError | None = None
     reason: str | None = None
-    """The limit that it passed."""
+    """The limit that it exceeded."""
     place: str | None = None
     """The plugin's file:line where it ended, unless it returned."""
     exited: bool = False
@@ -31,7 +31,7 @@ class CallResult:
 
 
 def classify(value: Any, job: Job) -> CallResult:
-    """Return whether a job says, by what it returned, that it failed: the platform's own convention for errors."""
+    """Return the end of a call that returned; by its value a job can say that it failed (guide, "Error Handling")."""
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         message = "the job is a generator, so its code never ran; remove `yield`"
         return CallResult(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
@@ -57,14 +57,14 @@ def crashed(error: BaseException, job: Job) -> CallResult:
 
 
 def timed_out(seconds: float, place: str | None, why: str | None) -> CallResult:
-    """Return the end of a call that passed its time limit; `why` says by which clock, where that is not plain."""
+    """Return the end of a call that exceeded its time limit; `why` tells more, such as that real time ran out."""
     where = f", passed at {place}" if place else ""
     reason = f"timed out: the limit is {seconds:g} s{where}{f' ({why})' if why else ''}"
     return CallResult(outcome=Outcome.TIMED_OUT, reason=reason, place=place)
 
 
 def out_of_memory(megabytes: float, place: str | None) -> CallResult:
-    """Return the end of a call that passed its memory limit."""
+    """Return the end of a call that exceeded its memory limit."""
     reason = f"out of memory: the limit is {megabytes:g} MB"
     return CallResult(outcome=Outcome.OUT_OF_MEMORY, reason=reason, place=place)
 

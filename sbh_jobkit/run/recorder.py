@@ -23,27 +23,27 @@ FAULTS = {
     "extension-failed": "an extension failed, or reported what it had not declared",
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
-    "http-unmatched": "an HTTP request met no route of the world",
-    "network": "the job reached for the real network, and was refused",
+    "http-unmatched": "an HTTP request matched no route of the world",
+    "network": "the job tried to reach the real network, and was refused",
     "payload-not-json": "an event's payload was not JSON",
     "permission-denied": "the manifest does not permit what was called",
     "real-file": "the job wrote a real file outside the temporary directory",
-    "secret-leaked": "a secret's value stood in output, an event, an uploaded file, a URL or a prompt",
-    "secret-missing": "a secret was asked for that is not set, without a default",
+    "secret-leaked": "a secret's value was in output, an event, an uploaded file, a URL or a prompt",
+    "secret-missing": "the job asked for a secret that is not set, without a default",
     "secret-type": "a secret's name or value was not text",
-    "table-unknown": "a table was queried that the world does not have",
+    "table-unknown": "the job queried a table that the world does not have",
 }
-"""Every kind of fault, as `allow` takes it, and what it means."""
+"""Every kind of fault, as `allow` takes it, and its meaning."""
 _LEAKED = "leave it out: a secret belongs in the headers or the body of a request, and nowhere else"
 
 
 def known_kinds() -> list[str]:
-    """Return every kind of fault that the kit itself knows: its own, and the ids by which today's host differs."""
+    """Return every kind of fault that the kit knows: its own, and the ids of divergences of today's host."""
     return [*FAULTS, *divergences.ids_for("job")]
 
 
 class Recorder:
-    """The record of one run; secrets' values never get into it."""
+    """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
         *("_redactor", "_sink", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root"),
@@ -74,74 +74,74 @@ class Recorder:
         self.faults: list[Fault] = []
 
     def event(self, type_: str, written: str, at: datetime) -> Event:
-        """Write down what was emitted, its payload written as JSON."""
+        """Record an event; `written` is its payload as JSON."""
         redactor, payload = self._redactor(), json.loads(written)
         shown, concerned = redactor.text(type_), redactor.concerns(written)
         if concerned:
             payload = redactor.value(payload)
         if concerned or shown != type_:
-            self._seek("ctx.emit", f"the event {type_!r}", f"{type_}\n{written}")
+            self._find_secrets("ctx.emit", f"the event {type_!r}", f"{type_}\n{written}")
         event = Event(type=shown, payload=payload, at=at)
         self._keep(self.events, event)
         return event
 
     def http_call(self, method: str, url: str, status: int, at: datetime, *, matched: bool, seconds: float) -> HttpCall:
-        """Write down a request."""
+        """Record a request."""
         redactor = self._redactor()
         shown = redactor.text(url)
         if shown != url:
-            self._seek(f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url))
+            self._find_secrets(f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url))
         call = HttpCall(method=method, url=shown, status=status, matched=matched, at=at, seconds=seconds)
         self._keep(self.http_calls, call)
         return call
 
     def llm_call(self, prompt: str, model: str, text: str, tokens: int, at: datetime) -> LlmCall:
-        """Write down a prompt and its answer."""
+        """Record a prompt and its answer."""
         redact = self._redactor().text
         shown = redact(prompt)
         if shown != prompt:
-            self._seek("ctx.llm.run", "a prompt to the language model", prompt)
+            self._find_secrets("ctx.llm.run", "a prompt to the language model", prompt)
         call = LlmCall(prompt=shown, model=redact(model), text=redact(text), tokens=tokens, at=at)
         self._keep(self.llm_calls, call)
         return call
 
     def upload(self, key: str, data: bytes) -> None:
-        """Write down that a file was uploaded."""
+        """Record an upload."""
         redactor = self._redactor()
         shown = redactor.text(key)
         self._keep(self.files, FileChange(action="uploaded", key=shown, size=len(data)))
         if shown != key:
-            self._seek("ctx.files.upload", "the key of an uploaded file", key)
+            self._find_secrets("ctx.files.upload", "the key of an uploaded file", key)
         if len(redactor):
-            self._seek("ctx.files.upload", f"the uploaded file {key!r}", _text(data))
+            self._find_secrets("ctx.files.upload", f"the uploaded file {key!r}", _text(data))
 
     def deletion(self, key: str, size: int) -> None:
-        """Write down that a file was deleted."""
+        """Record a deletion."""
         self._keep(self.files, FileChange(action="deleted", key=self._redactor().text(key), size=size))
 
     def shown(self, member: str, what: str, text: str) -> str:
-        """Return a text that an extension keeps as it may be shown; a secret in it is a fault."""
+        """Return a text of an extension with names in place of secrets' values; a secret in it is a fault."""
         shown = self._redactor().text(text)
         if shown != text:
-            self._seek(member, what, text)
+            self._find_secrets(member, what, text)
         return shown
 
     def output(self, out: str, err: str, logs: Iterable[str]) -> None:
-        """Look for secrets in what a run has printed and logged, when it has ended: no line of it is known."""
+        """Look for secrets in what an ended run has printed and logged; the line that did it is not known."""
         for text in (out, err):
-            self._seek("print", "what the job printed", text, placed=False)
-        self._seek("logging", "what the job logged", "\n".join(logs), placed=False)
+            self._find_secrets("print", "what the job printed", text, placed=False)
+        self._find_secrets("logging", "what the job logged", "\n".join(logs), placed=False)
 
-    def _seek(self, member: str, where: str, text: str, *, placed: bool = True) -> None:
-        """Write down each secret that stands there in a text, once for each place."""
+    def _find_secrets(self, member: str, where: str, text: str, *, placed: bool = True) -> None:
+        """Record each secret in a text as a fault, once for each place."""
         redactor = self._redactor()
         for name in sorted(redactor.names(text)) if text else ():
-            message = redactor.text(f"secret {name!r} stands in {where}")
+            message = redactor.text(f"secret {name!r} is in {where}")
             if not any(fault.message == message for fault in self.faults):
                 self.fault("secret-leaked", member, message, _LEAKED, placed=placed)
 
     def divergence(self, id_: str, member: str, message: str, place: str | None = None) -> None:
-        """Write down that today's host does otherwise than the guide, once for each line that meets it."""
+        """Record that today's host differs from the guide, once for each line of the plugin."""
         where = place or call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
         if not any(fault.kind == id_ and fault.place == where for fault in self.faults):
             self.fault(id_, member, message, divergences.table()[id_].advice, place=where)
@@ -156,7 +156,7 @@ class Recorder:
         placed: bool = True,
         place: str | None = None,
     ) -> None:
-        """Write down that something went wrong, with the plugin's line that did it, unless that is not known."""
+        """Record that something went wrong, with the plugin's line that did it if that is known."""
         redact = self._redactor().text
         if place is None and placed:
             place = call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us

@@ -1,4 +1,4 @@
-"""What never leaves a run: secrets' values, for which `‹secret:NAME›` is shown, and the kit's own names of modules."""
+"""Redaction: in all that is kept of a run, `‹secret:NAME›` replaces the values of secrets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SHORTEST = 4
-"""Shorter values are left alone: they are no secrets, and would blot out ordinary text."""
+"""Shorter values are not replaced: they would hide ordinary text."""
 _DEEPEST = 50
 _MOST_REPEATS = 10_000
-"""How often a walk looks into lists and dicts that it met before: what holds itself has endless paths."""
+"""How often a copy looks into lists and dicts that it has met before: one that holds itself has endless paths."""
 _PLAIN = (int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _API = re.compile(r"[a-z]+://[\w.-]+(:\d+)?(/(v?\d{1,3}|[a-z_-]+))*/?", re.ASCII)
-"""The address of an API, such as `https://api.example.com/rest/v2`: kept as a secret, but it lets nobody in."""
+"""The address of an API, such as `https://api.example.com/rest/v2`: replaced in texts, but it is not a leak."""
 _BOTH_QUOTES = "'\""
 _LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
 
@@ -35,7 +35,7 @@ class Redactor:
     __slots__ = ("_harmless", "_names", "_pattern", "_size")
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        """Take the names of secrets by their values."""
+        """Take the names of the secrets by their values."""
         self._size = len(names)
         plain = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
         self._names = {spelling: name for value, name in plain.items() for spelling in _spellings(value)} | plain
@@ -45,43 +45,43 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __len__(self) -> int:
-        """Count the values it was made for."""
+        """Return how many values it was made for."""
         return self._size
 
     def concerns(self, text: str) -> bool:
-        """Whether there is anything in a text that must not leave a run."""
+        """Whether a text has anything that must be replaced."""
         return PACKAGE in text or (self._pattern is not None and self._pattern.search(text) is not None)
 
     def names(self, text: str) -> frozenset[str]:
-        """Return the names of the secrets whose values stand in a text, except for the mere addresses of APIs."""
+        """Return the names of the secrets whose values are in a text, except mere addresses of APIs."""
         found = {match[0] for match in self._pattern.finditer(text)} if self._pattern is not None else set()
         return frozenset(self._names[spelling] for spelling in found - self._harmless)
 
     def after_base(self, url: str) -> str:
-        """Return what follows in a URL on the secret that it begins with, such as a webhook's own."""
+        """Return the rest of a URL after a secret that it begins with, such as the address of a webhook."""
         base = self._pattern.match(url) if self._pattern is not None else None
         return url[base.end() :] if base is not None and "://" in base[0] else url
 
     def text(self, text: str) -> str:
-        """Return the text with names for values."""
+        """Return the text with names in place of values."""
         if self._pattern is None or not text:
             return text
         return self._pattern.sub(lambda match: f"‹secret:{self._names[match[0]]}›", text)
 
     def pasteable(self, text: str) -> str:
-        """Return Python that makes the text, with `world.secrets[…]` where a secret's value stands."""
+        """Return a Python expression for the text, with `world.secrets[…]` in place of a secret's value."""
         if self._pattern is None or not self._pattern.search(text):
             return f'"{text}"'
         inner = self._pattern.sub(lambda match: f"{{world.secrets['{self._names[match[0]]}']}}", text)
         return f'f"{inner}"'
 
     def value(self, value: Any) -> Any:
-        """Return a copy of what a job returned or emitted, with names for values in every text within."""
-        return _Walk(self).copy(value)
+        """Return a copy of what a job returned or emitted, with names in place of values in every text."""
+        return _Copy(self).copy(value)
 
 
-class _Walk:
-    """One way through a value, which ends also where the value holds itself."""
+class _Copy:
+    """Copies one value; it ends also if the value contains itself."""
 
     __slots__ = ("_met", "_path", "_redactor", "_repeats")
 
@@ -138,7 +138,7 @@ def _shown(value: Any) -> str:
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Yield a value as programs write it: inside quotes, in JSON, as bytes, in URLs and forms."""
+    """Yield the ways in which programs write a value: inside quotes, in JSON, as bytes, in URLs and forms."""
     data = value.encode("utf-8", "surrogatepass")
     yield repr(value)[1:-1]
     yield repr(value + _BOTH_QUOTES)[1:-4]  # as it is written in a longer text that has both quotes

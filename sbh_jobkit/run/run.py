@@ -1,7 +1,7 @@
-"""One execution of a job and all that was seen of it, as values.
+"""One execution of a job and everything observed about it, as values.
 
-The simulator and every engine write the same `Run`, so that views and tests serve both. Texts in it are
-already free of secrets' values.
+The simulator and every engine write the same `Run`, so the same reports and tests serve both. Its texts never hold
+the value of a secret.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Fire:
     job: str
     at: datetime
     note: str | None = None
-    """Why it is not at the time the expression names, on days when clocks change."""
+    """Why it is not at the time that the expression names, on days when the clocks change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that went wrong in a run although the job may have swallowed it."""
+    """Something that went wrong in a run, even if the job swallowed the error."""
 
     kind: str
     """The name that `allow` takes, such as `secret-missing`."""
@@ -68,7 +68,7 @@ class Fault:
 
     @property
     def line(self) -> str:
-        """Say place, message and kind in one line."""
+        """Place, message and kind in one line."""
         return f"{f'{self.place}: ' if self.place else ''}{self.message} [{self.kind}]"
 
 
@@ -83,7 +83,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCall:
-    """A request and the status of its answer; 0 where none came."""
+    """A request and the status of its answer; 0 if there was none."""
 
     method: str
     url: str
@@ -126,7 +126,7 @@ class RunError:
 
     @property
     def line(self) -> str:
-        """Say type and message in one line."""
+        """Type and message in one line."""
         return ": ".join(filter(None, (self.type, self.message)))
 
 
@@ -134,7 +134,7 @@ class WorldSnapshot(Protocol):
     """A fake tenant as it was at one moment."""
 
     def world(self) -> Any:
-        """Return a world of its own that stands there."""
+        """Return a new world in that state."""
 
     def changes_since(self, before: Any) -> Any:
         """Return what changed since an earlier snapshot of the same tenant."""
@@ -166,7 +166,7 @@ class Run(Shown):
     """Virtual time in a simulation, real time on an engine."""
     outcome: Outcome
     reason: str | None = None
-    """The rule that decided, where the outcome alone does not tell."""
+    """The rule that decided, if the outcome alone does not say it."""
     value: Any = None
     error: RunError | None = None
     stdout: str = ""
@@ -177,43 +177,45 @@ class Run(Shown):
     llm_calls: tuple[LlmCall, ...] = ()
     files: tuple[FileChange, ...] = ()
     rows_read: int = 0
-    """How many rows the database answered with; what it only counted is not among them."""
+    """How many rows the database returned; rows that were only counted are not included."""
     faults: tuple[Fault, ...] = ()
     injected_faults: tuple[str, ...] = ()
     """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
     expected: str | None = None
-    """Why the world expects this run to fail; with pytest's strict xfail meaning."""
+    """Why the world expects this run to fail; if it succeeds, it is not ok, as with pytest's strict xfail."""
     before: WorldSnapshot | None = field(repr=False, compare=False, default=None)
-    """The world as the run met it, where a simulation kept it: `run.before.world()` to run the job in again."""
+    """The world before the run, if the simulation kept it; `run.before.world()` is one to run the job in again."""
     after: WorldSnapshot | None = field(repr=False, compare=False, default=None)
-    """The world as the run left it."""
+    """The world after the run."""
     repeated: Repeat | None = field(repr=False, compare=False, default=None)
-    """What a second run did in that world, where a simulation was asked to run everything twice; else None."""
+    """What a second run did in that world, in a simulation with `twice=True`; else None."""
     _clean: bool = field(init=False, repr=False, compare=False, default=True)
     _changes: Any = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        """Settle once whether anything went wrong."""
+        """Find out once whether anything went wrong."""
         clean = self.outcome in _HARMLESS and all(fault.allowed for fault in self.faults)
         object.__setattr__(self, "_clean", clean)
 
     def __repr__(self) -> str:
-        """Say in a line what came of it, such as `<Run fetch 2026-01-01 06:00 UTC: crashed: KeyError: 'tea'>`."""
+        """Return one line, such as `<Run fetch 2026-01-01 06:00 UTC: crashed: KeyError: 'tea'>`."""
         why = f": {self.summary}" if self.summary else ""
         return f"<Run {self.job} {self.fire_time:%Y-%m-%d %H:%M %Z}: {self.verdict}{why}>"
 
     def portable(self) -> Self:
-        """Return the run without its worlds, its value as JSON has it: what another process or a file can take."""
+        """Return the run as another process or a file can take it: without snapshots, its value as JSON."""
         return replace(self, value=jsonable(self.value), before=None, after=None, repeated=None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what is portable of it."""
-        told = self.portable()
-        return partial(type(self), **{each.name: getattr(told, each.name) for each in fields(self) if each.init}), ()
+        """Pickle the portable run."""
+        portable = self.portable()
+        return partial(
+            type(self), **{each.name: getattr(portable, each.name) for each in fields(self) if each.init}
+        ), ()
 
     @property
     def ok(self) -> bool:
-        """Whether nothing here needs a look: no failure, no unallowed fault; or a failure that was expected."""
+        """Whether nothing needs attention: no failure and no unallowed fault, or a failure that was expected."""
         return self._clean is (self.expected is None)
 
     @property
@@ -239,7 +241,7 @@ class Run(Shown):
 
     @property
     def summary(self) -> str:
-        """One line that says why the run is as it is; empty for a plain success."""
+        """Why the run has this verdict, in one line; empty for a plain success."""
         parts = [self.reason] if self.reason else []
         if self.error:
             parts.append(self.error.line)
@@ -271,7 +273,7 @@ _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 
 def jsonable(value: Any) -> Any:  # noqa: PLR0911  a table of kinds
-    """Return the value as JSON can carry it: times in ISO 8601, what JSON has no word for as its text."""
+    """Return the value as JSON can hold it: times in ISO 8601, other types as text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

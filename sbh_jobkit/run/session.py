@@ -1,8 +1,8 @@
 """What a runner is given: a tenant to run in, and a sandbox to run in it.
 
-A tenant opens a session for each run. The session holds all that the run meets and is held to, so that nothing of it
-stays in the tenant: a fake tenant is a world under a fault plan, a real one is a file of settings. A sandbox calls the
-job: in this process under a virtual clock, or in a child process.
+A tenant opens a session for each run. The session holds the context and the limits of that run, so nothing of it stays
+in the tenant. A fake tenant is a world under a fault plan; a real one is a file of settings. A sandbox calls the job:
+in this process under a virtual clock, or in a child process.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one run is held to."""
+    """The limits of one run."""
 
     seconds: float = 30.0
     memory_mb: float = 100.0
     measured: bool = False
     """Whether the memory that Python allocates is counted."""
     enforced: bool = True
-    """Whether passing the memory limit ends the run."""
+    """Whether exceeding the memory limit ends the run."""
     loopback: bool = False
     """Whether the job may reach servers of this machine in a simulation."""
 
 
 class Rules(Protocol):
-    """What a tenant does to the call itself, such as an injected crash, or today's host that awaits no coroutine."""
+    """What a tenant changes about the call itself: an injected crash, or the ways of today's host."""
 
     awaits: bool
-    """Whether a coroutine that the job returns is awaited; else `drop` gets it."""
+    """Whether a coroutine that the job returns is awaited; if not, `drop` gets it."""
 
     def drop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Return what stands for a coroutine that nobody awaits."""
+        """Return the value of a run whose coroutine nobody awaits."""
 
     def delay(self) -> None:
-        """Let the time pass by which the run takes longer than the job's code."""
+        """Let extra time pass, by which a fault plan slows the run down."""
 
     def amend(self, result: CallResult, *, memory_passed: bool) -> CallResult:
-        """Return how the tenant counts the end of the call."""
+        """Return the result as the tenant counts it."""
 
 
 class Session(Protocol):
-    """One run in a tenant: `with` it around the call of the job."""
+    """One run in a tenant: open it around the call of the job."""
 
     context: Any
     """What the job is called with."""
     recorder: Recorder
-    """What the job does and what goes wrong is written here, while it happens."""
+    """Records what the job does and what goes wrong, while it happens."""
     limits: Limits
     rules: Rules | None
     before: WorldSnapshot | None
-    """The tenant before the run, where somebody keeps it."""
+    """The tenant before the run, if it is kept."""
     after: WorldSnapshot | None
-    """The tenant after it, once `finish` was called."""
+    """The tenant after the run, from `finish` on, if it is kept."""
     expected: str | None
     """Why the run is expected to fail, or None."""
 
@@ -76,10 +76,10 @@ class Session(Protocol):
         """What a fault plan did to the run, in words."""
 
     def redactor(self) -> Redactor:
-        """Return what replaces the values of the tenant's secrets, also of those that the run has set."""
+        """Return the redactor of the tenant's secrets, also of those that the run has set."""
 
     def finish(self, outcome: Outcome, started_at: datetime, why: str | None) -> None:
-        """Take in how the run ended; `why` is the reason of a failure."""
+        """Store how the run ended; `why` is the reason of a failure."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -87,7 +87,7 @@ class Session(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End; a run that did not finish was interrupted from outside."""
+        """End; without a call of `finish` the run was interrupted from outside."""
 
 
 class Tenant(Protocol):
@@ -114,4 +114,4 @@ class Sandbox(Protocol):
     """Calls jobs."""
 
     def call(self, job: Job, session: Session) -> Call:
-        """Call a job under the limits and rules of its session; only KeyboardInterrupt comes out."""
+        """Call a job under the limits and rules of its session; raises nothing but KeyboardInterrupt."""

@@ -1,6 +1,6 @@
-"""What runs used, in all and by job: model, network, database, storage, and the minute in which most of them started.
+"""What runs used, in total and by job: model, network, database, storage, and the busiest minute.
 
-It is added up run by run, so that it costs a stream of a million runs no more memory than a month.
+It is added up run by run, so a stream of a million runs needs no more memory than a month.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the runs of a range used."""
+    """What the runs of a range used, in total and by job."""
 
     runs: int = 0
     """Those that started."""
@@ -60,14 +60,14 @@ class Usage:
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> Usage:
-        """Add up runs, in the order in which they started, as simulations give them."""
+        """Add up runs in the order of their starts, as simulations yield them."""
         meter = Meter()
         for run in runs:
             meter.add(run)
         return meter.usage()
 
     def amount(self, name: str) -> int:
-        """Return how much was used of what is named so, such as `llm_tokens` or `http_calls@api.example.com`."""
+        """Return the amount of one resource, such as `llm_tokens` or `http_calls@api.example.com`."""
         if name.startswith(AT_HOST):
             return self.http_calls_by_host.get(_spelled(name.removeprefix(AT_HOST)), 0)
         if name == BUSIEST:
@@ -76,7 +76,7 @@ class Usage:
         return amount
 
     def most(self, name: str) -> tuple[str, int] | None:
-        """Return the job that used most of what is named so, and how much; None where none used any."""
+        """Return the job that used most of a resource, and how much; None if no job used it."""
         amounts = {job: amount for job, usage in self.jobs.items() if (amount := usage.amount(name))}
         return max(amounts.items(), key=lambda item: item[1], default=None)
 
@@ -86,10 +86,10 @@ class Usage:
 
 
 class Meter:
-    """Adds up runs as they come: `add` each, in the order in which they started, and ask for the `usage`."""
+    """Adds up runs one by one: call `add` with each, in the order of their starts, then read `usage`."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
+        """Start at zero."""
         self._amounts: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
         self._minute = self._in_minute = 0
@@ -97,13 +97,13 @@ class Meter:
         self._jobs: defaultdict[str, Meter] = defaultdict(Meter)
 
     def add(self, run: Run) -> None:
-        """Take in what a run used; one that did not start used nothing."""
+        """Add what a run used; a run that did not start used nothing."""
         if run.started_at is not None:
             self._take(run, run.started_at)
             self._jobs[run.job]._take(run, run.started_at)  # noqa: SLF001  another meter
 
     def usage(self) -> Usage:
-        """Return what was used so far."""
+        """Return the sum so far."""
         return Usage(
             **self._amounts,
             http_calls_by_host=dict(self._hosts.most_common()),
@@ -136,7 +136,7 @@ class Meter:
 
 
 def _host(call: HttpCall) -> str:
-    """Return the host of a call, without its port; what of it is a secret stays `‹secret:…›`."""
+    """Return the host of a call, without its port; a secret in it stays `‹secret:…›`."""
     found = _HOST.match(call.url)
     return _spelled(found["host"]) if found else NO_HOST
 

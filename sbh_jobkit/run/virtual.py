@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class VirtualSandbox:
-    """Open it, inside an open clock, around any number of calls."""
+    """Calls jobs under a virtual clock: open it, inside the open clock, around any number of calls."""
 
     __slots__ = ("_capture", "_clock", "_guard", "_level", "_loops", "_real_time")
 
@@ -40,7 +40,7 @@ class VirtualSandbox:
         self._level = logging.NOTSET
 
     def __enter__(self) -> Self:
-        """Let the log pass from level INFO, and take the alarm for endless loops."""
+        """Set the root logger to INFO, and take over the alarm signal for endless loops."""
         root = logging.getLogger()
         self._level = root.level
         if not root.isEnabledFor(logging.INFO):
@@ -51,21 +51,21 @@ class VirtualSandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give both back."""
+        """Restore the logger and the signal."""
         self._real_time.__exit__()
         self._loops.__exit__(None, None, None)
         if logging.getLogger().level != self._level:
             logging.getLogger().setLevel(self._level)
 
     def call(self, job: Job, session: Session) -> Call:
-        """Call a job from the clock's time on."""
+        """Call a job; it begins at the time that the clock shows."""
         clock, limits, begin = self._clock, session.limits, self._clock.epoch
         memory = RealMemory(limits.memory_mb, ends=limits.enforced) if limits.measured else None
         clock.deadline, clock.expired = begin + limits.seconds, None
         with self._capture:
             result = self._result(job, session, memory)
         clock.deadline = None
-        if clock.expired is not None:  # also where the job swallowed the error, or a thread of it passed the limit
+        if clock.expired is not None:  # also if the job swallowed the error, or one of its threads exceeded the limit
             result = timed_out(limits.seconds, result.place, clock.expired)
         elif result.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
             result = out_of_memory(limits.memory_mb, result.place)

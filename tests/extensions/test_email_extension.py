@@ -132,7 +132,7 @@ def test_one_that_cannot_be_imported(installed, plugin, tmp_path_factory):
     shown = python("sbh_jobkit", "simulate", ".", site=site, folder=plugin)
     wrong = (
         "sbh-jobkit: error: extension sbh-email cannot be loaded: its entry point email = sbh_email raised "
-        "ModuleNotFoundError: No module named 'smtp_of_acme' (sbh_email.py:1); mend it, or pip uninstall sbh-email\n"
+        "ModuleNotFoundError: No module named 'smtp_of_acme' (sbh_email.py:1); fix it, or pip uninstall sbh-email\n"
     )
     assert (shown.returncode, shown.stdout, shown.stderr) == (2, "", wrong)
 

@@ -152,7 +152,7 @@ def test_a_package_that_cannot_be_imported(package, module, source, why):
     with pytest.raises(ExtensionError) as refused:
         list(loaded(entries))
     told = f"extension acme-mail cannot be loaded: its entry point mail = {module} {why}"
-    assert str(refused.value) == f"{told}; mend it, or pip uninstall acme-mail"
+    assert str(refused.value) == f"{told}; fix it, or pip uninstall acme-mail"
 
 
 def test_the_one_that_raised_is_named():

@@ -313,15 +313,15 @@ LINE = f"test_registry.py:{broken.__code__.co_firstlineno + 3}"
         ({"sbh_fault_kinds": lambda: "box-full"}, "sbh_fault_kinds must return a mapping, got 'box-full'"),
         (
             {"sbh_fault_kinds": lambda: {"Box Full": "x"}},
-            "sbh_fault_kinds: 'Box Full' is no kind; write it such as 'email-invalid'",
+            "sbh_fault_kinds: 'Box Full' is not a kind of fault; write it like 'email-invalid'",
         ),
         (
             {"sbh_fault_kinds": lambda: {"box-full": ""}},
-            "sbh_fault_kinds: 'box-full' needs a text that says what it means, got ''",
+            "sbh_fault_kinds: 'box-full' needs a text with its meaning, got ''",
         ),
         (
             {"sbh_fault_kinds": lambda: {"network": "x"}},
-            "sbh_fault_kinds: 'network' is a kind of the kit; give yours another name",
+            "sbh_fault_kinds: 'network' is a kind of the kit itself; give yours another name",
         ),
         (
             {"sbh_fault_kinds": lambda: {"bag-torn": "x"}},

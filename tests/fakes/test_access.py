@@ -88,7 +88,7 @@ def test_a_secret(ran):
     assert (fault.kind, fault.member, fault.message, fault.place) == (
         "secret-leaked",
         "ctx.phone.call",
-        "secret 'PIN' stands in what was said",
+        "secret 'PIN' is in what was said",
         "main.py:5",
     )
 

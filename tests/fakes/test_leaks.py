@@ -54,7 +54,7 @@ def test_a_secret_that_slips_out_is_a_fault(ran, world, body, told):
     member, where, place = told
     name = next(name for name in ("LOGIN", "KEY", "HOOK") if f"'{name}'" in fault.message)
     assert name == ("LOGIN" if "login" in body else "HOOK" if "hook" in body else "KEY")
-    assert (fault.kind, fault.member, fault.message) == ("secret-leaked", member, f"secret {name!r} stands in {where}")
+    assert (fault.kind, fault.member, fault.message) == ("secret-leaked", member, f"secret {name!r} is in {where}")
     assert (fault.place, fault.advice, run.verdict) == (place, ADVICE, "faulty")
     assert not any(value in f"{run.to_dict()}" for value in (VALUE, "t-12345"))
 
@@ -118,9 +118,9 @@ def test_one_fault_for_each_secret_and_where(ran, world):
         world,
     )
     assert [fault.message for fault in run.faults] == [
-        "secret 'LOGIN' stands in the event 'told'",
-        "secret 'KEY' stands in what the job printed",
-        "secret 'LOGIN' stands in what the job printed",
+        "secret 'LOGIN' is in the event 'told'",
+        "secret 'KEY' is in what the job printed",
+        "secret 'LOGIN' is in what the job printed",
     ]
 
 
@@ -128,8 +128,8 @@ def test_a_value_that_was_replaced_is_still_a_secret(ran, world):
     """What a secret once was, or becomes during a run, is as secret."""
     body = "old = ctx.secrets.get('LOGIN'); ctx.secrets.set('LOGIN', 'other-1'); print(old); ctx.emit('x', 'other-1')"
     assert [fault.message for fault in ran(body, world).faults] == [
-        "secret 'LOGIN' stands in the event 'x'",
-        "secret 'LOGIN' stands in what the job printed",
+        "secret 'LOGIN' is in the event 'x'",
+        "secret 'LOGIN' is in what the job printed",
     ]
 
 

@@ -59,7 +59,7 @@ def test_a_world_without_http_goes_back_to_having_none(ran):
     world.http.get(ROUTE).respond(200)
     world.restore(moment)
     (fault,) = ran(f"ctx.http.get({ROUTE!r})", world).faults
-    assert fault.message == f"GET {ROUTE} met no route of the world; the world has none"
+    assert fault.message == f"GET {ROUTE} matches no route of the world; the world has none"
 
 
 def test_a_world_of_its_own_leaves_no_trace(loaded):

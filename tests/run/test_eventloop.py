@@ -229,7 +229,7 @@ def test_awaiting_what_never_comes_ends(clock, monkeypatch, cell):
 
     with pytest.raises(TimeLimitExceeded) as ended:
         asyncio.run(in_cell()) if cell else loop.run(forever(), clock)
-    assert str(ended.value) == "it awaits something that nothing will ever finish"
+    assert str(ended.value) == "it awaits something that will never finish"
 
 
 def test_patience_is_a_few_seconds():

@@ -93,7 +93,7 @@ def test_the_network_is_refused(tmp_path, server, body, where):
     assert not run.ok
     assert (fault.kind, fault.message) == (
         "network",
-        f"the job reached for the real network: {where.format(host=host, port=port)}",
+        f"the job tried to reach the real network: {where.format(host=host, port=port)}",
     )
     assert fault.place.startswith("main.py:")
 

@@ -78,7 +78,7 @@ def test_no_secret_belongs_in_an_email(part):
     world = tenant()
     world.secrets["KEY"] = "sk-12345"
     run = run_job(leak, world)
-    assert run.summary == f"secret-leaked: secret 'KEY' stands in the {part} of an email"
+    assert run.summary == f"secret-leaked: secret 'KEY' is in the {part} of an email"
     assert getattr(world.email.sent[0], part) == "it is ‹secret:KEY›"
 
 

@@ -57,6 +57,6 @@ class RoutedHttp:
 
     def _explained(self, request: httpx.Request) -> NotServedError:
         method, url = request.method, str(request.url)
-        message = f"{method} {url} met no route of the world{nearest(request, self._routes.routes)}"
+        message = f"{method} {url} matches no route of the world{nearest(request, self._routes.routes)}"
         paste = f"world.http.{method.lower()}({self._redactor().pasteable(url)}).respond(json={{…}})"
         return NotServedError(method, url, kind="http-unmatched", message=message, advice=paste)

@@ -181,19 +181,19 @@ UNMATCHED = [
         World(),
         "get",
         "https://x.example.com/a",
-        "GET https://x.example.com/a met no route of the world; the world has none",
+        "GET https://x.example.com/a matches no route of the world; the world has none",
     ),
     (
         None,
         "get",
         f"{API}/user",
-        f"GET {API}/user met no route of the world; the nearest is GET {API}/users (the path differs)",
+        f"GET {API}/user matches no route of the world; the nearest is GET {API}/users (the path differs)",
     ),
     (
         None,
         "post",
         f"{API}/users",
-        f"POST {API}/users met no route of the world; the nearest is GET {API}/users (the method differs)",
+        f"POST {API}/users matches no route of the world; the nearest is GET {API}/users (the method differs)",
     ),
 ]
 
@@ -215,7 +215,7 @@ def test_a_redirect_to_nowhere_names_where_it_leads(faulted, world):
     value, (kind, member, message, paste) = faulted(f"ctx.http.get('{API}/away')", world)
     assert value == error("no route for GET https://elsewhere.example.com/x")
     assert (kind, member) == ("http-unmatched", "ctx.http.get")
-    assert message.startswith("GET https://elsewhere.example.com/x met no route of the world")
+    assert message.startswith("GET https://elsewhere.example.com/x matches no route of the world")
     assert paste == 'world.http.get("https://elsewhere.example.com/x").respond(json={…})'
     (call,) = world.http.log
     assert (call.url, call.status, call.matched) == ("https://elsewhere.example.com/x", 0, False)
@@ -269,7 +269,7 @@ def test_the_nearest_routes_are_named(ran, routes, request_, end):
 def test_parameters_are_a_part_of_what_has_no_route(faulted, world):
     """Where only a parameter differs, the message and the line to paste show it."""
     _, (_, _, message, paste) = faulted(f"ctx.http.get('{API}/page', params={{'page': 2}})", world)
-    assert message.startswith(f"GET {API}/page?page=2 met no route of the world")
+    assert message.startswith(f"GET {API}/page?page=2 matches no route of the world")
     assert paste == f'world.http.get("{API}/page?page=2").respond(json={{…}})'
 
 
