@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sbh_plugin(request: pytest.FixtureRequest) -> Plugin:
-    """Return the plugin under test: of `sbh_plugin`, of --sbh-plugin, or the nearest `plugin.json` above the test."""
+    """Return the plugin under test: from the marker, from --sbh-plugin, or the nearest `plugin.json` above the test."""
     with _errors_as_text():
         return sbh_jobkit.Plugin.load(_find_plugin(request))
 
