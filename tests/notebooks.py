@@ -1,6 +1,6 @@
-"""The example notebooks: executed, brought into one form, and each with a picture of where it ends.
+"""The example notebooks: executed, normalized, and each with a picture of its last output.
 
-`make notebooks` holds them against what they do now; `python tests/notebooks.py` writes them anew.
+`make notebooks` compares the files with a new run; `python tests/notebooks.py` writes them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _LINE, _CHARACTER, _LONGEST = 18, 7.85, 90
 
 
 def notebooks() -> list[Path]:
-    """Return the notebooks, in their order."""
+    """Return the notebooks in order."""
     return sorted(FOLDER.glob("*.ipynb"))
 
 
 def executed(path: Path) -> str:
-    """Run a notebook in a kernel of its own and return it as it is to be kept: the same bytes each time."""
+    """Run a notebook in a new kernel and return its text for the repository: the same bytes each time."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -40,20 +40,20 @@ def executed(path: Path) -> str:
     client = NotebookClient(
         book, timeout=300, kernel_name="python3", coalesce_streams=True, resources={"metadata": {"path": str(FOLDER)}}
     )
-    client.execute(stderr=DEVNULL)  # where the kernel talks to nobody
+    client.execute(stderr=DEVNULL)  # where the kernel writes warnings of its own
     book.metadata = nbformat.from_dict(_METADATA)
     for cell in book.cells:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {})
-        if "outputs" in cell:  # widgets are those of a kernel that is gone; what stands beside them stays
+        if "outputs" in cell:  # widgets are dead without their kernel; the static output stays
             cell.outputs = [output for output in cell.outputs if _WIDGETS not in output.get("data", ())]
         for output in cell.get("outputs", ()):
             if output.output_type == "stream":
-                output.text = _TIME.sub("in 0.50s", output.text)  # never the same
+                output.text = _TIME.sub("in 0.50s", output.text)  # differs each time
     return nbformat.writes(book) + "\n"
 
 
 def picture(text: str) -> str:
-    """Draw where a notebook ends: its last picture, or what its last command printed."""
+    """Return an SVG of the last output: its last picture, or the text of its last command."""
     import nbformat
 
     book = nbformat.reads(text, as_version=4)
@@ -63,7 +63,7 @@ def picture(text: str) -> str:
             return b64decode(found[-1]).decode()
         if output.output_type == "stream":
             return _terminal(output.text)
-    msg = "the notebook has no output that could be a picture of where it ends"
+    msg = "the notebook has no output to draw: neither a picture nor printed text"
     raise ValueError(msg)
 
 
@@ -84,13 +84,13 @@ def _colour(line: str) -> str:
 
 
 def files(path: Path) -> dict[Path, str]:
-    """Return what a notebook and its picture are to be, by their paths."""
+    """Return the new text of a notebook and of its picture, by path."""
     text = executed(path)
     return {path: text, PICTURES / f"{path.stem}.svg": picture(text) + "\n"}
 
 
 def main(*, check: bool) -> int:
-    """Write every notebook anew, or say which are not what they do now."""
+    """Write all notebooks; with `check`, report the files that differ from a new run instead."""
     stale = []
     for path in notebooks():
         for file, text in files(path).items():
@@ -100,7 +100,7 @@ def main(*, check: bool) -> int:
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(text, encoding="utf-8")
     for file in stale:
-        print(f"{file} is not what it does now; python tests/notebooks.py writes it anew")  # noqa: T201  a script
+        print(f"{file} differs from a new run; update it with python tests/notebooks.py")  # noqa: T201  a script
     return len(stale)
 
 

@@ -1,6 +1,6 @@
-"""JupyterLab as a person has it before them: notebooks to open, buttons to click, and what is seen of it.
+"""JupyterLab in a browser: opens notebooks, clicks buttons, and reads the page.
 
-Every wait ends: with what was waited for, or as a failure after `PATIENCE`.
+Every wait fails after `PATIENCE`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 1280, 900
 _TALLEST = 12_000
 _NUMBERED = re.compile(r"^\[\d+\]:$")
 _TOO_EARLY = re.compile(r":\d+/pictures/")
-"""Where JupyterLab itself looks for a text's picture, before it has found out where the notebook is."""
+"""JupyterLab first looks for a picture of a text cell in the wrong folder; that error is ignored."""
 _IN_TIME = """argument => Promise.race([
     (%s)(argument),
     new Promise((_, fail) => setTimeout(() => fail(new Error('JupyterLab did not come to an end')), %d)),
@@ -76,39 +76,42 @@ BLANK = """root => [...root.querySelectorAll('img')].filter(each => {
 
 
 class Lab:
-    """One window of JupyterLab; `errors` is what the browser's console, and the network, complained of."""
+    """One window of JupyterLab; `errors` has the errors of the browser's console and of the network."""
 
     def __init__(self, context: BrowserContext, server: LabServer) -> None:
-        """Load it."""
+        """Open JupyterLab."""
         self.server = server
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", lambda told: told.type == "error" and self._hear(told.text, told.location["url"]))
-        self.page.on("pageerror", lambda error: self._hear(str(error)))
-        self.page.on("requestfailed", lambda request: self._hear(f"{request.failure}", request.url))
+        self.page.on(
+            "console",
+            lambda message: message.type == "error" and self._add_error(message.text, message.location["url"]),
+        )
+        self.page.on("pageerror", lambda error: self._add_error(str(error)))
+        self.page.on("requestfailed", lambda request: self._add_error(f"{request.failure}", request.url))
         self.page.goto(server.url)
         self.page.wait_for_function("window.jupyterapp !== undefined")
         self._do("() => jupyterapp.restored.then(() => true)")
 
     def _do(self, script: str, argument: str | None = None) -> None:
-        """Call a function in the page, and wait for what it promises."""
+        """Call a function in the page, and wait for its promise."""
         self.page.evaluate(_IN_TIME % (script, PATIENCE), argument)
 
-    def _hear(self, complaint: str, url: str = "") -> None:
+    def _add_error(self, error: str, url: str = "") -> None:
         if not _TOO_EARLY.search(url):
-            self.errors.append(f"{complaint} ({url})")
+            self.errors.append(f"{error} ({url})")
 
     def open(self, path: str) -> None:
         """Open a notebook that the server has, and wait for its kernel."""
         self._do(_READY, path)
 
     def write(self, *cells: str) -> None:
-        """Open a new notebook of these cells of code."""
+        """Open a new notebook with these code cells."""
         self.open(self.server.write(cells))
 
     def run_all(self) -> None:
-        """Choose `Restart Kernel and Run All Cells…` in the menu, agree, and wait until all have run."""
+        """Choose `Restart Kernel and Run All Cells…` in the menu, confirm, and wait until all have run."""
         self._do(_WATCH, "runmenu:restart-and-run-all")
         self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         self.page.click('.lm-Menu-itemLabel:text-is("Restart Kernel and Run All Cells…")')
@@ -116,12 +119,12 @@ class Lab:
         self._do("() => window.ended")
 
     def begin(self, number: int) -> None:
-        """Start a cell as by hand; cells are counted from 0, texts too."""
+        """Start a cell as a person does; cells are counted from 0, text cells included."""
         self.cell(number).locator(".jp-InputPrompt").click()
         self.page.keyboard.press("Control+Enter")
 
     def run(self, number: int) -> Locator:
-        """Run a cell to its end, and return its output."""
+        """Run a cell, and return its output."""
         self.begin(number)
         return self.end(number)
 
@@ -156,15 +159,15 @@ class Lab:
         return self.notebook.locator(".jp-Cell")
 
     def cell(self, number: int) -> Locator:
-        """One of them."""
+        """Return a cell."""
         return self.cells.nth(number)
 
     def output(self, number: int) -> Locator:
-        """Return what a cell shows."""
+        """Return the output of a cell."""
         return self.cell(number).locator(".jp-Cell-outputArea")
 
     def prompts(self) -> list[str]:
-        """Return the numbers of all cells of code, as they are shown."""
+        """Return the shown numbers of all code cells."""
         return self.notebook.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
 
     def blank(self, where: Locator) -> list[str]:
@@ -172,15 +175,15 @@ class Lab:
         return where.evaluate(BLANK)
 
     def pale(self, where: Locator) -> list[str]:
-        """Return the texts that hardly stand out from what is behind them: a contrast of less than 3 to 1."""
+        """Return the texts with a contrast of less than 3 to 1."""
         return where.evaluate(_PALE)
 
     def screenshot(self, name: str, *, whole: bool = False) -> Path:
-        """Keep what is seen now, or all of the notebook, as `build/browser/NAME.png`."""
+        """Save the visible part, or the whole notebook, as `build/browser/NAME.png`."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         if whole:
             self.notebook.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, 0)")
-        for _ in range(2 * whole):  # cells that were never in view are higher than was thought
+        for _ in range(2 * whole):  # JupyterLab underestimates the height of cells that were never visible
             height = self.notebook.locator(".jp-WindowedPanel-inner").evaluate("each => each.scrollHeight")
             self.page.set_viewport_size({"width": WIDTH, "height": min(_TALLEST, height + 200)})
             self.page.wait_for_timeout(300)

@@ -1,4 +1,4 @@
-"""Cells in JupyterLab as they are typed: completed, interrupted, and read by day and by night."""
+"""Cells in JupyterLab: completion, interrupts, and outputs in the light and the dark theme."""
 
 from datetime import UTC, datetime
 
@@ -14,12 +14,12 @@ NOW = "from datetime import datetime, timezone\nprint(datetime.now(timezone.utc)
 
 
 def machine_time(shown):
-    """Return what a cell printed of the time."""
+    """Return the time that a cell printed."""
     return datetime.fromisoformat(shown.inner_text().strip())
 
 
-def test_cards_are_read_on_white_and_on_black(lab):
-    """All words of a preview, of a run that failed and of a week stand out from the page, and all pictures show."""
+def test_outputs_are_readable_in_light_and_dark(lab):
+    """The text of a preview, a failed run and a week has enough contrast, and all pictures show."""
     lab.write(
         LOAD,
         "%cron_preview 30 2 * * * --tz Europe/Paris --from 2026-03-27 --for 5d",
@@ -37,32 +37,32 @@ def test_cards_are_read_on_white_and_on_black(lab):
 
 
 def test_the_stop_button_ends_a_simulation(lab):
-    """The cell ends with its one sentence and without its bar; the next one works, at the time of the machine."""
+    """The cell shows one line and no bar; the next cell works, at the machine's time."""
     lab.write(LOAD, "year = %simulate 365d", NOW, "%run_job count_seats --at 2026-02-01")
     lab.run(0)
     lab.begin(1)
     expect(lab.output(1).locator("progress")).to_be_visible(timeout=PATIENCE)
     lab.screenshot("bar")
     lab.interrupt()
-    told = lab.end(1)
+    output = lab.end(1)
     lab.screenshot("interrupted")
-    assert told.inner_text().strip().startswith("KeyboardInterrupt: interrupted after ")
-    assert len(told.inner_text().strip().splitlines()) == 1
-    expect(told.locator("progress")).to_have_count(0)
+    assert output.inner_text().strip().startswith("KeyboardInterrupt: interrupted after ")
+    assert len(output.inner_text().strip().splitlines()) == 1
+    expect(output.locator("progress")).to_have_count(0)
     before = datetime.now(UTC)  # noqa: TID251  the machine's, to compare with
     assert before <= machine_time(lab.run(2)) <= datetime.now(UTC)  # noqa: TID251  the same
     expect(lab.run(3)).to_contain_text("ok count_seats")
 
 
 def test_jobs_are_offered_behind_a_magic(lab):
-    """Tab offers the names of the jobs, and one that is begun is written to its end."""
+    """Tab offers the names of the jobs, and completes one."""
     lab.write(LOAD, "%run_job ", "%cron_preview week")
     lab.run(0)
     offered = lab.page.locator(".jp-Completer .jp-Completer-match")
     lab.complete(1)
     expect(offered.first).to_be_visible(timeout=PATIENCE)
     lab.screenshot("completion")
-    assert tuple(offered.all_inner_texts()[: len(JOBS)]) == JOBS  # and then the words of the cell
+    assert tuple(offered.all_inner_texts()[: len(JOBS)]) == JOBS  # followed by words of the cell
     lab.page.keyboard.press("Escape")
     lab.complete(2)
     expect(offered.first).to_have_text("weekly_digest", timeout=PATIENCE)

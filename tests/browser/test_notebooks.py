@@ -1,4 +1,4 @@
-"""The example notebooks in JupyterLab: as they are opened, and as they are run."""
+"""The example notebooks in JupyterLab, opened and run."""
 
 from playwright.sync_api import expect
 
@@ -7,7 +7,7 @@ MONTH = "notebooks/02_a_month_in_a_second.ipynb"
 
 
 def test_a_notebook_that_was_never_trusted_shows_its_pictures(lab):
-    """What is opened, and not run, shows all pictures that it was kept with."""
+    """Opened but not run, it shows all saved pictures."""
     lab.open(FIRST)
     lab.screenshot("untrusted", whole=True)
     expect(lab.notebook.locator("img")).to_have_count(3)
@@ -18,7 +18,7 @@ def test_a_notebook_that_was_never_trusted_shows_its_pictures(lab):
 
 
 def test_a_notebook_runs_from_a_fresh_kernel(lab):
-    """`Restart Kernel and Run All Cells…` numbers all cells; no error is left, and no bar."""
+    """`Restart Kernel and Run All Cells…` runs all cells in order and leaves no error and no progress bar."""
     lab.open(MONTH)
     lab.run_all()
     lab.screenshot("month", whole=True)

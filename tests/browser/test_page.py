@@ -1,4 +1,4 @@
-"""A notebook as nbconvert writes it, on a machine without a network."""
+"""The HTML page of nbconvert, on a machine without a network."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ NOTEBOOK = "01_first_job"
 
 
 def test_a_page_of_nbconvert_shows_its_pictures_offline(chromium, tmp_path):
-    """Nothing is asked of any server for the notebook's own pictures."""
+    """The notebook's own pictures need no server."""
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     source = tmp_path / f"notebooks/{NOTEBOOK}.ipynb"
     command = [sys.executable, "-m", "nbconvert", "--to", "html", str(source)]

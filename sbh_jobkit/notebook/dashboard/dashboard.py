@@ -93,6 +93,7 @@ class Dashboard:
                 self.editor.widget,
             ]
         )
+        self.widget.add_class("sbh-dashboard")
         self.controls.set_jobs(self.plugin.jobs)
 
     def __repr__(self) -> str:

@@ -68,6 +68,7 @@ _STYLE = f"""
 .sbh-timeline:focus-visible {{ outline: 2px solid {INKS["ok"]}; outline-offset: 2px; border-radius: 3px; }}
 .sbh-cursor {{ position: absolute; display: none; width: 10px; margin-left: -5px; box-sizing: border-box;
   border: 2px solid {INKS["unexpected_ok"]}; border-radius: 4px; pointer-events: none; }}
+.sbh-dashboard .widget-html-content {{ line-height: 1.5; }}
 .sbh-code textarea {{ font-family: var(--jp-code-font-family, monospace); font-size: 12px; line-height: 1.4; }}
 """
 
