@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from sbh_jobkit.report.fleet_rows import FailingGroup
+    from sbh_jobkit.simulation.concurrency import BusyMinute
     from sbh_jobkit.simulation.fleet.fleet import Fleet
-    from sbh_jobkit.simulation.fleet.installation import InstalledJob
-    from sbh_jobkit.simulation.fleet.peaks import BusyMinute
-    from sbh_jobkit.simulation.fleet.result import FleetSimulation, InstalledPlugin
+    from sbh_jobkit.simulation.fleet.result import FleetSimulation
+    from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
 
 _MOST_PEAKS = 10
 
@@ -37,8 +37,8 @@ def simulate_fleet(options: Namespace, fleet: Fleet) -> bool:
         msg = f"none of the plugins has a job {' or '.join(map(repr, options.job))} with a schedule"
         raise FleetError(msg)
     _report(options, simulation)
-    if simulation.not_replayed:
-        msg = f"{len(simulation.not_replayed):,} of {len(fleet):,} installations could not be replayed"
+    if simulation.not_simulated:
+        msg = f"{len(simulation.not_simulated):,} of {len(fleet):,} installations could not be replayed"
         raise FleetError(msg)
     return simulation.ok
 
@@ -65,7 +65,7 @@ def _report(options: Namespace, simulation: FleetSimulation) -> None:
     for plugin in simulation.plugins.values():
         for warning in plugin.warnings:
             given.tell(f"warning: {plugin.path}: {warning}")
-    for (path, why), number in Counter((one.path, one.why) for one in simulation.not_replayed).items():
+    for (path, why), number in Counter((one.path, one.why) for one in simulation.not_simulated).items():
         given.tell(
             f"error: {why if path in why else f'{path}: {why}'}{f' (at {number:,} tenants)' if number > 1 else ''}"
         )
@@ -119,19 +119,19 @@ def _as_json(options: Namespace, simulation: FleetSimulation) -> dict[str, Any]:
         "done": simulation.done,
         "interrupted": simulation.interrupted,
         "ok": simulation.ok,
-        "not_replayed": [{"path": one.path, "tenant": one.tenant, "why": one.why} for one in simulation.not_replayed],
+        "not_replayed": [{"path": one.path, "tenant": one.tenant, "why": one.why} for one in simulation.not_simulated],
         "plugins": [_plugin_as_json(options, plugin) for plugin in simulation.plugins.values()],
-        "busiest": [_peak_as_json(simulation, peak) for peak in simulation.pileup().peaks(_MOST_PEAKS)],
+        "busiest": [_peak_as_json(simulation, peak) for peak in simulation.concurrency().peaks(_MOST_PEAKS)],
     }
 
 
 def _peak_as_json(simulation: FleetSimulation, peak: BusyMinute) -> dict[str, Any]:
     return {
-        "at": simulation.at(peak.minute).isoformat(),
+        "at": simulation.time_of(peak.minute).isoformat(),
         "runs": peak.runs,
         "who": [{"plugin": plugin, "job": job, "runs": number} for (plugin, job), number in peak.who],
         "minutes": peak.minutes,
-        "last": simulation.at(peak.last).isoformat(),
+        "last": simulation.time_of(peak.last).isoformat(),
     }
 
 
@@ -142,7 +142,7 @@ def _plugin_as_json(options: Namespace, plugin: InstalledPlugin) -> dict[str, An
         "start": plugin.start.isoformat(),
         "end": plugin.end.isoformat(),
         "tz": plugin.zone.key,
-        "by_hand": list(plugin.by_hand),
+        "by_hand": list(plugin.manual),
         "tenants": {name: {"runs": runs, "failures": failures} for name, (runs, failures) in plugin.tenants.items()},
         "jobs": [_job_as_json(options, plugin, job) for job in plugin.jobs],
     }
@@ -157,6 +157,6 @@ def _job_as_json(options: Namespace, plugin: InstalledPlugin, job: InstalledJob)
             "first": alike.first.to_dict(),
             "rerun": given.rerun(options, plugin.start, alike.first, plugin.path),
         }
-        for alike in job.tally.alike
+        for alike in job.tally.failure_groups
     ]
     return {"name": job.name, "schedule": job.schedule, **job.tally.to_dict(), "failing": failing}

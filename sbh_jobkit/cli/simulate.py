@@ -121,8 +121,8 @@ def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -
         print()
         print("\n".join([*failing_runs(failures), *divergent(failures)]))
         print(f"\nrerun the first: {given.rerun(options, simulation.start, failures[0])}")
-    if simulation.idle:
-        print("\n  ".join(["\nin the fault plan, this did nothing:", *map(str, simulation.idle)]))
+    if simulation.unused_faults:
+        print("\n  ".join(["\nin the fault plan, this did nothing:", *map(str, simulation.unused_faults)]))
     by_hand = [name for name, job in simulation.plugin.jobs.items() if job.expression is None]
     if by_hand:
         print(f"\nby hand only, for want of a schedule: {', '.join(by_hand)}")

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sbh_jobkit.run.tally import FailureGroup
-    from sbh_jobkit.simulation.fleet.peaks import BusyMinute
-    from sbh_jobkit.simulation.fleet.result import FleetSimulation, InstalledPlugin
+    from sbh_jobkit.simulation.concurrency import BusyMinute
+    from sbh_jobkit.simulation.fleet.result import FleetSimulation
+    from sbh_jobkit.simulation.installed import InstalledPlugin
 
 _MOST_NAMED = 3
 
@@ -82,7 +83,7 @@ def failing_groups(simulation: FleetSimulation) -> Iterator[FailingGroup]:
     labels = simulation.labels
     for path, plugin in simulation.plugins.items():
         for job in plugin.jobs:
-            for alike in job.tally.alike:
+            for alike in job.tally.failure_groups:
                 yield FailingGroup(job=f"{labels[path]}.{job.name}", path=path, start=plugin.start, alike=alike)
 
 
@@ -104,7 +105,7 @@ def fleet_headline(simulation: FleetSimulation) -> str:
     else:
         told = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
         told += f", but {skipped:,} skipped" if skipped else ""
-    refused = len(simulation.not_replayed)
+    refused = len(simulation.not_simulated)
     return f"{told}, {count(refused, 'installation')} could not be replayed" if refused else told
 
 
@@ -112,9 +113,9 @@ def how_far(simulation: FleetSimulation) -> str:
     """Say how much of the fleet was replayed before somebody interrupted it."""
     told = [f"{simulation.done:,} of {count(simulation.asked, 'installation')} done"]
     told += [
-        f"{one.plugin} at {one.tenant} up to {one.reached:%Y-%m-%d %H:%M}" for one in simulation.in_part[:_MOST_NAMED]
+        f"{one.plugin} at {one.tenant} up to {one.reached:%Y-%m-%d %H:%M}" for one in simulation.partial[:_MOST_NAMED]
     ]
-    more = len(simulation.in_part) - _MOST_NAMED
+    more = len(simulation.partial) - _MOST_NAMED
     return ", ".join([*told, *([f"{more:,} more in part"] if more > 0 else [])])
 
 

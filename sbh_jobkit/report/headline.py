@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.text import count
 from sbh_jobkit.run.run import Outcome
-from sbh_jobkit.simulation.idempotency import unsafe
+from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def headline(runs: Sequence[Run], *, over_budget: bool = False) -> str:
     skipped = sum(run.outcome is Outcome.SKIPPED for run in runs)
     but = [f"{skipped:,} skipped"] if skipped and not failing else []
     but += ["over budget"] if over_budget else []
-    but += [f"{count(len(found), 'job')} not safe to repeat"] if (found := unsafe(runs)) else []
+    but += [f"{count(len(found), 'job')} not safe to repeat"] if (found := not_idempotent(runs)) else []
     if not failing:
         told = "1 run, as expected" if len(runs) == 1 else f"{len(runs):,} runs, all as expected"
         return f"{told}, but {' and '.join(but)}" if but else told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.terminal.runs import folded, moment
 from sbh_jobkit.report.text import clip, count
-from sbh_jobkit.simulation.idempotency import unsafe
+from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _LONGEST_LINE = 200
 
 def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
     """Write what second runs did, by job; nothing if nothing ran twice."""
-    total, found = repeated(runs), unsafe(runs)
+    total, found = repeated(runs), not_idempotent(runs)
     if found:
         yield "not safe to repeat, for what second runs did:"
     for job, those in found.items():

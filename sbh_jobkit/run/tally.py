@@ -1,7 +1,11 @@
-"""What the runs of one job came to, counted as they come: of a million stay some numbers and a few that failed."""
+"""Counts of the runs of one job, and its failing runs in groups of like ones.
+
+Runs are counted as they end, so that a million of them need no more memory than some numbers and a few failing runs.
+"""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -14,51 +18,84 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.run.run import Run
 
-MOST_KINDS = 3
-"""How many ways of failing of one job are kept with a run; runs that failed in further ways are only counted."""
+    Signature = tuple[str, str, str]
+
+MAX_GROUPS = 3
+"""How many groups of failing runs a tally keeps for a job; runs that failed in further ways are only counted."""
+_NUMBERS = re.compile(r"\d+")
+
+
+def failure_signature(run: Run, *, cause_only: bool = False) -> Signature:
+    """Return what two runs share if they failed in the same way: job, verdict and summary.
+
+    With `cause_only` it is job, outcome and the first cause without its numbers, so that runs at other times, of other
+    files or under other rules have the same signature.
+    """
+    if not cause_only:
+        return run.job, run.verdict, run.summary
+    fault = next((fault for fault in run.faults if not fault.allowed), None)
+    cause = run.error.line if run.error else f"{fault.kind}: {fault.message}" if fault else run.reason or ""
+    return run.job, run.outcome.value, _NUMBERS.sub("#", cause)
 
 
 @dataclass(slots=True, kw_only=True)
 class FailureGroup:
-    """Failing runs of one job that failed alike: the first of them, and how many there were."""
+    """Failing runs with the same signature: the first of them, and how many there are."""
 
     first: Run
-    kind: tuple[str, str]
-    """What they have in common: verdict and summary."""
+    signature: Signature
     last: datetime
-    """The fire time of the last one."""
+    """The fire time of the last run."""
     count: int = 1
     tenants: int = 1
     """At how many tenants."""
 
+    @classmethod
+    def from_run(cls, run: Run) -> FailureGroup:
+        """Start a group with its first run."""
+        return cls(first=run, signature=failure_signature(run), last=run.fire_time)
+
     def join(self, last: datetime, count: int = 1, tenants: int = 0) -> None:
-        """Take in more of the kind."""
+        """Count more runs of the group."""
         self.last = max(self.last, last, key=_instant)
         self.count += count
         self.tenants += tenants
 
 
+def group_failures(runs: Iterable[Run]) -> list[FailureGroup]:
+    """Return the failing runs of one tenant in groups, each at the place of its first run; other runs are left out."""
+    groups: dict[Signature, FailureGroup] = {}
+    for run in runs:
+        if not run.ok:
+            if known := groups.get(failure_signature(run)):
+                known.join(run.fire_time)
+            else:
+                group = FailureGroup.from_run(run)
+                groups[group.signature] = group
+    return list(groups.values())
+
+
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts the runs of one job: `add` each, or `merge` what was counted elsewhere."""
+    """Counts the runs of one job: `add` each run, or `merge` the tally of another tenant."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     failures: int = 0
-    """Runs that need a look: not `run.ok`."""
+    """Runs that need attention: not `run.ok`."""
     first_failure: datetime | None = None
-    alike: list[FailureGroup] = field(default_factory=list)
-    """Failing runs by kind, the first kinds only."""
+    failure_groups: list[FailureGroup] = field(default_factory=list)
+    """The first groups of failing runs. Their runs hold no world, so that they are small and can be pickled."""
     duration: timedelta = timedelta(0)
     longest: timedelta = timedelta(0)
     http_calls: int = 0
     emits: int = 0
     faults: int = 0
-    """Faults seen, but for those that were allowed."""
+    """Faults, without those that the world allows."""
     starts: array[int] = field(default_factory=lambda: array("q"), repr=False)
-    """The minute, since 1970, in which each run started; those that did not are not in it."""
+    """The minute, since 1970, in which each run started; runs that did not start have none."""
 
     @classmethod
-    def of(cls, runs: Iterable[Run]) -> Tally:
+    def from_runs(cls, runs: Iterable[Run]) -> Tally:
         """Count runs."""
         tally = cls()
         for run in runs:
@@ -67,12 +104,17 @@ class Tally:
 
     @property
     def runs(self) -> int:
-        """How many due instants ended."""
+        """How many runs there are, with those that did not start."""
         return self.verdicts.total()
 
     @property
+    def ok(self) -> int:
+        """How many runs are ok."""
+        return self.runs - self.failures
+
+    @property
     def expected(self) -> int:
-        """How many failed as their author said they would."""
+        """How many runs failed as the world expects it."""
         return self.verdicts["expected"]
 
     def add(self, run: Run) -> None:
@@ -89,14 +131,13 @@ class Tally:
         if not run.ok:
             self.failures += 1
             self.first_failure = _earlier(self.first_failure, run.fire_time)
-            kind = (run.verdict, run.summary)
-            if known := self._known(kind):
+            if known := self._known(failure_signature(run)):
                 known.join(run.fire_time)
-            elif len(self.alike) < MOST_KINDS:
-                self.alike.append(FailureGroup(first=run.portable(), kind=kind, last=run.fire_time))
+            elif len(self.failure_groups) < MAX_GROUPS:
+                self.failure_groups.append(FailureGroup.from_run(run.portable()))
 
     def merge(self, other: Tally) -> None:
-        """Count what another counted, of the same job at another tenant."""
+        """Add the counts of the same job at another tenant."""
         self.verdicts += other.verdicts
         self.failures += other.failures
         self.first_failure = _earlier(self.first_failure, other.first_failure)
@@ -106,11 +147,11 @@ class Tally:
         self.emits += other.emits
         self.faults += other.faults
         self.starts += other.starts
-        for alike in other.alike:
-            if known := self._known(alike.kind):
-                known.join(alike.last, alike.count, alike.tenants)
-            elif len(self.alike) < MOST_KINDS:
-                self.alike.append(replace(alike))
+        for group in other.failure_groups:
+            if known := self._known(group.signature):
+                known.join(group.last, group.count, group.tenants)
+            elif len(self.failure_groups) < MAX_GROUPS:
+                self.failure_groups.append(replace(group))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain JSON values: ISO times with offset, durations in seconds."""
@@ -126,8 +167,8 @@ class Tally:
             "faults": self.faults,
         }
 
-    def _known(self, kind: tuple[str, str]) -> FailureGroup | None:
-        return next((alike for alike in self.alike if alike.kind == kind), None)
+    def _known(self, signature: Signature) -> FailureGroup | None:
+        return next((group for group in self.failure_groups if group.signature == signature), None)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -135,4 +176,4 @@ def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _instant(at: datetime) -> float:
-    return at.timestamp()  # within one zone Python compares what clocks show
+    return at.timestamp()  # two times of one zone compare by what clocks show, which repeats when clocks go back

@@ -55,7 +55,7 @@ class IdempotencyCheck:
         return {"changed": changed, "sent": sent}
 
 
-def unsafe(runs: Iterable[Run]) -> dict[str, list[Run]]:
+def not_idempotent(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Return the runs whose second run changed or sent something, by job."""
     found: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:

@@ -1,32 +1,112 @@
-"""What happened in a simulated range: its runs, and the tenant as they left it."""
+"""What happened in a simulation, of one plugin or of a fleet.
+
+How a view uses it: it takes any `SimulationResult` and asks no run what it can ask the result.
+
+    result.ok, result.run_count, result.failure_count, result.interrupted
+    result.start, result.end, result.zone
+    result.plugins                     InstalledPlugin by path; one for a Simulation
+        plugin.name, plugin.slug, plugin.tenants, plugin.manual, plugin.warnings
+        plugin.jobs                    InstalledJob: name, schedule, english
+            job.tally                  all numbers of its runs: runs, ok, failures, verdicts, starts, …
+    result.failure_groups              (plugin, group): failing runs that failed in the same way
+        group.first, group.count, group.last, group.tenants
+    result.concurrency()               how many runs start in each minute
+
+A fleet keeps these numbers and the first run of each group. A `Simulation` also has every run (`runs`) and the world.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.run.frames import frame
 from sbh_jobkit.run.httplog import HttpLog
+from sbh_jobkit.run.tally import group_failures
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.idempotency import unsafe
+from sbh_jobkit.simulation.concurrency import Concurrency
+from sbh_jobkit.simulation.idempotency import not_idempotent
+from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.validation import PlannedFault
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.timeline import Due, Moment
+    from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
+
+
+class SimulationResult:
+    """What all simulations have in common: plugins, their jobs, and the counts of their runs."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def plugins(self) -> Mapping[str, InstalledPlugin]:
+            """The plugins by path."""
+
+        @property
+        def zone(self) -> ZoneInfo:
+            """The zone in which times are shown."""
+
+        @property
+        def interrupted(self) -> bool:
+            """Whether a person stopped it before its end."""
+
+    @property
+    def run_count(self) -> int:
+        """How many runs there are, with those that did not start."""
+        return sum(plugin.runs for plugin in self.plugins.values())
+
+    @property
+    def failure_count(self) -> int:
+        """How many runs need attention."""
+        return sum(plugin.failures for plugin in self.plugins.values())
+
+    @property
+    def failure_groups(self) -> list[tuple[InstalledPlugin, FailureGroup]]:
+        """The failing runs in groups of like ones, by plugin and job."""
+        return [
+            (plugin, group)
+            for plugin in self.plugins.values()
+            for job in plugin.jobs
+            for group in job.tally.failure_groups
+        ]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What to call each plugin: its slug, with its path if two have the same slug."""
+        slugs = Counter(plugin.slug for plugin in self.plugins.values())
+        return {
+            path: plugin.slug if slugs[plugin.slug] == 1 else f"{plugin.slug} ({path})"
+            for path, plugin in self.plugins.items()
+        }
+
+    def concurrency(self) -> Concurrency:
+        """Count the runs that start in each minute, by the plugin's label and the job."""
+        labels = self.labels
+        return Concurrency(
+            {(labels[path], job.name): job.tally.starts for path, plugin in self.plugins.items() for job in plugin.jobs}
+        )
+
+    def time_of(self, minute: int) -> datetime:
+        """Return a minute since 1970 as a time in the zone."""
+        return datetime.fromtimestamp(minute * 60, self.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Simulation(Shown):
+class Simulation(SimulationResult, Shown):
     """What happened: every run, in the order in which they were due."""
 
     plugin: Plugin
@@ -37,45 +117,96 @@ class Simulation(Shown):
     zone: ZoneInfo
     due: tuple[Due, ...]
     runs: list[Run]
-    idle: tuple[PlannedFault, ...] = ()
-    """What stood in the fault plan for runs to meet, and did nothing to any."""
+    unused_faults: tuple[PlannedFault, ...] = ()
+    """The injected faults of the plan that no run met."""
     reached: datetime | None = None
-    """The virtual time at which somebody interrupted it; None where it came to its end."""
-    moments: list[Moment] = field(repr=False, compare=False, default_factory=list)
+    """The virtual time at which a person stopped it; None if it reached its end."""
+    snapshots: list[TimedSnapshot] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
+    _counted: dict[int, InstalledPlugin] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __repr__(self) -> str:
-        """Say how it went in one line."""
+        """Return the counts in one line."""
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(self.verdicts).items()))
         return f"<Simulation of {self.plugin.slug}: {len(self.runs)} runs ({counts or 'none'})>"
 
     @property
     def ok(self) -> bool:
-        """Whether no run needs a look."""
+        """Whether no run needs attention."""
         return not self.failures
 
     @property
     def failures(self) -> list[Run]:
-        """The runs that need a look: failed, faulty, or expected to fail and did not."""
+        """The runs that need attention: failed, faulty, or expected to fail but did not."""
         return [run for run in self.runs if not run.ok]
 
     @property
+    def interrupted(self) -> bool:
+        """Whether a person stopped it before its end."""
+        return self.reached is not None
+
+    @property
     def verdicts(self) -> list[str]:
-        """Each run's verdict."""
+        """The verdict of each run."""
         return [run.verdict for run in self.runs]
 
     @property
     def usage(self) -> Usage:
-        """What the runs used, in all and by job."""
+        """What the runs used, in total and by job."""
         return Usage.of(self.runs)
 
     @property
-    def unsafe_to_repeat(self) -> dict[str, list[Run]]:
-        """The runs whose second run changed or sent something, by job; raises WorldError where nothing ran twice."""
+    def plugins(self) -> Mapping[str, InstalledPlugin]:
+        """The plugin with the counts of its runs, by its path. They are counted once for a number of runs."""
+        number = len(self.runs)
+        if number not in self._counted:
+            self._counted.clear()
+            self._counted[number] = self._count()
+        return {self.plugin.source: self._counted[number]}
+
+    def _count(self) -> InstalledPlugin:
+        plugin = InstalledPlugin(
+            path=self.plugin.source,
+            slug=self.plugin.slug,
+            name=self.plugin.manifest.name,
+            start=self.start,
+            end=self.end,
+            zone=self.zone,
+            jobs=tuple(InstalledJob.from_due(due) for due in self.due),
+            manual=manual_jobs(self.plugin),
+            warnings=self.plugin.warnings,
+        )
+        plugin.add(self.runs, self.world.tenant_id)
+        return plugin
+
+    @property
+    def failure_groups(self) -> list[tuple[InstalledPlugin, FailureGroup]]:
+        """The failing runs in groups of like ones, by the fire time of the first; each run knows its worlds."""
+        (plugin,) = self.plugins.values()
+        return [(plugin, group) for group in group_failures(self.runs)]
+
+    @property
+    def not_idempotent(self) -> dict[str, list[Run]]:
+        """The runs whose second run changed or sent something, by job; raises WorldError if nothing ran twice."""
         if any(run.repeated is None and run.outcome.started for run in self.runs):
             msg = "nothing ran twice, so nobody knows what is safe to repeat: simulate(…, twice=True)"
             raise WorldError(msg)
-        return unsafe(self.runs)
+        return not_idempotent(self.runs)
+
+    @property
+    def idle(self) -> tuple[PlannedFault, ...]:
+        """Old name of `unused_faults`."""
+        return self.unused_faults
+
+    @property
+    def moments(self) -> list[TimedSnapshot]:
+        """Old name of `snapshots`."""
+        return self.snapshots
+
+    @property
+    def unsafe_to_repeat(self) -> dict[str, list[Run]]:
+        """Old name of `not_idempotent`."""
+        return self.not_idempotent
 
     @property
     def http(self) -> HttpLog:
@@ -83,9 +214,9 @@ class Simulation(Shown):
         return HttpLog(self.runs)
 
     def at(self, moment: str | datetime) -> World:
-        """Return a world of its own as the jobs that are due at an instant met it: life had gone on until then.
+        """Return a copy of the world as the jobs that are due at a time met it, after the `@every` of that time.
 
-        A naive time is in the simulation's zone. Raises TimeFormatError outside of the range.
+        A naive time is in the simulation's zone. Raises TimeFormatError outside the range.
         """
         instant = times.instant(moment, self.zone)
         last = self.reached or self.end
@@ -93,12 +224,12 @@ class Simulation(Shown):
             span = f"{self.start.isoformat()} to {last.isoformat()}"
             msg = f"{instant.isoformat()} is outside of the simulation, {span}"
             raise TimeFormatError(msg)
-        before = [kept for kept in self.moments if (kept.epoch, kept.ran) < (instant.timestamp(), True)]
+        before = [kept for kept in self.snapshots if (kept.epoch, kept.after_run) < (instant.timestamp(), True)]
         world: World = before[-1].snapshot.world()
         return world
 
     def to_frame(self) -> Any:
-        """Return the runs as a pandas DataFrame, a row a run."""
+        """Return the runs as a pandas DataFrame, one row for each run."""
         columns = ("fire_time", "job", "verdict", "ok", "outcome", "duration", "reason", "summary", "value")
         counted = ("events", "http_calls", "llm_calls", "files", "faults", "injected_faults")
         rows = [

@@ -170,7 +170,7 @@ class Simulator:
         """
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
         replay, plan, sandbox = self._replay(tenant), tenant.plan, VirtualSandbox(clock)
-        replay.moments, runs = [], list[Run]()
+        replay.snapshots, runs = [], list[Run]()
         steps, going = replay.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
@@ -194,8 +194,8 @@ class Simulator:
             due=self.due,
             reached=reached,
             runs=runs,
-            idle=plan.idle if plan is not None else (),
-            moments=replay.moments or [],
+            unused_faults=plan.unused_faults if plan is not None else (),
+            snapshots=replay.snapshots or [],
         )
 
     def _tenant(self, *, keep: bool = True) -> FakeTenant:

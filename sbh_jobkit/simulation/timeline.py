@@ -41,12 +41,12 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """The world at a point of the replay."""
+class TimedSnapshot:
+    """The world at a point of the simulation."""
 
     epoch: float
-    ran: bool
-    """Whether it is the world after a run that started then; else life had gone on until then."""
+    after_run: bool
+    """Whether it is the world after a run that started then, or before the jobs of that time."""
     snapshot: WorldSnapshot
 
 
@@ -82,7 +82,7 @@ class Timeline:
         self._fires = merge(*(_stream(schedule, start, end, first + n) for n, schedule in enumerate(schedules)))
         self._later: list[tuple[float, int, int]] = []
         """What was found out on the way: when, what, and whose lane, or which time the scheduler was down."""
-        self.moments: list[Moment] | None = None
+        self.snapshots: list[TimedSnapshot] | None = None
         """The world at each step, where somebody wants to keep it: put a list here."""
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
@@ -157,12 +157,12 @@ class Timeline:
         self._keep(epoch)
 
     def _keep(self, epoch: float, run: Run | None = None) -> None:
-        if self.moments is not None:
+        if self.snapshots is not None:
             kept = run.after if run is not None else None
-            self.moments.append(Moment(epoch, run is not None, kept or self._world.snapshot()))
+            self.snapshots.append(TimedSnapshot(epoch, run is not None, kept or self._world.snapshot()))
 
     def _not_started(self, due: Due, decision: Decision) -> Run:
-        kept = self.moments[-1].snapshot if self.moments else None
+        kept = self.snapshots[-1].snapshot if self.snapshots else None
         return Run(
             tenant=self._world.tenant_id,
             plugin=due.job.manifest.slug,

@@ -14,7 +14,8 @@ from sbh_jobkit.report.html.fleet import fleet_report
 from sbh_jobkit.run.run import RunError
 from sbh_jobkit.run.tally import Tally
 from sbh_jobkit.schedule.times import zone
-from sbh_jobkit.simulation.fleet.installation import InstalledJob, NotReplayed
+from sbh_jobkit.simulation.fleet.installation import NotSimulated
+from sbh_jobkit.simulation.installed import InstalledJob
 
 UTC = zone("UTC")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +70,7 @@ def ran(minutes, *, tenant="acme", error=None):
 
 def installed(runs, *, slug="shop", tenant="acme", days=1, **more):
     """Return an installation with one job."""
-    job = InstalledJob(name="sell", schedule="* * * * *", english="every minute", tally=Tally.of(runs))
+    job = InstalledJob(name="sell", schedule="* * * * *", english="every minute", tally=Tally.from_runs(runs))
     return Installation(
         path=f"plugins/{slug}",
         plugin=slug,
@@ -94,7 +95,7 @@ def written(*installations, **more):
 def test_the_page_is_well_formed_and_its_links_have_targets():
     """Tags balance, ids are unique, each link leads to a place on the page, and nothing is loaded."""
     loud = installed([ran(0, error=HOSTILE), ran(5)], slug="loud")
-    html = written(loud, installed([ran(0)]), NotReplayed(path=HOSTILE, tenant="acme", why=HOSTILE))
+    html = written(loud, installed([ran(0)]), NotSimulated(path=HOSTILE, tenant="acme", why=HOSTILE))
     page = Page(html)
     assert len(page.ids) == len(set(page.ids))
     assert {link for link in page.links if link.removeprefix("#") not in page.ids} == {"data:,"}

@@ -202,8 +202,8 @@ def test_a_fault_plan_does_not_notice_second_runs():
     plan = FaultPlan(RateLimit("api.example.com", 2), Errors("other.example.com", 1.0))
     once, twice = (simulate(plugin, stocked(), duration="2h", faults=plan, twice=again) for again in (False, True))
     assert [run.value for run in twice.runs] == [200] * 4
-    assert (once.runs, once.idle) == (twice.runs, twice.idle)
-    assert once.idle == plan.faults
+    assert (once.runs, once.unused_faults) == (twice.runs, twice.unused_faults)
+    assert once.unused_faults == plan.faults
 
 
 class Bell:

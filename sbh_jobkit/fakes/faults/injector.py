@@ -84,7 +84,7 @@ class ActivePlan:
         return made if made.answering or made.full or made.crashes or made.slow else None
 
     @property
-    def idle(self) -> tuple[PlannedFault, ...]:
+    def unused_faults(self) -> tuple[PlannedFault, ...]:
         """What could have done something to a run, and has not."""
         return tuple(one for one in self.faults if one not in self.met and not isinstance(one, SchedulerDown))
 

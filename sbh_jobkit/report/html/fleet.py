@@ -27,7 +27,7 @@ _MOST_TEXT = 2_000
 def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], str]) -> str:
     """Write the report; `rerun` gives the command that repeats the first run of a kind."""
     axis = Axis(simulation.start, simulation.end)
-    pileup = simulation.pileup()
+    pileup = simulation.concurrency()
     groups = list(failing_groups(simulation))
     shown = choose_groups(groups)
     headline, name = fleet_headline(simulation), title(simulation)
@@ -42,7 +42,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
         sections={**failures, "piles": "Pile-ups", "plugins": "Plugins"},
         clock_changes=clock_changes(axis),
         failing_runs=write_groups(shown, groups, rerun) if shown else "",
-        peaks=peak_chart(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.at),
+        peaks=peak_chart(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.time_of),
         not_replayed=_not_replayed(simulation),
         plugins=plugin_table(
             summarise_fleet(simulation), {group.path: number for number, group in reversed(shown.items())}
@@ -51,6 +51,6 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
 
 
 def _not_replayed(simulation: FleetSimulation) -> list[str]:
-    lines = [f"{one.path} at {one.tenant}: {clip(one.why, _MOST_TEXT)}" for one in simulation.not_replayed]
+    lines = [f"{one.path} at {one.tenant}: {clip(one.why, _MOST_TEXT)}" for one in simulation.not_simulated]
     more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
     return [*lines[:_MOST_LINES], *more]

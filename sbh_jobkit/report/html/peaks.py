@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbh_jobkit.report.axis import Axis
-    from sbh_jobkit.simulation.fleet.peaks import BusyMinute, Concurrency
+    from sbh_jobkit.simulation.concurrency import BusyMinute, Concurrency
 
 _HIGH = 180
 """Of the busiest minute, in pixels."""

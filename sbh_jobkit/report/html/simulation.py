@@ -18,7 +18,7 @@ from sbh_jobkit.report.html.usage import usage_table
 from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.text import count
 from sbh_jobkit.report.verdicts import SIGNS, sign_of
-from sbh_jobkit.simulation.idempotency import unsafe
+from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +92,7 @@ def report(
         "simulation",
         title=title,
         headline=f"Interrupted: {verdict}" if interrupted else verdict,
-        ok=not (failing or over_budget or unsafe(runs)),
+        ok=not (failing or over_budget or not_idempotent(runs)),
         facts={
             "Plugin": plugin,
             **range_facts(axis, zone),

@@ -13,7 +13,7 @@ from sbh_jobkit.report.html.timeline import choose_lanes
 from sbh_jobkit.report.idempotency import example, repeated, share
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import count
-from sbh_jobkit.simulation.idempotency import unsafe
+from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +112,7 @@ def plugin_table(rows: Sequence[PluginSummary], first_section: Mapping[str, int]
 
 def repeats(runs: Sequence[Run]) -> Markup | str:
     """Write a section of a report with a row for each job that is not safe to repeat; empty if nothing ran twice."""
-    total, found = repeated(runs), unsafe(runs)
+    total, found = repeated(runs), not_idempotent(runs)
     if not total:
         return ""
     jobs = [

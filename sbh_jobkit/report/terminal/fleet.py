@@ -50,7 +50,7 @@ def more_rows(rows: Sequence[PluginSummary]) -> Iterator[str]:
 
 def peaks(simulation: FleetSimulation) -> Iterator[str]:
     """Tell the busiest minutes, and whose runs start in them."""
-    found = simulation.pileup().peaks(_MOST_PEAKS)
+    found = simulation.concurrency().peaks(_MOST_PEAKS)
     if not found:
         return
     yield "busiest minutes:"
@@ -58,7 +58,7 @@ def peaks(simulation: FleetSimulation) -> Iterator[str]:
         named = names(peak)
         more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
         again = f", and {count(peak.minutes - 1, 'other')} like it" if peak.minutes > 1 else ""
-        when = f"{moment(simulation.at(peak.minute))}{again}"
+        when = f"{moment(simulation.time_of(peak.minute))}{again}"
         yield from folded(f"{when}: {count(peak.runs, 'run')}, {', '.join(named[:_MOST_NAMES])}{more}", "  ")
 
 

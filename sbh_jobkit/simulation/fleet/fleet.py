@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.schedule.policy import Policy
-    from sbh_jobkit.simulation.fleet.installation import NotReplayed
+    from sbh_jobkit.simulation.fleet.installation import NotSimulated
 
 
 class Fleet:
@@ -78,7 +78,7 @@ class Fleet:
         """Count the installations."""
         return len(self.paths) * len(self.tenants)
 
-    def results(self, processes: int = 1) -> Generator[Installation | NotReplayed, None, None]:
+    def results(self, processes: int = 1) -> Generator[Installation | NotSimulated, None, None]:
         """Yield what each installation did, in their order, whatever the number of processes that work on it.
 
         Ctrl-C raises Interrupted, after what was done until then.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.errors import Interrupted, JobkitError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.run.tally import Tally
+from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -39,16 +39,6 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledJob:
-    """A job of an installation, or of a plugin at all its tenants, and what its runs came to."""
-
-    name: str
-    schedule: str
-    english: str
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     """What the jobs of one plugin did at one tenant."""
 
@@ -61,32 +51,52 @@ class Installation:
     end: datetime
     zone: ZoneInfo
     jobs: tuple[InstalledJob, ...]
-    by_hand: tuple[str, ...] = ()
+    manual: tuple[str, ...] = ()
     """Jobs without a schedule."""
     warnings: tuple[str, ...] = ()
-    """What is not wrong with the plugin, but surely not meant."""
+    """What is probably a mistake in the plugin."""
     reached: datetime | None = None
-    """The virtual time at which somebody interrupted it; None where it came to its end."""
+    """The virtual time at which a person stopped it; None if it reached its end."""
 
     @property
     def runs(self) -> int:
-        """How many due instants ended."""
+        """How many runs there are, with those that did not start."""
         return sum(job.tally.runs for job in self.jobs)
 
     @property
     def failures(self) -> int:
-        """How many of them need a look."""
+        """How many of them need attention."""
         return sum(job.tally.failures for job in self.jobs)
 
     @property
     def ok(self) -> bool:
-        """Whether none does."""
+        """Whether no run needs attention."""
         return not self.failures
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Old name of `manual`."""
+        return self.manual
+
+    def as_plugin(self) -> InstalledPlugin:
+        """Return the plugin with the counts of this tenant."""
+        return InstalledPlugin(
+            path=self.path,
+            slug=self.plugin,
+            name=self.name,
+            start=self.start,
+            end=self.end,
+            zone=self.zone,
+            jobs=self.jobs,
+            manual=self.manual,
+            warnings=self.warnings,
+            tenants={self.tenant: (self.runs, self.failures)},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotReplayed:
-    """A plugin that could not be replayed, and why."""
+class NotSimulated:
+    """A plugin that could not be simulated at a tenant, and why."""
 
     path: str
     tenant: str
@@ -102,7 +112,7 @@ class Task:
     conditions: Conditions = field(repr=False)
 
 
-def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installation | NotReplayed:
+def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installation | NotSimulated:
     """Load a plugin and its world anew and run the jobs through the range; `pulse` is called after each run."""
     given = order.conditions
     try:
@@ -122,10 +132,10 @@ def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installat
             faults=given.faults,
             time_limit=given.time_limit,
         )
-        tallies = {due.job.name: Tally() for due in simulator.due}
+        jobs = {due.job.name: InstalledJob.from_due(due) for due in simulator.due}
 
         def count(run: Run) -> None:
-            tallies[run.job].add(run)
+            jobs[run.job].tally.add(run)
             pulse()
 
         reached = None
@@ -134,7 +144,7 @@ def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installat
         except Interrupted as stop:
             reached = stop.at
     except JobkitError as error:
-        return NotReplayed(path=order.path, tenant=order.tenant, why=str(error))
+        return NotSimulated(path=order.path, tenant=order.tenant, why=str(error))
     return Installation(
         path=order.path,
         plugin=plugin.slug,
@@ -143,16 +153,8 @@ def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installat
         start=simulator.start,
         end=simulator.end,
         zone=simulator.zone,
-        jobs=tuple(
-            InstalledJob(
-                name=due.job.name,
-                schedule=due.schedule.expression,
-                english=due.schedule.describe(),
-                tally=tallies[due.job.name],
-            )
-            for due in simulator.due
-        ),
-        by_hand=tuple(name for name, job in plugin.jobs.items() if job.expression is None),
+        jobs=tuple(jobs.values()),
+        manual=manual_jobs(plugin),
         warnings=plugin.warnings,
         reached=reached,
     )

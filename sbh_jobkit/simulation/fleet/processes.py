@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.synchronize import Event
 
-    from sbh_jobkit.simulation.fleet.installation import Installation, NotReplayed, Task
+    from sbh_jobkit.simulation.fleet.installation import Installation, NotSimulated, Task
 
 _PATIENCE = 5.0
 """Seconds for workers to hand over what they have done, and then to end."""
@@ -34,12 +34,12 @@ _OFTEN = 0.1
 """Seconds between two looks of a worker at whether to stop."""
 
 
-def spread(orders: Iterable[Task], processes: int) -> Iterator[Installation | NotReplayed]:
+def spread(orders: Iterable[Task], processes: int) -> Iterator[Installation | NotSimulated]:
     """Run all tasks, several at a time; on Ctrl-C yield what was done until then, and raise Interrupted."""
     context = multiprocessing.get_context("spawn")
     stop, others = context.Event(), multiprocessing.active_children()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
-    waiting: deque[Future[Installation | NotReplayed | None]] = deque()
+    waiting: deque[Future[Installation | NotSimulated | None]] = deque()
     try:
         with _deaf():  # those that are started now inherit it
             waiting.extend(pool.submit(_work, order) for order in orders)
@@ -61,7 +61,7 @@ def spread(orders: Iterable[Task], processes: int) -> Iterator[Installation | No
         pool.shutdown()
 
 
-def _answer(future: Future[Any]) -> Iterator[Installation | NotReplayed]:
+def _answer(future: Future[Any]) -> Iterator[Installation | NotSimulated]:
     try:
         result = future.result()
     except BrokenExecutor as error:
@@ -74,7 +74,7 @@ def _answer(future: Future[Any]) -> Iterator[Installation | NotReplayed]:
         yield result
 
 
-def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotReplayed]:
+def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotSimulated]:
     until = perf_counter() + _PATIENCE
     for future in waiting:
         if future.cancel():
@@ -124,5 +124,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(order: Task) -> Installation | NotReplayed | None:
+def _work(order: Task) -> Installation | NotSimulated | None:
     return None if _Worker.stop.is_set() else replay(order, _Worker.pulse)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from sbh_jobkit.fakes.faults import latency
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.run.tally import failure_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.validation import PlannedFault
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.run.tally import Signature
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
 _MOST_TRIES = 80
 _LEAST = 60
 """Seconds below which a fault is not made shorter: cron knows no less than a minute."""
-_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,31 +35,25 @@ class Broken:
     tries: int = 0
 
 
-def breaks(run: Run) -> bool:
-    """Whether a run fails although it need not: one that a fault has hit, and that says so, does what it should."""
-    honest = run.outcome is Outcome.FAILED and run.injected_faults and all(fault.allowed for fault in run.faults)
-    return run.outcome.started and not run.ok and run.expected is None and not honest
+def is_failure(run: Run) -> bool:
+    """Return whether a run fails and should not: a job that reports an error after an injected fault works well."""
+    reported = run.outcome is Outcome.FAILED and run.injected_faults and all(fault.allowed for fault in run.faults)
+    return run.outcome.started and not run.ok and run.expected is None and not reported
 
 
-def manner(run: Run) -> tuple[str, ...]:
-    """Say how a run fails, so that another time, another file and another count make no other failure."""
-    fault = next((fault for fault in run.faults if not fault.allowed), None)
-    why = run.error.line if run.error else f"{fault.kind}: {fault.message}" if fault else run.reason or ""
-    return run.job, run.outcome.value, _NUMBERS.sub("#", why)
-
-
-def first_like(load: Load, scenario: Scenario, how: tuple[str, ...]) -> Run | None:
-    """Return the first run of a try that fails in the same manner."""
-    return next((run for run in scenario.runs(load) if breaks(run) and manner(run) == how), None)
+def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | None:
+    """Run a scenario, and return the first failure with a signature; None if there is none."""
+    failures = filter(is_failure, scenario.runs(load))
+    return next((run for run in failures if failure_signature(run, cause_only=True) == signature), None)
 
 
 def shrink(load: Load, scenario: Scenario, run: Run) -> Broken:
     """Return the smallest scenario found in which a run fails in the same manner: fewer faults, shorter, later."""
-    how, best, tries = manner(run), scenario, 0
+    signature, best, tries = failure_signature(run, cause_only=True), scenario, 0
     candidates = _smaller(best, run)
     while tries < _MOST_TRIES and (candidate := next(candidates, None)) is not None:
         tries += 1
-        found = first_like(load, candidate, how)
+        found = first_match(load, candidate, signature)
         if found is not None:
             best, run = candidate, found
             candidates = _smaller(best, run)

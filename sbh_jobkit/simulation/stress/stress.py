@@ -17,8 +17,9 @@ from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.faults.validation import target_of
+from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.stress.shrink import Broken, breaks, manner, shrink
+from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -70,12 +71,12 @@ def stress(
     """Try a plugin in a plain range and under stress of some kinds; `progress` hears what is tried."""
     progress("a plain range")
     usual = list(plain.runs(load))
-    anyway = _firsts(run for run in usual if breaks(run))
+    anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     scenarios, notes = _scenarios(plain, kinds, usual)
     for scenario in scenarios:
         progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
-        for how, run in _firsts(run for run in scenario.runs(load) if breaks(run)).items():
+        for how, run in _firsts(run for run in scenario.runs(load) if is_failure(run)).items():
             if how not in anyway:
                 broken.setdefault(how, (scenario, run))
     smallest = []
@@ -88,7 +89,7 @@ def stress(
 def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
     firsts: dict[tuple[str, ...], Run] = {}
     for run in runs:
-        firsts.setdefault(manner(run), run)
+        firsts.setdefault(failure_signature(run, cause_only=True), run)
     return firsts
 
 

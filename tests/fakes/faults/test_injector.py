@@ -413,7 +413,7 @@ def test_what_did_nothing_is_told(loaded):
     lines = ["outage of=api.exmaple.com start=2026-01-05 end=2026-01-06", "errors of=api.example.com rate=1"]
     plan = FaultPlan(*map(faultplan.parse, lines))
     simulation = simulate(loaded(GET), tenant(), duration="2d", faults=plan)
-    assert simulation.idle == plan.faults[:1]
+    assert simulation.unused_faults == plan.faults[:1]
 
 
 SKIPPED = "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or add an offset"

@@ -11,7 +11,7 @@ from sbh_jobkit import Fleet, Installation, Interrupted, Plugin, Policy, World, 
 from sbh_jobkit.cli import main as cli
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.simulation.fleet.fleet import plugins_in
-from sbh_jobkit.simulation.fleet.installation import NotReplayed
+from sbh_jobkit.simulation.fleet.installation import NotSimulated
 
 TENANTS = ["acme", "globex"]
 
@@ -115,7 +115,7 @@ def test_an_installation_does_what_the_simulation_of_its_plugin_does():
         "at 00:00, 06:00, 12:00 and 18:00, every day (UTC)",
     )
     assert (bill.tally.runs, bill.tally.failures) == (len(alone.runs), len(alone.failures))
-    assert [alike.first.to_dict() for alike in bill.tally.alike] == [alone.runs[0].to_dict()]
+    assert [alike.first.to_dict() for alike in bill.tally.failure_groups] == [alone.runs[0].to_dict()]
 
 
 def test_tenants_are_not_lucky_alike(write):
@@ -135,7 +135,7 @@ def test_tenants_are_not_lucky_alike(write):
 
     def thrown(seed):
         results = Fleet("dice", ["acme", "a", "b"], duration="1d", seed=seed).results()
-        return [one.jobs[0].tally.alike[0].first.value["thrown"] for one in results]
+        return [one.jobs[0].tally.failure_groups[0].first.value["thrown"] for one in results]
 
     assert len({*thrown(0), *thrown(7)}) == 6
     assert thrown(0) == thrown(0)
@@ -176,14 +176,14 @@ def test_what_cannot_be_replayed_does_not_stop_the_others(platform, write):
     write("plugins/broken", "import nothing_of_the_kind")
     write("plugins/lost", QUIET_JOB, "def setup(world): world.db.rows('users')")
     results = list(Fleet(platform, duration="1d").results())
-    assert [one for one in results if isinstance(one, NotReplayed)] == [
-        NotReplayed(
+    assert [one for one in results if isinstance(one, NotSimulated)] == [
+        NotSimulated(
             path="plugins/broken",
             tenant="acme",
             why="main.py:1: ModuleNotFoundError: No module named 'nothing_of_the_kind'; install it, or put "
             "nothing_of_the_kind.py beside the plugin's entry",
         ),
-        NotReplayed(
+        NotSimulated(
             path="plugins/lost",
             tenant="acme",
             why="the world could not go on: world.py:1: there is no table 'users'; there are plugin_jobs",
@@ -207,7 +207,7 @@ def test_a_fleet_is_counted_by_plugin(platform):
     """Tenants side by side, what failed alike as one kind, and the busiest minutes with those who are in them."""
     seen = []
     simulation = Fleet(platform, TENANTS, duration="1d").simulate(progress=seen.append)
-    assert repr(simulation) == "<FleetSimulation: 4 of 4 installations, 106 runs, 4 failures, 0 not replayed>"
+    assert repr(simulation) == "<FleetSimulation: 4 of 4 installations, 106 runs, 4 failures, 0 not simulated>"
     assert seen == [1, 2, 3, 4]
     assert (simulation.ok, simulation.start.isoformat(), simulation.end.isoformat()) == (
         False,
@@ -216,10 +216,10 @@ def test_a_fleet_is_counted_by_plugin(platform):
     )
     loud = simulation.plugins["plugins/loud"]
     assert loud.tenants == {"acme": (4, 0), "globex": (4, 4)}
-    (alike,) = loud.jobs[0].tally.alike
+    (alike,) = loud.jobs[0].tally.failure_groups
     assert (alike.first.tenant, alike.count, alike.tenants) == ("globex", 4, 1)
-    (peak,) = simulation.pileup().peaks(1)
-    assert (simulation.at(peak.minute).isoformat(), peak.who) == (
+    (peak,) = simulation.concurrency().peaks(1)
+    assert (simulation.time_of(peak.minute).isoformat(), peak.who) == (
         "2026-01-01T06:00:00+00:00",
         ((("loud", "bill"), 2), (("quiet", "sync"), 2), (("quiet", "report"), 2)),
     )
@@ -292,7 +292,7 @@ def test_a_value_of_the_plugins_own_kind_crosses_processes(write):
     )
     for processes in (1, 2):
         results = Fleet("kinds", 2, duration="1d").results(processes)
-        values = [one.jobs[0].tally.alike[0].first.value for one in results]
+        values = [one.jobs[0].tally.failure_groups[0].first.value for one in results]
         assert values == [{"success": False, "colour": "Colour.RED", "level": 3, "name": "x"}] * 2
         assert [type(value["level"]) for value in values] == [int, int]
 
@@ -312,7 +312,7 @@ def test_a_fleet_that_is_interrupted_tells_what_was_done(platform, write):
         Fleet(platform, duration="1d").simulate()
     simulation = caught.value.so_far
     assert (simulation.interrupted, simulation.asked, simulation.done) == (True, 3, 1)
-    assert [(one.plugin, one.reached.isoformat()) for one in simulation.in_part] == [
+    assert [(one.plugin, one.reached.isoformat()) for one in simulation.partial] == [
         ("mid", "2026-01-01T12:00:00+00:00")
     ]
     assert list(simulation.plugins) == ["plugins/loud", "plugins/mid"]

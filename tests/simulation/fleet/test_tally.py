@@ -9,7 +9,7 @@ import pytest
 
 from sbh_jobkit import Event, Fault, HttpCall, Outcome, Run
 from sbh_jobkit.run.run import RunError
-from sbh_jobkit.run.tally import MOST_KINDS, Tally
+from sbh_jobkit.run.tally import MAX_GROUPS, Tally
 from sbh_jobkit.schedule.times import zone
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=zone("Europe/Paris"))
@@ -39,7 +39,7 @@ def test_everything_is_counted():
     busy = replace(OK, http_calls=(call, call), events=(Event(type="sold", payload={}, at=AT),))
     faults = [Fault(kind="network", member="m", message="x", allowed=allowed) for allowed in (True, False)]
     faulty, expected = replace(OK, faults=tuple(faults)), replace(crashed("tea"), expected="closed")
-    tally = Tally.of([OK, skipped, late, busy, faulty, expected])
+    tally = Tally.from_runs([OK, skipped, late, busy, faulty, expected])
     assert tally.to_dict() == {
         "runs": 6,
         "failures": 1,
@@ -59,29 +59,29 @@ def test_runs_that_fail_alike_are_kept_once():
     """The first of each kind is kept whole, up to three kinds; what fails in further ways is counted only."""
     later = AT + timedelta(hours=1)
     runs = [crashed("tea"), crashed("milk"), crashed("tea", later), crashed("sugar"), crashed("lemon")]
-    tally = Tally.of(runs)
-    assert [(alike.first, alike.count, alike.last) for alike in tally.alike] == [
+    tally = Tally.from_runs(runs)
+    assert [(alike.first, alike.count, alike.last) for alike in tally.failure_groups] == [
         (runs[0], 2, later),
         (runs[1], 1, AT),
         (runs[3], 1, AT),
     ]
-    assert (tally.failures, len(tally.alike)) == (5, MOST_KINDS)
+    assert (tally.failures, len(tally.failure_groups)) == (5, MAX_GROUPS)
 
 
 def test_tallies_of_tenants_are_merged():
     """What two tenants' runs came to is what all of them come to; those merged stay as they were."""
     one, other = [OK, crashed("tea")], [crashed("tea", AT - timedelta(hours=1), "globex"), crashed("milk")]
-    first, second, both = Tally.of(one), Tally.of(other), Tally()
+    first, second, both = Tally.from_runs(one), Tally.from_runs(other), Tally()
     both.merge(first)
     both.merge(second)
-    whole = Tally.of([*one, *other])
+    whole = Tally.from_runs([*one, *other])
     assert both.to_dict() == whole.to_dict()
     assert both.starts == whole.starts
-    assert [(alike.first.tenant, alike.count, alike.tenants) for alike in both.alike] == [
+    assert [(alike.first.tenant, alike.count, alike.tenants) for alike in both.failure_groups] == [
         ("acme", 2, 2),
         ("acme", 1, 1),
     ]
-    assert [(alike.count, alike.tenants) for alike in first.alike] == [(1, 1)]
+    assert [(alike.count, alike.tenants) for alike in first.failure_groups] == [(1, 1)]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -90,8 +90,8 @@ def test_the_first_failure_is_the_first_by_time(order):
     zone_ = zone("Europe/Paris")
     summer = datetime(2026, 10, 25, 2, 30, tzinfo=zone_)
     winter = datetime(2026, 10, 25, 2, 10, tzinfo=zone_, fold=1)
-    tally = Tally.of([crashed("tea", summer), crashed("tea", winter)][::order])
-    assert (tally.first_failure, tally.alike[0].last) == (summer, winter)
+    tally = Tally.from_runs([crashed("tea", summer), crashed("tea", winter)][::order])
+    assert (tally.first_failure, tally.failure_groups[0].last) == (summer, winter)
 
 
 def test_only_the_first_of_a_kind_is_kept_without_its_world():
@@ -101,5 +101,5 @@ def test_only_the_first_of_a_kind_is_kept_without_its_world():
         def world(self):
             return None
 
-    tally = Tally.of([replace(crashed("tea"), before=Moment(), after=Moment())])
-    assert (tally.alike[0].first.before, tally.alike[0].first.after) == (None, None)
+    tally = Tally.from_runs([replace(crashed("tea"), before=Moment(), after=Moment())])
+    assert (tally.failure_groups[0].first.before, tally.failure_groups[0].first.after) == (None, None)

@@ -12,10 +12,11 @@ from sbh_jobkit import Plugin, World
 from sbh_jobkit.fakes.faults.plan import Crash, Errors, FaultPlan, Outage, SchedulerDown, Slow, StorageFull
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.run.run import Fault, Outcome, Run, RunError
+from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Policy
 from sbh_jobkit.simulation.stress.scenario import Scenario
-from sbh_jobkit.simulation.stress.shrink import breaks, first_like, manner, shrink
+from sbh_jobkit.simulation.stress.shrink import first_match, is_failure, shrink
 
 
 def scenario(*faults, start="2026-01-01", end="2026-01-03", tz="UTC", **more):
@@ -68,7 +69,7 @@ BESIDE = (
 
 def first_broken(load, tried):
     """Return the first run of a scenario that breaks."""
-    return next(run for run in tried.runs(load) if breaks(run))
+    return next(run for run in tried.runs(load) if is_failure(run))
 
 
 def rows(tried):
@@ -137,7 +138,7 @@ def test_a_run_that_starts_late_keeps_what_comes_due_after_it():
     run = first_broken(load, tried)
     assert run.started_at.isoformat() == "2026-01-01T02:30:00+00:00"
     found = shrink(load, tried, run)
-    assert first_like(load, found.scenario, manner(run)) == found.run
+    assert first_match(load, found.scenario, failure_signature(run, cause_only=True)) == found.run
     assert found.scenario.jobs == ()
 
 
@@ -210,13 +211,16 @@ faults = st.one_of(
 def test_what_is_left_fails_in_the_same_manner(plan, overlap, time_limit):
     """Whatever the plan: each manner of failure is still there in what was made of it, which is no larger."""
     tried = scenario(*plan, policy={"*": Policy(overlap=overlap)}, time_limit=time_limit)
-    ways = {manner(run): run for run in reversed(list(tried.runs(LOAD))) if breaks(run)}
+    ways = {failure_signature(run, cause_only=True): run for run in reversed(list(tried.runs(LOAD))) if is_failure(run)}
     for how, run in ways.items():
         found = shrink(LOAD, tried, run)
-        again = first_like(LOAD, found.scenario, how)
+        again = first_match(LOAD, found.scenario, how)
         assert again is not None
-        assert (again.fire_time, manner(again)) == (found.run.fire_time, manner(found.run))
-        assert manner(found.run) == how
+        assert (again.fire_time, failure_signature(again, cause_only=True)) == (
+            found.run.fire_time,
+            failure_signature(found.run, cause_only=True),
+        )
+        assert failure_signature(found.run, cause_only=True) == how
         assert found.tries <= 80
         assert len(found.scenario.plan.faults) <= len(plan)
         assert tried.start <= found.scenario.start < found.scenario.end <= tried.end
@@ -271,4 +275,4 @@ MANNERS = [
 @pytest.mark.parametrize(("done", "broken", "how"), MANNERS)
 def test_manners(done, broken, how):
     """What breaks, and how: a run that says so when a fault of the plan has hit it does what it should."""
-    assert (breaks(done), manner(done)) == (broken, how)
+    assert (is_failure(done), failure_signature(done, cause_only=True)) == (broken, how)

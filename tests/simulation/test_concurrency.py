@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sbh_jobkit.simulation.fleet.peaks import BusyMinute, Concurrency
+from sbh_jobkit.simulation.concurrency import BusyMinute, Concurrency
 
 SYNC, BILL, MAIL = ("shop", "sync"), ("shop", "bill"), ("post", "mail")
 
