@@ -33,7 +33,7 @@ class SnapshotSimulation(Simulation):
     @classmethod
     def from_simulation(cls, simulation: Simulation, runs: list[Run], folder: Path, *, update: bool) -> Self:
         """Copy a simulation, with its runs in the form that the test gets."""
-        values = {each.name: getattr(simulation, each.name) for each in fields(Simulation)}
+        values = {each.name: getattr(simulation, each.name) for each in fields(Simulation) if each.init}
         return cls(**{**values, "runs": runs, "folder": folder, "update": update})
 
     def assert_matches(self, path: str, *, values: bool = True) -> None:
