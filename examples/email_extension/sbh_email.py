@@ -1,4 +1,4 @@
-"""`ctx.email.send(…)` for jobs, `world.email.sent` for who looks at them: an extension of sbh-jobkit."""
+"""`ctx.email.send(…)` for jobs, `world.email.sent` for their tests: an extension of sbh-jobkit."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ class EmailService:
 
 
 class EmailClient:
-    """`ctx.email`: made anew for each run, with what the service may use of it."""
+    """`ctx.email`: one for each run, with what the service may use of that run."""
 
     def __init__(self, service: EmailService, access: Access) -> None:
         self._service = service
         self._access = access
 
     def send(self, to: str, subject: str, body: str) -> bool:
-        """Send an email; False, and a fault, for an address that is none."""
-        self._access.need("send", "send_email")
+        """Send an email; an address that is not valid is a fault, and returns False."""
+        self._access.require("send", "send_email")
         if not isinstance(to, str) or not _ADDRESS.fullmatch(to):
             advice = "give one address, such as ada@example.com"
-            self._access.fault("email-invalid", "send", f"{to!r} is no email address", advice)
+            self._access.fault("email-invalid", "send", f"{to!r} is not an email address", advice)
             return False
         email = Email(
             sender=self._service.sender or "nobody@example.com",
@@ -99,6 +99,6 @@ def sbh_configure_world(world: Any, plugin: Plugin | None) -> None:
 
 @hookimpl
 def sbh_run(run: Run) -> None:
-    """Log the runs that need a look, as a gateway would that wakes somebody up."""
+    """Log the runs that need attention, as a service that calls somebody would."""
     if not run.ok:
         logging.getLogger("sbh_email").warning("on call: %s", run)

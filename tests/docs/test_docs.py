@@ -11,8 +11,10 @@ import sys
 import tomllib
 from importlib.metadata import metadata
 from itertools import chain
+from pathlib import Path
 from zipfile import ZipFile
 
+import httpx
 import manual
 import manual_tables
 import pytest
@@ -20,8 +22,9 @@ import yaml
 
 import sbh_jobkit
 from pytest_sbhjobs import markers, options
-from sbh_jobkit import FaultPlan, Outcome
+from sbh_jobkit import FaultPlan, Outcome, World, simulate
 from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.notebook.dashboard import Dashboard
 from sbh_jobkit.notebook.magics import options_of
 from sbh_jobkit.plugin import divergences, manifest
 from sbh_jobkit.run.recorder import FAULTS
@@ -180,3 +183,48 @@ def test_the_python_api_imports_what_it_names():
     for dotted in re.findall(r"`((?:sbh_jobkit|pytest_sbhjobs)\.[\w.]+)", TEXTS["python.md"]):
         module, _, name = dotted.rpartition(".")
         assert hasattr(__import__(module, fromlist=[name]), name), dotted
+
+
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
+def test_names_in_the_text_exist():
+    """Where a page says `run.…`, `simulation.…`, `world.…`, `ctx.…` or `dashboard.…`, there is such a name."""
+    simulation = simulate(manual.ROOT / "examples/hello", duration="1d")
+    owners = {"simulation": simulation, "run": simulation.runs[0], "world": simulation.world}
+    owners |= {"ctx": simulation.world.context(), "dashboard": Dashboard(simulation.plugin, simulation.world)}
+    spans = {span for text in TEXTS.values() for span in _CODE.findall(_FENCED.sub("", manual.TABLE.sub("", text)))}
+    dotted = re.compile(rf"(?<![\w.(])((?:{'|'.join(owners)})(?:\.[a-z_]+)+)")
+    names = {name for span in spans for name in dotted.findall(span)} - {"world.email", "ctx.email", "world.py"}
+    assert [name for name in sorted(names) if not _exists(owners, name.split("."))] == []
+
+
+def _exists(owners, names):
+    value = owners[names[0]]
+    for name in names[1:]:
+        if not hasattr(value, name):
+            return False
+        value = getattr(value, name)
+    return True
+
+
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_each_line_of_the_world_works(tmp_path, monkeypatch):
+    """Each line in the tables of the page on worlds runs, in their order, in one world."""
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_text("name,plan\nLin,team\n")
+    world = World()
+    names = {"world": world, "World": World, "httpx": httpx, "rows": [{"name": "Ada", "plan": "team"}]}
+    names |= {"first": httpx.Response(200), "second": httpx.Response(500), "function": lambda _: httpx.Response(200)}
+    rows = re.findall(r"^\| (`.*?) \|", _FENCED.sub("", TEXTS["world.md"]), re.MULTILINE)
+    lines = [line for row in rows for line in _CODE.findall(row)]
+    for line in lines:
+        code = f'world.http.get("https://api.example.com/"){line}' if line.startswith(".") else line
+        exec(code.removeprefix("for key in "), names)  # noqa: S102  the manual's own code
+    assert len(lines) > _AT_LEAST
+    assert world.db.rows("users", {"name": "Lin"}) != []
+
+
+_AT_LEAST = 40

@@ -41,15 +41,15 @@ def test_the_author_says_who_sends():
 
 
 def test_an_address_that_is_none(caplog):
-    """The job does not look at what `send` returns; the fault shows all the same, and somebody is told."""
+    """The job does not look at what `send` returns; the run still has the fault, and it is logged."""
     world = tenant()
     world.db.insert("users", {"name": "Grace", "email": "grace at example"})
     run = run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00")
     assert [(fault.kind, fault.member) for fault in run.faults] == [("email-invalid", "ctx.email.send")]
-    assert run.summary == "email-invalid: 'grace at example' is no email address"
+    assert run.summary == "email-invalid: 'grace at example' is not an email address"
     assert [email.to for email in world.email.sent] == ["ada@example.com"]
-    told = f"on call: <Run remind 2026-01-02 08:00 UTC: faulty: {run.summary}>"
-    assert caplog.record_tuples == [("sbh_email", logging.WARNING, told)]
+    logged = f"on call: <Run remind 2026-01-02 08:00 UTC: faulty: {run.summary}>"
+    assert caplog.record_tuples == [("sbh_email", logging.WARNING, logged)]
 
 
 def test_the_kind_can_be_allowed():

@@ -113,7 +113,7 @@ def test_queue_alarm_rings_above_five(world, waiting, alarms):
 
 
 def test_trials_end_on_every_page(world):
-    """Of 252 users, three pages, the first and the last are told."""
+    """Of 252 users on three pages, the first and the last get an event."""
     world.db.insert("users", [{"plan": "trial", "trial_ends": "2026-02-10"}] * 249)
     world.db.insert("users", {"plan": "trial", "trial_ends": "2026-02-09"})
 
@@ -239,7 +239,7 @@ def test_month_is_the_same_every_time(month):
 
 
 def test_month_fails_when_the_bad_hour_does_not_come():
-    """An expectation is strict: an API that stays up while it should be down needs a look."""
+    """An expectation is strict: an API that stays up while it should be down is a failure."""
     world = World.load(HERE / "world.py")
     world.http.get(host="fleet.example").respond(json=[])  # asked first, since it was there before setup()
 
@@ -260,9 +260,9 @@ ON_HOST = {
     "count_seats": {"D33"},  # none of its code runs, so that D3 never comes to light
     "daily_report": {"D3"},
     "explain_failures": {"D3"},
-    "weekly_digest": {"D6"},  # it ends for want of its template, before it counts
+    "weekly_digest": {"D6"},  # it ends before it counts, because its template is missing
 }
-"""What today's host does otherwise to each job, by the ids of the kit's README."""
+"""Where today's host differs for each job, by the ids of the divergences."""
 WELL_ON_HOST = {
     "watch_queue": 280,  # hours in which the queue is empty: that is what the host answers, too
     "explain_failures": 1,  # no build failed on 2025-12-31
@@ -286,10 +286,10 @@ def test_month_on_todays_host():
 
 AGAIN = {
     # job: what its second run does again, how many of its runs in a week do, and what comes of it
-    "clean_temp_files": ({"cleanup.completed"}, (7, 7), "whoever counts hears of a clean-up that deleted nothing"),
+    "clean_temp_files": ({"cleanup.completed"}, (7, 7), "an event reports a clean-up that deleted nothing"),
     "sync_runners": ({"fleet.synced"}, (336, 336), "who counts syncs counts one too many; the file is the same"),
     "watch_queue": ({"queue.crowded"}, (11, 168), "one crowded queue raises two alarms"),
-    "end_trials": ({"trial.ended"}, (6, 7), "everyone whose trial ends is told twice"),
+    "end_trials": ({"trial.ended"}, (6, 7), "everyone whose trial ends gets two events"),
     "index_projects": ({"index.started", "index.completed"}, (7, 7), "an index is timed twice; the file is the same"),
     "count_seats": ({"seats.counted"}, (1, 1), "who adds up seats for the invoice adds them up twice"),
     "daily_report": ({"report.written"}, (7, 7), "a report is announced twice; the file is the same"),
@@ -298,8 +298,8 @@ AGAIN = {
 }
 
 
-def test_no_job_is_safe_to_repeat():
-    """Every job tells of its work again, and that is all: no file has other content, and nothing is sent."""
+def test_no_job_is_idempotent():
+    """Every job emits its events again and does nothing else: no file has other content, and nothing is sent."""
     week = simulate(plugin, duration="7d", twice=True)
     found = week.unsafe_to_repeat
     runs = Counter(run.job for run in week.runs)
