@@ -38,7 +38,7 @@ def sbh_world(request: pytest.FixtureRequest, sbh_plugin: Plugin) -> World:
         target = markers.target(item)
         if target is not None:
             world.target = target
-        world.begin(markers.beginning(item), sbh_plugin.manifest.timezone, sbh_plugin)
+        world.begin(markers.start(item), sbh_plugin.manifest.timezone, sbh_plugin)
         item.ihook.pytest_sbh_configure_world(world=world, plugin=sbh_plugin)
         markers.apply(item, world)
     return world
@@ -50,7 +50,7 @@ def sbh_clock(request: pytest.FixtureRequest, sbh_world: World) -> Iterator[Test
     from pytest_sbhjobs.clock import TestClock
 
     with _errors_as_text():
-        clock = TestClock(markers.beginning(request.node), sbh_world.zone)
+        clock = TestClock(markers.start(request.node), sbh_world.zone)
     with clock.virtual:
         yield clock
 
@@ -116,7 +116,7 @@ def _default_time(item: pytest.Item) -> str | datetime:
 
     from sbh_jobkit import clock
 
-    return clock.now(UTC) if clock.is_virtual() else markers.beginning(item)
+    return clock.now(UTC) if clock.is_virtual() else markers.start(item)
 
 
 def _find_plugin(request: pytest.FixtureRequest) -> Path:

@@ -49,7 +49,7 @@ def plugin_path(item: pytest.Item) -> Path | None:
     return item.path.parent / _checked(item, mark).args[0] if mark else None
 
 
-def beginning(item: pytest.Item) -> str:
+def start(item: pytest.Item) -> str:
     """Return the time when the test's world starts."""
     from sbh_jobkit.schedule.times import START
 

@@ -63,7 +63,7 @@ def add(parser: pytest.Parser) -> None:
 
 def read(config: pytest.Config) -> Options:
     """Read the options; the command line wins over the ini file. Raises UsageError for a bad value."""
-    given = {name: _given(config, name) for name, _, _ in SETTINGS}
+    given = {name: _value(config, name) for name, _, _ in SETTINGS}
     if given["simulate"]:
         _check(config, given)
     else:
@@ -71,9 +71,9 @@ def read(config: pytest.Config) -> Options:
             if config.getoption(f"sbh_{name}"):
                 msg = f"--sbh-{name} needs --sbh-simulate, such as --sbh-simulate=30d"
                 raise pytest.UsageError(msg)
-    plugin = _below(config, given["plugin"], "plugin")
+    plugin = _absolute(config, given["plugin"], "plugin")
     if plugin is not None and not plugin.exists():
-        msg = f"{_asked(config, 'plugin')}: no such path: {given['plugin']!r}; give a plugin's directory, file or zip"
+        msg = f"{_source(config, 'plugin')}: no such path: {given['plugin']!r}; give a plugin's directory, file or zip"
         raise pytest.UsageError(msg)
     if plugin is not None and plugin.is_dir():
         plugin /= MANIFEST
@@ -82,15 +82,15 @@ def read(config: pytest.Config) -> Options:
         start=given["from"] or None,
         tz=given["tz"] or None,
         plugin=plugin,
-        report=_below(config, given["report"], "report"),
+        report=_absolute(config, given["report"], "report"),
         update=config.getoption("sbh_update"),
-        must_find_plugin=bool(config.getoption("sbh_simulate")) or not _named(config),
+        must_find_plugin=bool(config.getoption("sbh_simulate")) or not _paths_given(config),
     )
 
 
 def add_paths(config: pytest.Config, options: Options) -> None:
     """Let pytest collect the plugin of `--sbh-plugin`, or the one in the root folder, also outside of `testpaths`."""
-    if _named(config):
+    if _paths_given(config):
         return
     wanted = options.plugin or config.rootpath / MANIFEST
     by_itself = options.plugin is None and config.args_source is not pytest.Config.ArgsSource.TESTPATHS
@@ -99,22 +99,22 @@ def add_paths(config: pytest.Config, options: Options) -> None:
         config.args.append(str(wanted))
 
 
-def _named(config: pytest.Config) -> bool:
+def _paths_given(config: pytest.Config) -> bool:
     return config.args_source is pytest.Config.ArgsSource.ARGS
 
 
-def _given(config: pytest.Config, name: str) -> str:
+def _value(config: pytest.Config, name: str) -> str:
     option = config.getoption(f"sbh_{name}")
     return str(config.getini(f"sbh_{name}") if option is None else option)
 
 
-def _asked(config: pytest.Config, name: str) -> str:
+def _source(config: pytest.Config, name: str) -> str:
     if config.getoption(f"sbh_{name}") is not None:
         return f"--sbh-{name}"
     return f"{config.inipath.name if config.inipath else 'ini'}: sbh_{name}"
 
 
-def _below(config: pytest.Config, path: str, name: str) -> Path | None:
+def _absolute(config: pytest.Config, path: str, name: str) -> Path | None:
     """Return an absolute path: the command line's starts where pytest was started, the ini file's beside that file."""
     if not path:
         return None
@@ -127,18 +127,18 @@ def _check(config: pytest.Config, given: dict[str, str]) -> None:
     from sbh_jobkit.errors import TimeFormatError
     from sbh_jobkit.schedule import times
 
-    def check(name: str, reads: Callable[[str], object]) -> None:
+    def check(name: str, parse: Callable[[str], object]) -> None:
         try:
             if given[name]:
-                reads(given[name])
+                parse(given[name])
         except TimeFormatError as error:
-            msg = f"{_asked(config, name)}: {error}"
+            msg = f"{_source(config, name)}: {error}"
             raise pytest.UsageError(msg) from None
 
     check("simulate", times.duration)
     check("tz", times.zone)
     check("from", lambda text: times.instant(text, times.zone(given["tz"] or "UTC")))
-    report = _below(config, given["report"], "report")
+    report = _absolute(config, given["report"], "report")
     if report is not None and report.is_dir():
-        msg = f"{_asked(config, 'report')}: {given['report']!r} is a directory; give a file in it, such as report.html"
+        msg = f"{_source(config, 'report')}: {given['report']!r} is a directory; give a file in it, such as report.html"
         raise pytest.UsageError(msg)

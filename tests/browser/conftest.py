@@ -1,6 +1,6 @@
-"""One JupyterLab and one Chromium for all tests in here; each test has the window to itself.
+"""One JupyterLab and one Chromium for all browser tests; each test has a window without other notebooks.
 
-A test that fails keeps a picture, and tells what the server and the browser's console had to say.
+A failing test saves a screenshot and shows the log of the server and the errors of the browser's console.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
 
 @pytest.fixture(scope="session", autouse=True)
 def _tidy():
-    """Let a request to end, as `timeout` makes it, leave neither a server nor a browser behind."""
+    """Stop the server and the browser also on SIGTERM, which `timeout` sends."""
     before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
     yield
     signal.signal(signal.SIGTERM, before)
@@ -26,7 +26,7 @@ def _tidy():
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """Return a JupyterLab that runs."""
+    """Return a running JupyterLab."""
     with LabServer(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
@@ -44,20 +44,20 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def context(chromium):
-    """Return what keeps the windows of a person apart from those of others."""
+    """Return a browser context, which has its own cookies and storage."""
     with chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def windows():
-    """Return the windows that are free: one, or none after a test that failed and may have left it in disorder."""
+    """Return the windows that can be reused: one, or none after a failed test."""
     return []
 
 
 @pytest.fixture
 def lab(request, context, windows, server):
-    """Return a window with nothing open; that the console has no complaint is part of every test."""
+    """Return a window with no notebook open; an error in the browser's console fails the test."""
     window = windows.pop() if windows else Lab(context, server)
     yield window
     if any(report.failed for report in request.node.stash[_REPORTS]):
@@ -74,7 +74,7 @@ _REPORTS = pytest.StashKey[list[pytest.TestReport]]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Say what a test that failed saw."""
+    """Add the logs and a screenshot to the report of a failed test."""
     report = yield
     item.stash.setdefault(_REPORTS, []).append(report)
     lab = item.funcargs.get("lab")

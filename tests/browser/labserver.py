@@ -1,4 +1,4 @@
-"""A JupyterLab on this machine, for as long as the tests last: it keeps all that it writes in one folder."""
+"""A JupyterLab server for the tests; it writes to one temporary folder only."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 _WITHOUT = (
-    "@jupyterlab/apputils-extension:announcements",  # which asks the internet
-    "@jupyterlab/debugger-extension",  # which loses its answer where a kernel is restarted in its first second
+    "@jupyterlab/apputils-extension:announcements",  # would use the internet
+    "@jupyterlab/debugger-extension",  # fails if a kernel is restarted in its first second
 )
 _DIRECTORIES = {
     "JUPYTER_CONFIG_DIR": "config",
@@ -40,10 +40,10 @@ _PATIENCE = 60
 
 
 class LabServer:
-    """Open it to have it run; it serves copies of our notebooks and examples, which it has never seen before."""
+    """A context manager that runs the server with untrusted copies of our notebooks and examples."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep everything in a folder."""
+        """Use a folder for all files of the server."""
         self.folder = folder / "served"
         self._state = folder / "state"
         self._log = folder / "server.log"
@@ -53,7 +53,7 @@ class LabServer:
         self._count = itertools.count(1)
 
     def __enter__(self) -> Self:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         for name in ("notebooks", "examples"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         page = self._state / "config/labconfig/page_config.json"
@@ -78,7 +78,7 @@ class LabServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it and its kernels."""
+        """Stop the server and its kernels."""
         self._process.terminate()
         try:
             self._process.wait(15)
@@ -88,18 +88,18 @@ class LabServer:
 
     @property
     def url(self) -> str:
-        """Where it is, with an empty workspace."""
+        """The address, with an empty workspace."""
         return f"http://127.0.0.1:{self._port}/lab?token={self._token}&reset"
 
     def write(self, cells: Iterable[str]) -> str:
-        """Write a notebook of cells of code beside the folder of ours, and return its path."""
+        """Write a notebook with these code cells, and return its path."""
         path = f"scratch_{next(self._count)}.ipynb"
         book = v4.new_notebook(cells=[v4.new_code_cell(source) for source in cells], metadata={"kernelspec": KERNEL})
         nbformat.write(book, self.folder / path)
         return path
 
     def log(self) -> str:
-        """Return the end of what it wrote."""
+        """Return the end of the server's log."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
 
     def _wait(self) -> None:

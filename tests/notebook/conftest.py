@@ -1,4 +1,4 @@
-"""A notebook without a browser: IPython's own shell, with the kit loaded into it."""
+"""A notebook without a browser: IPython's shell with the kit loaded."""
 
 import atexit
 import sys
@@ -11,38 +11,38 @@ from traitlets.config import Config
 
 
 class Notebook:
-    """Cells, run one after the other."""
+    """Runs cells one after the other."""
 
     def __init__(self, shell):
         """Take a shell."""
         self.shell = shell
 
     def run(self, source):
-        """Run a cell; what it raises is raised here."""
+        """Run a cell and return its result; raises its error."""
         done = self.shell.run_cell(source, store_history=True)
         done.raise_error()
         return done.result
 
     def run_unrecorded(self, source):
-        """Run a cell as a tool does that wants no history."""
+        """Run a cell without history, as nbval does."""
         self.shell.run_cell(source, store_history=False).raise_error()
 
     def shown(self, source):
-        """Run a cell that fails, and return what a person sees of it."""
+        """Run a cell that fails, and return the text that is shown."""
         with capture_output() as seen:
             done = self.shell.run_cell(source, store_history=True)
         assert not done.success
         return seen.stdout + seen.stderr
 
     def completed(self, line):
-        """Return what is offered behind a line."""
+        """Return the completions at the end of a line."""
         with provisionalcompleter():
             return [offered.text for offered in self.shell.Completer.completions(line, len(line))]
 
 
 @pytest.fixture
 def plain():
-    """Return a notebook that knows nothing of the kit."""
+    """Return a notebook without the kit."""
     main = sys.modules["__main__"]  # which a shell replaces, and processes started later need
     config = Config()
     config.HistoryManager.enabled = False
@@ -59,7 +59,7 @@ def plain():
 
 @pytest.fixture
 def notebook(plain):
-    """Return a notebook with the magics loaded, which are unloaded after the test."""
+    """Return a notebook with the magics loaded; they are unloaded after the test."""
     plain.run("%load_ext sbh_jobkit")
     yield plain
     plain.run("%unload_ext sbh_jobkit")

@@ -1,4 +1,4 @@
-"""The example notebooks as they lie in the repository: executed, quiet, and good to look at without running."""
+"""The example notebooks in the repository: executed, without errors, and readable without a kernel."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def cells(path, kind):
 
 @BY_NAME
 def test_every_cell_was_executed_in_its_order(path):
-    """From a fresh kernel, from the top; an nbval run passes over cells that never were."""
+    """In order, in a new kernel; nbval does not notice cells that never ran."""
     assert [cell["execution_count"] for cell in cells(path, "code")] == [*range(1, len(cells(path, "code")) + 1)]
 
 
 @BY_NAME
 def test_nothing_went_to_standard_error_and_nothing_was_raised(path):
-    """A reader would take it for a fault of the kit."""
+    """A reader would take it for a bug of the kit."""
     outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"] == []
 
 
 @BY_NAME
 def test_it_opens_with_a_picture_of_where_it_ends(path):
-    """A file beside it, which pages that host code show, with words for who does not see it."""
+    """The picture is a file, which GitHub and others show, and has an alternative text."""
     first = "".join(cells(path, "markdown")[0]["source"])
     alt, file = PICTURE.search(first).groups()
     assert (file, len(alt) > 20) == (f"pictures/{path.stem}.svg", True)
@@ -43,14 +43,14 @@ def test_it_opens_with_a_picture_of_where_it_ends(path):
 
 @BY_NAME
 def test_no_line_of_code_is_cut_off(path):
-    """Pages show a hundred characters or so."""
+    """Web pages show about a hundred characters."""
     lines = [line for cell in cells(path, "code") for line in "".join(cell["source"]).splitlines()]
     assert [line for line in lines if len(line) > 100] == []
 
 
 @BY_NAME
 def test_links_lead_somewhere(path):
-    """To other notebooks, examples and the manual."""
+    """Links to other notebooks, examples and the manual."""
     text = "".join("".join(cell["source"]) for cell in cells(path, "markdown"))
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text)]
     assert [link for link in links if not (FOLDER / link).exists()] == []
@@ -58,7 +58,7 @@ def test_links_lead_somewhere(path):
 
 @BY_NAME
 def test_as_a_page_it_needs_no_network(path):
-    """HTML that nbconvert makes of it has all pictures inside, and nothing to load."""
+    """The HTML of nbconvert contains all pictures and loads nothing."""
     from nbconvert import HTMLExporter
 
     page, _ = HTMLExporter(template_name="basic", embed_images=True).from_filename(str(path))

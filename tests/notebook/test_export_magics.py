@@ -11,7 +11,7 @@ GREET = "@job('greet', schedule='0 6 * * *')\ndef greet(ctx):\n    return {'stat
 
 
 def test_cells_become_a_plugin(notebook, tmp_path):
-    """What the cells define stands in the folder; the cell that asks does not, and the result shows itself."""
+    """The folder has the definitions of the cells; the result lists the files."""
     notebook.run("from src.ext.sdk import job")
     notebook.run(GREET)
     exported = notebook.run(f"%export_plugin {tmp_path / 'greeter'}")
@@ -21,7 +21,7 @@ def test_cells_become_a_plugin(notebook, tmp_path):
 
 
 def test_what_cannot_go_along_is_raised(notebook, tmp_path):
-    """A name that no cell defines is told with its cell, and nothing is written."""
+    """A name that no cell defines is reported with the cell that uses it, and nothing is written."""
     notebook.run("from src.ext.sdk import job")
     notebook.shell.user_ns["LIMIT"] = 3
     notebook.run(GREET.replace("'success'", "LIMIT"))
@@ -31,7 +31,7 @@ def test_what_cannot_go_along_is_raised(notebook, tmp_path):
 
 
 def test_cells_are_checked(notebook):
-    """Nothing was found, or what was: as a list that reads well."""
+    """The result is a list of findings whose repr is the text of the command line."""
     notebook.run("from src.ext.sdk import job")
     notebook.run(GREET)
     found = notebook.run("%check_plugin")
@@ -42,5 +42,5 @@ def test_cells_are_checked(notebook):
 
 
 def test_a_plugin_on_disk_is_checked(notebook):
-    """Also as today's host would take it."""
+    """With `--target host` also by the rules of today's host."""
     assert [one.rule for one in notebook.run("%check_plugin examples/hub_ops --target host")] == ["D33", "D19", "D34"]

@@ -1,4 +1,4 @@
-"""Real kernels: two at once, one of them interrupted, and both clean afterwards."""
+"""Real kernels: two at once, interrupts, and their state afterwards."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ CLEAN = "False [] None time True\nTrue (0.0, 0.0)\nOutStream True\n"
 
 
 class Kernel:
-    """One kernel, and what it answers."""
+    """A kernel and its messages."""
 
     def __init__(self):
-        """Start it."""
+        """Start the kernel."""
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(cwd=str(ROOT), stderr=DEVNULL)
         self.client = self.manager.client()
@@ -43,7 +43,7 @@ class Kernel:
         self.client.wait_for_ready(timeout=60)
 
     def begin(self, code, **how):
-        """Ask, and do not wait."""
+        """Send a cell, and return the id of the request without waiting."""
         return self.client.execute(code, **how)
 
     def next(self, request):
@@ -61,18 +61,18 @@ class Kernel:
         return found
 
     def run(self, code):
-        """Return what a cell prints; it asks nobody."""
+        """Return what a cell prints; it cannot ask for input."""
         found = self.rest(self.begin(code, allow_stdin=False))
         assert [content for kind, content in found if kind == "error"] == []
         return "".join(content["text"] for kind, content in found if kind == "stream")
 
     def click(self, button):
-        """Click a button of a widget, as a browser tells it."""
+        """Click a button, with the message that a browser sends."""
         content = {"comm_id": button, "data": {"method": "custom", "content": {"event": "click"}}}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
     def stop(self):
-        """End it."""
+        """Stop the kernel."""
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
@@ -90,7 +90,7 @@ def kernels():
 
 @pytest.mark.usefixtures("unmeasured")
 def test_two_kernels_at_once_and_one_is_interrupted(kernels):
-    """The other goes on; both then have the machine's time and sockets, and do their next month."""
+    """The other finishes; both then have the machine's time and sockets, and can simulate again."""
     one, other = kernels
     asked = [each.begin("month = %simulate 30d", allow_stdin=each is one) for each in kernels]
     while one.next(asked[0])[0] != "display_data":  # the bar: the simulation is under way
@@ -140,7 +140,7 @@ def test_cells_run_and_clicks_work_while_a_dashboard_simulates(kernels):
 
 
 def test_an_interrupt_ends_a_dashboards_simulation(kernels):
-    """The dashboard shows it, and the kernel goes on."""
+    """The dashboard shows it, and the kernel can be used."""
     kernel = kernels[0]
     simulate, _ = kernel.run(DASHBOARD).split()
     kernel.click(simulate)

@@ -26,14 +26,14 @@ def loop(ctx):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Draw at once, and each time."""
+    """Draw the bar at once and at each call."""
     monkeypatch.setattr(progress_bars, "_SOON", 0)
     monkeypatch.setattr(progress_bars, "_OFTEN", 0)
 
 
 @pytest.mark.usefixtures("plain")
 def test_a_bar_is_an_output_that_is_emptied():
-    """One output, drawn anew, and at the end without any data, which no tool compares and no browser shows."""
+    """One output that is updated, and has no data at the end, so no tool compares it and no browser shows it."""
     with capture_output() as seen:
         bar = OutputBar(40, "runs")
         bar.remove()
@@ -46,16 +46,16 @@ def test_a_bar_is_an_output_that_is_emptied():
 
 
 class Kernel:
-    """What a magic sees of a shell inside a kernel."""
+    """The part of a kernel's shell that a magic uses."""
 
     kernel = object()
 
     def __init__(self, **content):
-        """Say what the front end asked with."""
+        """Take the content of the front end's request."""
         self.content = content
 
     def get_parent(self):
-        """Return the request that is being served."""
+        """Return the current request."""
         return {"content": self.content} if self.content else {}
 
 
@@ -64,7 +64,7 @@ class Kernel:
     ("shell", "drawn"), [(Kernel(allow_stdin=True), 2), (Kernel(allow_stdin=False), 0), (Kernel(), 0)]
 )
 def test_it_is_drawn_where_a_person_waits(shell, drawn):
-    """Nobody waits behind nbclient and nbval, which answer no questions."""
+    """No person waits behind nbclient and nbval, which cannot ask for input."""
     with capture_output() as seen, watched(shell, 3) as show:
         show(1)
     assert (len(seen.outputs), seen.stdout, seen.stderr) == (drawn, "", "")
@@ -72,7 +72,7 @@ def test_it_is_drawn_where_a_person_waits(shell, drawn):
 
 @pytest.mark.usefixtures("quick")
 def test_a_terminal_gets_a_bar_and_a_pipe_none(plain, monkeypatch, capsys):
-    """As on the command line."""
+    """A pipe gets none, as on the command line."""
     with watched(plain.shell, 3) as show:
         show(1)
     assert capsys.readouterr().err == ""
@@ -83,7 +83,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_none(plain, monkeypatch, capsys):
 
 
 def test_an_interrupt_waits_for_the_run_that_goes_on(notebook):
-    """Nothing is cut in two; the message says how far it came, and the handler is given back."""
+    """The run ends first; the message has the number of runs, and the old handler is back."""
     notebook.shell.user_ns["STOPS"] = stops = []
     notebook.run(FOREVER)
     before = signal.getsignal(signal.SIGINT)
@@ -93,8 +93,8 @@ def test_an_interrupt_waits_for_the_run_that_goes_on(notebook):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_interrupt_is_at_once(notebook):
-    """For a job that does not end."""
+def test_a_second_interrupt_stops_at_once(notebook):
+    """A job that never ends can be stopped."""
     notebook.shell.user_ns["STOPS"] = stops = []
     again = "os.kill(os.getpid(), signal.SIGINT)\n    os.kill(os.getpid(), signal.SIGINT)"
     notebook.run(FOREVER.replace("os.kill(os.getpid(), signal.SIGINT)", again))
@@ -104,7 +104,7 @@ def test_a_second_interrupt_is_at_once(notebook):
 
 
 def test_an_interrupt_after_the_last_run_counts(plain):
-    """It is not lost."""
+    """It is raised at the end."""
 
     def work():
         with watched(plain.shell, 1) as show:
@@ -116,7 +116,7 @@ def test_an_interrupt_after_the_last_run_counts(plain):
 
 
 def test_outside_of_the_main_thread_signals_are_left_alone(plain):
-    """They could not be caught there."""
+    """Python handles signals in the main thread only."""
     done = []
 
     def work():

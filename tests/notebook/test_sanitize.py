@@ -1,4 +1,4 @@
-"""The sanitize file that ships with the kit, as nbval reads it."""
+"""The file for nbval that ships with the kit, read as nbval reads it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def sanitized(text):
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_what_differs_each_time_is_the_same(one, other):
-    """And says nothing of a job."""
+    """Differences between machines are removed."""
     assert sanitized(one) == sanitized(other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_what_says_something_still_does(one, other):
-    """Numbers and times of jobs are what a notebook is compared for."""
+    """Numbers and virtual times of jobs are compared."""
     assert sanitized(one) != sanitized(other)
