@@ -1,7 +1,7 @@
 """Run, simulate and test SBH App Scripts before they are deployed.
 
-Names load when they are first used, so that importing the kit costs next to nothing. What it does at once is
-to make `from src.ext.sdk import …` work where no host checkout does.
+Names load when they are first used, so that importing the kit costs next to nothing. It does one thing at once: from
+then on `from src.ext.sdk import …` works without a host checkout.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ __all__ = [
     "simulate",
 ]
 
-_ROOMS = {
+_MODULES = {
     "errors": ("Interrupted", "JobkitError", "ManifestError", "PermissionDenied", "PluginError", "ScheduleError"),
     "extensions.hookspecs": ("hookimpl",),
     "fakes.context": ("FakeContext",),
@@ -118,7 +118,7 @@ _ROOMS = {
     "simulation.result": ("Simulation",),
     "simulation.simulator": ("Simulator", "run_job", "simulate"),
 }
-_HOMES = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+_HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 importer.install()
 

@@ -16,7 +16,7 @@ MEMBERS = frozenset(
         *("emit", "check_memory_usage"),
     }
 )
-"""The names of all that a context has of its own; extensions add others."""
+"""The names of all members of a context; extensions add others."""
 
 
 @runtime_checkable

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.persistent_list import Past
 from sbh_jobkit.fakes.snapshot import Snapshot
-from sbh_jobkit.fakes.world import World
 from sbh_jobkit.run.run import jsonable
 
 if TYPE_CHECKING:
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.redaction import Redactor
     from sbh_jobkit.run.run import Event
 
+    class _World(Protocol):
+        def snapshot(self) -> Snapshot: ...
+
+    _Kept = Snapshot | _World
     _Redactors = tuple[Redactor, Redactor]
 
 _MOST = 20
@@ -94,12 +97,12 @@ def counted(changes: Iterable[Change]) -> str:
     return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
 
 
-def diff(before: World | Snapshot, after: World | Snapshot, *, rewritten: bool = True) -> Difference:
+def diff(before: _Kept, after: _Kept, *, rewritten: bool = True) -> Difference:
     """Tell what changed between two moments of a world; what they share is not looked at.
 
     `rewritten=False` leaves out files of which only the time is new: they were written again, with the same content.
     """
-    old, new = _moment(before), _moment(after)
+    old, new = _snapshot(before), _snapshot(after)
     shown = old.origin.redactor(), new.origin.redactor()
     tables = {name: _rows(name, old, new, shown) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}
     return Difference(
@@ -111,13 +114,12 @@ def diff(before: World | Snapshot, after: World | Snapshot, *, rewritten: bool =
     )
 
 
-def _moment(world: World | Snapshot) -> Snapshot:
-    if isinstance(world, World):
-        return world.snapshot()
-    if not isinstance(world, Snapshot):
+def _snapshot(world: _Kept) -> Snapshot:
+    kept = world if isinstance(world, Snapshot) else getattr(world, "snapshot", lambda: None)()
+    if not isinstance(kept, Snapshot):
         msg = f"diff compares worlds, or snapshots of them, got {world!r}"
         raise WorldError(msg)
-    return world
+    return kept
 
 
 def _rows(table: str, old: Snapshot, new: Snapshot, shown: _Redactors) -> tuple[Change, ...]:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.diff import Difference
     from sbh_jobkit.fakes.filestore import FilesState
     from sbh_jobkit.fakes.http.routes import HttpState
     from sbh_jobkit.fakes.llm import LlmState
@@ -34,6 +33,9 @@ class _Origin(Protocol):
 
     def redactor(self) -> Redactor:
         """Return what keeps secrets out of sight."""
+
+    def difference(self, before: Snapshot, after: Snapshot) -> Any:
+        """Return what changed between two snapshots."""
 
     def at(self, snapshot: Snapshot) -> Any:
         """Return a world of its own that stands there."""
@@ -69,8 +71,6 @@ class Snapshot(Shown):
         """Return a world of its own as it was then, a new one each time: what is done there changes nothing here."""
         return self.origin.at(self)
 
-    def changes_since(self, before: Snapshot) -> Difference:
+    def changes_since(self, before: Snapshot) -> Any:
         """Return what changed since an earlier snapshot, as `diff(before, after)` does."""
-        from sbh_jobkit.fakes.diff import diff
-
-        return diff(before, self)
+        return self.origin.difference(before, self)

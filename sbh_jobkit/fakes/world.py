@@ -15,6 +15,7 @@ from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.diff import diff
 from sbh_jobkit.fakes.expectations import Expectation, reason
 from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.script import FILE, WorldScript
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.fakes.diff import Difference
     from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.plugin.plugin import Plugin
@@ -231,6 +233,10 @@ class World(Stores, Shown):
         world.secrets.ever |= self.secrets.ever
         world.restore(snapshot)
         return world
+
+    def difference(self, before: Snapshot, after: Snapshot) -> Difference:
+        """Return what changed between two snapshots; what they share costs nothing."""
+        return diff(before, after)
 
     def context(self, plugin: Plugin | None = None) -> FakeContext:
         """Return what a job of the plugin would be called with."""

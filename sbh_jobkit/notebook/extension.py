@@ -31,7 +31,7 @@ def load(shell: Any) -> None:
     matcher = _matcher_for(magics)
     shell.Completer.custom_matchers.append(matcher)
     places.name_files_by(lambda filename: _cell(shell, filename))
-    sdk.judge_jobs_by(session.check_job)
+    sdk.check_jobs_by(session.check_job)
     _loaded[id(shell)] = magics, matcher
 
 
@@ -47,7 +47,7 @@ def unload(shell: Any) -> None:
     shell.configurables.remove(magics)
     shell.Completer.custom_matchers.remove(matcher)
     places.name_files_by(None)
-    sdk.judge_jobs_by(None)
+    sdk.check_jobs_by(None)
 
 
 def _cell(shell: Any, filename: str) -> str | None:

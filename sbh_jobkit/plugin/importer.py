@@ -1,7 +1,7 @@
-"""`from src.ext.sdk import …` off the host: importable wherever the kit is, and last in line.
+"""Makes `from src.ext.sdk import …` work without a host checkout.
 
-The finder stands at the end of `sys.meta_path`, so a real host checkout on `sys.path` wins; where a user's
-repository has a `src` folder of its own, that package is found first and only `src.ext` is supplied.
+The finder is the last one in `sys.meta_path`, so a real host checkout on `sys.path` wins. If a user's repository has
+its own `src` folder, that package is found first, and only `src.ext` is added.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def install() -> None:
 
 
 class _SdkFinder:
-    """Finds `src`, `src.ext` and `src.ext.sdk` when nothing else did."""
+    """Finds `src`, `src.ext` and `src.ext.sdk` if nothing else did."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -40,7 +40,7 @@ class _SdkFinder:
         return ModuleSpec(name, self, origin="sbh_jobkit", is_package=True)  # type: ignore[arg-type] # as above
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Leave it to Python."""
+        """Leave it to Python's default."""
 
     def exec_module(self, module: ModuleType) -> None:
         if module.__name__ != _SDK:
@@ -54,7 +54,7 @@ class _SdkFinder:
 
 
 class _Folders:
-    """Where `src` may stand by now: folders that came to `sys.path` after the kit was asked for the SDK count too."""
+    """The folders where `src` may be now, also those that were added to `sys.path` after the SDK was imported."""
 
     def __init__(self, name: str) -> None:
         self._parts = name.split(".")

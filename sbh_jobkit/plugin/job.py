@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A function that runs when its schedule says so, or by hand."""
+    """A function that runs when its schedule says so, or only when a person starts it."""
 
     name: str
     function: Callable[..., Any]
     manifest: Manifest = field(repr=False)
     expression: str | None = None
-    """Its cron expression; None for a job that only runs by hand."""
+    """Its cron expression; None for a job that is manual only."""
     timezone: str | None = None
-    """The zone that the manifest gives this very job."""
+    """The time zone that the manifest gives this job."""
     place: str | None = None
     """Where it is defined, such as `main.py:7`."""
     root: Path | None = None
@@ -45,21 +45,21 @@ class Job:
 
     @property
     def schedule(self) -> Schedule | None:
-        """When it is due, by its own zone, else the plugin's, else UTC."""
+        """When it is due, in its own time zone, else the plugin's, else UTC."""
         return self.schedule_in(None)
 
     def schedule_in(self, tz: ZoneInfo | None) -> Schedule | None:
-        """When it is due if the zone in force is `tz`; a zone that the manifest gives this very job stays."""
+        """Return when it is due if `tz` is the zone in force; a zone that the manifest gives this job wins."""
         if self.expression is None:
             return None
         return Schedule(self.expression, self.timezone or tz or self.manifest.timezone or "UTC")
 
 
 class Jobs(dict[str, Job]):
-    """A plugin's jobs by name; an unknown name is answered with the nearest."""
+    """A plugin's jobs by name; the error for an unknown name suggests the nearest one."""
 
     plugin: Any = None
-    """The Plugin that has them: a job is enough to find it."""
+    """The plugin that has these jobs."""
 
     def __missing__(self, name: str) -> Job:
         """Raise UnknownJobError."""
@@ -77,7 +77,7 @@ def explain_pickle(what: str, plugin: Any, member: str = "") -> str:
 
 
 def find_jobs(found: Manifest, offered: Iterable[Any], root: Path | None, peers: Jobs) -> Iterator[Job]:
-    """Find the jobs among what a plugin's entry offers; raises PluginError where two clash."""
+    """Yield the jobs among the names of a plugin's entry; raises PluginError if two have one name."""
     listed = {entry.name: entry for entry in found.jobs or ()}
     first: dict[str, Any] = {}
     for function in marked(offered, "_plugin_job_type", "job"):
@@ -116,7 +116,7 @@ def _expression(name: str, here: str | None, decorated: str | None, listed: str 
 
 
 def marked(values: Iterable[Any], mark: str, kind: str) -> Iterator[Any]:
-    """Yield what the SDK's decorators marked so, each once."""
+    """Yield the functions that an SDK decorator marked with this kind, each once."""
     seen: set[int] = set()
     for value in values:
         if callable(value) and id(value) not in seen and _mark(value, mark) == kind:

@@ -1,8 +1,8 @@
-"""Importing a plugin's files so that they see each other and no other plugin's.
+"""Imports a plugin's files so that they find each other, and never the files of another plugin.
 
-Every plugin gets a package of its own below `sbh_plugins`, and its modules get an `__import__` that looks among
-their siblings first. Nothing is put on `sys.path` and nothing in `sys.modules` is swapped, so two plugins with
-a `main.py` each, imports inside functions and threads all work (the host mixes plugins up: D34).
+Every plugin gets its own package below `sbh_plugins`, and its modules get an `__import__` that looks among their
+siblings first. Nothing is added to `sys.path` or replaced in `sys.modules`, so two plugins with a `main.py` each,
+imports inside functions, and threads all work (today's host mixes plugins up: D34).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _spaces: dict[str, ModuleSpace] = {}
 
 
 class ModuleSpace:
-    """The modules of one plugin, found in its folder."""
+    """The modules of one plugin, in its folder."""
 
     def __init__(self, root: Path) -> None:
-        """Give the folder a package name of its own."""
+        """Give the folder its own package name."""
         self.root = root
         self.package = f"{PACKAGE}.p{next(_numbers)}"
         self._builtins = {**vars(builtins), "__import__": self._import}
@@ -48,8 +48,8 @@ class ModuleSpace:
     def load(self, path: Path, called: str = "the plugin's entry", *, edited: str | None = None) -> ModuleType:
         """Import one of the folder's files; raises PluginError with the file and line where it failed.
 
-        Its name may be one that no import statement can spell, such as `my.jobs.py`. What failed leaves no modules.
-        A text in `edited` stands for the file's: no file is touched, and errors call it `main.py (edited)`.
+        The file's name need not be an identifier: `my.jobs.py` works. A failed import leaves no modules. The text in
+        `edited` replaces the file's; no file is touched, and errors call it `main.py (edited)`.
         """
         self._edited = edited
         path = path if edited is None else path.with_name(f"{path.name} (edited)")
@@ -67,7 +67,7 @@ class ModuleSpace:
             raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
 
     def find_spec(self, name: str, folders: Sequence[str], target: ModuleType | None) -> ModuleSpec | None:
-        """Find a module of the plugin, its entry by the place of the file."""
+        """Find a module of the plugin; its entry is found by the path of the file."""
         if self._entry and name == self._entry[0]:
             file = str(self._entry[1])
             return spec_from_file_location(name, file, loader=_Loader(name, file, self._edited))
@@ -75,8 +75,8 @@ class ModuleSpace:
         return next(filter(None, specs), None)
 
     def close(self) -> None:
-        """Forget the modules."""
-        for name in list(sys.modules):  # a list at once: collecting garbage may close another space meanwhile
+        """Remove the modules from `sys.modules`."""
+        for name in list(sys.modules):  # a copy: garbage collection may close another space meanwhile
             if name == self.package or name.startswith(f"{self.package}."):
                 del sys.modules[name]
         _spaces.pop(self.package, None)
@@ -103,7 +103,7 @@ class ModuleSpace:
 
 
 class _Loader(SourceFileLoader):
-    """Compiles afresh each time, so that an edit within the same second counts, and writes no cache files."""
+    """Compiles the source each time, so that an edit within the same second counts; writes no cache files."""
 
     def __init__(self, fullname: str, path: str, edited: str | None = None) -> None:
         super().__init__(fullname, path)
@@ -127,7 +127,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder:
-    """Finds modules of plugins' packages, and nothing else."""
+    """Finds the modules of plugins, and no others."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -140,7 +140,7 @@ def _package_of(name: str) -> str:
 
 
 def _package(name: str, folders: list[str]) -> ModuleType:
-    """Make a package that Python's tools know for one, so that they find data beside its modules, too."""
+    """Return a real package, so that `importlib.resources` finds data beside its modules."""
     loader = _Loader(name, str(Path(folders[0], "__init__.py"))) if folders else None
     spec = ModuleSpec(name, loader, is_package=True)
     spec.submodule_search_locations = folders

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PACKAGE = "sbh_plugins"
-"""The package in which every loaded plugin has one of its own, such as `sbh_plugins.p7`."""
+"""Every loaded plugin has its own package in this one, such as `sbh_plugins.p7`."""
 _OWN_PACKAGE = re.compile(rf"\b{PACKAGE}\.p\d+(\.(?=\w))?")
 _namer: Callable[[str], str | None] | None = None
 
 
 def authors_terms(text: str, root: Path | None = None) -> str:
-    """Return a text with modules as the author names them, and files of the plugin's folder, if given, from there."""
+    """Return a text with modules as the author calls them, and with files relative to the plugin's folder `root`."""
     if PACKAGE in text:
         text = _OWN_PACKAGE.sub(lambda found: "" if found[1] else ".", text)
     if root is not None and root.is_absolute() and f"{root}" in text:
@@ -31,7 +31,7 @@ def authors_terms(text: str, root: Path | None = None) -> str:
 
 
 def place(frames: Sequence[tuple[str, int]], root: Path | None) -> str | None:
-    """Return `main.py:7` for the last of the frames (file, line) that stands in the plugin."""
+    """Return `main.py:7` for the last of the frames (file, line) that is in the plugin."""
     for filename, line in reversed(frames):
         shown = shown_path(filename, root)
         if shown is not None:
@@ -76,9 +76,9 @@ def call_place(frame: FrameType | None, root: Path | None) -> str | None:
 
 
 def explain(error: BaseException, root: Path | None, otherwise: str = "", beside: str = "the plugin's entry") -> str:
-    """Say where in the plugin an import failed and why, in one line and in its author's terms.
+    """Return where in the plugin an import failed and why, in one line and in its author's terms.
 
-    `otherwise` is the place to name where none of the plugin's lines had run, `beside` what a missing module goes to.
+    `otherwise` is the place to name if no line of the plugin had run; a missing module can be put `beside` a file.
     """
     if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
         return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _NAME = "_plugin_job_name"
 _declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
-_judges: list[Callable[[Any], object]] = []
+_checks: list[Callable[[Any], object]] = []
 
 
 def job(name: str, schedule: str | None = None) -> Callable[[_Function], _Function]:
-    """Make a function a job: `@job("daily_cleanup", schedule="0 2 * * *")`; without a schedule it runs by hand."""
+    """Make a function a job: `@job("daily_cleanup", schedule="0 2 * * *")`; without a schedule it is manual only."""
     _check_text("job", "name", name)
     if schedule is not None:
         _check_text("job", "schedule", schedule)
@@ -30,7 +30,7 @@ def job(name: str, schedule: str | None = None) -> Callable[[_Function], _Functi
 
 
 def route(path: str, methods: Sequence[str] | None = None) -> Callable[[_Function], _Function]:
-    """Make a function answer HTTP requests below `/ext/<slug>`; GET unless told otherwise."""
+    """Make a function answer HTTP requests below `/ext/<slug>`; GET by default."""
     _check_text("route", "path", path)
     verbs = ["GET"] if methods is None else _verbs(methods)
     return _marked("route", _plugin_route_type="route", _plugin_route_path=path, _plugin_route_methods=verbs)
@@ -43,7 +43,7 @@ def hook(event_type: str) -> Callable[[_Function], _Function]:
 
 
 def llm_filter(filter_type: str) -> Callable[[_Function], _Function]:
-    """Make a function see what goes to or comes from the language model, called with `(ctx, data)`."""
+    """Make a function a filter of the language model's input or output, called with `(ctx, data)`."""
     _check_text("llm_filter", "filter_type", filter_type)
     return _marked("llm_filter", _plugin_hook_type="llm_filter", _plugin_filter_type=filter_type)
 
@@ -56,7 +56,7 @@ def generator_hook(hook_type: str) -> Callable[[_Function], _Function]:
 
 @contextmanager
 def declarations() -> Iterator[list[Any]]:
-    """Collect every function that is decorated inside, also those that a later one of the same name hides."""
+    """Collect every function that is decorated inside, also those that a later function of the same name replaces."""
     seen: list[Any] = []
     token = _declared.set(seen)
     try:
@@ -65,12 +65,12 @@ def declarations() -> Iterator[list[Any]]:
         _declared.reset(token)
 
 
-def judge_jobs_by(judge: Callable[[Any], object] | None) -> None:
-    """Let someone look at each job at once as it is decorated, and raise what is wrong with it; None asks nobody.
+def check_jobs_by(check: Callable[[Any], object] | None) -> None:
+    """Set a function that checks each job when it is decorated, and raises for a problem; None removes it.
 
-    A plugin that is loaded is judged as a whole, later; a cell of a notebook has no later.
+    A plugin that is loaded is checked as a whole later; a notebook's cell has no later.
     """
-    _judges[:] = [judge] if judge is not None else []
+    _checks[:] = [check] if check is not None else []
 
 
 def _marked(decorator: str, **marks: Any) -> Callable[[_Function], _Function]:
@@ -82,8 +82,8 @@ def _marked(decorator: str, **marks: Any) -> Callable[[_Function], _Function]:
         if seen is not None:
             seen.append(function)
         elif _NAME in marks:
-            for judge in _judges:
-                judge(function)
+            for check in _checks:
+                check(function)
         return function
 
     return mark
@@ -98,11 +98,11 @@ def _verbs(methods: object) -> list[str]:
 
 def _check_function(decorator: str, function: object, name: str | None) -> None:
     if not callable(function) or not hasattr(function, "__dict__") or isinstance(function, MethodType):
-        msg = f"@{decorator} must stand above a function, got {function!r}"
+        msg = f"@{decorator} must be above a function, got {function!r}"
         raise PluginError(msg)
     before = vars(function).get(_NAME)
     if name and before and name != before:
-        msg = f"@job({name!r}): the function is already the job {before!r}; give each job a function of its own"
+        msg = f"@job({name!r}): the function is already the job {before!r}; give each job its own function"
         raise PluginError(msg)
 
 

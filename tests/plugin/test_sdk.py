@@ -135,7 +135,7 @@ def test_a_decorator_stands_above_a_function(value):
     """What cannot carry marks is refused in the author's terms, not with an AttributeError."""
     with pytest.raises(PluginError) as caught:
         sdk.job("nightly")(value)
-    assert str(caught.value) == f"@job must stand above a function, got {value!r}"
+    assert str(caught.value) == f"@job must be above a function, got {value!r}"
 
 
 def test_a_bound_method_cannot_carry_marks():
@@ -148,7 +148,7 @@ def test_a_bound_method_cannot_carry_marks():
     method = Jobs().work
     with pytest.raises(PluginError) as caught:
         sdk.hook("files.uploaded")(method)
-    assert str(caught.value) == f"@hook must stand above a function, got {method!r}"
+    assert str(caught.value) == f"@hook must be above a function, got {method!r}"
 
 
 def test_a_function_is_one_job():
@@ -156,7 +156,7 @@ def test_a_function_is_one_job():
     with pytest.raises(PluginError) as caught:
         sdk.job("weekly")(sdk.job("nightly")(lambda ctx: ctx))
     assert str(caught.value) == (
-        "@job('weekly'): the function is already the job 'nightly'; give each job a function of its own"
+        "@job('weekly'): the function is already the job 'nightly'; give each job its own function"
     )
 
 
