@@ -12,7 +12,7 @@ from pytest_sbhjobs.options import MANIFEST, OPTIONS
 from pytest_sbhjobs.simulations import SIMULATIONS
 from sbh_jobkit import Plugin, Simulator, World
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.report.terminal.runs import folded
+from sbh_jobkit.report.terminal.runs import wrap_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class PluginFile(pytest.File):
             skips = dict(self._skip_reasons())
             self._warn()
         except (JobkitError, Warning) as error:  # pytest raises warnings under -W error
-            text = "\n".join(line for each in str(error).splitlines() for line in folded(each))
+            text = "\n".join(line for each in str(error).splitlines() for line in wrap_line(each))
             raise self.CollectError(text) from None
         for job in self.plugin.jobs.values():
             item = JobItem.from_job(self, job)

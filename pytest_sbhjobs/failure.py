@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_sbhjobs.options import OPTIONS
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.report.rerun import command
-from sbh_jobkit.report.terminal.runs import failing_run, folded, moment
+from sbh_jobkit.report.terminal.runs import failing_run_lines, time_with_zone, wrap_line
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_runs(item: pytest.Item, job: Job, simulation: Simulation) -> None:
 def simulation_failure(error: JobkitError) -> JobFailedError:
     """Return the failure of a job whose plugin could not be simulated."""
     text = str(error)
-    return JobFailedError(text, "\n".join(line for each in text.splitlines() for line in folded(each)), None)
+    return JobFailedError(text, "\n".join(line for each in text.splitlines() for line in wrap_line(each)), None)
 
 
 def rerun(config: pytest.Config, path: Path, simulation: Simulation) -> Callable[[Run], str]:
@@ -80,16 +80,17 @@ def rerun(config: pytest.Config, path: Path, simulation: Simulation) -> Callable
 def _format_runs(failing: Sequence[Run], command_line: str) -> Iterator[str]:
     first_times: dict[str, str] = {}
     for run in failing[:_MOST_SHOWN]:
-        when, *lines = failing_run(run)
+        when, *lines = failing_run_lines(run)
         text = "\n".join(lines)
         yield when
         if text in first_times:
             yield f"    same as {first_times[text]}"
         else:
-            first_times[text] = moment(run.fire_time)
+            first_times[text] = time_with_zone(run.fire_time)
             yield from lines
     if len(failing) > _MOST_SHOWN:
-        yield f"… and {count(len(failing) - _MOST_SHOWN, 'more failing run')}, the last {moment(failing[-1].fire_time)}"
+        last = time_with_zone(failing[-1].fire_time)
+        yield f"… and {count(len(failing) - _MOST_SHOWN, 'more failing run')}, the last {last}"
     yield ""
     yield f"rerun the first: {command_line}"
 

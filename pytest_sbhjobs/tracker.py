@@ -130,10 +130,10 @@ def add_report_section(item: pytest.Item) -> None:
     tracker = item.stash.get(_TRACKER, None)
     if tracker is None:
         return
-    from sbh_jobkit.report.terminal.runs import one_run
+    from sbh_jobkit.report.terminal.runs import run_lines
 
     runs = [tracked.run for tracked in tracker.runs if not (tracked.in_simulation and tracked.run.ok)]
-    lines = [line for run in runs[:_MOST_SHOWN] for line in one_run(run)]
+    lines = [line for run in runs[:_MOST_SHOWN] for line in run_lines(run)]
     if len(runs) > _MOST_SHOWN:
         lines.append(f"… and {len(runs) - _MOST_SHOWN:,} more")
     lines += [line for fault in tracker.call_faults() for line in _format_fault(fault)]
@@ -151,7 +151,7 @@ def _check_after_teardown(item: pytest.Item) -> None:
 
 
 def _format_unchecked(runs: list[Run], faults: list[Fault]) -> Iterator[str]:
-    from sbh_jobkit.report.terminal.runs import failing_runs, folded
+    from sbh_jobkit.report.terminal.runs import failing_runs, wrap_line
 
     name = runs[0].job if runs else faults[0].member
     yield f"{name} failed, and the test did not check it"
@@ -161,7 +161,7 @@ def _format_unchecked(runs: list[Run], faults: list[Fault]) -> Iterator[str]:
         yield from _format_fault(fault)
     yield ""
     if any(run.verdict != "faulty" for run in runs):
-        yield from folded("if this is expected, assert on run.ok, run.outcome or run.error")
+        yield from wrap_line("if this is expected, assert on run.ok, run.outcome or run.error")
     kinds = {fault.kind for fault in [*faults, *(fault for run in runs for fault in run.faults)] if not fault.allowed}
     if kinds:
         check = "assert on run.faults or " if runs else ""

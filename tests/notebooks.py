@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 from sbh_jobkit.report.notebook.svg import INKS, document
-from sbh_jobkit.report.text import safe
+from sbh_jobkit.report.text import escape
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PICTURES = FOLDER / "pictures"
@@ -73,7 +73,7 @@ def _terminal(text: str) -> str:
     font = "font:13px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace"
     rules = f"text{{{font};fill:{INKS['text']};white-space:pre}}.bad{{fill:{INKS['failed']}}}"
     drawn = "".join(
-        f'<text{_colour(line)} x="4" y="{(number + 1) * _LINE}">{safe(line)}</text>'
+        f'<text{_colour(line)} x="4" y="{(number + 1) * _LINE}">{escape(line)}</text>'
         for number, line in enumerate(lines)
     )
     return document(width, (len(lines) + 1) * _LINE, rules, drawn)

@@ -91,12 +91,18 @@ def _write_report(options: Namespace, simulation: FleetSimulation) -> None:
 def _print_summary(options: Namespace, simulation: FleetSimulation) -> None:
     from rich.console import Console
 
-    from sbh_jobkit.report.fleet_rows import failing_groups, fleet_headline, how_far, summarise_fleet, title
+    from sbh_jobkit.report.fleet_rows import (
+        failing_groups,
+        fleet_headline,
+        fleet_progress,
+        fleet_title,
+        summarise_fleet,
+    )
     from sbh_jobkit.report.terminal import fleet as fleet_terminal
-    from sbh_jobkit.report.terminal.runs import moment
+    from sbh_jobkit.report.terminal.runs import time_with_zone
 
     rows = summarise_fleet(simulation)
-    print(f"{title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
+    print(f"{fleet_title(simulation)}: {time_with_zone(simulation.start)} to {time_with_zone(simulation.end)}\n")
     Console(highlight=False).print(fleet_terminal.fleet_table(rows))
     for line in fleet_terminal.more_rows(rows):
         print(line)
@@ -107,7 +113,7 @@ def _print_summary(options: Namespace, simulation: FleetSimulation) -> None:
         print("\n".join(["", *fleet_terminal.failing(simulation)]))
         print(f"\nrerun the first: {given.rerun(options, first.start, first.alike.first, first.path)}")
     if simulation.interrupted:
-        print(f"\ninterrupted: {how_far(simulation)}")
+        print(f"\ninterrupted: {fleet_progress(simulation)}")
     print(f"\n{fleet_headline(simulation)}")
     if options.html:
         print(f"report: {options.html}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.errors import TimeFormatError
-from sbh_jobkit.report.terminal.runs import one_run
+from sbh_jobkit.report.terminal.runs import run_lines
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.simulator import run_job
 
@@ -27,7 +27,7 @@ def run(options: Namespace) -> bool:
     if options.json:
         given.print_json(done.to_dict())
     else:
-        print("\n".join(one_run(done)))
+        print("\n".join(run_lines(done)))
     return done.ok
 
 

@@ -108,18 +108,24 @@ def _print_summary(options: Namespace, found: _Found, interrupted: str | None) -
     from sbh_jobkit.report.headline import headline, title
     from sbh_jobkit.report.idempotency import repeat_lines
     from sbh_jobkit.report.rows import job_lines, summarise
-    from sbh_jobkit.report.terminal.runs import divergent, expected_runs, failing_runs, moment, summary_table
+    from sbh_jobkit.report.terminal.runs import (
+        expected_runs,
+        failing_runs,
+        host_differences,
+        summary_table,
+        time_with_zone,
+    )
     from sbh_jobkit.report.usage import usage_lines
 
     simulation = found.simulation
     failures = simulation.failures
-    print(f"{title(simulation)}: {moment(simulation.start)} to {moment(simulation.end)}\n")
+    print(f"{title(simulation)}: {time_with_zone(simulation.start)} to {time_with_zone(simulation.end)}\n")
     Console(highlight=False).print(summary_table(summarise(job_lines(simulation.due), simulation.runs)))
     for line in expected_runs(simulation.runs):
         print(f"\n{line}")
     if failures:
         print()
-        print("\n".join([*failing_runs(failures), *divergent(failures)]))
+        print("\n".join([*failing_runs(failures), *host_differences(failures)]))
         print(f"\nrerun the first: {given.rerun(options, simulation.start, failures[0])}")
     if simulation.unused_faults:
         print("\n  ".join(["\nin the fault plan, this did nothing:", *map(str, simulation.unused_faults)]))

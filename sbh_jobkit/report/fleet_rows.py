@@ -87,7 +87,7 @@ def failing_groups(simulation: FleetSimulation) -> Iterator[FailingGroup]:
                 yield FailingGroup(job=f"{labels[path]}.{job.name}", path=path, start=plugin.start, alike=alike)
 
 
-def names(peak: BusyMinute) -> list[str]:
+def job_names(peak: BusyMinute) -> list[str]:
     """Name those whose runs start in a minute, such as `shop.sync` or `shop.sync ×20`."""
     named = ((".".join(job), number) for job, number in peak.who)
     return [name if number == 1 else f"{name} ×{number:,}" for name, number in named]
@@ -109,7 +109,7 @@ def fleet_headline(simulation: FleetSimulation) -> str:
     return f"{told}, {count(refused, 'installation')} could not be replayed" if refused else told
 
 
-def how_far(simulation: FleetSimulation) -> str:
+def fleet_progress(simulation: FleetSimulation) -> str:
     """Say how much of the fleet was replayed before somebody interrupted it."""
     told = [f"{simulation.done:,} of {count(simulation.asked, 'installation')} done"]
     told += [
@@ -119,7 +119,7 @@ def how_far(simulation: FleetSimulation) -> str:
     return ", ".join([*told, *([f"{more:,} more in part"] if more > 0 else [])])
 
 
-def title(simulation: FleetSimulation) -> str:
+def fleet_title(simulation: FleetSimulation) -> str:
     """Name the fleet, such as `3 plugins at 20 tenants`."""
     plugins = list(simulation.plugins.values())
     tenants = {tenant for plugin in plugins for tenant in plugin.tenants}

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.terminal.runs import folded, moment
+from sbh_jobkit.report.terminal.runs import time_with_zone, wrap_line
 from sbh_jobkit.report.text import clip, count
 from sbh_jobkit.simulation.idempotency import not_idempotent
 
@@ -25,11 +25,13 @@ def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
     if found:
         yield "not safe to repeat, for what second runs did:"
     for job, those in found.items():
-        yield from folded(f"{share(those, total[job])} of {job}, the first on {moment(those[0].fire_time)}", "  ")
+        yield from wrap_line(
+            f"{share(those, total[job])} of {job}, the first on {time_with_zone(those[0].fire_time)}", "  "
+        )
         for line in example(those[0]):
-            yield from folded(line, "    ")
+            yield from wrap_line(line, "    ")
     if idempotent := [job for job in total if job not in found]:
-        yield from folded(f"safe to repeat: {', '.join(idempotent)}")
+        yield from wrap_line(f"safe to repeat: {', '.join(idempotent)}")
 
 
 def repeated(runs: Sequence[Run]) -> Counter[str]:

@@ -63,10 +63,10 @@ def summarise(jobs: Sequence[JobLine], runs: Iterable[Run]) -> list[JobSummary]:
         tallies[run.job].add(run)
     known = {job.name for job in jobs}
     strangers = [JobLine(name=name) for name in tallies if name not in known]
-    return [sum_up(job, tallies.get(job.name) or Tally()) for job in [*jobs, *strangers]]
+    return [job_summary(job, tallies.get(job.name) or Tally()) for job in [*jobs, *strangers]]
 
 
-def sum_up(job: JobLine, tally: Tally) -> JobSummary:
+def job_summary(job: JobLine, tally: Tally) -> JobSummary:
     """Put what was counted beside the job's name."""
     return JobSummary(
         name=job.name,

@@ -60,14 +60,14 @@ def _environment() -> Environment:
     environment.filters |= {
         "amount": _amount,
         "clip": text.clip,
-        "clock": text.clock,
+        "time_of_day": text.time_of_day,
         "compact": text.compact,
         "count": text.count,
         "counted": counted,
-        "moment": text.moment,
+        "time": text.format_time,
         "number": "{:,}".format,
         "one_line": text.one_line,
-        "stamp": _stamp,
+        "time_element": _time_element,
         "weekday": lambda at: text.DAYS[at.weekday()],
     }
     return environment
@@ -107,12 +107,12 @@ def _file(bucket: Bucket) -> Path:
 
 def _escaped(value: Any) -> Any:
     """Escape any text and show its control characters as visible signs; Jinja2 alone would keep them."""
-    return value if isinstance(value, Markup | int) else Markup(text.safe(value))  # noqa: S704  it is escaped
+    return value if isinstance(value, Markup | int) else Markup(text.escape(value))  # noqa: S704  it is escaped
 
 
 def _amount(value: int | timedelta) -> str:
-    return f"{value:,}" if isinstance(value, int) else text.took(value)
+    return f"{value:,}" if isinstance(value, int) else text.format_duration(value)
 
 
-def _stamp(at: datetime) -> Markup:
-    return Markup(text.stamp(at))  # noqa: S704  it is escaped
+def _time_element(at: datetime) -> Markup:
+    return Markup(text.time_element(at))  # noqa: S704  it is escaped

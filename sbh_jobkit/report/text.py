@@ -26,7 +26,7 @@ _FEW = 10
 _LONGEST_LINE = 300
 
 
-def safe(text: object) -> str:
+def escape(text: object) -> str:
     """Make any text harmless in HTML: escaped, without terminal colours, its control characters shown as pictures."""
     lines = _ANSI.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n")
     return html.escape(_CONTROL.sub(lambda match: _picture(match[0]), lines))
@@ -68,7 +68,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def took(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Write a duration in its two largest units, `3 min 20 s`."""
     seconds = length.total_seconds()
     if seconds < _FEW:
@@ -82,29 +82,29 @@ def took(length: timedelta) -> str:
     return " ".join(f"{whole} {unit}" for whole, unit in parts[first : first + 2] if whole)
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Write a local time with its weekday, `Mon 2026-01-05 02:00`, and its offset where that time occurs twice."""
-    return f"{DAYS[at.weekday()]} {at:%Y-%m-%d} {clock(at)}"
+    return f"{DAYS[at.weekday()]} {at:%Y-%m-%d} {time_of_day(at)}"
 
 
-def clock(at: datetime) -> str:
+def time_of_day(at: datetime) -> str:
     """Write the time of day, with its offset where that time occurs twice."""
     text = at.strftime("%H:%M:%S" if at.second else "%H:%M")
-    return f"{text} ({offset(at.utcoffset())})" if twice(at) else text
+    return f"{text} ({format_offset(at.utcoffset())})" if occurs_twice(at) else text
 
 
-def twice(at: datetime) -> bool:
+def occurs_twice(at: datetime) -> bool:
     """Whether clocks show this local time twice."""
     return at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
 
 
-def offset(length: timedelta | None) -> str:
+def format_offset(length: timedelta | None) -> str:
     """Write an offset from UTC, `+02:00`."""
     minutes = round((length or timedelta(0)).total_seconds() / 60)
     sign = "-" if minutes < 0 else "+"
     return f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def stamp(at: datetime) -> str:
+def time_element(at: datetime) -> str:
     """Write a time as a `<time>` element."""
-    return f'<time datetime="{at.isoformat()}">{safe(moment(at))}</time>'
+    return f'<time datetime="{at.isoformat()}">{escape(format_time(at))}</time>'

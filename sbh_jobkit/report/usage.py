@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.terminal.runs import folded
-from sbh_jobkit.report.text import count, moment
+from sbh_jobkit.report.terminal.runs import wrap_line
+from sbh_jobkit.report.text import count, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def usage_lines(usage: Usage, over: Sequence[str] = ()) -> Iterator[str]:
     """Tell what the runs used, and which limits they passed."""
-    if told := used(usage):
-        yield from folded(f"used: {told}")
+    if told := usage_text(usage):
+        yield from wrap_line(f"used: {told}")
     for sentence in over:
-        yield from folded(f"over budget: {sentence}")
+        yield from wrap_line(f"over budget: {sentence}")
 
 
-def used(usage: Usage) -> str:
+def usage_text(usage: Usage) -> str:
     """Say in a line what the runs used; nothing where they used nothing but time."""
     parts = [
         f"{count(usage.http_calls, 'HTTP call')}{_to_hosts(usage)}",
@@ -34,7 +34,7 @@ def used(usage: Usage) -> str:
     busiest = usage.busiest_minute
     if not told or busiest is None or busiest.runs == 1:
         return told
-    return f"{told}; busiest minute: {moment(busiest.at)} {busiest.at:%Z}, {count(busiest.runs, 'run')}"
+    return f"{told}; busiest minute: {format_time(busiest.at)} {busiest.at:%Z}, {count(busiest.runs, 'run')}"
 
 
 def _to_hosts(usage: Usage) -> str:

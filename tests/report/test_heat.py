@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.html.heatmap import busiest_minute, heat
+from sbh_jobkit.report.html.heatmap import busiest_minute, heatmap
 
 PARIS = ZoneInfo("Europe/Paris")
 JANUARY = Axis(datetime(2026, 1, 1, tzinfo=PARIS), datetime(2026, 1, 31, tzinfo=PARIS))
@@ -19,19 +19,19 @@ def titles(html):
 def test_a_cell_tells_the_average_of_its_hour(ran):
     """Two runs on one of four Mondays are half a run an hour."""
     runs = [ran("a", "2026-01-05T02:00+01:00"), ran("b", "2026-01-05T02:59+01:00")]
-    assert titles(heat(runs, JANUARY)) == ["Mon 02:00: 0.5 an hour on average, 2 runs in 4 hours"]
+    assert titles(heatmap(runs, JANUARY)) == ["Mon 02:00: 0.5 an hour on average, 2 runs in 4 hours"]
 
 
 def test_the_strip_has_seven_days_of_24_hours(ran):
     """Every hour of the week has a cell that a reader can ask, also without runs."""
-    html = heat([ran("a", "2026-01-05T02:00+01:00")], JANUARY)
+    html = heatmap([ran("a", "2026-01-05T02:00+01:00")], JANUARY)
     assert len(re.findall(r'<td[^>]* title="', html)) == 7 * 24
     assert re.findall(r'<th scope="row">(\w+)', html) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 def test_hours_are_those_of_the_zone(ran):
     """A fire time given in UTC counts in the hour that clocks on the wall show."""
-    assert titles(heat([ran("a", "2026-01-05T23:30Z")], JANUARY)) == [
+    assert titles(heatmap([ran("a", "2026-01-05T23:30Z")], JANUARY)) == [
         "Tue 00:00: 0.25 an hour on average, 1 run in 4 hours"
     ]
 
@@ -40,7 +40,7 @@ def test_an_hour_that_clocks_repeat_counts_twice(ran):
     """On the day clocks go back there are two hours from 02:00, each with its run."""
     day = Axis(datetime(2026, 10, 25, tzinfo=PARIS), datetime(2026, 10, 26, tzinfo=PARIS))
     runs = [ran("a", "2026-10-25T02:30+02:00"), ran("a", "2026-10-25T02:30+01:00")]
-    html = heat(runs, day)
+    html = heatmap(runs, day)
     assert titles(html) == ["Sun 02:00: 1 an hour on average, 2 runs in 2 hours"]
     assert 'class="never" title="Mon 00:00 is not in the range"' in html
 
@@ -75,4 +75,4 @@ def test_what_is_usual_is_no_busiest_minute(ran):
 def test_no_pile_up_is_said(ran):
     """One run a minute is no pile-up, and no run makes no strip."""
     assert busiest_minute([ran("a", "2026-01-05T02:00Z")], JANUARY) == "No two runs are due in the same minute."
-    assert heat([], JANUARY) == "<p>No run was due, so no hour is busier than another.</p>"
+    assert heatmap([], JANUARY) == "<p>No run was due, so no hour is busier than another.</p>"

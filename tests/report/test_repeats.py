@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from sbh_jobkit.fakes.diff import Change, Difference
-from sbh_jobkit.report.html.tables import repeats
+from sbh_jobkit.report.html.tables import second_runs
 from sbh_jobkit.report.idempotency import repeat_lines
 from sbh_jobkit.run.run import Event, HttpCall
 from sbh_jobkit.simulation.idempotency import IdempotencyCheck
@@ -71,13 +71,13 @@ def test_a_line_is_no_longer_than_it_can_be_read(ran, monkeypatch):
 def test_nothing_is_said_where_nothing_ran_twice(ran, written):
     """Nor has a report a section for it."""
     runs = [ran("a", AT), ran("a", AT, "skipped", started_at=None)]
-    assert (list(repeat_lines(runs)), repeats(runs)) == ([], "")
+    assert (list(repeat_lines(runs)), second_runs(runs)) == ([], "")
     assert "repeats" not in written(runs)
 
 
 def test_a_section_by_job(month, written):
     """The same as a table, its text harmless, with the jobs that are fine below."""
-    html = repeats(month)
+    html = second_runs(month)
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td class="n">(.*?)</td>.*?<pre>(.*?)</pre>', html, re.DOTALL)
     assert rows == [
         (

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from sbh_jobkit import Event, Fault, Fire, HttpCall, Outcome, Run
-from sbh_jobkit.report.terminal.runs import distance, divergent, expected_runs, failing_runs, fire_lines, one_run
+from sbh_jobkit.report.terminal.runs import (
+    distance,
+    expected_runs,
+    failing_runs,
+    fire_lines,
+    host_differences,
+    run_lines,
+)
 from sbh_jobkit.run.run import FileChange, LlmCall, RunError
 from sbh_jobkit.schedule.times import zone
 
@@ -76,7 +83,7 @@ def _width(monkeypatch):
 
 def test_one_run():
     """Everything about a run, each on a line of its own; allowed faults are no news."""
-    lines = list(one_run(FULL))
+    lines = list(run_lines(FULL))
     assert [line[:17] if line.startswith("  llm") else line for line in lines] == FULL_TEXT.splitlines()
     assert next(line for line in lines if line.startswith("  llm")).endswith("… (101 tokens)")
 
@@ -99,7 +106,7 @@ def test_one_run():
 )
 def test_expectations(run, lines):
     """A run that was expected to fail says why it counts as it does."""
-    assert list(one_run(run)) == lines
+    assert list(run_lines(run)) == lines
 
 
 def test_failing_runs_are_capped():
@@ -149,14 +156,14 @@ def test_divergences_are_summed_up():
     allowed = replace(OK, faults=(Fault(kind="D1", member="m", message="x", allowed=True),))
     jobs = [f"a_job_with_a_long_name_{number}" for number in range(4)]
     runs = [met("sell", "D12", "D3", "D3"), met("buy", "network"), *(met(job, "D3") for job in [*jobs, "buy"]), allowed]
-    assert list(divergent(runs)) == [
+    assert list(host_differences(runs)) == [
         "",
         "where today's host does otherwise:",
         "  D3   6 runs of sell, a_job_with_a_long_name_0, a_job_with_a_long_name_1,",
         "    a_job_with_a_long_name_2, a_job_with_a_long_name_3, buy",
         "  D12  1 run of sell",
     ]
-    assert list(divergent([met("buy", "network")])) == []
+    assert list(host_differences([met("buy", "network")])) == []
 
 
 def test_expected_runs_are_counted():

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from sbh_jobkit.report.html.usage import usage_table
-from sbh_jobkit.report.usage import usage_lines, used
+from sbh_jobkit.report.usage import usage_lines, usage_text
 from sbh_jobkit.run.usage import Minute, Usage
 from sbh_jobkit.simulation.budget import Budget
 
@@ -33,7 +33,7 @@ LINES = [
 @pytest.mark.parametrize(("usage", "line"), LINES)
 def test_a_line_tells_what_was_used(usage, line):
     """What was not used is not told, and a minute in which one run started is no busy one."""
-    assert used(usage) == line
+    assert usage_text(usage) == line
 
 
 def test_lines_are_folded(monkeypatch):

@@ -10,7 +10,7 @@ from ipywidgets import HTML
 
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.report.notebook.elements import coloured, fold, pre
-from sbh_jobkit.report.text import safe
+from sbh_jobkit.report.text import escape
 from sbh_jobkit.report.verdicts import COLOURS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ErrorBanner:
 
     def show(self, text: str, details: str = "") -> None:
         """Show a text, with details as HTML; a screen reader reads it out at once."""
-        self.widget.value = f'<div role="alert" style="{_BOX}">{coloured("!", "bad")} {safe(text)}{details}</div>'
+        self.widget.value = f'<div role="alert" style="{_BOX}">{coloured("!", "bad")} {escape(text)}{details}</div>'
 
     def clear(self) -> None:
         """Remove the error."""

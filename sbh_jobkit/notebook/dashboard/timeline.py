@@ -13,11 +13,11 @@ from anywidget import AnyWidget
 
 from sbh_jobkit.notebook.dashboard.static_output import STATIC
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.html.failures import choose
+from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook.svg import INKS
 from sbh_jobkit.report.notebook.timeline import Lanes
 from sbh_jobkit.report.rows import job_lines, summarise
-from sbh_jobkit.report.text import moment
+from sbh_jobkit.report.text import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,12 +99,12 @@ class Timeline(AnyWidget):
         self._runs, axis = simulation.runs, Axis(simulation.start, simulation.end)
         summaries = summarise(job_lines(simulation.due), self._runs)
         self._lanes = Lanes.of(summaries, axis)
-        self.image = self._lanes.picture(self._runs, choose(summaries, self._runs).shown)
+        self.image = self._lanes.picture(self._runs, choose_runs(summaries, self._runs).shown)
 
     def move_cursor(self, position: int, run: Run) -> None:
         """Put the cursor on a run."""
         with self.hold_sync():
-            self.position, self.label = position, f"{run.job}, {moment(run.fire_time)}: {run.verdict}"
+            self.position, self.label = position, f"{run.job}, {format_time(run.fire_time)}: {run.verdict}"
             self.cursor = list(self._lanes.spot(run) or ()) if self._lanes is not None else []
 
     def on_input(self, message: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class Failures:
         return {run.job: number for number, run in reversed(self.shown.items())}
 
 
-def choose(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failures:
+def choose_runs(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failures:
     """Choose the failing runs that get a section: up to 10 of a job and 50 in all."""
     failing = sorted((run for run in runs if not run.ok), key=lambda run: run.fire_time.timestamp())
     nth: Counter[str] = Counter()

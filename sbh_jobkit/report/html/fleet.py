@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.fleet_rows import failing_groups, fleet_headline, how_far, summarise_fleet, title
+from sbh_jobkit.report.fleet_rows import failing_groups, fleet_headline, fleet_progress, fleet_title, summarise_fleet
 from sbh_jobkit.report.html.failures import choose_groups
 from sbh_jobkit.report.html.failures import failing_groups as write_groups
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
@@ -30,8 +30,8 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
     pileup = simulation.concurrency()
     groups = list(failing_groups(simulation))
     shown = choose_groups(groups)
-    headline, name = fleet_headline(simulation), title(simulation)
-    interrupted = {"Interrupted": how_far(simulation)} if simulation.interrupted else {}
+    headline, name = fleet_headline(simulation), fleet_title(simulation)
+    interrupted = {"Interrupted": fleet_progress(simulation)} if simulation.interrupted else {}
     failures = {"failures": count(simulation.failures, "failing run")} if shown else {}
     return render_page(
         "fleet",

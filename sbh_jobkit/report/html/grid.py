@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.text import moment, safe
+from sbh_jobkit.report.text import escape, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def grid(axis: Axis, total: int) -> Iterator[str]:
         x = percent(change.share)
         yield (
             f'<line class="change" x1="{x}" x2="{x}" y1="{HEAD - 4}" y2="{total - FOOT}">'
-            f"<title>Clocks change: {safe(moment(change.at))}</title></line>"
+            f"<title>Clocks change: {escape(format_time(change.at))}</title></line>"
         )
 
 

@@ -27,7 +27,7 @@ _STEP = timedelta(minutes=15)
 _WHOLE = 10
 
 
-def heat(runs: Sequence[Run], axis: Axis) -> Markup:
+def heatmap(runs: Sequence[Run], axis: Axis) -> Markup:
     """Name the busiest minute, and show the hours of the week as a table of shades."""
     if not runs:
         return Markup("<p>No run was due, so no hour is busier than another.</p>")

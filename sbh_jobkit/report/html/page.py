@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from sbh_jobkit.report.template import render
-from sbh_jobkit.report.text import DAYS, offset
+from sbh_jobkit.report.text import DAYS, format_offset
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def render_page(template: str, /, **values: Any) -> str:
 
 def range_facts(axis: Axis, zone: str) -> dict[str, Any]:
     """Return the range and its zone as the header shows them."""
-    first, last = offset(axis.start.utcoffset()), offset(axis.end.utcoffset())
+    first, last = format_offset(axis.start.utcoffset()), format_offset(axis.end.utcoffset())
     offsets = first if first == last else f"{first}, at the end {last}"
     return {"Range": (axis.start, axis.end), "Zone": f"{zone} ({offsets})"}
 
@@ -38,6 +38,6 @@ def clock_changes(axis: Axis) -> list[str]:
     return [
         f"Clocks go {'forward' if change.after > change.before else 'back'} on "
         f"{DAYS[change.at.weekday()]} {change.at:%Y-%m-%d} (the dashed line): "
-        f"from {offset(change.before)} to {offset(change.after)}."
+        f"from {format_offset(change.before)} to {format_offset(change.after)}."
         for change in axis.clock_changes()
     ]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from sbh_jobkit.report.fleet_rows import names
+from sbh_jobkit.report.fleet_rows import job_names
 from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
 from sbh_jobkit.report.template import render
-from sbh_jobkit.report.text import count, moment, safe
+from sbh_jobkit.report.text import count, escape, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ def peak_chart(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at:
         {
             "at": at(peak.minute),
             "runs": peak.runs,
-            "names": names(peak),
+            "names": job_names(peak),
             "others": peak.minutes - 1,
             "last": at(peak.last),
         }
@@ -85,7 +85,7 @@ def _level(runs: int, top: int) -> str:
 
 
 def _mark(number: int, peak: BusyMinute, share: float, top: int, at: Callable[[int], datetime]) -> str:
-    label = f"{safe(moment(at(peak.minute)))}: {count(peak.runs, 'run')}"
+    label = f"{escape(format_time(at(peak.minute)))}: {count(peak.runs, 'run')}"
     y = HEAD + round(_HIGH * (1 - peak.runs / top))
     return (
         f'<svg class="pin" x="{percent(min(1.0, share))}" y="{y}" overflow="visible">'

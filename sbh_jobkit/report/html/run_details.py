@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.report.text import clip, compact, one_line, took
+from sbh_jobkit.report.text import clip, compact, format_duration, one_line
 from sbh_jobkit.report.verdicts import sign_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "Fault plan": "; ".join(run.injected_faults),
         "Expected to fail": run.expected,
         "Started": late.astimezone(run.fire_time.tzinfo) if late else None,
-        "Virtual duration": took(run.duration) if run.outcome.started else None,
+        "Virtual duration": format_duration(run.duration) if run.outcome.started else None,
         "Returned": None if run.value is None else compact(run.value),
     }
     return {name: value for name, value in facts.items() if value or (name == "Expected to fail" and value is not None)}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.headline import headline
 from sbh_jobkit.report.headline import title as title_of
-from sbh_jobkit.report.html.failures import choose, failing_runs
-from sbh_jobkit.report.html.heatmap import heat
+from sbh_jobkit.report.html.failures import choose_runs, failing_runs
+from sbh_jobkit.report.html.heatmap import heatmap
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
-from sbh_jobkit.report.html.tables import job_table, repeats
+from sbh_jobkit.report.html.tables import job_table, second_runs
 from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import unstarted
 from sbh_jobkit.report.html.usage import usage_table
@@ -76,16 +76,16 @@ def report(
     """
     axis = Axis(start, end)
     summaries = summarise(jobs, runs)
-    failures = choose(summaries, runs)
+    failures = choose_runs(summaries, runs)
     failing = sum(job.failures for job in summaries)
     over_budget = budget.exceeded(usage) if budget and usage else []
     verdict = headline(runs, over_budget=bool(over_budget))
-    second_runs = repeats(runs)
+    repeats = second_runs(runs)
     sections = {
         "timeline": "Timeline",
         "heat": "Pile-ups",
         "jobs": "Jobs",
-        "repeats": "Second runs" if second_runs else "",
+        "repeats": "Second runs" if repeats else "",
         "failures": count(failing, "failing run") if failing else "Failing runs",
     }
     return render_page(
@@ -104,10 +104,10 @@ def report(
         signs_missing=bool(failures.rest),
         clock_changes=clock_changes(axis),
         timeline=timeline(summaries, runs, axis, failures.shown),
-        heatmap=heat(runs, axis),
+        heatmap=heatmap(runs, axis),
         jobs=job_table(summaries, failures.first_section),
         usage=usage_table(usage, budget.limits if budget else {}) if usage else "",
-        second_runs=second_runs,
+        second_runs=repeats,
         failing_runs=failing_runs(failures, rerun, expected=sum(job.expected for job in summaries)),
         unstarted=unstarted(runs),
     )

@@ -110,7 +110,7 @@ def plugin_table(rows: Sequence[PluginSummary], first_section: Mapping[str, int]
     )
 
 
-def repeats(runs: Sequence[Run]) -> Markup | str:
+def second_runs(runs: Sequence[Run]) -> Markup | str:
     """Write a section of a report with a row for each job that is not safe to repeat; empty if nothing ran twice."""
     total, found = repeated(runs), not_idempotent(runs)
     if not total:

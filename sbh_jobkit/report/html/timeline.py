@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
 from sbh_jobkit.report.template import render
-from sbh_jobkit.report.text import clip, count, moment, safe
+from sbh_jobkit.report.text import clip, count, escape, format_time
 from sbh_jobkit.report.verdicts import SIGNS, Sign, sign_of
 
 if TYPE_CHECKING:
@@ -173,19 +173,19 @@ class Drawing:
         sign = sign_of(first)
         reasons = list(dict.fromkeys(clip(run.expected or "", _MOST_TEXT) for run in group))
         more = ["…"] if len(reasons) > _MOST_REASONS else []
-        when = moment(first.fire_time) + (f" to {moment(last.fire_time)}" if len(group) > 1 else "")
+        when = format_time(first.fire_time) + (f" to {format_time(last.fire_time)}" if len(group) > 1 else "")
         what = f"{count(len(group), 'run')} {sign.word}: {'; '.join([*reasons[:_MOST_REASONS], *more])}"
         x = percent((self.axis.share(first.fire_time) + self.axis.share(last.fire_time)) / 2)
         return (
             f'<svg class="pin v-{sign.verdict}" x="{x}" y="{HEAD + lane * self.height}" overflow="visible" role="img">'
-            f"<title>{safe(f'{what} ({first.job}, {when})')}</title>"
+            f"<title>{escape(f'{what} ({first.job}, {when})')}</title>"
             f'<rect class="hit" x="-7" y="1" width="14" height="{self.height - 2}"/>'
             f'<path class="hollow" transform="translate(0 7)" d="{sign.shape}"/></svg>'
         )
 
     def _pin(self, number: int, run: Run, lane: int) -> str:
         sign = sign_of(run)
-        label = f"{safe(run.job)}, {safe(moment(run.fire_time))}: {sign.word}"
+        label = f"{escape(run.job)}, {escape(format_time(run.fire_time))}: {sign.word}"
         kind = "hollow" if sign.hollow else "full"
         x, y = percent(self.axis.share(run.fire_time)), HEAD + lane * self.height
         return (

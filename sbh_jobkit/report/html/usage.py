@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.template import render
-from sbh_jobkit.report.usage import used
+from sbh_jobkit.report.usage import usage_text
 from sbh_jobkit.run.usage import AT_HOST, BUSIEST
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def usage_table(usage: Usage, limits: Mapping[str, int]) -> Markup | str:
     columns = {"What": False, "Used": True, **({"Budget": True} if limits else {}), "Most": False}
     return render(
         "usage",
-        line=used(usage),
+        line=usage_text(usage),
         exceeded=any(row["exceeded"] for row in rows),
         columns=columns,
         limited=bool(limits),

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.notebook.svg import INKS, SMALL, document, img
-from sbh_jobkit.report.text import DAYS, MONTHS, clock, count, safe
+from sbh_jobkit.report.text import DAYS, MONTHS, count, escape, time_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,9 +122,9 @@ class _Days:
     def _texts(self, day: date, fires: list[datetime], x: int, y: int) -> str:
         name = f"{day.day} {MONTHS[day.month - 1]}" if day.day == 1 or day == self.first else f"{day.day}"
         change = f", {_kind(self.changes[day])}" if day in self.changes else ""
-        times = ", ".join(map(clock, fires)) if len(fires) <= _FEW else f"{len(fires):,} times"
+        times = ", ".join(map(time_of_day, fires)) if len(fires) <= _FEW else f"{len(fires):,} times"
         on = ' class="on"' if fires else ""
-        now = f'<text class="on now" x="{x + 6}" y="{y + 34}">{safe(times)}</text>' if fires else ""
+        now = f'<text class="on now" x="{x + 6}" y="{y + 34}">{escape(times)}</text>' if fires else ""
         return f'<text{on} x="{x + 6}" y="{y + 15}">{name}{change}</text>{now}'
 
     def changes_told(self) -> str:

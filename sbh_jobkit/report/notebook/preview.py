@@ -9,8 +9,8 @@ from sbh_jobkit.report.notebook.calendar import calendar
 from sbh_jobkit.report.notebook.schedule import debian_note
 from sbh_jobkit.report.template import macros
 from sbh_jobkit.report.terminal.runs import distance, fire_lines
-from sbh_jobkit.report.terminal.runs import moment as with_zone
-from sbh_jobkit.report.text import DAYS, moment, offset
+from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
+from sbh_jobkit.report.text import DAYS, format_offset, format_time
 from sbh_jobkit.run.run import Fire
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ def html(preview: Preview) -> str:
 
 
 def _nothing(preview: Preview) -> str:
-    return (
-        f"not due until {moment(preview.end)}; next: {with_zone(preview.next)}, {distance(preview.next, preview.start)}"
-    )
+    following = f"{with_zone(preview.next)}, {distance(preview.next, preview.start)}"
+    return f"not due until {format_time(preview.end)}; next: {following}"
 
 
 def _clock_changes(preview: Preview) -> Iterator[str]:
@@ -67,7 +66,7 @@ def _clock_changes(preview: Preview) -> Iterator[str]:
         gap = change.after > change.before
         yield (
             f"Clocks go {'forward' if gap else 'back'} on {DAYS[change.at.weekday()]} {change.at:%Y-%m-%d}, "
-            f"from {offset(change.before)} to {offset(change.after)}: a {'gap' if gap else 'fold'}."
+            f"from {format_offset(change.before)} to {format_offset(change.after)}: a {'gap' if gap else 'fold'}."
         )
 
 
@@ -75,4 +74,4 @@ def _collisions(preview: Preview) -> Iterator[tuple[str, str]]:
     for collision in preview.collisions:
         whole = collision.times == len(preview.fires)
         often = "every time" if whole else f"{collision.times:,} of {len(preview.fires):,} times"
-        yield collision.job, f"{often}, first {moment(collision.first)}"
+        yield collision.job, f"{often}, first {format_time(collision.first)}"

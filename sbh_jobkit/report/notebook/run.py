@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.html.run_details import RunDetails
 from sbh_jobkit.report.template import macros
-from sbh_jobkit.report.terminal.runs import one_run
+from sbh_jobkit.report.terminal.runs import run_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ WIDTH = 80
 
 def text(run: Run) -> str:
     """Return everything about it, for a terminal."""
-    return "\n".join(one_run(run, width=WIDTH))
+    return "\n".join(run_lines(run, width=WIDTH))
 
 
 def html(run: Run) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.headline import headline, title
-from sbh_jobkit.report.html.failures import choose
+from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.timeline import lanes_drawing
 from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
-from sbh_jobkit.report.terminal.runs import moment as with_zone
+from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ def html(simulation: Simulation) -> str:
         ok=simulation.ok,
         title=title(simulation),
         span=_range(simulation),
-        timeline=lanes_drawing(summaries, runs, axis, choose(summaries, runs).shown),
+        timeline=lanes_drawing(summaries, runs, axis, choose_runs(summaries, runs).shown),
         jobs=summaries,
         expected=list(expected_runs(runs)),
         unstarted=list(_unstarted(runs)),

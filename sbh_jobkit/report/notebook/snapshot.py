@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.fakes.diff import Difference
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.report.template import macros, render
-from sbh_jobkit.report.text import clip, compact, count, moment
+from sbh_jobkit.report.text import clip, compact, count, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def _snapshot_of(shown: Snapshot | World) -> Snapshot:
 
 
 def _title(snapshot: Snapshot) -> str:
-    when = f", {moment(snapshot.taken)} {snapshot.taken:%Z}" if snapshot.taken else ""
+    when = f", {format_time(snapshot.taken)} {snapshot.taken:%Z}" if snapshot.taken else ""
     return f"World {snapshot.origin.tenant_id!r} ({snapshot.origin.zone}){when}"
 
 
@@ -99,4 +99,4 @@ def _files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
 def _written(file: StoredFile, snapshot: Snapshot) -> str:
     if not isinstance(file.modified, float):
         return "before the world begins"
-    return moment(datetime.fromtimestamp(file.modified, snapshot.origin.zone))
+    return format_time(datetime.fromtimestamp(file.modified, snapshot.origin.zone))

@@ -10,7 +10,7 @@ from base64 import b64encode
 
 from markupsafe import Markup
 
-from sbh_jobkit.report.text import safe
+from sbh_jobkit.report.text import escape
 
 INKS = {
     "ok": "#5587a2",
@@ -38,7 +38,7 @@ def img(svg: str, alt: str) -> Markup:
     data = b64encode(svg.encode()).decode()
     return Markup(
         '<img alt="{}" src="data:image/svg+xml;base64,{}" style="max-width:100%;height:auto;border:0"/>'
-    ).format(Markup(safe(alt)), data)  # noqa: S704  it is escaped
+    ).format(Markup(escape(alt)), data)  # noqa: S704  it is escaped
 
 
 def document(width: int, height: int, rules: str, inner: str) -> str:

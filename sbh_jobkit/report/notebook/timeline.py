@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sbh_jobkit.report.html.grid import FOOT, HEAD
 from sbh_jobkit.report.html.timeline import Drawing, choose_lanes, lane_height
 from sbh_jobkit.report.notebook.svg import FONT, INKS, document, img
-from sbh_jobkit.report.text import count, safe
+from sbh_jobkit.report.text import count, escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ class Lanes:
         colours = "".join(f".v-{verdict}{{color:{INKS[verdict]}}}" for verdict in INKS if verdict in verdicts)
         height = drawing.total(len(jobs))
         names = "".join(
-            f'<text x="0" y="{drawing.middle(place) + 4}">{safe(_short(job.name))}</text>'
+            f'<text x="0" y="{drawing.middle(place) + 4}">{escape(_short(job.name))}</text>'
             for place, job in enumerate(jobs)
         )
         plot = f'<svg x="{_NAMES + _GAP}" width="{_PLOT}" height="{height}" overflow="visible">'

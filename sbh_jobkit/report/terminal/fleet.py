@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.fleet_rows import failing_groups, names
-from sbh_jobkit.report.terminal.runs import failure_of, folded, moment
+from sbh_jobkit.report.fleet_rows import failing_groups, job_names
+from sbh_jobkit.report.terminal.runs import failure_lines, time_with_zone, wrap_line
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def peaks(simulation: FleetSimulation) -> Iterator[str]:
         return
     yield "busiest minutes:"
     for peak in found:
-        named = names(peak)
+        named = job_names(peak)
         more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
         again = f", and {count(peak.minutes - 1, 'other')} like it" if peak.minutes > 1 else ""
-        when = f"{moment(simulation.time_of(peak.minute))}{again}"
-        yield from folded(f"{when}: {count(peak.runs, 'run')}, {', '.join(named[:_MOST_NAMES])}{more}", "  ")
+        when = f"{time_with_zone(simulation.time_of(peak.minute))}{again}"
+        yield from wrap_line(f"{when}: {count(peak.runs, 'run')}, {', '.join(named[:_MOST_NAMES])}{more}", "  ")
 
 
 def failing(simulation: FleetSimulation) -> Iterator[str]:
@@ -68,10 +68,10 @@ def failing(simulation: FleetSimulation) -> Iterator[str]:
     for named, groups in islice(jobs, _MOST_JOBS):
         for group in groups:
             alike = group.alike
-            yield from failure_of(alike.first, f"{named} at {alike.first.tenant}")
+            yield from failure_lines(alike.first, f"{named} at {alike.first.tenant}")
             if alike.count > 1:
                 where = f" at {count(alike.tenants, 'tenant')}" if alike.tenants > 1 else ""
-                yield f"    … and {alike.count - 1:,} more like it{where}, the last on {moment(alike.last)}"
+                yield f"    … and {alike.count - 1:,} more like it{where}, the last on {time_with_zone(alike.last)}"
     further = sum(1 for _ in jobs)
     if further:
         yield f"… and runs of {count(further, 'more job')}"

@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin import divergences
-from sbh_jobkit.report.text import count, took
+from sbh_jobkit.report.text import count, format_duration
 from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.schedule import times
 
@@ -31,7 +31,7 @@ _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n
 """What a job prints to move a terminal's cursor, say, is shown and not done."""
 
 
-def moment(at: datetime) -> str:
+def time_with_zone(at: datetime) -> str:
     """Write a time with its weekday and zone, such as `Mon 2026-01-05 09:00 CET`."""
     return f"{at:%a %Y-%m-%d %H:%M %Z}"
 
@@ -67,20 +67,20 @@ def failing_runs(runs: Sequence[Run], width: int | None = None) -> Iterator[str]
             continue
         told[job] += 1
         rest[job] -= 1 + len(others)
-        yield from failure_of(run, job, width)
+        yield from failure_lines(run, job, width)
         if others:
-            yield f"    … and {len(others):,} more like it, the last on {moment(others[-1].fire_time)}"
+            yield f"    … and {len(others):,} more like it, the last on {time_with_zone(others[-1].fire_time)}"
         if told[job] == _FAILURES_A_JOB and rest[job]:
             yield f"    … and {count(rest[job], 'more failing run')} of {job}"
 
 
-def failure_of(run: Run, who: str, width: int | None = None) -> Iterator[str]:
+def failure_lines(run: Run, who: str, width: int | None = None) -> Iterator[str]:
     """Tell when a run failed, whose it was, and why."""
-    yield f"{moment(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
+    yield f"{time_with_zone(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
     yield from _indented(_why(run), "    ", width)
 
 
-def divergent(runs: Sequence[Run]) -> Iterator[str]:
+def host_differences(runs: Sequence[Run]) -> Iterator[str]:
     """Tell of each divergence of today's host how many of the runs met it, and of which jobs they are."""
     known = divergences.table()
     met: dict[str, list[Run]] = {id_: [] for id_ in known}
@@ -96,12 +96,12 @@ def divergent(runs: Sequence[Run]) -> Iterator[str]:
         yield ""
         yield "where today's host does otherwise:"
     for line in lines:
-        yield from folded(line, "  ")
+        yield from wrap_line(line, "  ")
 
 
-def failing_run(run: Run) -> Iterator[str]:
+def failing_run_lines(run: Run) -> Iterator[str]:
     """Tell one failing run of a job: when, how it ended, why, and what it printed."""
-    yield f"{moment(run.fire_time)}  {run.verdict.replace('_', ' ')}"
+    yield f"{time_with_zone(run.fire_time)}  {run.verdict.replace('_', ' ')}"
     yield from _indented(_why(run), "    ")
     for name, text in (("output", run.stdout), ("stderr", run.stderr), ("log", "\n".join(run.logs))):
         yield from (f"  {line}" for line in _block(name, _last_lines(text)))
@@ -116,10 +116,10 @@ def _last_lines(text: str) -> str:
 
 def _indented(lines: Iterable[str], margin: str, width: int | None = None) -> Iterator[str]:
     for line in lines:
-        yield from folded(line, margin, width)
+        yield from wrap_line(line, margin, width)
 
 
-def folded(line: str, margin: str = "", width: int | None = None) -> list[str]:
+def wrap_line(line: str, margin: str = "", width: int | None = None) -> list[str]:
     """Fold a line to a width, the terminal's unless told otherwise, but not one that is there to be pasted."""
     if line.startswith(_ADVICE):
         return [f"{margin}{line}"]
@@ -157,9 +157,10 @@ def _why(run: Run) -> Iterator[str]:
                 yield f"{_ADVICE}{fault.advice}"
 
 
-def one_run(run: Run, width: int | None = None) -> Iterator[str]:
+def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
     """Tell everything about one run."""
-    yield f"{run.job}  {moment(run.fire_time)}  {run.verdict.replace('_', ' ')}  took {took(run.duration)}"
+    verdict = run.verdict.replace("_", " ")
+    yield f"{run.job}  {time_with_zone(run.fire_time)}  {verdict}  took {format_duration(run.duration)}"
     yield from _indented(_why(run), "  ", width)
     if run.expected is not None and run.verdict == "expected":
         yield f"  expected: {run.expected}"
@@ -193,7 +194,7 @@ def _short(value: Any) -> str:
 
 def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iterator[str]:
     """Tell fire times, one a line: weekday, time, distance from now, job, and what the clocks did to it."""
-    rows = [(moment(fire.at), distance(fire.at, now)) for fire in fires]
+    rows = [(time_with_zone(fire.at), distance(fire.at, now)) for fire in fires]
     left, right = (max((len(row[side]) for row in rows), default=0) for side in (0, 1))
     for fire, (at, ahead) in zip(fires, rows, strict=True):
         job = f"  {fire.job}" if with_jobs else ""

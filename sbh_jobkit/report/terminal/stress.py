@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.terminal.runs import failing_runs, moment
+from sbh_jobkit.report.terminal.runs import failing_runs, time_with_zone
 from sbh_jobkit.report.text import count
 from sbh_jobkit.schedule import times
 
@@ -42,7 +42,7 @@ def _broken(broken: Broken, path: str) -> Iterator[str]:
 
 def _takes(scenario: Scenario) -> str:
     seconds = scenario.end.timestamp() - scenario.start.timestamp()
-    span = f"{times.format_elapsed(seconds)} from {moment(scenario.start)}"
+    span = f"{times.format_elapsed(seconds)} from {time_with_zone(scenario.start)}"
     faults = scenario.plan.faults
     return f"{span}, and {count(len(faults), 'fault')}:" if faults else f"{span}, and nothing else"
 
