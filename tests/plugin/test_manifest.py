@@ -299,7 +299,7 @@ def test_all_faults_are_told_at_once():
         "  $.secrets: must be a list, got text ('API_KEY')\n"
         "  $.permissions[1]: unknown permission 'db.reed'; did you mean 'db.read'?\n"
         "  $.jobs[0].timezone: must be text, got a number (5)\n"
-        "  $.jobs[0].schedule: schedule '* * *' is not cron: it has 3 fields, "
+        "  $.jobs[0].schedule: schedule '* * *' is not cron: it has 3 fields; "
         "cron has five: minute hour day-of-month month day-of-week\n"
         "  $.jobs[1].name: 'a' is already the name of $.jobs[0]\n"
         "  $.jobs[2]: must be an object with name and schedule, got text ('b')\n"
