@@ -22,7 +22,7 @@ import yaml
 
 import sbh_jobkit
 from pytest_sbhjobs import markers, options
-from sbh_jobkit import FaultPlan, Outcome, World, simulate
+from sbh_jobkit import FaultPlan, Outcome, Plugin, World, simulate
 from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.notebook.dashboard import Dashboard
 from sbh_jobkit.notebook.magics import options_of
@@ -216,7 +216,14 @@ def test_each_line_of_the_world_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("users.csv").write_text("name,plan\nLin,team\n")
     world = World()
-    names = {"world": world, "World": World, "httpx": httpx, "rows": [{"name": "Ada", "plan": "team"}]}
+    plugin = Plugin.load(manual.ROOT / "examples/hello")
+    names = {
+        "world": world,
+        "World": World,
+        "plugin": plugin,
+        "httpx": httpx,
+        "rows": [{"name": "Ada", "plan": "team"}],
+    }
     names |= {"first": httpx.Response(200), "second": httpx.Response(500), "function": lambda _: httpx.Response(200)}
     rows = re.findall(r"^\| (`.*?) \|", _FENCED.sub("", TEXTS["world.md"]), re.MULTILINE)
     lines = [line for row in rows for line in _CODE.findall(row)]
