@@ -1,8 +1,9 @@
-"""Virtual time: the one place that asks the machine what time it is, and the one that lies about it.
+"""Virtual time; no other module reads the machine's clock.
 
-A clock is opened by `with`, and inside it `datetime.now`, `time.time`, `time.localtime`, logging and whatever
-else asks C for the time see virtual time, in every thread; `time.sleep` advances it instead of waiting.
-A process has one time, so one clock is open at a time; a second thread waits, a nested one takes over.
+While a clock is open (`with clock:`), `datetime.now`, `time.time`, `time.localtime`, logging and everything else that
+gets the time from C see virtual time, in every thread, and `time.sleep` advances it instead of waiting. A process has
+only one time, so one clock is open at a time: another thread waits, and a nested clock replaces the outer one until it
+is closed.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _found: list[Any] = []
 
 
 def now(tz: tzinfo) -> datetime:
-    """Return what time it is: virtual inside an open clock, the machine's otherwise."""
-    return datetime.now(tz)  # noqa: TID251  the one place
+    """Return the time: virtual time while a clock is open, otherwise the machine's time."""
+    return datetime.now(tz)  # noqa: TID251  the only place that may
 
 
 def is_virtual() -> bool:
@@ -44,7 +45,7 @@ def is_virtual() -> bool:
 
 
 def sleep(seconds: float | SupportsIndex, /) -> None:
-    """Wait as `time.sleep` does; inside an open clock, advance it instead."""
+    """Wait as `time.sleep` does; while a clock is open, advance it instead."""
     clock = _open[-1] if _open else None
     if clock is None or not clock.governs(threading.current_thread()):
         _sleep(seconds)
@@ -58,8 +59,8 @@ def sleep(seconds: float | SupportsIndex, /) -> None:
 
 @contextmanager
 def sleep_bound() -> Iterator[None]:
-    """Let what is imported inside bind our `sleep` by `from time import sleep`, so that it can follow a clock later."""
-    global _bound  # noqa: PLW0603  imports of several threads overlap: the first in binds, the last out gives back
+    """Make `from time import sleep` in this block import our `sleep`, which follows a clock that is opened later."""
+    global _bound  # noqa: PLW0603  a counter, because imports in several threads overlap
     with _binding:
         _bound += 1
         if _bound == 1:
@@ -75,25 +76,25 @@ def sleep_bound() -> Iterator[None]:
 
 
 def bind_sleep(names: MutableMapping[str, Any]) -> None:
-    """Do the same for names that were imported already."""
+    """Replace `time.sleep` by our `sleep` among names that were imported before."""
     for name, value in list(names.items()):
         if value is _sleep:
             names[name] = sleep
 
 
 class VirtualClock:
-    """A time that only its owner moves; `with clock:` opens it, and may be repeated: it resumes where it stood."""
+    """A time that only its owner moves; `with clock:` opens it, and opening it again continues at the same time."""
 
     __slots__ = ("_driver", "_ns", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "expired", "zone")
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
-        """Stand at an aware time; naive `datetime.now()` will be wall-clock time in `zone`."""
+        """Start at an aware time; naive `datetime.now()` will be local time in `zone`."""
         self._ns = _nanoseconds(at.timestamp())
         self.zone = zone
         self.deadline: float | None = None
-        """The epoch second past which advancing raises TimeLimitExceeded."""
+        """The epoch second that `advance` may not pass: then it raises TimeLimitExceeded."""
         self.expired: str | None = None
-        """What ran out since this was last None: empty for virtual time; whoever swallowed the exception, it stays."""
+        """Which limit was exceeded, kept even if a job catches the exception; empty for virtual time, None for none."""
         self._outsiders = set(threading.enumerate())
         self._driver = threading.current_thread()
         self._travels: Any = None
@@ -106,7 +107,7 @@ class VirtualClock:
         return self._ns / _SECOND
 
     def since(self, epoch: float) -> timedelta:
-        """Return how much virtual time has passed since an instant, to the microsecond."""
+        """Return the virtual time that has passed since an instant, in microseconds."""
         return timedelta(microseconds=(self._ns - _nanoseconds(epoch)) // 1_000)
 
     @property
@@ -116,11 +117,11 @@ class VirtualClock:
         return datetime.fromtimestamp(seconds, self.zone).replace(microsecond=rest // 1_000)
 
     def governs(self, thread: threading.Thread) -> bool:
-        """Whether a thread sleeps in virtual time: the one that drives, and those that jobs started."""
+        """Whether a thread sleeps in virtual time: the one that opened the clock, and those that jobs started."""
         return thread is self._driver or thread not in self._outsiders
 
     def __enter__(self) -> Self:
-        """Open: from here on the process sees virtual time."""
+        """Open the clock: from now on the process sees virtual time."""
         from time_machine import travel
 
         _one_at_a_time.acquire()
@@ -141,7 +142,7 @@ class VirtualClock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close: the process sees the machine's time again."""
+        """Close the clock: the process sees the machine's time again."""
         _open.remove(self)
         time.sleep, setting = self._restore
         _set_wall_clock(setting)
@@ -149,25 +150,25 @@ class VirtualClock:
         _one_at_a_time.release()
 
     def move_to(self, epoch: float, zone: ZoneInfo | None = None) -> None:
-        """Stand at another time, and in another zone where one is given."""
+        """Set the time, and the zone if one is given."""
         self._ns = _nanoseconds(epoch)
-        self._place()
+        self._move_traveller()
         if zone is not None and zone is not self.zone:
             self.zone = zone
             _set_wall_clock(_tz_setting(zone))
 
     def advance(self, seconds: float) -> None:
-        """Let virtual time pass; raises TimeLimitExceeded where that crosses the deadline."""
+        """Let virtual time pass; raises TimeLimitExceeded if it passes the deadline."""
         target = self._ns + round(seconds * _SECOND)
         if self.deadline is not None and target > _nanoseconds(self.deadline):
             self._ns, self.deadline, self.expired = _nanoseconds(self.deadline), None, ""
-            self._place()
+            self._move_traveller()
             raise TimeLimitExceeded
         self._ns = target
-        self._place()
+        self._move_traveller()
 
-    def _place(self) -> None:
-        """Tell the traveller; in two steps, since a float of whole seconds cannot hold the nanoseconds."""
+    def _move_traveller(self) -> None:
+        """Set the time of time-machine, in two steps: one float cannot hold both the seconds and the nanoseconds."""
         seconds, rest = divmod(self._ns, _SECOND)
         self._traveller.move_to(seconds)
         if rest:
@@ -189,7 +190,7 @@ def _set_wall_clock(setting: str | None) -> None:
 
 @cache
 def _tz_setting(zone: ZoneInfo) -> str:
-    """Return the TZ that makes C follow a zone: its name, or its file where the machine knows no zones."""
+    """Return the value of TZ for a zone: its name, or its file in tzdata if the machine has no zone files."""
     if any(Path(folder, zone.key).is_file() for folder in TZPATH):
         return zone.key
     return f":{files('tzdata').joinpath('zoneinfo', *zone.key.split('/'))}"

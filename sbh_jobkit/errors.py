@@ -1,4 +1,4 @@
-"""What a user can get wrong, each as one sentence: what, which value, where, what to do."""
+"""The errors that a user can cause. Each message is one sentence: what is wrong, the value, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class JobkitError(Exception):
-    """A user's mistake; its text alone tells what to mend, so callers print it without a traceback."""
+    """A mistake of the user; the message says what to fix, so callers print it without a traceback."""
 
 
 class TimeFormatError(JobkitError, ValueError):
-    """A time, a duration or a zone that cannot be read."""
+    """A time, a duration or a time zone that is not valid."""
 
 
 class ScheduleError(JobkitError, ValueError):
@@ -23,19 +23,19 @@ class ScheduleError(JobkitError, ValueError):
 
 
 class PolicyError(JobkitError, ValueError):
-    """A policy for a job's due instants that is none."""
+    """A policy setting that is not valid."""
 
 
 class BudgetError(JobkitError, ValueError):
-    """A limit on what runs may use that is none."""
+    """A budget that is not valid."""
 
 
 class FaultPlanError(JobkitError, ValueError):
-    """A fault plan, or a fault of one, that is none."""
+    """A fault plan, or a fault in it, that is not valid."""
 
 
 class FilterError(JobkitError, ValueError):
-    """A database filter that is not of the filter language."""
+    """A database filter that is not valid."""
 
 
 class UnknownTableError(JobkitError, LookupError):
@@ -51,46 +51,56 @@ class UnknownJobError(PluginError, LookupError):
 
 
 class WorldError(JobkitError):
-    """A fake tenant that is described wrongly."""
+    """A description of the fake tenant that is not valid."""
 
 
 class ExtensionError(JobkitError):
-    """An extension that the kit's hooks cannot use, or that failed; its text names the extension."""
+    """An extension that the kit cannot use, or that failed; the message names it."""
 
 
 class ManifestError(PluginError):
-    """A `plugin.json` with faults: all of them at once, each with its JSON path in `faults`."""
+    """A `plugin.json` with problems; `problems` has all of them, each with its JSON path."""
 
-    def __init__(self, where: str, faults: Sequence[str]) -> None:
-        """Join the faults to one text; a single one stays on one line."""
+    def __init__(self, where: str, problems: Sequence[str]) -> None:
+        """Join the problems to one message; a single problem is one line."""
         self.where = where
-        self.faults = tuple(faults)
-        if len(self.faults) == 1:
-            super().__init__(f"{where}: {self.faults[0]}")
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(f"{where}: {self.problems[0]}")
         else:
-            lines = "\n".join(f"  {fault}" for fault in self.faults)
-            super().__init__(f"{where} has {len(self.faults)} faults:\n{lines}")
+            lines = "\n".join(f"  {problem}" for problem in self.problems)
+            super().__init__(f"{where} has {len(self.problems)} problems:\n{lines}")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Old name of `problems`."""
+        return self.problems
 
 
 class FleetError(JobkitError):
-    """Plugins and tenants that cannot be replayed together, or a process that failed to."""
+    """Plugins and tenants that cannot be simulated together, or a process of the simulation that failed."""
 
 
 class ExportError(JobkitError):
-    """What of a notebook cannot be exported: all of it at once, a sentence each, in `faults`."""
+    """A notebook that cannot be exported; `problems` has every reason, a sentence each."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        """Join the faults to one text; a single one stands for itself."""
-        self.faults = tuple(faults)
-        if len(self.faults) == 1:
-            super().__init__(self.faults[0])
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Join the problems to one message; a single problem is the whole message."""
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(self.problems[0])
         else:
-            lines = "\n".join(f"  {fault}" for fault in self.faults)
-            super().__init__(f"{len(self.faults)} things keep the notebook from being exported:\n{lines}")
+            lines = "\n".join(f"  {problem}" for problem in self.problems)
+            super().__init__(f"the notebook cannot be exported; it has {len(self.problems)} problems:\n{lines}")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Old name of `problems`."""
+        return self.problems
 
 
 class MagicError(JobkitError):
-    """A magic whose arguments cannot be read."""
+    """A magic with wrong arguments."""
 
 
 class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section 4
@@ -98,7 +108,7 @@ class PermissionDenied(JobkitError):  # noqa: N818  the contract's name, section
 
 
 class LimitExceeded(BaseException):
-    """A run may not go on; outside `Exception`, so that a job's `except Exception` cannot swallow it."""
+    """A run must stop; not a subclass of `Exception`, so that a job's `except Exception` cannot catch it."""
 
 
 class TimeLimitExceeded(LimitExceeded):
@@ -114,17 +124,17 @@ class PlannedCrash(LimitExceeded):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody stopped a simulation by Ctrl-C, at a virtual time; `so_far` is what was done until then."""
+    """The user stopped a simulation with Ctrl-C; `at` is the virtual time, `so_far` the result until then."""
 
     def __init__(self, at: datetime | None, so_far: Any = None) -> None:
-        """Carry it; a KeyboardInterrupt all the same, to whoever does not ask."""
+        """Keep both; code that does not know this class handles a KeyboardInterrupt."""
         super().__init__(f"interrupted at {at.isoformat()} virtual time" if at is not None else "interrupted")
         self.at = at
         self.so_far = so_far
 
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:
-    """Name the nearest choice as the end of a sentence, or nothing where none is near; 1 is the same name."""
+    """Return `; did you mean 'x'?` for the most similar choice, or "" if none is similar; nearness 1 means equal."""
     folded = {choice.casefold(): choice for choice in choices}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""

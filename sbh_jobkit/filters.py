@@ -1,9 +1,10 @@
-"""The one filter language of `ctx.db.query`: read and checked once, then compiled to a fast Python predicate.
+"""The filter language of `ctx.db.query`: parsed and checked once, then compiled to a fast Python predicate.
 
-`parse` knows no rows and the compiler no mistakes, so that another compiler (SQL) can take the same tree. Times are
-datetimes, dates (their midnight) and ISO 8601 text: a calendar date, alone or with `T` or a space and a time of day
-(order numbers look like other forms, such as `2026-01-02-10`). They compare as instants, a naive one in the zone given
-to `predicate`, by its `fold` where clocks skip or repeat it. A value that cannot be compared does not match: no error.
+`parse` finds every mistake and never sees a row, so that another compiler (SQL) can use the same tree. Times are
+datetimes, dates (as their midnight) and ISO 8601 text: a calendar date, alone or with `T` or a space and a time of day.
+Other ISO forms stay text, because order numbers look like them, such as `2026-01-02-10`. Times compare as instants; a
+naive one is in the zone given to `predicate`, and its `fold` counts if clocks skip or repeat it. A value that cannot be
+compared does not match, without an error.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     Compare = Callable[[Any, Any], bool]
     Test = Callable[[Any], bool]
     Predicate = Callable[[Mapping[str, Any]], bool]
-    Moment = Callable[[Any], timedelta | None]
+    ToInstant = Callable[[Any], timedelta | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One of `$eq $gt $gte $lt $lte $in $exists $regex` on a field; `$ne` and `$nin` are a `$not` of one."""
+    """One of `$eq $gt $gte $lt $lte $in $exists $regex` on a field; `$ne` and `$nin` become a `$not` of one."""
 
     field: str
     operator: str
@@ -38,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Parts joined by `$and` (always true of no parts) or `$or`, or the single part of a `$not`."""
+    """Parts joined by `$and` (true without parts) or `$or`, or the single part of a `$not`."""
 
     operator: str
     parts: tuple[Condition | Group, ...]
@@ -46,18 +47,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A filter that has been checked."""
+    """A valid filter."""
 
     root: Condition | Group
 
     def predicate(self, tz: tzinfo) -> Predicate:
-        """Compile to a function that tells whether a row matches; naive times are in `tz`."""
+        """Return a function that is true for rows that match; naive times are in `tz`."""
         return _compile(self.root, tz)
 
 
 def parse(filters: Mapping[str, Any] | None, *, where: str = "filters") -> Filter:
-    """Read a filter (None and {} match every row); raises FilterError with the path from `where` to the mistake."""
-    return Filter(root=_read({} if filters is None else filters, (where,)))
+    """Parse a filter (None and {} match every row); raises FilterError with the path from `where` to the mistake."""
+    return Filter(root=_parse_node({} if filters is None else filters, (where,)))
 
 
 _ORDERINGS: dict[str, Compare] = {"$gt": op.gt, "$gte": op.ge, "$lt": op.lt, "$lte": op.le}
@@ -68,25 +69,25 @@ _DEEPEST = 100
 _MISSING = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPES = {"--", "--T", "-- "}
-_HASHED = (str, int, float, bool, type(None), Number)  # equal only to what has the same hash
+_HASHED = (str, int, float, bool, type(None), Number)  # values that are equal only if their hashes are
 
 
-def _read(value: Any, path: tuple[object, ...], field: str | None = None) -> Condition | Group:
-    """Read a filter, or with `field` what stands in that field."""
+def _parse_node(value: Any, path: tuple[object, ...], field: str | None = None) -> Condition | Group:
+    """Parse a filter, or the value of a `field` in it."""
     if len(path) > _DEEPEST:
         raise _error(path[:1], f"the filter is nested more than {_DEEPEST} levels deep; make it flatter")
-    marks = [isinstance(key, str) and key.startswith("$") for key in value] if isinstance(value, Mapping) else []
+    operators = [isinstance(key, str) and key.startswith("$") for key in value] if isinstance(value, Mapping) else []
     if field is None and not isinstance(value, Mapping):
         raise _error(path, f"{value!r} is not a filter; use a dict such as {{'status': 'active'}}")
-    if field is not None and not any(marks):
+    if field is not None and not any(operators):
         return Condition(field=field, operator="$eq", operand=value)
-    if field is not None and not all(marks):
+    if field is not None and not all(operators):
         raise _error(path, f"{value!r} mixes operators with plain keys; for equality with this dict use {{'$eq': ...}}")
-    parts = tuple(_part(key, operand, path, field) for key, operand in value.items())
+    parts = tuple(_parse_part(key, operand, path, field) for key, operand in value.items())
     return parts[0] if len(parts) == 1 else Group(operator="$and", parts=parts)
 
 
-def _part(key: Any, operand: Any, path: tuple[object, ...], field: str | None) -> Condition | Group:
+def _parse_part(key: Any, operand: Any, path: tuple[object, ...], field: str | None) -> Condition | Group:
     if not isinstance(key, str):
         raise _error(path, f"the field name {key!r} is not text; use a string such as {str(key)!r}")
     allowed = _AT_THE_TOP if field is None else _IN_A_FIELD
@@ -94,13 +95,15 @@ def _part(key: Any, operand: Any, path: tuple[object, ...], field: str | None) -
         raise _error(path, _explain_operator(key, allowed))
     below = (*path, key)
     if key == "$not":
-        return Group(operator=key, parts=(_read(operand, below, field),))
+        return Group(operator=key, parts=(_parse_node(operand, below, field),))
     if key in _AT_THE_TOP:
         if not isinstance(operand, (list, tuple)) or not operand:
-            raise _error(below, f"{operand!r} is not a list of filters; use one such as [{{'a': 1}}, {{'b': 2}}]")
-        return Group(operator=key, parts=tuple(_read(part, (*below, number)) for number, part in enumerate(operand)))
+            raise _error(below, f"{operand!r} is not a list of filters; use a list such as [{{'a': 1}}, {{'b': 2}}]")
+        return Group(
+            operator=key, parts=tuple(_parse_node(part, (*below, number)) for number, part in enumerate(operand))
+        )
     if field is None:
-        return _read(operand, below, key)
+        return _parse_node(operand, below, key)
     condition = Condition(field=field, operator=_NEGATIONS.get(key, key), operand=_operand(key, operand, below))
     return Group(operator="$not", parts=(condition,)) if key in _NEGATIONS else condition
 
@@ -114,11 +117,13 @@ def _operand(operator: str, operand: Any, path: tuple[object, ...]) -> Any:
         raise _error(path, f"{operand!r} is not a bool; use True or False")
     if operator == "$regex":
         if not isinstance(operand, str):
-            raise _error(path, f"{operand!r} is not text; use a pattern such as '^a'")
+            raise _error(path, f"{operand!r} is not text; use a regular expression such as '^a'")
         try:
             re.compile(operand)
         except (re.error, OverflowError, RecursionError) as error:
-            raise _error(path, f"{operand!r} is not a pattern: {error}; re.escape() makes one of plain text") from None
+            raise _error(
+                path, f"{operand!r} is not a regular expression: {error}; for plain text use re.escape()"
+            ) from None
     return operand
 
 
@@ -126,7 +131,7 @@ def _explain_operator(name: str, allowed: tuple[str, ...]) -> str:
     if name in _IN_A_FIELD:
         return f"the operator {name!r} needs a field; use {{'name': {{{name!r}: ...}}}}"
     if name in _AT_THE_TOP:
-        return f"the operator {name!r} stands outside of fields; use {{{name!r}: [{{'name': ...}}, {{'name': ...}}]}}"
+        return f"the operator {name!r} cannot be inside a field; use {{{name!r}: [{{'name': ...}}, {{'name': ...}}]}}"
     return f"unknown operator {name!r}{did_you_mean(name, allowed) or '; use one of ' + ' '.join(allowed)}"
 
 
@@ -142,21 +147,21 @@ def _compile(node: Condition | Group, tz: tzinfo) -> Predicate:
         return lambda row: not parts[0](row)
     if node.operator == "$or":
         return lambda row: any(part(row) for part in parts)
-    if len(parts) == 2:  # noqa: PLR2004  a range, the usual case: no generator for each row
+    if len(parts) == 2:  # noqa: PLR2004  a range is the usual case: faster without a generator
         first, second = parts
         return lambda row: first(row) and second(row)
     return lambda row: all(part(row) for part in parts)
 
 
 def _compile_condition(condition: Condition, tz: tzinfo) -> Predicate:
-    field, test = condition.field, _test(condition.operator, condition.operand, _moments(tz))
+    field, test = condition.field, _test(condition.operator, condition.operand, _instant_parser(tz))
     default = _MISSING if condition.operator == "$exists" else None
     names = field.split(".") if "." in field else []
 
     def predicate(row: Mapping[str, Any]) -> bool:
         try:
             return test(_find(row, names, default) if names else row.get(field, default))
-        except Exception:  # noqa: BLE001  rows hold anybody's objects: one whose own operators raise does not match
+        except Exception:  # noqa: BLE001  rows may hold any object, and one whose operators raise does not match
             return False
 
     return predicate
@@ -171,32 +176,34 @@ def _find(value: Any, names: list[str], default: object) -> Any:
     return default
 
 
-def _test(operator: str, operand: Any, moment: Moment) -> Test:
+def _test(operator: str, operand: Any, to_instant: ToInstant) -> Test:
     if operator == "$exists":
         return lambda value: (value is not _MISSING) is operand
     if operator == "$regex":
         search = re.compile(operand).search
         return lambda value: isinstance(value, str) and search(value) is not None
     if operator == "$in":
-        return _membership(operand, moment)
-    at = moment(operand)
+        return _membership(operand, to_instant)
+    at = to_instant(operand)
     if operator == "$eq":
-        return (lambda value: bool(value == operand)) if at is None else (lambda value: moment(value) == at)
+        return (lambda value: bool(value == operand)) if at is None else (lambda value: to_instant(value) == at)
     compare = _ORDERINGS[operator]
     if at is not None:
-        return _time_ordering(compare, operand, at, moment)
+        return _time_ordering(compare, operand, at, to_instant)
     kinds = next(of for of in ((bool,), (int, float, Number), (str,), (type(operand),)) if isinstance(operand, of))
     return lambda value: isinstance(value, kinds) and type(value) is not bool and bool(compare(value, operand))
 
 
-def _membership(operands: tuple[Any, ...], moment: Moment) -> Test:
-    times = {moment(operand) for operand in operands} - {None}
-    others = [operand for operand in operands if moment(operand) is None]
-    hashed = {x for x in others if type(x) in _HASHED and op.eq(x, x)}  # a set would find NaN, which equals nothing
+def _membership(operands: tuple[Any, ...], to_instant: ToInstant) -> Test:
+    times = {to_instant(operand) for operand in operands} - {None}
+    others = [operand for operand in operands if to_instant(operand) is None]
+    hashed = {
+        x for x in others if type(x) in _HASHED and op.eq(x, x)
+    }  # without NaN, which a set finds although it equals nothing
     all_hashed = all(type(x) in _HASHED for x in others)
 
     def test(value: Any) -> bool:
-        if times and moment(value) in times:
+        if times and to_instant(value) in times:
             return True
         if all_hashed and isinstance(value, _HASHED):
             return value in hashed
@@ -205,9 +212,9 @@ def _membership(operands: tuple[Any, ...], moment: Moment) -> Test:
     return test
 
 
-def _time_ordering(compare: Compare, operand: Any, at: timedelta, moment: Moment) -> Test:
-    # Text of a date three days off is not parsed. Offsets are shorter than a day, so as a time it is before or after in
-    # any zone; what only looks like one is compared as text, which agrees. But `20260102` sorts above all of `2026-`.
+def _time_ordering(compare: Compare, operand: Any, at: timedelta, to_instant: ToInstant) -> Test:
+    # For speed, text that is more than two days before or after is compared without parsing: offsets are shorter than a
+    # day, so the order is the same in any zone. Only `2026-01-02` is compared so: `20260102` sorts after every `2026-`.
     text = operand if isinstance(operand, str) else ""
     low = high = ""
     if text[4:5] == "-":
@@ -222,36 +229,40 @@ def _time_ordering(compare: Compare, operand: Any, at: timedelta, moment: Moment
                 return before
             if value >= high and value[4:5] == "-":
                 return after
-        if (when := moment(value)) is not None:
+        if (when := to_instant(value)) is not None:
             return compare(when, at)
         return text != "" and isinstance(value, str) and compare(value, text)
 
     return test
 
 
-def _moments(tz: tzinfo) -> Moment:
-    """Measure times from 1970: comparing datetimes ignores `fold` within a zone, and `astimezone` can overflow."""
+def _instant_parser(tz: tzinfo) -> ToInstant:
+    """Return a function from a value to its time since 1970: comparing datetimes ignores `fold` within a zone."""
     naive, local = _EPOCH.replace(tzinfo=None), _EPOCH.replace(tzinfo=tz)
     offset: Callable[[datetime], timedelta] = tz.utcoffset  # type: ignore[assignment]  # None raises below
 
-    def moment(value: Any) -> timedelta | None:
+    def to_instant(value: Any) -> timedelta | None:
         try:
-            when = value if type(value) is datetime else _when(value)
+            when = value if type(value) is datetime else _as_datetime(value)
             if when is None:
                 return None
             if (zone := when.tzinfo) is None:
                 return when - naive - offset(when)
             return when - local - offset(when) if zone is tz and zone is not UTC else when - _EPOCH
-        except (NotImplementedError, TypeError, ValueError):  # only looks like ISO 8601, NaT, a zone without offsets
+        except (
+            NotImplementedError,
+            TypeError,
+            ValueError,
+        ):  # text that only looks like ISO 8601, NaT, a zone without offsets
             return None
 
-    return moment
+    return to_instant
 
 
-def _when(value: Any) -> datetime | None:
+def _as_datetime(value: Any) -> datetime | None:
     if isinstance(value, str):
         looks_iso = value[4:11:3] in _SHAPES or (value[8:9] in {"", "T"} and value[:8].isdigit())
         return datetime.fromisoformat(value) if looks_iso else None
     if isinstance(value, datetime):
         return value
-    return datetime(value.year, value.month, value.day) if isinstance(value, date) else None  # noqa: DTZ001  its midnight
+    return datetime(value.year, value.month, value.day) if isinstance(value, date) else None  # noqa: DTZ001  midnight

@@ -1,4 +1,4 @@
-"""Virtual time: what follows the clock, what waits, and that nothing of it is left behind."""
+"""Virtual time: what follows the clock, what waits, and that the process is unchanged afterwards."""
 
 import logging
 import os
@@ -24,12 +24,12 @@ ISO = "%Y-%m-%dT%H:%M:%S%z"
 
 
 def opened(zone="UTC", at="2026-01-05T09:00:00+00:00"):
-    """Return a clock that is still to be opened."""
+    """Return a clock that is not open yet."""
     return VirtualClock(datetime.fromisoformat(at), ZoneInfo(zone))
 
 
 def logged():
-    """Return the time that logging gives a record, in ISO."""
+    """Return the time of a log record, as ISO text."""
     record = logging.LogRecord("n", logging.INFO, "p", 1, "m", None, None)
     return logging.Formatter(datefmt="%Y-%m-%dT%H:%M:%S").formatTime(record, "%Y-%m-%dT%H:%M:%S")
 
@@ -52,13 +52,13 @@ WAYS = {
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_ask_for_the_time_sees_virtual_time(way):
-    """Inside a clock at 09:00 UTC in Paris, it is 10:00, whoever asks."""
+    """In a clock at 09:00 UTC with the zone of Paris, every function shows 10:00."""
     with opened("Europe/Paris"):
         assert WAYS[way]() == "2026-01-05T10:00:00"
 
 
 def test_uuid1_carries_virtual_time():
-    """A time-based UUID says when it was made: in virtual time."""
+    """A time-based UUID contains virtual time."""
     with opened():
         ticks = uuid.uuid1().time
     made = datetime(1582, 10, 15, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
@@ -79,8 +79,8 @@ def test_uuid1_carries_virtual_time():
         ("UTC", "2026-01-05T09:00:00+00:00", "2026-01-05T09:00:00+0000"),
     ],
 )
-def test_naive_now_is_the_wall_clock_of_the_zone(zone, at, wall):
-    """`datetime.now()` and `time.localtime()` agree on the zone's wall clock, also around its clock changes."""
+def test_naive_now_is_local_time_of_the_zone(zone, at, wall):
+    """`datetime.now()` and `time.localtime()` show the zone's local time, even when clocks change."""
     with opened(zone, at) as clock:
         assert time.strftime(ISO) == wall
         assert datetime.now().isoformat() == wall[:19]  # noqa: DTZ005, TID251
@@ -88,7 +88,7 @@ def test_naive_now_is_the_wall_clock_of_the_zone(zone, at, wall):
 
 
 def test_sleep_lets_virtual_time_pass_without_waiting():
-    """An hour's sleep takes no time and leaves the clock an hour later."""
+    """A sleep of one hour takes no real time, and the clock is one hour later."""
     before = time.perf_counter()
     with opened() as clock:
         time.sleep(3600)
@@ -98,8 +98,8 @@ def test_sleep_lets_virtual_time_pass_without_waiting():
 
 
 @pytest.mark.parametrize(("seconds", "error"), [(-1, ValueError), (None, TypeError), ("1", TypeError), ([], TypeError)])
-def test_sleep_refuses_what_time_sleep_refuses(seconds, error):
-    """A wrong length of sleep is the same error inside a clock as outside, and no time passes."""
+def test_sleep_has_the_errors_of_time_sleep(seconds, error):
+    """A wrong length of sleep raises the same error inside a clock as outside, and no time passes."""
     with pytest.raises(error):
         time.sleep(seconds)
     with opened() as clock:
@@ -109,7 +109,7 @@ def test_sleep_refuses_what_time_sleep_refuses(seconds, error):
 
 
 def test_sleep_that_was_imported_by_name_follows_the_clock():
-    """`from time import sleep`, done where plugins are loaded, advances a clock that is opened later."""
+    """`from time import sleep` in a plugin imports a `sleep` that advances a clock opened later."""
     names = {}
     with sleep_bound():
         exec("from time import sleep", names)  # noqa: S102  as a plugin's module does
@@ -120,7 +120,7 @@ def test_sleep_that_was_imported_by_name_follows_the_clock():
 
 
 def test_sleep_in_names_that_exist_already_can_be_bound():
-    """A notebook's names, in which `sleep` was imported before the kit saw them, follow too; others stay."""
+    """In the names of a notebook, a `sleep` that was imported before is replaced; other names stay."""
     names = {"sleep": time.sleep, "pause": time.sleep, "other": print}
     bind_sleep(names)
     with opened() as clock:
@@ -131,7 +131,7 @@ def test_sleep_in_names_that_exist_already_can_be_bound():
 
 
 def test_bound_sleep_really_sleeps_outside_of_a_clock():
-    """What was bound to a clock waits as ever while none is open."""
+    """The replaced `sleep` really waits while no clock is open."""
     names = {"sleep": time.sleep}
     bind_sleep(names)
     before = time.perf_counter()
@@ -140,7 +140,7 @@ def test_bound_sleep_really_sleeps_outside_of_a_clock():
 
 
 def test_a_thread_from_before_really_sleeps():
-    """A thread that runs beside the simulation, such as a kernel's heartbeat, does not push the clock."""
+    """A thread that was started before, such as a kernel's heartbeat, does not advance the clock."""
     go, slept = threading.Event(), []
 
     def heartbeat():
@@ -159,7 +159,7 @@ def test_a_thread_from_before_really_sleeps():
 
 
 def test_a_thread_that_a_job_starts_sleeps_in_virtual_time():
-    """A job's own helper thread advances the clock like the job itself."""
+    """A thread that a job starts advances the clock like the job itself."""
     with opened() as clock:
         thread = threading.Thread(target=time.sleep, args=(3600,))
         thread.start()
@@ -167,8 +167,8 @@ def test_a_thread_that_a_job_starts_sleeps_in_virtual_time():
         assert clock.now.isoformat() == "2026-01-05T10:00:00+00:00"
 
 
-def test_the_thread_that_drives_sleeps_in_virtual_time_though_it_is_older():
-    """A clock that is made in one thread and opened in another serves the one that opened it."""
+def test_the_thread_that_opens_the_clock_sleeps_in_virtual_time():
+    """A clock that is made in one thread and opened in another one works for the one that opened it."""
     go, clock, seen = threading.Event(), [], []
 
     def drive():
@@ -185,8 +185,8 @@ def test_the_thread_that_drives_sleeps_in_virtual_time_though_it_is_older():
     assert seen == ["2026-01-05T09:01:00+00:00"]
 
 
-def test_a_nested_clock_takes_over_and_gives_back():
-    """Inside two clocks the inner one counts; when it is closed the outer one stands where it stood."""
+def test_a_nested_clock_replaces_the_outer_one():
+    """With two open clocks the inner one counts; when it is closed, the outer one still has its time."""
     with opened("Europe/Paris") as outer:
         time.sleep(60)
         with opened("America/New_York", "2030-07-01T12:00:00+00:00") as inner:
@@ -198,8 +198,8 @@ def test_a_nested_clock_takes_over_and_gives_back():
         assert outer.now.isoformat() == "2026-01-05T10:02:00+01:00"
 
 
-def test_a_clock_resumes_where_it_stood():
-    """A clock may be opened again: no virtual time has passed meanwhile."""
+def test_a_clock_continues_at_its_time():
+    """A clock can be opened again, and no virtual time has passed in between."""
     clock = opened("Europe/Paris")
     with clock:
         time.sleep(3600)
@@ -212,8 +212,8 @@ def test_a_clock_resumes_where_it_stood():
 
 @pytest.mark.parametrize("setting", [None, "Asia/Tokyo", "UTC"])
 @pytest.mark.parametrize("error", [None, KeyError, KeyboardInterrupt, TimeLimitExceeded])
-def test_the_process_is_left_as_it_was(setting, error, monkeypatch):
-    """After any end, TZ, the environment, the wall clock and `time.sleep` are as before."""
+def test_the_process_is_unchanged_afterwards(setting, error, monkeypatch):
+    """After closing, with or without an error, TZ, the environment, local time and `time.sleep` are as before."""
     if setting is None:
         monkeypatch.delenv("TZ", raising=False)
     else:
@@ -232,7 +232,7 @@ def test_the_process_is_left_as_it_was(setting, error, monkeypatch):
 
 
 def test_a_job_that_sets_tz_changes_nothing_for_those_after_it(monkeypatch):
-    """What a job does to TZ ends with the clock."""
+    """A change of TZ by a job is undone when the clock is closed."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     with opened("Europe/Paris"):
@@ -244,7 +244,7 @@ def test_a_job_that_sets_tz_changes_nothing_for_those_after_it(monkeypatch):
 
 
 def test_a_job_that_removes_tz_changes_nothing_for_those_after_it(monkeypatch):
-    """Where TZ was not set before and a job removes it, the machine's own zone holds again."""
+    """If TZ was not set before and a job removes it, the machine's own zone is used again."""
     monkeypatch.delenv("TZ", raising=False)
     time.tzset()
     before = time.tzname
@@ -256,7 +256,7 @@ def test_a_job_that_removes_tz_changes_nothing_for_those_after_it(monkeypatch):
 
 
 def test_the_same_clock_opened_twice_at_once_leaves_nothing_behind():
-    """A clock inside itself is refused or harmless: `time.sleep` and TZ come back."""
+    """Opening a clock inside itself does no harm: `time.sleep` and TZ are restored."""
     before = (time.sleep, os.environ.get("TZ"))
     clock = opened("Europe/Paris")
     try:
@@ -272,7 +272,7 @@ def test_the_same_clock_opened_twice_at_once_leaves_nothing_behind():
 
 
 def test_two_threads_take_turns():
-    """A process has one time: a second simulation waits for the first, and neither sees the other's time."""
+    """A process has one time, so a second simulation waits for the first, and neither sees the other's time."""
     seen = []
 
     def simulate(year):
@@ -291,7 +291,7 @@ def test_two_threads_take_turns():
 
 
 def test_sleeping_past_the_deadline_ends_at_the_deadline():
-    """A deadline is reached, not passed, and counts once: what cleans up afterwards may sleep."""
+    """A sleep past the deadline stops at the deadline, once: clean-up code may sleep afterwards."""
     with opened() as clock:
         clock.deadline = clock.epoch + 30
         time.sleep(20)
@@ -303,7 +303,7 @@ def test_sleeping_past_the_deadline_ends_at_the_deadline():
 
 
 def test_a_sleep_up_to_the_deadline_is_allowed():
-    """Thirty seconds of thirty are within the limit."""
+    """A sleep that ends exactly at the deadline is allowed."""
     with opened() as clock:
         clock.deadline = clock.epoch + 30
         time.sleep(30)
@@ -311,7 +311,7 @@ def test_a_sleep_up_to_the_deadline_is_allowed():
 
 
 def test_the_zone_changes_with_a_move():
-    """Jobs of different zones share one clock: each sees its own wall clock."""
+    """Jobs of different zones share one clock, and each sees its own local time."""
     with opened("Europe/Paris") as clock:
         clock.move_to(START.timestamp() + 60, NEW_YORK)
         assert time.strftime(ISO) == "2026-01-05T04:01:00-0500"
@@ -322,7 +322,7 @@ def test_the_zone_changes_with_a_move():
 
 
 def test_time_can_go_back():
-    """A clock may be moved to an earlier time: the next job was due while the last one slept."""
+    """A clock can be moved to an earlier time, for a job that was due while the last one slept."""
     with opened() as clock:
         time.sleep(3600)
         clock.move_to(START.timestamp())
@@ -330,7 +330,7 @@ def test_time_can_go_back():
 
 
 def test_is_virtual_only_inside():
-    """Code can tell whether a clock is open."""
+    """`is_virtual` is true while a clock is open."""
     assert not is_virtual()
     with opened():
         assert is_virtual()
@@ -350,7 +350,7 @@ for key in ("Europe/Paris", "America/New_York", "UTC"):
 
 
 def test_a_machine_without_zone_files_uses_those_of_tzdata():
-    """In a slim container C is pointed to the file in the package tzdata."""
+    """On a machine without zone files, C uses the file in the package tzdata."""
     environment = {**os.environ, "PYTHONTZPATH": "", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", ZONELESS], env=environment, capture_output=True, text=True, check=False, timeout=30

@@ -1,4 +1,4 @@
-"""The filter language: what matches, what is refused and how it is said."""
+"""The filter language: what matches, and the errors for wrong filters."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ MATCHES = [
     ({"address.zip": {"$exists": True}}, "ann"),
     ({"name": {"$regex": "nn"}}, "ann eve"),
     ({"name": {"$regex": "^(?i:D)"}}, "dan"),
-    # joined and negated
+    # combined and negated
     ({"name": "Ann", "age": 30}, "ann"),
     ({"name": "Ann", "age": 31}, ""),
     ({"name": "Ann", "age": 30, "active": True}, "ann"),
@@ -99,7 +99,7 @@ MATCHES = [
     ({"age": {"$not": {"$not": {"$gt": 4}}}}, "ann bob hal"),
     ({"age": {"$not": 30}}, "bob cyd dan eve fay gus hal"),
     ({"age": {"$gt": 4, "$not": {"$gte": 30}}}, "bob hal"),
-    # paths: the longest key that is present wins
+    # paths: the longest key that exists is used
     ({"address.city": "Oslo"}, "ann"),
     ({"address.city": "Rome"}, "bob"),
     ({"address.city": "Bonn"}, ""),
@@ -112,7 +112,7 @@ MATCHES = [
 
 @pytest.mark.parametrize(("filters", "ids"), MATCHES, ids=repr)
 def test_a_filter_matches_rows(filters, ids):
-    """Each filter finds the rows that its line names."""
+    """Each filter of the table matches these rows."""
     assert matching(filters, PEOPLE) == ids
 
 
@@ -162,12 +162,12 @@ TIME_MATCHES = [
 
 @pytest.mark.parametrize(("filters", "tz", "ids"), TIME_MATCHES, ids=str)
 def test_times_of_any_shape_compare_as_instants(filters, tz, ids):
-    """A datetime, a date and ISO text compare with each other; naive ones are in the zone."""
+    """Datetimes, dates and ISO text compare with each other; naive ones are in the zone."""
     assert sorted(matching(filters, TIMES, tz).split()) == sorted(ids.split())
 
 
 CLOCK_CHANGES = [
-    # March: 02:00 to 03:00 does not exist, and is read an hour on
+    # March: 02:00 to 03:00 does not exist, and counts as an hour later
     ("2026-03-29T02:30", "2026-03-29T01:30Z", True),
     ("2026-03-29T03:00", "2026-03-29T01:00Z", True),
     ("2026-03-29T01:59", "2026-03-29T00:59Z", True),
@@ -182,7 +182,7 @@ CLOCK_CHANGES = [
 
 @pytest.mark.parametrize(("stored", "wanted", "same"), CLOCK_CHANGES, ids=str)
 def test_naive_times_follow_the_zone_when_clocks_change(stored, wanted, same):
-    """The two nights of a year at which local times are skipped or repeated."""
+    """In the two nights when clocks change, some local times do not exist or occur twice."""
     row = {"id": "row", "at": stored}
     assert matching({"at": wanted}, [row], PARIS) == ("row" if same else "")
     assert matching({"at": {"$in": [wanted]}}, [row], PARIS) == ("row" if same else "")
@@ -190,7 +190,7 @@ def test_naive_times_follow_the_zone_when_clocks_change(stored, wanted, same):
 
 
 def test_the_two_halves_of_a_repeated_hour_are_ordered():
-    """In one zone the first 02:30 of an October night is before the second."""
+    """The first 02:30 of an October night is before the second."""
     first, second = (datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=PARIS) for fold in (0, 1))
     rows = [{"id": "first", "at": first}, {"id": "second", "at": second}]
     assert matching({"at": {"$gt": first}}, rows, PARIS) == "second"
@@ -198,8 +198,8 @@ def test_the_two_halves_of_a_repeated_hour_are_ordered():
 
 
 @pytest.mark.parametrize("tz", [UTC, PARIS, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))], ids=str)
-def test_the_ends_of_the_calendar_compare(tz):
-    """The first and the last time that Python knows stand in any filter and any row, in any zone."""
+def test_the_first_and_last_times_compare(tz):
+    """The first and the last datetime of Python work in filters and rows, in any zone."""
     first, last = datetime.min, datetime.max  # noqa: DTZ901  naive on purpose
     rows = [{"id": n, "at": at} for n, at in enumerate([first, first.isoformat(), last, last.isoformat()])]
     assert matching({"at": {"$lte": first}}, rows, tz) == "0 1"
@@ -210,7 +210,7 @@ def test_the_ends_of_the_calendar_compare(tz):
 
 
 class Offsetless(tzinfo):
-    """A zone that does not know its offset."""
+    """A zone without an offset."""
 
     def utcoffset(self, _when: datetime | None) -> None:
         """Return nothing, as Python allows."""
@@ -218,7 +218,7 @@ class Offsetless(tzinfo):
 
 @pytest.mark.parametrize("zone", [tzinfo(), Offsetless()], ids=["abstract", "offsetless"])
 def test_a_time_of_a_broken_zone_matches_nothing(zone):
-    """A time that is no instant is no error, neither in a row nor in a filter."""
+    """A time whose zone has no offset does not match, without an error, in a row or a filter."""
     broken = datetime(2026, 1, 2, tzinfo=zone)
     rows = [{"id": "broken", "at": broken}, {"id": "sound", "at": datetime(2026, 1, 2, tzinfo=UTC)}]
     assert matching({"at": {"$gte": "2026-01-02"}}, rows) == "sound"
@@ -228,11 +228,11 @@ def test_a_time_of_a_broken_zone_matches_nothing(zone):
     assert matching({"at": broken}, rows[1:]) == ""
 
 
-def test_a_kind_of_datetime_is_a_time():
+def test_a_subclass_of_datetime_is_a_time():
     """Rows of a DataFrame hold subclasses of datetime."""
 
     class Timestamp(datetime):
-        """As pandas has one."""
+        """Like the one in pandas."""
 
     rows = [{"id": 1, "at": Timestamp(2026, 1, 2, 9)}, {"id": 2, "at": Timestamp(2026, 1, 2, 9, tzinfo=UTC)}]
     assert matching({"at": "2026-01-02T08:00Z"}, rows, PARIS) == "1"
@@ -240,7 +240,7 @@ def test_a_kind_of_datetime_is_a_time():
 
 
 def test_enumerations_are_text_and_rows_may_be_any_mapping():
-    """A member of a StrEnum equals its text, and a read-only row is a row."""
+    """A member of a StrEnum equals its text, and a row may be a read-only mapping."""
 
     class Status(StrEnum):
         DONE = "done"
@@ -265,7 +265,7 @@ ERRORS = [
     ({"$gt": 3}, "filters: the operator '$gt' needs a field; use {'name': {'$gt': ...}}"),
     (
         {"a": {"$or": [1]}},
-        "filters['a']: the operator '$or' stands outside of fields; use {'$or': [{'name': ...}, {'name': ...}]}",
+        "filters['a']: the operator '$or' cannot be inside a field; use {'$or': [{'name': ...}, {'name': ...}]}",
     ),
     (
         {"a": {"$gt": 1, "b": 2}},
@@ -274,22 +274,22 @@ ERRORS = [
             "for equality with this dict use {'$eq': ...}"
         ),
     ),
-    ({"$and": []}, "filters['$and']: [] is not a list of filters; use one such as [{'a': 1}, {'b': 2}]"),
+    ({"$and": []}, "filters['$and']: [] is not a list of filters; use a list such as [{'a': 1}, {'b': 2}]"),
     (
         {"$or": {"a": 1}},
-        "filters['$or']: {'a': 1} is not a list of filters; use one such as [{'a': 1}, {'b': 2}]",
+        "filters['$or']: {'a': 1} is not a list of filters; use a list such as [{'a': 1}, {'b': 2}]",
     ),
     ({"$or": [{"a": 1}, 5]}, "filters['$or'][1]: 5 is not a filter; use a dict such as {'status': 'active'}"),
     ({"$not": None}, "filters['$not']: None is not a filter; use a dict such as {'status': 'active'}"),
     ({"a": {"$in": "abc"}}, "filters['a']['$in']: 'abc' is not a list, tuple or set; use ['abc']"),
     ({"a": {"$nin": 5}}, "filters['a']['$nin']: 5 is not a list, tuple or set; use [5]"),
     ({"a": {"$exists": 1}}, "filters['a']['$exists']: 1 is not a bool; use True or False"),
-    ({"a": {"$regex": b"x"}}, "filters['a']['$regex']: b'x' is not text; use a pattern such as '^a'"),
+    ({"a": {"$regex": b"x"}}, "filters['a']['$regex']: b'x' is not text; use a regular expression such as '^a'"),
     (
         {"a": {"$regex": "("}},
         (
-            "filters['a']['$regex']: '(' is not a pattern: missing ), unterminated subpattern at position 0; "
-            "re.escape() makes one of plain text"
+            "filters['a']['$regex']: '(' is not a regular expression: missing ), unterminated subpattern "
+            "at position 0; for plain text use re.escape()"
         ),
     ),
     (
@@ -304,20 +304,20 @@ ERRORS = [
 
 @pytest.mark.parametrize(("filters", "message"), ERRORS, ids=repr)
 def test_a_wrong_filter_is_explained(filters, message):
-    """Each mistake is one sentence: where in the filter, which value, what to do."""
+    """Each error is one sentence: the place in the filter, the value, and what to do."""
     with pytest.raises(FilterError) as error:
         parse(filters)
     assert str(error.value) == message
 
 
-def test_the_caller_says_what_the_path_begins_with():
-    """A message names the filter as its user knows it."""
+def test_the_caller_names_the_filter():
+    """The path in an error begins with the name that the caller gives."""
     with pytest.raises(FilterError, match=re.escape("ctx.db.query('users')['a']['$exists']: 1 is not a bool")):
         parse({"a": {"$exists": 1}}, where="ctx.db.query('users')")
 
 
-def test_a_filter_that_contains_itself_is_refused():
-    """Endless nesting ends in a sentence, through lists and inside of a field alike."""
+def test_a_filter_that_contains_itself_is_an_error():
+    """Endless nesting is an error, in lists and in fields."""
     message = "filters: the filter is nested more than 100 levels deep; make it flatter"
     joined: dict[str, Any] = {}
     joined["$and"] = [joined]
@@ -330,7 +330,7 @@ def test_a_filter_that_contains_itself_is_refused():
 
 
 def test_a_filter_is_a_small_tree_for_other_compilers():
-    """Negated operators are a `$not`, several conditions are an `$and`, lists are tuples."""
+    """Negated operators become a `$not`, several conditions an `$and`, lists tuples."""
     names = Condition(field="name", operator="$in", operand=("a", "b"))
     age = Condition(field="age", operator="$gt", operand=3)
     negated = Group(operator="$not", parts=(names,))
@@ -342,22 +342,22 @@ def test_a_filter_is_a_small_tree_for_other_compilers():
 
 
 def raising(*_: object) -> NoReturn:
-    """Refuse to be compared."""
+    """Raise, as a comparison that is not possible."""
     raise ZeroDivisionError
 
 
 class Hostile:
-    """An object whose every comparison raises."""
+    """An object that raises in every comparison."""
 
     __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = raising
     __hash__ = raising
 
 
 class Vague:
-    """An object that answers comparisons, as arrays do, with something that is neither true nor false."""
+    """An object whose comparisons return, like those of arrays, a value without a truth value."""
 
     def __eq__(self, other: object) -> Any:
-        """Return what has no truth."""
+        """Return a value without a truth value."""
         return Vague()
 
     __hash__ = None  # type: ignore[assignment]
@@ -410,28 +410,28 @@ FILTER = st.recursive(
 @settings(deadline=None, max_examples=500)
 @given(FILTER, ROW, ZONES)
 def test_no_row_makes_a_filter_raise(filters, row, tz):
-    """Whatever a row holds, the answer is True or False."""
+    """For any row, the result is True or False."""
     assert parse(filters).predicate(tz)(row) in {True, False}
 
 
 @settings(deadline=None)
 @given(FILTER, ROW, ZONES)
 def test_not_is_negation(filters, row, tz):
-    """A filter and its `$not` never agree."""
+    """A filter and its `$not` always have opposite results."""
     assert parse({"$not": filters}).predicate(tz)(row) is not parse(filters).predicate(tz)(row)
 
 
 @settings(deadline=None)
 @given(TEST, ROW, ZONES)
 def test_not_in_a_field_is_not_around_it(test, row, tz):
-    """`{field: {"$not": …}}` is `{"$not": {field: …}}`."""
+    """`{field: {"$not": …}}` equals `{"$not": {field: …}}`."""
     assert parse({"a": {"$not": test}}).predicate(tz)(row) is parse({"$not": {"a": test}}).predicate(tz)(row)
 
 
 @settings(deadline=None)
 @given(st.lists(FILTER, min_size=1, max_size=4), ROW, ZONES)
 def test_and_and_or_are_all_and_any(filters, row, tz):
-    """Joined filters answer as Python's `all` and `any` of the single answers."""
+    """`$and` and `$or` are Python's `all` and `any` of the single results."""
     answers = [parse(single).predicate(tz)(row) for single in filters]
     assert parse({"$and": filters}).predicate(tz)(row) is all(answers)
     assert parse({"$or": filters}).predicate(tz)(row) is any(answers)
@@ -440,7 +440,7 @@ def test_and_and_or_are_all_and_any(filters, row, tz):
 @settings(deadline=None)
 @given(st.lists(OPERAND, max_size=4), VALUE, ZONES)
 def test_in_is_any_equality(operands, value, tz):
-    """`$in` is an `$eq` with any of the values; `$nin` and `$ne` are the negations."""
+    """`$in` is `$eq` with any of the values; `$nin` and `$ne` are the negations."""
     row = {"a": value}
     equal = [parse({"a": {"$eq": operand}}).predicate(tz)(row) for operand in operands]
     differs = [parse({"a": {"$ne": operand}}).predicate(tz)(row) for operand in operands]
@@ -473,7 +473,7 @@ SHAPED = st.tuples(NAIVE | AWARE, NEAR, NAIVE | AWARE | st.none(), st.sampled_fr
 @settings(deadline=None, max_examples=500)
 @given(SHAPED, ZONES, ZONES)
 def test_times_order_as_their_instants(shaped, other_zone, tz):
-    """Any two times, near or far, naive or aware, as objects or as text, compare as Python compares them in UTC."""
+    """Any two times, naive or aware, as objects or as text, compare as Python compares them in UTC."""
     first, distance, second, shape_first, shape_second = shaped
     stored = shape_first(first)
     wanted = shape_second(second or (first + distance).replace(tzinfo=first.tzinfo and other_zone))
@@ -486,7 +486,7 @@ def test_times_order_as_their_instants(shaped, other_zone, tz):
 
 
 def is_time(text: str) -> bool:
-    """Whether text is a calendar date of ISO 8601, alone or with a time of day."""
+    """Whether text is an ISO 8601 calendar date, alone or with a time of day."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}(T.+)?", text, re.ASCII | re.DOTALL):
         return False
     try:
@@ -501,7 +501,7 @@ DAY = st.dates(date(1901, 1, 1), date(2099, 12, 31))
 
 @st.composite
 def nearly_iso(draw):
-    """Draw text that is, or almost is, a time."""
+    """Draw text that is a time or looks like one."""
     text = draw(ISO | DAY.map(str) | DAY.map(lambda day: day.strftime("%Y%m%d")))
     at = draw(st.integers(0, len(text)))
     return text[:at] + draw(st.sampled_from(["", "-", "0", "9", "T", "W", " "])) + text[at + draw(st.integers(0, 1)) :]
@@ -509,8 +509,8 @@ def nearly_iso(draw):
 
 @settings(deadline=None, max_examples=500)
 @given(nearly_iso() | ISO, nearly_iso() | ISO, st.integers(0, 12), ZONES)
-def test_text_that_is_no_time_orders_as_text(stored, wanted, shared, tz):
-    """Two texts compare as instants where both are times, and as Python's text otherwise."""
+def test_text_that_is_not_a_time_orders_as_text(stored, wanted, shared, tz):
+    """Two texts compare as instants if both are times, and otherwise as text."""
     stored = wanted[:shared] + stored[shared:]
     both = is_time(stored) and is_time(wanted)
     left, right = (instant(stored, tz), instant(wanted, tz)) if both else (stored, wanted)
@@ -532,13 +532,13 @@ ANYTHING = st.recursive(
 
 
 @settings(deadline=None)
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # re's, of patterns such as '[[a]'
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # from re, for patterns such as '[[a]'
 @given(ANYTHING, ROW)
-def test_anything_is_a_filter_or_a_sentence(filters, row):
-    """Whatever is given as a filter either works or is refused with a FilterError that names the place."""
+def test_any_value_is_a_filter_or_an_error(filters, row):
+    """Any value works as a filter or raises a FilterError that names the place."""
     try:
         predicate = parse(filters).predicate(UTC)
     except FilterError as error:
-        assert str(error).startswith("filters")  # noqa: PT017  both ways are right
+        assert str(error).startswith("filters")  # noqa: PT017  both results are right
     else:
         assert predicate(row) in {True, False}

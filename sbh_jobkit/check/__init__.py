@@ -1,1 +1,1 @@
-"""What is wrong before it ships: one module a kind of rule."""
+"""Find problems in a plugin before it is deployed; one module for each kind of rule."""

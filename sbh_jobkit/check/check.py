@@ -1,6 +1,6 @@
-"""Whether a plugin would do on its platform: what is wrong with it, all at once, each with its place and advice.
+"""Find the problems of a plugin, all at once, each with its place and advice.
 
-Its files are read first. Where nothing there forbids it the plugin is imported, too, which shows what only Python sees.
+The files are read first. If the manifest and the syntax are valid, the plugin is also imported, which shows more.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _PLACE = re.compile(r"([\w./-]+\.py):(\d+)")
 
 
 def check(path: str | Path, *, target: str = "guide") -> list[Finding]:
-    """Return what is wrong with a plugin: a directory, its `plugin.json` or `main.py`, or a zip.
+    """Return the problems of a plugin: a directory, its `plugin.json` or `main.py`, or a zip.
 
-    `target="host"` adds what today's host would do otherwise. Raises PluginError for what is no plugin at all.
+    `target="host"` adds where today's host differs. Raises PluginError if the path is not a plugin.
     """
     if target not in TARGETS:
-        hint = did_you_mean(f"{target}", TARGETS) or f"; known are {', '.join(TARGETS)}"
+        hint = did_you_mean(f"{target}", TARGETS) or f"; use one of {', '.join(TARGETS)}"
         msg = f"unknown target {target!r}{hint}"
         raise JobkitError(msg)
     try:
         with _folder(Path(path)) as (folder, entry):
-            found = [*_findings(source.read(folder, entry), target)]
+            found = [*_findings(source.read_source(folder, entry), target)]
     except _ArchiveError as error:
         text = authors_terms(str(error), Path(path).parent.absolute())
         return [Finding(file="", line=1, rule="archive", message=text)]
@@ -48,12 +48,12 @@ def check(path: str | Path, *, target: str = "guide") -> list[Finding]:
 
 
 class _ArchiveError(PluginError):
-    """A zip that is none, or that holds what it must not."""
+    """A zip that cannot be read, or with content that a plugin may not have."""
 
 
 @contextmanager
 def _folder(path: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield the folder of a plugin, and its entry where the path names that."""
+    """Yield the folder of a plugin, and its entry if the path names it."""
     if path.suffix.lower() == ".zip" and path.is_file():
         with TemporaryDirectory(prefix="sbh-check-") as folder:
             try:
@@ -76,7 +76,7 @@ def _folder(path: Path) -> Iterator[tuple[Path, str | None]]:
 
 def _findings(plugin: Source, target: str) -> Iterator[Finding]:
     found = [*plugin.findings, *code.findings(plugin)]
-    found += _imported(plugin, found)
+    found += _import_findings(plugin, found)
     if target == "host":
         yield from host.findings(plugin)
     for finding in found:
@@ -84,13 +84,13 @@ def _findings(plugin: Source, target: str) -> Iterator[Finding]:
         yield replace(finding, rule=id_) if id_ else finding
 
 
-def _imported(plugin: Source, known: list[Finding]) -> Iterator[Finding]:
-    """Import the plugin, and yield what that shows and is not known by then."""
+def _import_findings(plugin: Source, known: list[Finding]) -> Iterator[Finding]:
+    """Import the plugin, and yield the problems that are not known yet."""
     if any(finding.rule in {"manifest", "syntax"} for finding in known):
         return
     folder = plugin.folder
     try:
-        remarks = Plugin.load(folder / FILE if plugin.text else folder / plugin.entry).remarks
+        warnings = Plugin.load(folder / FILE if plugin.text else folder / plugin.entry).load_warnings
     except PluginError as error:
         text = authors_terms(str(error), folder.absolute()).removeprefix(f"{folder}/")
         places = [(file, int(line)) for file, line in _PLACE.findall(text)]
@@ -98,9 +98,9 @@ def _imported(plugin: Source, known: list[Finding]) -> Iterator[Finding]:
             file, line = places[0] if places else (plugin.entry, 1)
             yield Finding(file=file, line=line, rule="load", message=text.removeprefix(f"{file}:{line}: "))
         return
-    for remark in remarks:
-        place = remark.place or "$"
+    for warning in warnings:
+        place = warning.place or "$"
         file, _, number = place.partition(":")
         if place.startswith("$"):
             file, number = FILE, f"{plugin.line(place)}"
-        yield Finding(file=file, line=int(number), rule=remark.rule, message=remark.text)
+        yield Finding(file=file, line=int(number), rule=warning.rule, message=warning.text)

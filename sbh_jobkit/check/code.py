@@ -1,7 +1,7 @@
-"""Rules on a plugin's code: what it may import, what it may not call, and what it does with the SDK's decorators.
+"""Rules for a plugin's code: imports, calls that are not allowed, the SDK's decorators, and permissions.
 
-The modules and calls are those of the platform's own documents. They are found in the syntax tree, so that `re.compile`
-is no `compile`. Nothing is sandboxed by them.
+The allowed modules and the forbidden calls are those of the platform's documents. Calls are found in the syntax tree,
+so that `re.compile` does not count as `compile`. These rules are not a sandbox.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.context import DECORATORS, decorators, uses
+from sbh_jobkit.check.context import DECORATORS, decorators, find_uses
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.plugin.manifest import FILE
@@ -25,7 +25,7 @@ ALLOWED = (
     *("base64", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "itertools"),
     *("json", "logging", "math", "random", "re", "string", "time", "typing", "urllib.parse", "uuid", "zoneinfo"),
 )
-"""What a plugin may import beside its own modules and the SDK."""
+"""The modules that a plugin may import, besides its own modules and the SDK."""
 _DYNAMIC = {"eval", "exec", "compile", "__import__"}
 _HTTP = {"aiohttp", "http", "httpx", "requests", "socket", "urllib", "urllib3"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -34,14 +34,14 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def findings(source: Source) -> Iterator[Finding]:
-    """Yield what the rules on code find in all modules of a plugin."""
+    """Yield the problems in the code of all modules of a plugin."""
     first: dict[str, str] = {}
     for file, tree in source.modules.values():
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from _imports(source, file, node)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
-                message = f"{node.func.id}(…) is not allowed: the platform runs no code that comes as text"
+                message = f"{node.func.id}(…) is not allowed: the platform does not run code from text"
                 yield Finding(file=file, line=node.lineno, rule="dynamic-code", message=message)
         for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
             yield from _schedules(file, function)
@@ -51,7 +51,7 @@ def findings(source: Source) -> Iterator[Finding]:
 
 
 def jobs(function: _Function) -> Iterator[tuple[str | None, str | None]]:
-    """Yield name and schedule of the `@job` above a function, each as far as it is written out."""
+    """Yield name and schedule of each `@job` of a function; None for one that is not a plain string."""
     for name, call in decorators(function):
         if name == "job":
             given = {("name", "schedule")[index]: value for index, value in enumerate(call.args[:2])}
@@ -60,7 +60,7 @@ def jobs(function: _Function) -> Iterator[tuple[str | None, str | None]]:
 
 
 def line(function: _Function) -> int:
-    """Return where a function begins: with its first decorator, as Python counts."""
+    """Return the first line of a function, which is the line of its first decorator."""
     return min([function.lineno, *(found.lineno for found in function.decorator_list)])
 
 
@@ -79,8 +79,8 @@ def _imports(source: Source, file: str, node: ast.Import | ast.ImportFrom) -> It
     for name in names:
         if not _allowed(source, name):
             top = name.partition(".")[0]
-            advice = "use ctx.http" if top in _HTTP else f"allowed are {', '.join(ALLOWED)}"
-            message = f"{name!r} is not among the modules that the platform allows"
+            advice = "use ctx.http" if top in _HTTP else f"the allowed modules are {', '.join(ALLOWED)}"
+            message = f"the platform does not allow the module {name!r}"
             yield Finding(file=file, line=node.lineno, rule="import", message=message, advice=advice)
 
 
@@ -113,29 +113,29 @@ def _names(file: str, tree: ast.Module, first: dict[str, str]) -> Iterator[Findi
 
 
 def _decorators(file: str, tree: ast.Module) -> Iterator[Finding]:
-    """Find decorators of the SDK that nothing in the module defines or imports."""
+    """Find decorators of the SDK that the module neither imports nor defines."""
     bound = {
         alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, _IMPORTS) for alias in node.names
     }
     bound |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     bound |= {node.name for node in tree.body if isinstance(node, (*_FUNCTIONS, ast.ClassDef))}
-    told: set[str] = set()
+    reported: set[str] = set()
     for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
         for found in function.decorator_list:
             called = found.func if isinstance(found, ast.Call) else found
             name = called.id if isinstance(called, ast.Name) else ""
-            if name in DECORATORS - bound - told and "*" not in bound:
-                told.add(name)
-                message, advice = f"@{name} is not imported", f"write: from {SDK} import {name}"
+            if name in DECORATORS - bound - reported and "*" not in bound:
+                reported.add(name)
+                message, advice = f"@{name} is not imported", f"add `from {SDK} import {name}`"
                 yield Finding(file=file, line=found.lineno, rule="sdk-import", message=message, advice=advice)
 
 
 def _permissions(source: Source) -> Iterator[Finding]:
-    """Yield permissions that are needed and not listed, and the reverse; a manifest that lists none has all."""
+    """Yield permissions that are needed but not listed, or listed but not needed; without a list all are granted."""
     listed = source.data.get("permissions")
     if source.manifest is None or not isinstance(listed, list):
         return
-    found = uses(source.modules)
+    found = find_uses(source.modules)
     certain = {name: place for name, place in found.permissions.items() if place not in found.escapes}
     for name, place in certain.items():
         if name not in listed:
@@ -144,6 +144,6 @@ def _permissions(source: Source) -> Iterator[Finding]:
             yield Finding(file=place.file, line=place.line, rule="permission-missing", message=message, advice=advice)
     for index, name in enumerate(listed):
         if name not in found.permissions:
-            message = f"the permission {name!r} is listed, but nothing that the plugin calls needs it"
+            message = f"the permission {name!r} is listed, but no call of the plugin needs it"
             where = source.line(f"$.permissions[{index}]")
-            yield Finding(file=FILE, line=where, rule="permission-unused", message=message, advice="leave it out")
+            yield Finding(file=FILE, line=where, rule="permission-unused", message=message, advice="remove it")

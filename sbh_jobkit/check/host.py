@@ -1,4 +1,4 @@
-"""What today's host would do otherwise, as far as a plugin's files show it; `simulate --target host` shows the rest."""
+"""Find where today's host differs, as far as a plugin's files show it; `simulate --target host` shows the rest."""
 
 from __future__ import annotations
 
@@ -24,68 +24,70 @@ EVENTS = frozenset(
         "analytics.rollup.completed",
     }
 )
-"""The types of event that today's host knows."""
+"""The event types of today's host."""
 ON_HOST = {"sdk-import": "D22", "syntax": "D22", "job-twice": "D35"}
-"""Rules whose cases are known of today's host by the id of a divergence."""
+"""The rules that are divergences on today's host."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def findings(source: Source) -> Iterator[Finding]:
-    """Yield what today's host would do otherwise."""
-    yield from _of_manifest(source)
+    """Yield where today's host differs."""
+    yield from _check_manifest(source)
     for file, tree in source.modules.values():
         for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
-            for told in _of_job(function):
-                yield _finding(file, line(function), *told)
+            for problem in _check_job(function):
+                yield _finding(file, line(function), *problem)
             for name, call in decorators(function):
                 kind = call.args[0] if call.args else None
                 text = kind.value if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else ""
-                for told in _of_hook(function, text) if name == "hook" else _of_route(function, text, name):
-                    yield _finding(file, line(function), *told)
+                for problem in _check_hook(function, text) if name == "hook" else _check_route(function, text, name):
+                    yield _finding(file, line(function), *problem)
 
 
 def _finding(file: str, where: int, id_: str, message: str) -> Finding:
     return Finding(file=file, line=where, rule=id_, message=message, advice=divergences.table()[id_].advice)
 
 
-def _of_manifest(source: Source) -> Iterator[Finding]:
+def _check_manifest(source: Source) -> Iterator[Finding]:
     if not source.text:
         return
     for key in ("version", "entry"):
         if key not in source.data:
-            yield _finding(FILE, 1, "D17", f"today's host wants {key!r} in the manifest")
+            yield _finding(FILE, 1, "D17", f"today's host requires {key!r} in the manifest")
     events = source.data.get("events")
     for index, event in enumerate(events if isinstance(events, list) else ()):
         if isinstance(event, str) and event not in EVENTS:
-            message = f"today's host knows no event {event!r}{did_you_mean(event, EVENTS)}"
+            message = f"today's host does not know the event {event!r}{did_you_mean(event, EVENTS)}"
             yield _finding(FILE, source.line(f"$.events[{index}]"), "D16", message)
     if source.entry == "main.py":
-        yield _finding(FILE, source.line("$.entry"), "D34", "today's host mixes up plugins whose entry is main.py")
+        yield _finding(
+            FILE, source.line("$.entry"), "D34", "today's host confuses plugins that have the same entry, main.py"
+        )
 
 
-def _of_job(function: _Function) -> Iterator[tuple[str, str]]:
+def _check_job(function: _Function) -> Iterator[tuple[str, str]]:
     if isinstance(function, ast.AsyncFunctionDef) and any(jobs(function)):
-        yield "D33", f"today's host does not await a job: no line of {function.name} would run"
+        yield "D33", f"today's host does not await async jobs: the code of {function.name} would not run"
 
 
-def _of_hook(function: _Function, event: str) -> Iterator[tuple[str, str]]:
+def _check_hook(function: _Function, event: str) -> Iterator[tuple[str, str]]:
     if event and event not in EVENTS:
-        yield "D16", f"today's host knows no event {event!r}{did_you_mean(event, EVENTS)}"
+        yield "D16", f"today's host does not know the event {event!r}{did_you_mean(event, EVENTS)}"
     names = [argument.arg for argument in [*function.args.posonlyargs, *function.args.args]]
     if "ctx" in names[1:]:
-        yield "D18", f"{function.name} takes {names[0]!r} before 'ctx', but is called with ctx first"
+        yield "D18", f"{function.name} takes {names[0]!r} before 'ctx', but it is called with ctx first"
 
 
-def _of_route(function: _Function, path: str, name: str) -> Iterator[tuple[str, str]]:
+def _check_route(function: _Function, path: str, name: str) -> Iterator[tuple[str, str]]:
     if name != "route":
         return
     arguments = function.args
     if len([*arguments.posonlyargs, *arguments.args]) < 2 and arguments.vararg is None:  # noqa: PLR2004  (ctx, data)
-        yield "D19", f"today's host calls {function.name} with (ctx, data), but it takes ctx alone"
+        yield "D19", f"today's host calls {function.name} with (ctx, data), but it takes only ctx"
     if any(mark in path for mark in "<{:"):
-        yield "D19", f"today's host takes the path {path!r} literally"
+        yield "D19", f"today's host does not support parameters in the path {path!r}"
     for node in ast.walk(function):
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            yield "D19", f"today's host takes no status from a tuple, as {function.name} returns it"
+            yield "D19", f"today's host ignores the status of a tuple, but {function.name} returns one"
         if isinstance(node, ast.Attribute) and node.attr == "request" and getattr(node.value, "id", "") == "ctx":
-            yield "D19", f"today's host has no ctx.request, which {function.name} reads"
+            yield "D19", f"today's host has no ctx.request, but {function.name} uses it"

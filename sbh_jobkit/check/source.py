@@ -1,4 +1,4 @@
-"""A plugin's files, read and not run: its manifest, and the modules that its entry imports, wherever they stand."""
+"""Read a plugin's files without running them: the manifest, and every module that the entry imports."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a plugin's files say."""
+    """The content of a plugin's files."""
 
     folder: Path
     entry: str
     text: str = ""
-    """Of the manifest; empty where there is none."""
+    """The text of the manifest; empty if there is none."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What the manifest holds, even where it has faults."""
+    """The data of the manifest, even if it has problems."""
     manifest: Manifest | None = None
-    """None where there is none, or where it has faults."""
+    """None if there is no manifest, or one with problems."""
     modules: dict[str, tuple[str, ast.Module]] = field(default_factory=dict)
-    """File and tree of each module, by the name under which the others import it; the entry comes first."""
+    """The file and syntax tree of each module, by its import name; the entry comes first."""
     findings: list[Finding] = field(default_factory=list)
-    """What kept a file from being read."""
+    """The problems that were found while reading the files."""
 
     def line(self, path: str) -> int:
-        """Return the line of the manifest that holds `$.jobs[1].schedule`, or whatever is nearest to it."""
+        """Return the line of the manifest for a path such as `$.jobs[1].schedule`, or of its nearest parent."""
         return _line(self.text, path)
 
 
-def read(folder: Path, entry: str | None = None) -> Source:
-    """Read a plugin in a folder; `entry` names the file to begin with, over the manifest's."""
+def read_source(folder: Path, entry: str | None = None) -> Source:
+    """Read a plugin's folder; `entry` replaces the entry of the manifest."""
     found = Source(folder=folder, entry=entry or "main.py")
     if (folder / FILE).is_file():
         found = _with_manifest(folder, entry)
     if not (folder / found.entry).is_file():
         line = found.line("$.entry")
-        told = f"there is no file {found.entry!r}"
-        found.findings.append(Finding(file=FILE, line=line, rule="manifest", message=f"$.entry: {told}"))
+        message = f"$.entry: there is no file {found.entry!r}"
+        found.findings.append(Finding(file=FILE, line=line, rule="manifest", message=message))
         return found
     waiting = {found.entry.removesuffix(".py").replace("/", "."): found.entry}
     while waiting:
@@ -68,9 +68,9 @@ def _with_manifest(folder: Path, entry: str | None) -> Source:
     text = raw.decode(errors="replace")
     try:
         parsed = _manifest.read(raw)
-        faults: tuple[str, ...] = ()
+        problems: tuple[str, ...] = ()
     except ManifestError as error:
-        parsed, faults = None, error.faults
+        parsed, problems = None, error.problems
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -79,9 +79,9 @@ def _with_manifest(folder: Path, entry: str | None) -> Source:
     named = data.get("entry")
     own = parsed.entry if parsed else named if isinstance(named, str) and named.endswith(".py") else "main.py"
     found = Source(folder=folder, entry=entry or own, text=text, data=data, manifest=parsed)
-    for fault in faults:
-        line = found.line(fault.partition(": ")[0])
-        found.findings.append(Finding(file=FILE, line=line, rule="manifest", message=fault))
+    for problem in problems:
+        line = found.line(problem.partition(": ")[0])
+        found.findings.append(Finding(file=FILE, line=line, rule="manifest", message=problem))
     return found
 
 
@@ -90,7 +90,7 @@ def _tree(folder: Path, file: str, findings: list[Finding]) -> ast.Module:
         return ast.parse((folder / file).read_bytes(), file)
     except SyntaxError as error:
         findings.append(Finding(file=file, line=error.lineno or 1, rule="syntax", message=error.msg))
-    except ValueError as error:  # a NUL byte, to Python 3.11
+    except ValueError as error:  # a NUL byte, in Python 3.11
         findings.append(Finding(file=file, line=1, rule="syntax", message=str(error)))
     except OSError as error:
         findings.append(Finding(file=file, line=1, rule="syntax", message=f"cannot be read: {error.strerror}"))
@@ -98,7 +98,7 @@ def _tree(folder: Path, file: str, findings: list[Finding]) -> ast.Module:
 
 
 def _siblings(folder: Path, importer: str, importing: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield the modules of the folder that a module imports, by name and file."""
+    """Yield the name and file of each module of the folder that a module imports."""
     parts = [*importer.split("."), *(["__init__"] if importing.endswith("__init__.py") else [])]
     for node in ast.walk(tree):
         names: list[str] = []
@@ -116,7 +116,7 @@ def _siblings(folder: Path, importer: str, importing: str, tree: ast.Module) -> 
 
 
 def _line(text: str, path: str) -> int:
-    """Return the line that a JSON path leads to: but for three words, JSON is Python, which knows its lines."""
+    """Return the line of a JSON path. The JSON is parsed as Python, whose syntax tree has line numbers."""
     try:
         node: ast.expr = ast.parse(f"({text})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError):

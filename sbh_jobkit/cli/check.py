@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check(options: Namespace) -> bool:
     """Print what was found, and return whether that is nothing."""
     if options.format not in FORMATS:
-        hint = did_you_mean(options.format, FORMATS) or f"; known are {', '.join(FORMATS)}"
+        hint = did_you_mean(options.format, FORMATS) or f"; use one of {', '.join(FORMATS)}"
         msg = f"unknown format {options.format!r}{hint}"
         raise JobkitError(msg)
     found = _check.check(options.path, target=options.target)

@@ -37,7 +37,7 @@ class RunAccess:
     def require(self, member: str, permission: str) -> None:
         """Raise PermissionDenied, and record a fault, unless the manifest lists the permission."""
         if permission not in PERMISSIONS:
-            hint = did_you_mean(permission, PERMISSIONS) or f"; known are {', '.join(sorted(PERMISSIONS))}"
+            hint = did_you_mean(permission, PERMISSIONS) or f"; use one of {', '.join(sorted(PERMISSIONS))}"
             self._fail(member, f"asks for the unknown permission {permission!r}{hint}")
         self._gate.require(f"{self._name}.{member}", permission)
 

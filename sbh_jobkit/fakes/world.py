@@ -278,7 +278,7 @@ def _known(what: str, names: Collection[str], known: Collection[str]) -> frozens
     given = [names] if isinstance(names, str) else names
     for name in given:
         if not isinstance(name, str) or name not in known:
-            hint = did_you_mean(f"{name}", known) or f"; known are {', '.join(sorted(known))}"
+            hint = did_you_mean(f"{name}", known) or f"; use one of {', '.join(sorted(known))}"
             msg = f"unknown {what} {name!r}{hint}"
             raise WorldError(msg)
     return frozenset(given)

@@ -1,4 +1,4 @@
-"""A plugin's zip: checked as a whole before anything is written, then unpacked."""
+"""Unpack a plugin's zip; all of it is checked before anything is written."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import stat
 import zipfile
 from lzma import LZMAError
 from pathlib import PurePosixPath
-from struct import error as StructError  # noqa: N812  an exception, whatever struct calls it
+from struct import error as StructError  # noqa: N812  an exception, which struct spells in lower case
 from typing import TYPE_CHECKING
-from zlib import error as ZlibError  # noqa: N812  an exception, whatever zlib calls it
+from zlib import error as ZlibError  # noqa: N812  an exception, which zlib spells in lower case
 
 from sbh_jobkit.errors import PluginError
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 LARGEST_MB = 50
 _MOST_MEMBERS = 5_000
 _ENCRYPTED = 1
-_DAMAGE = (
+_DAMAGED = (
     *(zipfile.BadZipFile, StructError, ZlibError, LZMAError),
     *(NotImplementedError, RuntimeError, EOFError, LookupError, ValueError),
 )
-"""What zipfile raises for bytes that are not as they should be."""
+"""What zipfile raises for a damaged file."""
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack a plugin's zip; raises PluginError for what is no zip, or has members that do not belong in a plugin."""
+    """Unpack a plugin's zip; raises PluginError for a file that is not a zip, or a zip that a plugin may not have."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            for fault in map(_fault, members):
-                if fault:
-                    msg = f"{path}: {fault}; nothing was unpacked"
+            for problem in map(_problem, members):
+                if problem:
+                    msg = f"{path}: {problem}; nothing was unpacked"
                     raise PluginError(msg)
             _check_size(path, members)
             archive.extractall(folder)  # every member was checked above
     except OSError as error:
         msg = f"{path} cannot be unpacked: {error.strerror or error}"
         raise PluginError(msg) from error
-    except _DAMAGE as error:
-        msg = f"{path} is not a zip that can be read: {error}"
+    except _DAMAGED as error:
+        msg = f"{path} cannot be read as a zip: {error}"
         raise PluginError(msg) from error
 
 
-def _fault(member: zipfile.ZipInfo) -> str | None:
+def _problem(member: zipfile.ZipInfo) -> str | None:
     name = member.filename
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or name[1:2] == ":":
@@ -63,12 +63,12 @@ def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:
     size = sum(member.file_size for member in members)
     if size > LARGEST_MB * 1_000_000 or len(members) > _MOST_MEMBERS:
         msg = (
-            f"{path}: unpacks to {size / 1_000_000:.0f} MB in {len(members)} members; "
-            f"a plugin has at most {LARGEST_MB} MB in {_MOST_MEMBERS}"
+            f"{path} unpacks to {size / 1_000_000:.0f} MB in {len(members)} files; "
+            f"a plugin may have at most {LARGEST_MB} MB in {_MOST_MEMBERS} files"
         )
         raise PluginError(msg)
     if "plugin.json" not in {member.filename for member in members}:
         nested = next((member.filename for member in members if member.filename.endswith("/plugin.json")), None)
-        hint = f"; it has {nested!r}: zip the folder's content, not the folder" if nested else ""
+        hint = f"; it has {nested!r}: zip the content of the folder, not the folder itself" if nested else ""
         msg = f"{path} has no plugin.json at its root{hint}"
         raise PluginError(msg)

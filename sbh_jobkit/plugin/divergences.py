@@ -1,6 +1,6 @@
-"""What today's SBH host does otherwise than the platform's guide, from the data file beside this module.
+"""The differences between today's SBH host and the platform's guide, from the data file beside this module.
 
-Each difference has an id that never changes: faults, `allow`, tests and the README name it so.
+Each difference has an id that never changes: faults, `allow`, tests and the manual use it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ CONCERNS = {
     "manifest": "plugin.json",
     "platform": "the platform around it",
 }
-"""Who meets a divergence."""
+"""What a divergence concerns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """One thing that today's host does otherwise."""
+    """One difference between the guide and today's host."""
 
     id: str
     concerns: str
     """One of CONCERNS."""
     guide: str
-    """What the guide promises, and the kit does unless told otherwise."""
+    """What the guide promises; the kit does the same, unless the target is the host."""
     host: str
     """What today's host does."""
     advice: str
@@ -42,11 +42,11 @@ class Divergence:
 
 @cache
 def table() -> Mapping[str, Divergence]:
-    """Return every divergence by its id, in the order of their numbers."""
+    """Return every divergence by its id, sorted by number."""
     rows = json.loads(files(__package__).joinpath("divergences.json").read_text(encoding="utf-8"))
     return MappingProxyType({row["id"]: Divergence(**row) for row in rows})
 
 
 def ids_for(concerned: str) -> list[str]:
-    """Return the ids of those that one of CONCERNS meets."""
+    """Return the ids of the divergences for one of CONCERNS."""
     return [id_ for id_, divergence in table().items() if divergence.concerns == concerned]

@@ -1,4 +1,4 @@
-"""Where an author keeps a plugin: a folder, a file in it, a zip, a module, or a notebook's names."""
+"""Import a plugin from a folder, a file in it, a zip, a module, or the names of a notebook."""
 
 from __future__ import annotations
 
@@ -20,66 +20,66 @@ from sbh_jobkit.plugin.manifest import FILE, Manifest
 from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.sdk import declarations
 
-_PAST_OUTPUT = re.compile(r"_{1,3}|_\d+")
-"""The names under which IPython keeps what cells returned, jobs among it that were defined anew since."""
+_OUTPUT_HISTORY = re.compile(r"_{1,3}|_\d+")
+"""The names in which IPython keeps the results of cells, which may be older versions of jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a plugin is made of, wherever it came from."""
+    """The parts of a plugin, from any of these places."""
 
     manifest: Manifest
     names: Mapping[str, Any]
-    """What its entry defines."""
+    """The names that its entry defines."""
     typed: str
-    """What an author would type to load it again."""
+    """The argument that loads the plugin again."""
     root: Path | None = None
     declared: tuple[Any, ...] = ()
-    """Every function that was decorated while the entry was imported, in that order."""
+    """Every function that was decorated while the entry was imported, in order."""
     close: Callable[[], object] = lambda: None
-    """Forgets its modules and removes what was unpacked."""
+    """Removes its modules and the unpacked files."""
 
     @property
     def offered(self) -> list[Any]:
-        """What the entry offers: its functions in their order, also those that a later one of the name hides."""
-        stand_ins, home = _stand_ins(self.names), self.names.get("__name__")
-        own = [stand_ins.get(id(function), function) for function in self.declared if _home(function) == home]
+        """The values of the entry: its functions in order, even those that a later one of the same name replaced."""
+        wrappers, home = _wrappers(self.names), self.names.get("__name__")
+        own = [wrappers.get(id(function), function) for function in self.declared if _home(function) == home]
         return [*own, *self.names.values()]
 
     @property
     def elsewhere(self) -> list[Any]:
-        """What siblings declare and the entry does not offer."""
-        stand_ins, home = _stand_ins(self.names), self.names.get("__name__")
-        return [function for function in self.declared if _home(function) != home and id(function) not in stand_ins]
+        """The functions that other modules of the plugin decorate and that the entry does not import."""
+        wrappers, home = _wrappers(self.names), self.names.get("__name__")
+        return [function for function in self.declared if _home(function) != home and id(function) not in wrappers]
 
 
-def find(source: str | Path | ModuleType | Mapping[str, Any], given: Manifest | None) -> Source:
-    """Import a plugin from wherever it is; a manifest that is given wins over its own."""
+def load_source(source: str | Path | ModuleType | Mapping[str, Any], given: Manifest | None) -> Source:
+    """Import a plugin; a manifest in `given` replaces its own."""
     if isinstance(source, ModuleType):
-        return _of_module(source, given)
+        return _from_module(source, given)
     if isinstance(source, Mapping):
         if isinstance(source, MutableMapping):
             bind_sleep(source)
         found = given or Manifest(slug="notebook", name="Notebook")
-        names = {name: value for name, value in source.items() if not _PAST_OUTPUT.fullmatch(f"{name}")}
+        names = {name: value for name, value in source.items() if not _OUTPUT_HISTORY.fullmatch(f"{name}")}
         return Source(manifest=found, names=names, typed=found.slug)
     if not isinstance(source, (str, Path)):
-        msg = f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
+        msg = f"cannot load a plugin from {source!r}; give a path, a module or a mapping of names"
         raise PluginError(msg)
     path = Path(source)
     if not path.exists():
         msg = f"no such path: {str(source)!r}; give a plugin's directory, its plugin.json, main.py or zip"
         raise PluginError(msg)
     is_zip = path.suffix.lower() == ".zip" and path.is_file()
-    return replace(_of_zip(path, given) if is_zip else _of_files(path, given), typed=str(source))
+    return replace(_from_zip(path, given) if is_zip else _from_files(path, given), typed=str(source))
 
 
-def edited(root: Path, found: Manifest, text: str) -> Source:
-    """Import a plugin from its folder with a text in place of its entry's."""
-    return _of_folder(root, found, root, text)
+def load_edited(root: Path, found: Manifest, text: str) -> Source:
+    """Import a plugin from its folder, with another text in its entry file."""
+    return _from_folder(root, found, root, text)
 
 
-def _of_module(module: ModuleType, given: Manifest | None) -> Source:
+def _from_module(module: ModuleType, given: Manifest | None) -> Source:
     bind_sleep(vars(module))
     file = getattr(module, "__file__", None)
     root = Path(file).resolve().parent if file else None
@@ -89,25 +89,25 @@ def _of_module(module: ModuleType, given: Manifest | None) -> Source:
     return Source(manifest=found, names=vars(module), root=root, typed=str(root) if root else found.slug)
 
 
-def _of_zip(path: Path, given: Manifest | None) -> Source:
+def _from_zip(path: Path, given: Manifest | None) -> Source:
     with ExitStack() as undo:
         folder = Path(mkdtemp(prefix="sbh-plugin-"))
         undo.callback(rmtree, folder, ignore_errors=True)
         archive.unpack(path, folder)
-        source = _of_folder(folder, given or _read(folder, path), path)
+        source = _from_folder(folder, given or _read(folder, path), path)
         undo.callback(source.close)
         return replace(source, close=undo.pop_all().close)
 
 
-def _of_files(path: Path, given: Manifest | None) -> Source:
+def _from_files(path: Path, given: Manifest | None) -> Source:
     if path.is_dir():
         if given is None and not (path / FILE).is_file():
             msg = f"{path} has no {FILE}; a plugin is a directory with {FILE} and main.py"
             raise PluginError(msg)
-        return _of_folder(path, given or _read(path, path), path)
+        return _from_folder(path, given or _read(path, path), path)
     folder = path.parent
     if path.name == FILE:
-        return _of_folder(folder, given or _read(folder, folder), folder)
+        return _from_folder(folder, given or _read(folder, folder), folder)
     if path.suffix != ".py":
         msg = f"{path} is not a plugin; give a directory, a plugin.json, a .py file or a .zip"
         raise PluginError(msg)
@@ -115,11 +115,11 @@ def _of_files(path: Path, given: Manifest | None) -> Source:
         found = _read(folder, folder)
         given = found if found.entry == path.name else None
     slug = _slug(path.resolve().parent.name) or "plugin"
-    return _of_folder(folder, given or Manifest(slug=slug, name=slug, entry=path.name), folder)
+    return _from_folder(folder, given or Manifest(slug=slug, name=slug, entry=path.name), folder)
 
 
-def _of_folder(folder: Path, found: Manifest, shown: Path, text: str | None = None) -> Source:
-    """Import the entry of a folder, which messages call as the author does."""
+def _from_folder(folder: Path, found: Manifest, shown: Path, text: str | None = None) -> Source:
+    """Import the entry of a folder; messages show the path that the author typed, `shown`."""
     root = folder.resolve()
     entry = root / found.entry
     if not entry.is_file():
@@ -148,8 +148,8 @@ def _home(function: Any) -> str | None:
     return getattr(function, "__module__", None)
 
 
-def _stand_ins(names: Mapping[str, Any]) -> dict[int, Any]:
-    """Map what the names hold, and what that wraps by `functools.wraps`, by id, to what the names hold."""
+def _wrappers(names: Mapping[str, Any]) -> dict[int, Any]:
+    """Map the id of each value, and of the functions that it wraps by `functools.wraps`, to the value."""
     found: dict[int, Any] = {}
     for value in names.values():
         inner = value

@@ -1,4 +1,4 @@
-"""A plugin: its manifest, its jobs, routes and hooks."""
+"""A loaded plugin: its manifest, jobs, routes and hooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import PluginError, did_you_mean
-from sbh_jobkit.plugin import loader as _source
+from sbh_jobkit.plugin import loader
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.job import Jobs, defined_at, explain_pickle, find_jobs, marked
 from sbh_jobkit.plugin.places import authors_terms
@@ -40,8 +40,8 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """Something that is surely not meant."""
+class LoadWarning:
+    """Something in a plugin that is probably a mistake."""
 
     rule: str
     text: str
@@ -50,14 +50,14 @@ class Remark:
 
 
 class Plugin(Shown):
-    """What `Plugin.load` found."""
+    """A loaded plugin; see `Plugin.load`."""
 
-    def __init__(self, source: _source.Source) -> None:
-        """Collect what is decorated; raises PluginError for jobs that clash."""
+    def __init__(self, source: loader.Source) -> None:
+        """Collect the decorated functions; raises PluginError if two jobs have the same name."""
         self.manifest = source.manifest
         self.root = source.root
         self.source = source.typed
-        """What an author would type to load it again."""
+        """The argument that loads the plugin again."""
         self.jobs = Jobs()
         self.jobs.plugin = self
         self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
@@ -66,7 +66,7 @@ class Plugin(Shown):
         self.hooks = tuple(_hooks(source.names))
 
     def __repr__(self) -> str:
-        """Name it and count its jobs."""
+        """Return its slug, version and number of jobs."""
         return f"<Plugin {self.slug} {self.manifest.version}: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
 
     def __reduce_ex__(self, _: object) -> NoReturn:
@@ -83,34 +83,34 @@ class Plugin(Shown):
 
     @property
     def slug(self) -> str:
-        """The name by which the host knows it."""
+        """The plugin's name on the host."""
         return self.manifest.slug
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not wrong, but surely not meant: jobs of the manifest without a function, and the reverse."""
-        return tuple(remark.text for remark in self.remarks)
+        """What is probably a mistake, such as a job of the manifest without a function."""
+        return tuple(warning.text for warning in self.load_warnings)
 
     @property
-    def remarks(self) -> tuple[Remark, ...]:
-        """The warnings with their rules and places."""
-        return tuple(self._remarks())
+    def load_warnings(self) -> tuple[LoadWarning, ...]:
+        """The warnings, each with its rule and place."""
+        return tuple(self._find_warnings())
 
-    def _remarks(self) -> Iterator[Remark]:
+    def _find_warnings(self) -> Iterator[LoadWarning]:
         entry, listed = self.manifest.entry, [job.name for job in self.manifest.jobs or ()]
         for name in sorted({*listed} - {*self.jobs}):
             text = f"job {name!r} of the manifest has no function in {entry}, so it never runs"
             place = f"$.jobs[{listed.index(name)}]"
-            yield Remark(rule="job-without-function", place=place, text=f"{text}{did_you_mean(name, self.jobs)}")
+            yield LoadWarning(rule="job-without-function", place=place, text=f"{text}{did_you_mean(name, self.jobs)}")
         for job in self.jobs.values() if self.manifest.jobs is not None else ():
             if job.expression and job.name not in listed:
-                text = f"job {job.name!r} ({job.place}) is not among the manifest's jobs"
-                yield Remark(rule="job-unlisted", place=job.place, text=text)
+                text = f"job {job.name!r} ({job.place}) is not in the manifest's jobs; add it there"
+                yield LoadWarning(rule="job-unlisted", place=job.place, text=text)
         for function in marked(self._elsewhere, "_plugin_job_type", "job"):
             here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
-            bring = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"
-            text = f"job {name!r} ({here}) is not in {entry}, so it never runs; write there: {bring}"
-            yield Remark(rule="job-elsewhere", place=here, text=text)
+            line = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"
+            text = f"job {name!r} ({here}) is not in {entry}, so it never runs; add to {entry}: {line}"
+            yield LoadWarning(rule="job-elsewhere", place=here, text=text)
 
     @classmethod
     def load(
@@ -121,33 +121,33 @@ class Plugin(Shown):
     ) -> Self:
         """Load a plugin from a directory, its `plugin.json` or `main.py`, a zip, a module, or a mapping of names.
 
-        Raises ManifestError for a manifest with faults, PluginError for anything else that is wrong with it.
+        Raises ManifestError for problems in the manifest, PluginError for any other problem.
         """
         given = _manifest.parse(manifest, "manifest") if isinstance(manifest, Mapping) else manifest
-        return cls._of(_source.find(source, given))
+        return cls._from_source(loader.load_source(source, given))
 
     def edited(self, text: str) -> Self:
-        """Return the plugin as it would be if its entry held another text; no file is touched.
+        """Return the plugin with another text in its entry file; the file itself stays as it is.
 
-        Raises PluginError where the plugin has no files, or where the text is wrong, with its line.
+        Raises PluginError for a plugin without files, and for a wrong text, with its line.
         """
         if self.root is None:
-            msg = f"{self.slug} has no files, so there is no text to edit; define its job anew in a cell"
+            msg = f"{self.slug} has no files, so it cannot be edited; define the job again in a cell"
             raise PluginError(msg)
-        return self._of(_source.edited(self.root, self.manifest, text))
+        return self._from_source(loader.load_edited(self.root, self.manifest, text))
 
     @classmethod
-    def _of(cls, found: _source.Source) -> Self:
+    def _from_source(cls, source: loader.Source) -> Self:
         try:
-            plugin = cls(found)
+            plugin = cls(source)
         except BaseException:
-            found.close()
+            source.close()
             raise
-        weakref.finalize(plugin.jobs, found.close)  # every job holds them, so the files stay as long as one of them
+        weakref.finalize(plugin.jobs, source.close)  # every job holds `jobs`, so the files stay as long as one job does
         return plugin
 
     def joined(self, other: Plugin) -> Self:
-        """Return this plugin with another's jobs, too; of two of one name the other's is the one."""
+        """Return this plugin with the jobs of another one added; a job of the other replaces one with the same name."""
         both = object.__new__(type(self))
         vars(both).update(vars(self))
         both.jobs = Jobs(self.jobs)

@@ -51,7 +51,7 @@ def draft(cells: Iterable[tuple[int, str]], names: Mapping[str, Any], about: Man
         raise ExportError(notebook.faults)
     future = [found for found in notebook.statements if getattr(found.node, "module", None) == "__future__"]
     main = _module(f"{about.name}: exported from a notebook.", [*future, *notebook.arranged(code)])
-    uses = context.uses({"main": (ENTRY, ast.parse(main))})
+    uses = context.find_uses({"main": (ENTRY, ast.parse(main))})
     files = {
         ENTRY: main,
         MANIFEST: _manifest(about, plugin, uses, about.timezone or world.timezone),

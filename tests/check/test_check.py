@@ -1,4 +1,4 @@
-"""What `sbh-jobkit check` finds in a plugin: all at once, each with its place and advice."""
+"""The problems that `sbh-jobkit check` finds: all at once, each with its place and advice."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from sbh_jobkit.plugin import divergences
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SDK = "from src.ext.sdk import hook, job, route\n"
 JOB = f"{SDK}\n@job('a', schedule='0 6 * * *')\ndef a(ctx):\n    "
-KNOWN = f"allowed are {', '.join(ALLOWED)}"
+KNOWN = f"the allowed modules are {', '.join(ALLOWED)}"
 
 
 def write(folder, text, **manifest):
-    """Write a plugin; what its manifest has beside slug and name stands on lines of its own."""
+    """Write a plugin; each key of its manifest is on its own line."""
     files = {"main.py": text} if isinstance(text, str) else text
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
@@ -56,7 +56,7 @@ CLEAN = {
         "lib/tools.py": "from . import more",
         "lib/more.py": "X = 1",
     },
-    "what is not deployed": {
+    "files that are not deployed": {
         "main.py": JOB + "return {}",
         "world.py": "import httpx\ndef setup(world): eval('1')",
         "tests/test_a.py": "import pytest",
@@ -69,7 +69,7 @@ CLEAN = {
 
 @pytest.mark.parametrize("text", CLEAN.values(), ids=CLEAN)
 def test_clean(tmp_path, text):
-    """What a plugin may do is not found fault with."""
+    """There are no findings for code that is allowed."""
     assert lines(check(write(tmp_path, text))) == []
 
 
@@ -78,25 +78,25 @@ FOUND = {
         JOB + "import sqlite3\n    from os import path",
         {},
         [
-            f"main.py:5: 'sqlite3' is not among the modules that the platform allows [import]; {KNOWN}",
-            f"main.py:6: 'os' is not among the modules that the platform allows [import]; {KNOWN}",
+            f"main.py:5: the platform does not allow the module 'sqlite3' [import]; {KNOWN}",
+            f"main.py:6: the platform does not allow the module 'os' [import]; {KNOWN}",
         ],
     ),
     "a client of HTTP": (
         JOB + "import urllib.request",
         {},
-        ["main.py:5: 'urllib.request' is not among the modules that the platform allows [import]; use ctx.http"],
+        ["main.py:5: the platform does not allow the module 'urllib.request' [import]; use ctx.http"],
     ),
     "one in a sibling": (
         {"main.py": "import helper\n" + JOB + "pass", "helper.py": "\nimport socket"},
         {},
-        ["helper.py:2: 'socket' is not among the modules that the platform allows [import]; use ctx.http"],
+        ["helper.py:2: the platform does not allow the module 'socket' [import]; use ctx.http"],
     ),
     "code from text": (
         JOB + "eval('1'), exec('1')\n    compile('1', '', 'eval'), __import__('os')",
         {},
         [
-            f"main.py:{line}: {name}(…) is not allowed: the platform runs no code that comes as text [dynamic-code]"
+            f"main.py:{line}: {name}(…) is not allowed: the platform does not run code from text [dynamic-code]"
             for line, name in [(5, "eval"), (5, "exec"), (6, "__import__"), (6, "compile")]
         ],
     ),
@@ -119,14 +119,14 @@ FOUND = {
     "an SDK that is not imported": (
         "import json\n\n@job('a')\ndef a(ctx): pass\n@job('b')\ndef b(ctx): pass",
         {},
-        ["main.py:3: @job is not imported [sdk-import]; write: from src.ext.sdk import job"],
+        ["main.py:3: @job is not imported [sdk-import]; add `from src.ext.sdk import job`"],
     ),
     "what does not compile": (
         {"main.py": "import helper\nimport other", "helper.py": "x = 1\ndef f(:\n", "other.py": "import sqlite3\n"},
         {},
         [
             "helper.py:2: invalid syntax [syntax]",
-            f"other.py:1: 'sqlite3' is not among the modules that the platform allows [import]; {KNOWN}",
+            f"other.py:1: the platform does not allow the module 'sqlite3' [import]; {KNOWN}",
         ],
     ),
     "what cannot be imported": (
@@ -149,14 +149,14 @@ FOUND = {
         {},
         ["main.py:2: @job needs its name: write @job('…') above the function, with parentheses [load]"],
     ),
-    "faults of the manifest, with their lines": (
+    "problems in the manifest, with their lines": (
         JOB + "pass",
         {"version": 1, "jobs": [{"name": "a"}, {"name": "a", "schedule": "x"}], "permissions": ["db.reed"]},
         [
             "plugin.json:4: $.version: must be text, got a number (1) [manifest]",
-            "plugin.json:10: $.jobs[1].name: 'a' is already the name of $.jobs[0] [manifest]",
+            "plugin.json:10: $.jobs[1].name: 'a' is already the name of $.jobs[0]; rename one [manifest]",
             (
-                "plugin.json:11: $.jobs[1].schedule: schedule 'x' is not cron: it has 1 field, cron has five: "
+                "plugin.json:11: $.jobs[1].schedule: schedule 'x' is not cron: it has 1 field; cron has five: "
                 "minute hour day-of-month month day-of-week [manifest]"
             ),
             "plugin.json:15: $.permissions[0]: unknown permission 'db.reed'; did you mean 'db.read'? [manifest]",
@@ -171,7 +171,7 @@ FOUND = {
         JOB + "pass",
         {"jobs": [{"name": "b", "schedule": "0 6 * * *"}]},
         [
-            "main.py:3: job 'a' (main.py:3) is not among the manifest's jobs [job-unlisted]",
+            "main.py:3: job 'a' (main.py:3) is not in the manifest's jobs; add it there [job-unlisted]",
             (
                 "plugin.json:5: job 'b' of the manifest has no function in main.py, so it never runs "
                 "[job-without-function]"
@@ -184,7 +184,7 @@ FOUND = {
         [
             (
                 "helper.py:3: job 'a' (helper.py:3) is not in main.py, so it never runs; "
-                "write there: from helper import a [job-elsewhere]"
+                "add to main.py: from helper import a [job-elsewhere]"
             ),
         ],
     ),
@@ -197,16 +197,16 @@ FOUND = {
                 '[permission-missing]; add "emit_webhook" to "permissions" in plugin.json'
             ),
             (
-                "plugin.json:5: the permission 'files.read' is listed, but nothing that the plugin calls needs it "
-                "[permission-unused]; leave it out"
+                "plugin.json:5: the permission 'files.read' is listed, but no call of the plugin needs it "
+                "[permission-unused]; remove it"
             ),
             (
-                "plugin.json:7: the permission 'send_email' is listed, but nothing that the plugin calls needs it "
-                "[permission-unused]; leave it out"
+                "plugin.json:7: the permission 'send_email' is listed, but no call of the plugin needs it "
+                "[permission-unused]; remove it"
             ),
         ],
     ),
-    "permissions where the context goes on": (
+    "permissions when the context is passed on": (
         JOB + "print([ctx])\n    ctx.emit('x', {})",
         {"permissions": ["db.read", "send_email"]},
         [],
@@ -216,16 +216,16 @@ FOUND = {
 
 @pytest.mark.parametrize(("text", "manifest", "expected"), FOUND.values(), ids=FOUND)
 def test_found(tmp_path, text, manifest, expected):
-    """What is wrong is told with file and line, the rule, and what to do."""
+    """Each problem has its file and line, its rule, and what to do."""
     assert lines(check(write(tmp_path, text, **manifest))) == expected
 
 
-def test_every_rule_is_tried():
-    """There is a case for each; that of the archive is below."""
-    told = {
+def test_every_rule_has_a_case():
+    """Every rule has a case above; the one of the archive is below."""
+    found = {
         rule for _, _, expected in FOUND.values() for line in expected for rule in re.findall(r" \[([a-z-]+)\]", line)
     }
-    assert told == {*RULES} - {"archive"}
+    assert found == {*RULES} - {"archive"}
 
 
 FULL = {"version": "1.0.0", "entry": "app.py"}
@@ -235,39 +235,39 @@ ON_TODAYS_HOST = {
         JOB + "pass",
         {},
         [
-            "plugin.json:1: today's host wants 'entry' in the manifest [D17]",
-            "plugin.json:1: today's host wants 'version' in the manifest [D17]",
-            "plugin.json:1: today's host mixes up plugins whose entry is main.py [D34]",
+            "plugin.json:1: today's host requires 'entry' in the manifest [D17]",
+            "plugin.json:1: today's host requires 'version' in the manifest [D17]",
+            "plugin.json:1: today's host confuses plugins that have the same entry, main.py [D34]",
         ],
     ),
     "events": (
         {"app.py": SDK + "@hook('file.uploaded')\ndef a(ctx, data): pass\n@hook('files.deleted')\ndef b(ctx, d): pass"},
         {**FULL, "events": ["files.uploaded", "mine"]},
         [
-            "app.py:2: today's host knows no event 'file.uploaded'; did you mean 'files.uploaded'? [D16]",
-            "plugin.json:8: today's host knows no event 'mine' [D16]",
+            "app.py:2: today's host does not know the event 'file.uploaded'; did you mean 'files.uploaded'? [D16]",
+            "plugin.json:8: today's host does not know the event 'mine' [D16]",
         ],
     ),
     "a hook that takes ctx last": (
         {"app.py": SDK + "@hook('files.deleted')\ndef a(data, ctx): pass"},
         FULL,
-        ["app.py:2: a takes 'data' before 'ctx', but is called with ctx first [D18]"],
+        ["app.py:2: a takes 'data' before 'ctx', but it is called with ctx first [D18]"],
     ),
     "a route": (
         {"app.py": SDK + "@route('/a/<id>')\ndef a(ctx):\n    return ctx.request, 404"},
         FULL,
         [
-            "app.py:2: today's host calls a with (ctx, data), but it takes ctx alone [D19]",
-            "app.py:2: today's host has no ctx.request, which a reads [D19]",
-            "app.py:2: today's host takes no status from a tuple, as a returns it [D19]",
-            "app.py:2: today's host takes the path '/a/<id>' literally [D19]",
+            "app.py:2: today's host calls a with (ctx, data), but it takes only ctx [D19]",
+            "app.py:2: today's host does not support parameters in the path '/a/<id>' [D19]",
+            "app.py:2: today's host has no ctx.request, but a uses it [D19]",
+            "app.py:2: today's host ignores the status of a tuple, but a returns one [D19]",
         ],
     ),
-    "a route that does there": ({"app.py": SDK + "@route('/a')\ndef a(ctx, data=None): return {}"}, FULL, []),
+    "a route that works there": ({"app.py": SDK + "@route('/a')\ndef a(ctx, data=None): return {}"}, FULL, []),
     "a job that is awaited": (
         {"app.py": SDK + "@job('a')\nasync def a(ctx): pass\nasync def b(ctx): pass"},
         FULL,
-        ["app.py:2: today's host does not await a job: no line of a would run [D33]"],
+        ["app.py:2: today's host does not await async jobs: the code of a would not run [D33]"],
     ),
     "two jobs of one name": (
         {"app.py": SDK + "@job('a')\ndef a(ctx): pass\n@job('a')\ndef b(ctx): pass"},
@@ -281,13 +281,13 @@ ON_TODAYS_HOST = {
 
 @pytest.mark.parametrize(("text", "manifest", "expected"), ON_TODAYS_HOST.values(), ids=ON_TODAYS_HOST)
 def test_todays_host(tmp_path, text, manifest, expected):
-    """What today's host would do otherwise, as far as the files show it, by the id of the divergence."""
+    """Where today's host differs, as far as the files show it, with the id of the divergence."""
     found = check(write(tmp_path, text, **manifest), target="host")
     assert lines(replace(each, advice="") for each in found) == expected
 
 
 def test_advice_is_that_of_the_table():
-    """A divergence has one advice, wherever it is told."""
+    """The advice of a finding is that of the table."""
     found = check(EXAMPLES / "hello", target="host")
     assert {(each.rule, each.advice) for each in found} == {
         (id_, divergences.table()[id_].advice) for id_ in ("D17", "D34")
@@ -295,35 +295,35 @@ def test_advice_is_that_of_the_table():
 
 
 def test_events_and_ids_are_those_of_the_table():
-    """The ten events that D16 names, and ids that are there."""
+    """The events are the ten of D16, and the ids are in the table."""
     assert set(re.findall(r"`([^`]+)`", divergences.table()["D16"].host)) == EVENTS
     assert {*ON_HOST.values()} <= {*divergences.table()}
 
 
 @pytest.mark.parametrize("name", ["hello", "hub_ops"])
 def test_the_examples_are_clean(name):
-    """They show how it is done."""
+    """The example plugins have no findings."""
     assert check(EXAMPLES / name) == []
 
 
 def test_paths(tmp_path):
-    """A directory, its manifest, its entry, a file of its own and a zip are all checked."""
+    """A directory, its manifest, its entry, a single file and a zip can be checked."""
     folder = write(tmp_path / "p", JOB + "eval('1')")
     (tmp_path / "alone.py").write_text(JOB + "eval('1')")
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         for name in ("plugin.json", "main.py"):
             archive.write(folder / name, name)
-    message = "eval(…) is not allowed: the platform runs no code that comes as text"
+    message = "eval(…) is not allowed: the platform does not run code from text"
     for path in (folder, folder / "plugin.json", folder / "main.py", tmp_path / "p.zip", tmp_path / "alone.py"):
         file = "alone.py" if path.name == "alone.py" else "main.py"
         assert check(f"{path}") == [Finding(file=file, line=5, rule="dynamic-code", message=message)]
 
 
-def test_an_archive_that_is_none(tmp_path):
-    """What is wrong with a zip is a finding: the plugin is there, and would not do."""
+def test_a_file_that_is_not_a_zip(tmp_path):
+    """A problem with a zip is a finding, because the plugin exists but cannot be used."""
     (tmp_path / "bad.zip").write_text("no zip")
     assert lines(check(tmp_path / "bad.zip")) == [
-        ":1: bad.zip is not a zip that can be read: File is not a zip file [archive]"
+        ":1: bad.zip cannot be read as a zip: File is not a zip file [archive]"
     ]
 
 
@@ -335,8 +335,8 @@ NO_PLUGINS = {
 
 
 @pytest.mark.parametrize(("path", "text"), NO_PLUGINS.items())
-def test_what_is_no_plugin(tmp_path, monkeypatch, path, text):
-    """That is wrong use, and no finding."""
+def test_a_path_that_is_not_a_plugin(tmp_path, monkeypatch, path, text):
+    """A wrong path is an error, not a finding."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("")
@@ -351,7 +351,7 @@ COMMANDS = {
     "findings": (
         ["check", "q"],
         FAILED,
-        "q/main.py:5: @hook is not imported [sdk-import]\n  try: write: from src.ext.sdk import hook\nq: 1 finding\n",
+        "q/main.py:5: @hook is not imported [sdk-import]\n  try: add `from src.ext.sdk import hook`\nq: 1 finding\n",
         "",
     ),
     "nothing to annotate": (["check", "p", "--format", "github"], OK, "", ""),
@@ -365,7 +365,7 @@ COMMANDS = {
         ["check", "p", "--format", "xml"],
         WRONG_USE,
         "",
-        "sbh-jobkit: error: unknown format 'xml'; known are text, json, sarif, github\n",
+        "sbh-jobkit: error: unknown format 'xml'; use one of text, json, sarif, github\n",
     ),
     "no plugin": (
         ["check", "r"],

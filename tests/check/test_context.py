@@ -1,4 +1,4 @@
-"""What code does with its context, by the permissions and secrets that it needs."""
+"""Which permissions and secrets code needs, from the way it uses its context."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import ast
 import pytest
 
 from sbh_jobkit import FakeContext
-from sbh_jobkit.check.context import MEMBERS, decorators, uses
+from sbh_jobkit.check.context import MEMBERS, decorators, find_uses
 from sbh_jobkit.errors import PermissionDenied
 
 ALL = "db.read db.write emit_webhook files.read files.write llm.use outbound_http send_email"
 
 BODIES = {
-    # the body of a job: (permissions, secrets, what goes on to other code)
+    # the body of a job: (permissions, secrets, what is passed to other code)
     "return 1": ("", "", ""),
     "ctx.db.query('x'); ctx.db.count('x')": ("db.read", "", ""),
     "ctx.http.post('u', json={'n': ctx.db.count('x')})": ("db.read outbound_http", "", ""),
@@ -59,21 +59,21 @@ BODIES = {
 
 
 def used(text, **siblings):
-    """Return what the modules of a plugin use."""
+    """Return the uses of the context in a plugin's modules."""
     files = {"main": text, **siblings}
-    return uses({name: (f"{name}.py", ast.parse(text)) for name, text in files.items()})
+    return find_uses({name: (f"{name}.py", ast.parse(text)) for name, text in files.items()})
 
 
 @pytest.mark.parametrize(("body", "expected"), BODIES.items(), ids=BODIES)
 def test_uses(body, expected):
-    """Followed through names and functions of the plugin; where it goes on, all that it could be used for."""
+    """The context is followed through names and functions; in other code, every possible permission counts."""
     found = used(f"@job('a')\ndef a(ctx):\n    {body}")
     escapes = " ".join(place.what for place in found.escapes)
     assert (" ".join(sorted(found.permissions)), " ".join(found.secrets), escapes) == expected
 
 
 def test_places():
-    """Each permission knows where it is needed first."""
+    """Each permission has the first place that needs it."""
     found = used(
         "import helper\n@job('a')\ndef a(context):\n    helper.send(context)\n", helper="\ndef send(c): c.emit()"
     )
@@ -93,18 +93,18 @@ SIBLINGS = {
 
 @pytest.mark.parametrize("text", SIBLINGS.values(), ids=SIBLINGS)
 def test_siblings(text):
-    """Functions of other modules of the plugin are followed, too."""
+    """Functions of the plugin's other modules are followed too."""
     helper = "def send(c): c.emit('e', {})\n@job('r')\ndef report(ctx): send(ctx)"
     assert [*used(text, helper=helper).permissions] == ["emit_webhook"]
 
 
 def test_only_decorated_functions_get_a_context():
-    """Nobody calls the others, and a function of no parameters gets none."""
+    """A function without a decorator or without parameters does not get the context."""
     assert used("def a(ctx): ctx.emit('e', {})\n@job('b')\ndef b(): pass").permissions == {}
 
 
 def test_decorators():
-    """The platform's decorators, however they are imported; others are not meant."""
+    """Only the platform's decorators count, with any kind of import."""
     function = ast.parse("@sdk.job('a')\n@route('/b')\n@retry(3)\n@plain\ndef f(ctx): pass").body[0]
     assert [name for name, _ in decorators(function)] == ["job", "route"]
 
@@ -120,8 +120,8 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", [(member, call) for member, calls in CALLS.items() for call in calls], ids=str)
-def test_permissions_are_those_that_the_fakes_ask_for(call):
-    """A call without any permission is refused for the one that the table says."""
+def test_permissions_are_those_that_the_fakes_require(call):
+    """A call without permissions raises an error that names the permission of the table."""
     member, method = call
     dot = "" if method.startswith("(") else "."
     with pytest.raises(PermissionDenied) as caught:
@@ -130,8 +130,8 @@ def test_permissions_are_those_that_the_fakes_ask_for(call):
     assert f"needs the permission {needed!r}," in str(caught.value)
 
 
-def test_the_table_of_calls_is_whole():
-    """Every member and method that needs a permission was tried."""
+def test_the_table_of_calls_is_complete():
+    """Every member and method that needs a permission is in the table."""
     tried = {
         (member, "" if "" in MEMBERS[member] else call.partition("(")[0]) for member in CALLS for call in CALLS[member]
     }

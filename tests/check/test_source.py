@@ -1,4 +1,4 @@
-"""A plugin's files, as a check reads them."""
+"""Reading a plugin's files for a check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sbh_jobkit.check.source import read
+from sbh_jobkit.check.source import read_source
 
 MANIFEST = """
 {
@@ -26,13 +26,13 @@ MANIFEST = """
 
 @pytest.fixture
 def plugin(tmp_path):
-    """Return what writes files, and reads them as a plugin."""
+    """Return a function that writes files and reads them as a plugin."""
 
     def write(**files):
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
             (tmp_path / name.replace("_", ".")).write_bytes(data)
-        return read(tmp_path)
+        return read_source(tmp_path)
 
     return write
 
@@ -55,23 +55,26 @@ LINES = {
 
 @pytest.mark.parametrize(("path", "line"), LINES.items())
 def test_lines(plugin, path, line):
-    """A JSON path leads to its line of the manifest, or to that of what should hold it."""
+    """A JSON path has its line in the manifest, or the line of its nearest parent."""
     assert plugin(plugin_json=MANIFEST, main_py="").line(path) == line
 
 
 BROKEN = {
     "no JSON": (
         {"plugin_json": '{\n"slug" }', "main_py": ""},
-        [(1, "manifest", "line 2 column 8 is not JSON: Expecting ':' delimiter")],
+        [(1, "manifest", "line 2 column 8 is not valid JSON: Expecting ':' delimiter")],
     ),
     "no UTF-8": (
         {"plugin_json": b"\xff", "main_py": ""},
         [(1, "manifest", "byte 0 is not UTF-8; save the file as UTF-8")],
     ),
-    "no object": ({"plugin_json": "\n[]", "main_py": ""}, [(2, "manifest", "$: a manifest is an object, got a list")]),
+    "no object": (
+        {"plugin_json": "\n[]", "main_py": ""},
+        [(2, "manifest", "$: the manifest must be an object, got a list")],
+    ),
     "too deep": (
         {"plugin_json": "[" * 100_000, "main_py": ""},
-        [(1, "manifest", "it is nested too deeply to be a manifest")],
+        [(1, "manifest", "lists or objects are nested too deeply")],
     ),
     "a NUL byte": (
         {"plugin_json": json.dumps({"slug": "p", "name": "P"}), "main_py": "x = 1\0"},
@@ -82,20 +85,20 @@ BROKEN = {
 
 @pytest.mark.parametrize(("files", "expected"), BROKEN.values(), ids=BROKEN)
 def test_broken(plugin, files, expected):
-    """What cannot be read is a finding, and the rest is read all the same."""
+    """A file that cannot be read is a finding; the other files are still read."""
     found = plugin(**files)
     assert [(each.line, each.rule, each.message) for each in found.findings] == expected
     assert [*found.modules] == ["main"]
 
 
-def test_the_entry_of_a_faulty_manifest(plugin):
-    """Its code is looked at, so that one fault does not hide others."""
+def test_the_entry_of_a_manifest_with_problems(plugin):
+    """The code is read although the manifest has a problem, so that one problem does not hide another."""
     found = plugin(plugin_json='{"slug": "a b", "name": "P", "entry": "app.py"}', app_py="import json\n")
     assert (found.manifest, [*found.modules], len(found.findings)) == (None, ["app"], 1)
 
 
 def test_packages(plugin, tmp_path):
-    """Modules of folders are found, also by imports that say where from here."""
+    """Modules in folders are found, also by relative imports."""
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "__init__.py").write_text("from . import tools\n")
     (tmp_path / "lib" / "tools.py").write_text("")

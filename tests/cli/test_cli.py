@@ -70,13 +70,13 @@ BAD_PLUGINS = {
     ),
     "invalid JSON": (
         {"manifest": '{"slug": "p",\n "name": }'},
-        "p/plugin.json: line 2 column 10 is not JSON: Expecting value",
+        "p/plugin.json: line 2 column 10 is not valid JSON: Expecting value",
     ),
-    "a manifest that is a list": ({"manifest": "[]"}, "p/plugin.json: $: a manifest is an object, got a list"),
-    "no slug": ({"manifest": '{"name": "P"}'}, "p/plugin.json: $.slug: missing; every manifest has slug and name"),
+    "a manifest that is a list": ({"manifest": "[]"}, "p/plugin.json: $: the manifest must be an object, got a list"),
+    "no slug": ({"manifest": '{"name": "P"}'}, "p/plugin.json: $.slug: missing; slug and name are required"),
     "a slug with a space": (
         broken(slug="my plugin"),
-        "p/plugin.json: $.slug: 'my plugin' may have letters, digits, '-' and '_' only",
+        "p/plugin.json: $.slug: 'my plugin' is not a slug; use only letters, digits, '-' and '_'",
     ),
     "an empty name": (broken(name=""), "p/plugin.json: $.name: must not be empty"),
     "a version that is a number": (broken(version=1), "p/plugin.json: $.version: must be text, got a number (1)"),
@@ -106,13 +106,13 @@ BAD_PLUGINS = {
     ),
     "a job without a name": (
         broken(jobs=[{"schedule": "0 6 * * *"}]),
-        "p/plugin.json: $.jobs[0].name: missing; a job has a name",
+        "p/plugin.json: $.jobs[0].name: missing; every job needs a name",
     ),
     "two faults at once": (
         broken(slug="a b", secrets="KEY"),
         (
-            "p/plugin.json has 2 faults:\n"
-            "  $.slug: 'a b' may have letters, digits, '-' and '_' only\n"
+            "p/plugin.json has 2 problems:\n"
+            "  $.slug: 'a b' is not a slug; use only letters, digits, '-' and '_'\n"
             "  $.secrets: must be a list, got text ('KEY')"
         ),
     ),
@@ -178,7 +178,7 @@ BAD_WORDS = {
         ["simulate", "notes.txt"],
         "notes.txt is not a plugin; give a directory, a plugin.json, a .py file or a .zip",
     ),
-    "a zip that is none": (["simulate", "bad.zip"], "bad.zip is not a zip that can be read: File is not a zip file"),
+    "a zip that is none": (["simulate", "bad.zip"], "bad.zip cannot be read as a zip: File is not a zip file"),
     "a wrong zone": (
         ["simulate", "p", "--tz", "Europe/Pari"],
         "unknown time zone 'Europe/Pari'; did you mean 'Europe/Paris'?",
@@ -213,7 +213,7 @@ BAD_WORDS = {
         "cannot write the report to 'notes.txt/r.html': File exists",
     ),
     "an unknown target": (["simulate", "p", "--target", "hots"], "unknown target 'hots'; did you mean 'host'?"),
-    "no target": (["run", "p", "greet", "--target", ""], "unknown target ''; known are guide, host"),
+    "no target": (["run", "p", "greet", "--target", ""], "unknown target ''; use one of guide, host"),
     "wrong cron to preview": (
         ["preview", "0 9 * * FRY"],
         "schedule '0 9 * * FRY' is not cron: day-of-week 'FRY' is not a number or a name; did you mean 'FRI'?",
@@ -402,7 +402,7 @@ def test_simulate_on_todays_host(here, capsys):
             "Thu 2026-01-01 06:00 UTC  read  faulty\n"
             "    main.py:5: today's host gives no secret to a job: ctx.secrets.get('KEY') is\n"
             "      None [D6]\n"
-            "      try: end the run with a clear error where a secret is None\n"
+            "      try: end the run with a clear error if a secret is None\n"
             "    … and 4 more like it, the last on Mon 2026-01-05 06:00 UTC\n"
             "\n"
             "where today's host does otherwise:\n"
@@ -623,7 +623,7 @@ def test_warnings(here, capsys):
     assert said(capsys, "simulate", "p")[2] == (
         "sbh-jobkit: warning: job 'great' of the manifest has no function in main.py, so it never runs; "
         "did you mean 'greet'?\n"
-        "sbh-jobkit: warning: job 'greet' (main.py:3) is not among the manifest's jobs\n"
+        "sbh-jobkit: warning: job 'greet' (main.py:3) is not in the manifest's jobs; add it there\n"
     )
 
 

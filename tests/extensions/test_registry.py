@@ -241,7 +241,7 @@ def test_its_own_kinds_of_fault():
     with pytest.raises(WorldError) as refused:
         world.allow = "box-ful"
     assert str(refused.value) == "unknown kind of fault 'box-ful'; did you mean 'box-full'?"
-    with pytest.raises(WorldError, match="unknown kind of fault 'box-full'; known are D1, D12"):
+    with pytest.raises(WorldError, match="unknown kind of fault 'box-full'; use one of D1, D12"):
         World(allow="box-full")
 
 

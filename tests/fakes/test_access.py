@@ -110,7 +110,7 @@ def test_a_secret(ran):
             "ctx.phone.need('call', 'fly')",
             "ctx.phone.call",
             (
-                "ctx.phone.call asks for the unknown permission 'fly'; known are db.read, db.write, emit_webhook, "
+                "ctx.phone.call asks for the unknown permission 'fly'; use one of db.read, db.write, emit_webhook, "
                 "files.read, files.write, llm.use, outbound_http, send_email"
             ),
         ),

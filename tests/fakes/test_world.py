@@ -26,7 +26,7 @@ def test_an_empty_world_is_enough(ran):
             {"permissions": "everything"},
             WorldError,
             (
-                "unknown permission 'everything'; known are db.read, db.write, emit_webhook, files.read, files.write, "
+                "unknown permission 'everything'; use one of db.read, db.write, emit_webhook, files.read, files.write, "
                 "llm.use, outbound_http, send_email"
             ),
         ),

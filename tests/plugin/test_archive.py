@@ -1,4 +1,4 @@
-"""A plugin's zip: refused as a whole before anything is written, or unpacked."""
+"""A plugin's zip is unpacked, or it is an error and nothing is written."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def encrypted(data, name):
 
 
 def refusal(path, folder):
-    """Return the message with which a zip is refused; nothing may have been written."""
+    """Return the error message for a zip; nothing may have been written."""
     with pytest.raises(PluginError) as caught:
         unpack(path, folder)
     assert list(folder.rglob("*")) == []
@@ -77,21 +77,21 @@ def refusal(path, folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return an empty folder to unpack to, deep enough to see what escapes from it."""
+    """Return an empty folder to unpack to, inside other folders, so that a file written outside is found."""
     empty = tmp_path / "a" / "b" / "unpacked"
     empty.mkdir(parents=True)
     return empty
 
 
 def test_a_good_zip_is_unpacked(tmp_path, folder):
-    """Files, folders and names beyond ASCII arrive."""
+    """Files, folders and names that are not ASCII are unpacked."""
     unpack(pack(tmp_path / "good.zip", GOOD), folder)
     found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert found == {name: text for name, text in GOOD.items() if name != "lib/"}
 
 
 def test_a_zip_of_the_file_manager_is_unpacked(tmp_path, folder):
-    """Modes of ordinary files and folders are no reason to refuse."""
+    """The modes of ordinary files and folders are allowed."""
     path = tmp_path / "good.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name, mode in (("lib/", stat.S_IFDIR | 0o755), ("plugin.json", stat.S_IFREG | 0o644), ("main.py", 0o600)):
@@ -104,21 +104,21 @@ def test_a_zip_of_the_file_manager_is_unpacked(tmp_path, folder):
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_member_outside_is_refused(tmp_path, folder, name):
-    """Absolute names, drives and `..` are refused with either slash."""
+    """Absolute names, drives and `..` are errors, with either slash."""
     path = pack(tmp_path / "bad.zip", GOOD | {name: "x"})
     assert refusal(path, folder) == f"{path}: member {name!r} would be written outside the plugin; nothing was unpacked"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "bad.zip", "unpacked"]
 
 
 def test_a_backslash_is_refused(tmp_path, folder):
-    """It would be a folder on one system and a part of the name on another."""
+    """A backslash would be a folder on one system and a part of the name on another."""
     path = pack(tmp_path / "bad.zip", GOOD | {"lib\\more.py": "x"})
     assert refusal(path, folder) == (f"{path}: member 'lib\\\\more.py' has a backslash; use '/'; nothing was unpacked")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=oct)
 def test_a_link_or_a_device_is_refused(tmp_path, folder, kind):
-    """A link could point anywhere."""
+    """A link is an error, because it could point anywhere."""
     member = zipfile.ZipInfo("passwords")
     member.external_attr = (kind | 0o777) << 16
     path = pack(tmp_path / "bad.zip", GOOD)
@@ -128,45 +128,49 @@ def test_a_link_or_a_device_is_refused(tmp_path, folder, kind):
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path, folder):
-    """Fifty-one megabytes of zeros are fifty kilobytes in a zip."""
+    """A zip bomb: 51 MB of zeros need only 50 KB in a zip."""
     path = pack(tmp_path / "bomb.zip", GOOD | {"zeros": bytes(51_000_000)})
     assert path.stat().st_size < 100_000
-    assert refusal(path, folder) == (f"{path}: unpacks to 51 MB in 6 members; a plugin has at most 50 MB in 5000")
+    assert refusal(path, folder) == (
+        f"{path} unpacks to 51 MB in 6 files; a plugin may have at most 50 MB in 5000 files"
+    )
 
 
 def test_a_zip_of_too_many_members_is_refused(tmp_path, folder):
-    """Five thousand and one empty files would fill a disk's table."""
+    """A zip with too many empty files is an error."""
     path = pack(tmp_path / "bomb.zip", GOOD | {f"{number}.txt": "" for number in range(4_996)})
-    assert refusal(path, folder) == (f"{path}: unpacks to 0 MB in 5001 members; a plugin has at most 50 MB in 5000")
+    assert refusal(path, folder) == (
+        f"{path} unpacks to 0 MB in 5001 files; a plugin may have at most 50 MB in 5000 files"
+    )
 
 
 def test_a_zip_of_the_folder_is_told_to_be_one_of_its_content(tmp_path, folder):
-    """The commonest mistake has its hint."""
+    """The most common mistake, a zipped folder, has a hint."""
     path = pack(tmp_path / "nested.zip", {f"my-plugin/{name}": text for name, text in GOOD.items()})
     assert refusal(path, folder) == (
         f"{path} has no plugin.json at its root; it has 'my-plugin/plugin.json': "
-        "zip the folder's content, not the folder"
+        "zip the content of the folder, not the folder itself"
     )
 
 
 @pytest.mark.parametrize("members", [{}, {"main.py": MAIN}, {"plugin.json.txt": "{}"}, {"Plugin.json": "{}"}])
 def test_a_zip_without_a_manifest_is_refused(tmp_path, folder, members):
-    """Even where everything else is there."""
+    """A zip without plugin.json is an error, even if it has the other files."""
     path = pack(tmp_path / "bad.zip", members)
     assert refusal(path, folder) == f"{path} has no plugin.json at its root"
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04" + bytes(100)], ids=["empty", "text", "torn"])
 def test_what_is_no_zip_is_refused(tmp_path, folder, data):
-    """A name that ends in .zip is not enough."""
+    """A file that is not a zip is an error, even if its name ends in .zip."""
     path = tmp_path / "bad.zip"
     path.write_bytes(data)
-    assert refusal(path, folder) == f"{path} is not a zip that can be read: File is not a zip file"
+    assert refusal(path, folder) == f"{path} cannot be read as a zip: File is not a zip file"
 
 
 @pytest.mark.parametrize("name", ["plugin.json", "lib/helpers.py"])
 def test_an_encrypted_zip_is_refused(tmp_path, folder, name):
-    """One encrypted member is enough, and those before it are not written either."""
+    """One encrypted file is enough for an error, and the files before it are not written either."""
     path = pack(tmp_path / "bad.zip", GOOD)
     path.write_bytes(encrypted(path.read_bytes(), name))
     assert refusal(path, folder) == f"{path}: member {name!r} is encrypted; nothing was unpacked"
@@ -174,7 +178,7 @@ def test_an_encrypted_zip_is_refused(tmp_path, folder, name):
 
 @pytest.mark.parametrize("name", CLASHES, ids=[name[:20] for name in CLASHES])
 def test_a_member_that_cannot_be_written_is_a_plugin_error(tmp_path, folder, name):
-    """A file that is a folder, too, or a name that no disk takes, is the zip's fault and told so."""
+    """A name that is a file and a folder, or that no disk allows, is an error that names the zip."""
     if name == "e" * 300 + ".py":
         path = pack(tmp_path / "bad.zip", GOOD)
         with zipfile.ZipFile(path, "a") as archive:
@@ -183,25 +187,25 @@ def test_a_member_that_cannot_be_written_is_a_plugin_error(tmp_path, folder, nam
         path = pack(tmp_path / "bad.zip", GOOD | {name: "x"})
     with pytest.raises(PluginError) as caught:
         unpack(path, folder)
-    told = str(caught.value)  # which of the two, for a member named ".", depends on the version of Python
-    assert told.startswith((f"{path} cannot be unpacked: ", f"{path} is not a zip that can be read: "))
-    assert str(folder) not in told
+    message = str(caught.value)  # which of the two, for a member named ".", depends on the version of Python
+    assert message.startswith((f"{path} cannot be unpacked: ", f"{path} cannot be read as a zip: "))
+    assert str(folder) not in message
 
 
 def test_a_member_without_a_name_is_a_plugin_error(tmp_path, folder):
-    """As some damage leaves it."""
+    """A damaged zip may have such a name."""
     path = pack(tmp_path / "bad.zip", {"plugin.json": "{}", "x": ""})
     data = path.read_bytes()
     at = data.rindex(b"x", 0, data.index(b"PK\x05\x06"))
     path.write_bytes(data[: at - 46 + 28] + b"\0" + data[at - 46 + 29 :])
     with pytest.raises(PluginError) as caught:
         unpack(path, folder)
-    assert str(caught.value).startswith(f"{path} is not a zip that can be read: ")
+    assert str(caught.value).startswith(f"{path} cannot be read as a zip: ")
 
 
 @pytest.fixture(scope="module")
 def good_bytes(tmp_path_factory):
-    """Return a good zip's bytes, few enough to try them one by one."""
+    """Return the bytes of a valid zip, few enough to change them one by one."""
     members = {name: GOOD[name] for name in ("plugin.json", "lib/helpers.py")}
     return pack(tmp_path_factory.mktemp("zips") / "good.zip", members).read_bytes()
 
@@ -210,7 +214,7 @@ def good_bytes(tmp_path_factory):
 @given(changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=3))
 @example(changes=[(0.06, 255)])
 def test_a_damaged_zip_is_unpacked_or_a_plugin_error(good_bytes, changes):
-    """No other exception comes out, whichever bytes were hit."""
+    """No other exception is raised, whichever bytes are damaged."""
     data = bytearray(good_bytes)
     for share, byte in changes:
         data[int(share * len(data))] = byte
@@ -221,11 +225,11 @@ def test_a_damaged_zip_is_unpacked_or_a_plugin_error(good_bytes, changes):
         try:
             unpack(path, folder)
         except PluginError as error:
-            assert str(error).startswith(str(path))  # noqa: PT017  either end is right
+            assert str(error).startswith(str(path))  # noqa: PT017  both results are right
 
 
 def test_every_byte_of_a_damaged_zip(good_bytes, tmp_path):
-    """Each byte in turn is turned over."""
+    """Each byte is inverted, one after another."""
     leaks = set()
     path = tmp_path / "bad.zip"
     for index in range(len(good_bytes)):
@@ -237,13 +241,13 @@ def test_every_byte_of_a_damaged_zip(good_bytes, tmp_path):
                 unpack(path, Path(folder))
             except PluginError:
                 continue
-            except Exception as error:  # noqa: BLE001  what must not be
+            except Exception as error:  # noqa: BLE001  no other exception may occur
                 leaks.add(type(error).__name__)
     assert leaks == set()
 
 
 def test_a_zip_is_loaded_and_its_folder_goes_with_the_plugin(tmp_path):
-    """It lives in a temporary folder as long as somebody holds it, without a warning at the end."""
+    """The plugin stays in a temporary folder as long as it is referenced, without a warning at the end."""
     path = pack(tmp_path / "good.zip", GOOD)
     plugin = Plugin.load(path)
     root = plugin.root
@@ -256,7 +260,7 @@ def test_a_zip_is_loaded_and_its_folder_goes_with_the_plugin(tmp_path):
 
 
 def test_a_job_of_a_zip_keeps_its_files(tmp_path):
-    """The plugin may be gone, the job still imports its siblings and shows its source."""
+    """A job still imports its siblings and shows its source, even if the plugin is no longer referenced."""
     job = Plugin.load(pack(tmp_path / "good.zip", GOOD)).jobs["run"]
     gc.collect()
     assert inspect.getsource(job.function) == MAIN.partition("\n")[2]
@@ -266,8 +270,8 @@ def test_a_job_of_a_zip_keeps_its_files(tmp_path):
 @pytest.mark.parametrize(
     ("members", "error", "message"),
     [
-        ({"plugin.json": "{}"}, ManifestError, "bad.zip/plugin.json has 2 faults:"),
-        ({"plugin.json": "{"}, ManifestError, "bad.zip/plugin.json: line 1 column 2 is not JSON"),
+        ({"plugin.json": "{}"}, ManifestError, "bad.zip/plugin.json has 2 problems:"),
+        ({"plugin.json": "{"}, ManifestError, "bad.zip/plugin.json: line 1 column 2 is not valid JSON"),
         ({"main.py": "1 / 0"}, PluginError, "main.py:1: ZeroDivisionError: division by zero"),
         (
             {"plugin.json": '{"slug": "p", "name": "P", "entry": "a.py"}'},
@@ -279,7 +283,7 @@ def test_a_job_of_a_zip_keeps_its_files(tmp_path):
     ],
 )
 def test_a_zip_that_is_no_plugin_leaves_no_folder(tmp_path, monkeypatch, members, error, message):
-    """The temporary folder goes at once, and the message names the zip, not that folder."""
+    """The temporary folder is removed at once, and the message names the zip, not that folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = pack(tmp_path / "bad.zip", GOOD | members)
     with pytest.raises(error) as caught:

@@ -1,4 +1,4 @@
-"""A plugin's `plugin.json`: what it may say, and every fault with its JSON path and its whole message."""
+"""A plugin's `plugin.json`: what it may contain, and every problem with its JSON path and its whole message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sbh_jobkit.errors import ManifestError, PluginError
+from sbh_jobkit.errors import ExportError, ManifestError, PluginError
 from sbh_jobkit.plugin.manifest import PERMISSIONS, Manifest, ManifestJob, parse, read
 
 GUIDE = """
@@ -28,7 +28,7 @@ GUIDE = """
   ]
 }
 """
-"""Word for word from the platform's guide, "Job Configuration"."""
+"""The manifest of the platform's guide, section "Job Configuration"."""
 
 FULL = {
     "slug": "hub_ops-2",
@@ -50,14 +50,14 @@ FULL = {
     "homepage": "a key that the contract does not know",
 }
 
-MISSING = "missing; every manifest has slug and name"
+MISSING = "missing; slug and name are required"
 ALL = "db.read, db.write, emit_webhook, files.read, files.write, llm.use, outbound_http, send_email"
 
-FAULTS = [
-    ([], "$: a manifest is an object, got a list"),
-    ("x", "$: a manifest is an object, got text ('x')"),
-    (5, "$: a manifest is an object, got a number (5)"),
-    (None, "$: a manifest is an object, got null"),
+PROBLEMS = [
+    ([], "$: the manifest must be an object, got a list"),
+    ("x", "$: the manifest must be an object, got text ('x')"),
+    (5, "$: the manifest must be an object, got a number (5)"),
+    (None, "$: the manifest must be an object, got null"),
     ({"name": "P"}, f"$.slug: {MISSING}"),
     ({"slug": "p"}, f"$.name: {MISSING}"),
     # texts
@@ -79,10 +79,10 @@ FAULTS = [
     # slug and entry
     ({"slug": ""}, "$.slug: must not be empty"),
     ({"slug": " "}, "$.slug: must not be empty"),
-    ({"slug": "my plugin"}, "$.slug: 'my plugin' may have letters, digits, '-' and '_' only"),
-    ({"slug": "p\n"}, "$.slug: 'p\\n' may have letters, digits, '-' and '_' only"),
-    ({"slug": "café"}, "$.slug: 'café' may have letters, digits, '-' and '_' only"),
-    ({"slug": "../p"}, "$.slug: '../p' may have letters, digits, '-' and '_' only"),
+    ({"slug": "my plugin"}, "$.slug: 'my plugin' is not a slug; use only letters, digits, '-' and '_'"),
+    ({"slug": "p\n"}, "$.slug: 'p\\n' is not a slug; use only letters, digits, '-' and '_'"),
+    ({"slug": "café"}, "$.slug: 'café' is not a slug; use only letters, digits, '-' and '_'"),
+    ({"slug": "../p"}, "$.slug: '../p' is not a slug; use only letters, digits, '-' and '_'"),
     ({"entry": ""}, "$.entry: must not be empty"),
     ({"entry": " "}, "$.entry: must not be empty"),
     *(
@@ -131,32 +131,32 @@ FAULTS = [
         "$.permissions[1]: unknown permission 'outbound_htp'; did you mean 'outbound_http'?",
     ),
     ({"permissions": ["LLM.use"]}, "$.permissions[0]: unknown permission 'LLM.use'; did you mean 'llm.use'?"),
-    ({"permissions": ["xyz"]}, f"$.permissions[0]: unknown permission 'xyz'; known are {ALL}"),
+    ({"permissions": ["xyz"]}, f"$.permissions[0]: unknown permission 'xyz'; use one of {ALL}"),
     # jobs
     ({"jobs": {}}, "$.jobs: must be a list, got an object"),
     ({"jobs": ["a"]}, "$.jobs[0]: must be an object with name and schedule, got text ('a')"),
-    ({"jobs": [{"schedule": "@daily"}]}, "$.jobs[0].name: missing; a job has a name"),
+    ({"jobs": [{"schedule": "@daily"}]}, "$.jobs[0].name: missing; every job needs a name"),
     ({"jobs": [{"name": ""}]}, "$.jobs[0].name: must not be empty"),
     ({"jobs": [{"name": 5}]}, "$.jobs[0].name: must be text, got a number (5)"),
     ({"jobs": [{"name": "a", "description": 5}]}, "$.jobs[0].description: must be text, got a number (5)"),
     (
         {"jobs": [{"name": "a"}, {"name": "b"}, {"name": "a"}]},
-        "$.jobs[2].name: 'a' is already the name of $.jobs[0]",
+        "$.jobs[2].name: 'a' is already the name of $.jobs[0]; rename one",
     ),
 ]
 
 UNREADABLE = [
-    ("", "line 1 column 1 is not JSON: Expecting value"),
-    ('{"slug": "p",\n "name" "P"}', "line 2 column 9 is not JSON: Expecting ':' delimiter"),
-    ("{'slug': 'p'}", "line 1 column 2 is not JSON: Expecting property name enclosed in double quotes"),
-    ('{"slug": "p"} x', "line 1 column 15 is not JSON: Extra data"),
+    ("", "line 1 column 1 is not valid JSON: Expecting value"),
+    ('{"slug": "p",\n "name" "P"}', "line 2 column 9 is not valid JSON: Expecting ':' delimiter"),
+    ("{'slug': 'p'}", "line 1 column 2 is not valid JSON: Expecting property name enclosed in double quotes"),
+    ('{"slug": "p"} x', "line 1 column 15 is not valid JSON: Extra data"),
     (b'{"slug": "caf\xe9"}', "byte 13 is not UTF-8; save the file as UTF-8"),
-    ('{"slug": ' + "9" * 5_000 + "}", "it has a number of too many digits"),
-    ("[" * 100_000, "it is nested too deeply to be a manifest"),
-    ('{"slug": "a", "slug": "b", "name": "P"}', "the key 'slug' stands twice in one object"),
+    ('{"slug": ' + "9" * 5_000 + "}", "a number has too many digits"),
+    ("[" * 100_000, "lists or objects are nested too deeply"),
+    ('{"slug": "a", "slug": "b", "name": "P"}', "the key 'slug' occurs twice in one object; remove one"),
     (
         '{"slug": "a", "name": "P", "jobs": [{"name": "x", "schedule": "@daily", "schedule": "@hourly"}]}',
-        "the key 'schedule' stands twice in one object",
+        "the key 'schedule' occurs twice in one object; remove one",
     ),
 ]
 
@@ -179,7 +179,7 @@ LIKELY = st.fixed_dictionaries(
 
 
 def test_the_guides_minimal_manifest_is_read():
-    """What the guide leaves out has its defaults: version, entry, and every permission."""
+    """Keys that the guide leaves out have defaults: version, entry, and every permission."""
     assert read(GUIDE) == Manifest(
         slug="my-plugin",
         name="My Plugin",
@@ -202,7 +202,7 @@ def test_the_guides_minimal_manifest_is_read():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_manifest_with_every_key_is_read(encoding):
-    """Every value arrives, in the encodings that JSON files come in; unknown keys are let be."""
+    """Every value is read, in each encoding of JSON files; unknown keys are ignored."""
     text = json.dumps(FULL | {"name": "Café"}, ensure_ascii=False)
     assert read(text.encode(encoding)) == Manifest(
         slug="hub_ops-2",
@@ -220,7 +220,7 @@ def test_a_manifest_with_every_key_is_read(encoding):
 
 @pytest.mark.parametrize("wrap", [dict, MappingProxyType])
 def test_data_need_not_come_from_a_file(wrap):
-    """A manifest may be given as any mapping, as `Plugin.load(…, manifest=…)` promises."""
+    """A manifest may be any mapping, as in `Plugin.load(…, manifest=…)`."""
     assert parse(wrap({"slug": "p", "name": "P"})) == Manifest(slug="p", name="P")
 
 
@@ -234,53 +234,53 @@ def test_data_need_not_come_from_a_file(wrap):
     ],
 )
 def test_permissions_are_exactly_those_listed_or_all_without_the_key(data, permissions):
-    """The guide's manifest has no such key and its jobs call everything."""
+    """The guide's manifest has no such key, and its jobs use every service."""
     assert parse({"slug": "p", "name": "P"} | data).permissions == permissions
 
 
 @pytest.mark.parametrize("key", ["min_version", "author_email", "homepage", "tags", "icon", "entry_point"])
-def test_keys_of_others_are_let_be(key):
-    """Only a key that is nearly one of the contract's is taken for a slip."""
+def test_other_keys_are_ignored(key):
+    """Only a key that is very similar to a known one is a spelling mistake."""
     assert parse({"slug": "p", "name": "P", key: 5}) == Manifest(slug="p", name="P")
 
 
-def test_a_key_is_no_slip_beside_the_right_one():
-    """Who wrote `author` knows how it is spelt."""
+def test_a_similar_key_beside_the_right_one_is_ignored():
+    """With `author` in the manifest, `authors` is not a spelling mistake."""
     assert parse({"slug": "p", "name": "P", "author": "ann", "authors": ["ann"]}).author == "ann"
 
 
 @pytest.mark.parametrize("entry", ["main.py", "my-jobs.py", "my.jobs.py", "lib/deep/jobs_2.py"])
 def test_an_entry_is_a_python_file_inside_the_plugin(entry):
-    """A dot in its name is no fault."""
+    """A dot in the file's name is allowed."""
     assert parse({"slug": "p", "name": "P", "entry": entry}).entry == entry
 
 
 @pytest.mark.parametrize(("data", "jobs"), [({}, None), ({"jobs": []}, ())])
 def test_listing_no_jobs_is_not_the_same_as_no_list(data, jobs):
-    """Only a manifest that has the key can lack a job."""
+    """Only a manifest with the key `jobs` can leave out a job."""
     assert parse({"slug": "p", "name": "P"} | data).jobs == jobs
 
 
-@pytest.mark.parametrize(("data", "fault"), FAULTS)
-def test_a_fault_says_where_it_is_and_what_to_write(data, fault):
-    """One fault, one line, with its JSON path."""
-    if isinstance(data, dict) and not fault.endswith(MISSING):
+@pytest.mark.parametrize(("data", "problem"), PROBLEMS)
+def test_a_problem_names_its_place_and_what_to_write(data, problem):
+    """One problem is one line with its JSON path."""
+    if isinstance(data, dict) and not problem.endswith(MISSING):
         data = {"slug": "p", "name": "P"} | data
     with pytest.raises(ManifestError) as caught:
         parse(data)
-    assert (str(caught.value), caught.value.faults) == (f"plugin.json: {fault}", (fault,))
+    assert (str(caught.value), caught.value.problems) == (f"plugin.json: {problem}", (problem,))
 
 
-@pytest.mark.parametrize(("text", "fault"), UNREADABLE, ids=[fault for _, fault in UNREADABLE])
-def test_what_cannot_be_read_is_told_with_its_line_or_byte(text, fault):
-    """Broken JSON, a wrong encoding, keys that stand twice."""
+@pytest.mark.parametrize(("text", "problem"), UNREADABLE, ids=[problem for _, problem in UNREADABLE])
+def test_unreadable_text_has_an_error_with_line_or_byte(text, problem):
+    """Invalid JSON, a wrong encoding, a key that occurs twice."""
     with pytest.raises(ManifestError) as caught:
         read(text, "here/plugin.json")
-    assert (str(caught.value), caught.value.where) == (f"here/plugin.json: {fault}", "here/plugin.json")
+    assert (str(caught.value), caught.value.where) == (f"here/plugin.json: {problem}", "here/plugin.json")
 
 
-def test_all_faults_are_told_at_once():
-    """One look at the list is enough to mend the file."""
+def test_all_problems_are_reported_at_once():
+    """One list is enough to fix the file."""
     text = """{
         "slug": "my plugin", "slug": "my plugin", "entry": "../main.py", "timezone": "Mars",
         "permissions": ["db.read", "db.reed"], "secrets": "API_KEY",
@@ -290,10 +290,10 @@ def test_all_faults_are_told_at_once():
         read(text)
     assert isinstance(caught.value, PluginError)
     assert str(caught.value) == (
-        "plugin.json has 12 faults:\n"
-        "  the key 'slug' stands twice in one object\n"
+        "plugin.json has 12 problems:\n"
+        "  the key 'slug' occurs twice in one object; remove one\n"
         f"  $.name: {MISSING}\n"
-        "  $.slug: 'my plugin' may have letters, digits, '-' and '_' only\n"
+        "  $.slug: 'my plugin' is not a slug; use only letters, digits, '-' and '_'\n"
         "  $.entry: '../main.py' is not a Python file inside the plugin, such as 'main.py'\n"
         "  $.timezone: unknown time zone 'Mars'; use a name such as 'UTC' or 'Europe/Paris'\n"
         "  $.secrets: must be a list, got text ('API_KEY')\n"
@@ -301,19 +301,19 @@ def test_all_faults_are_told_at_once():
         "  $.jobs[0].timezone: must be text, got a number (5)\n"
         "  $.jobs[0].schedule: schedule '* * *' is not cron: it has 3 fields; "
         "cron has five: minute hour day-of-month month day-of-week\n"
-        "  $.jobs[1].name: 'a' is already the name of $.jobs[0]\n"
+        "  $.jobs[1].name: 'a' is already the name of $.jobs[0]; rename one\n"
         "  $.jobs[2]: must be an object with name and schedule, got text ('b')\n"
-        "  $.jobs[3].name: missing; a job has a name"
+        "  $.jobs[3].name: missing; every job needs a name"
     )
 
 
 @given(JSON | LIKELY)
-def test_whatever_the_data_it_is_read_or_its_faults_are_told(data):
-    """No other exception comes out, and every fault has its path."""
+def test_any_data_is_read_or_has_problems(data):
+    """No other exception is raised, and every problem has its path."""
     try:
         found = parse(data)
     except ManifestError as error:
-        paths = {fault[0] for fault in error.faults}
+        paths = {problem[0] for problem in error.problems}
     else:
         paths = {"$"}
         assert (found.slug, found.name) == (data["slug"], data["name"])
@@ -325,10 +325,16 @@ def test_whatever_the_data_it_is_read_or_its_faults_are_told(data):
 @example('{"slug": "p", "name": "P", "routes": ' + "[" * 100_000)
 @example(b"\xff\xfe{")
 @example("\ufeff{}")
-def test_whatever_the_text_it_is_read_or_its_faults_are_told(text):
-    """No other exception comes out of any file."""
+def test_any_text_is_read_or_has_problems(text):
+    """No file raises another exception."""
     try:
         found = read(text)
     except ManifestError as error:
-        found = error.faults
+        found = error.problems
     assert found
+
+
+def test_the_old_name_of_problems():
+    """`faults` is the old name of `problems`, for a manifest and for an export."""
+    for error in (ManifestError("plugin.json", ["a", "b"]), ExportError(["a", "b"])):
+        assert error.faults == error.problems == ("a", "b")

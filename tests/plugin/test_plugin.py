@@ -174,7 +174,7 @@ def test_a_manifest_that_is_given_with_faults_is_refused():
     """It is called the manifest, since it has no file."""
     with pytest.raises(ManifestError) as caught:
         Plugin.load({}, manifest={"name": "P"})
-    assert str(caught.value) == "manifest: $.slug: missing; every manifest has slug and name"
+    assert str(caught.value) == "manifest: $.slug: missing; slug and name are required"
 
 
 @pytest.mark.parametrize(("folder", "slug"), [("hub_ops-2", "hub_ops-2"), ("my hub é", "my-hub--")])
@@ -271,7 +271,7 @@ def test_a_manifest_beside_a_module_is_read(tmp_path):
     module = imported(write(tmp_path, manifest={"slug": "p"}))
     with pytest.raises(ManifestError) as caught:
         Plugin.load(module)
-    assert str(caught.value) == f"{tmp_path}/plugin.json: $.name: missing; every manifest has slug and name"
+    assert str(caught.value) == f"{tmp_path}/plugin.json: $.name: missing; slug and name are required"
 
 
 NO_SOURCES = [
@@ -282,10 +282,16 @@ NO_SOURCES = [
     ("other.json", "{path} is not a plugin; give a directory, a plugin.json, a .py file or a .zip"),
     ("lost", "{path}/plugin.json: $.entry: there is no file 'main.py' in {path}"),
     ("lost/plugin.json", "{folder}/lost/plugin.json: $.entry: there is no file 'main.py' in {folder}/lost"),
-    ("broken", "{path}/plugin.json: line 1 column 2 is not JSON: Expecting property name enclosed in double quotes"),
+    (
+        "broken",
+        "{path}/plugin.json: line 1 column 2 is not valid JSON: Expecting property name enclosed in double quotes",
+    ),
     (
         "broken/main.py",
-        "{folder}/broken/plugin.json: line 1 column 2 is not JSON: Expecting property name enclosed in double quotes",
+        (
+            "{folder}/broken/plugin.json: line 1 column 2 is not valid JSON: "
+            "Expecting property name enclosed in double quotes"
+        ),
     ),
 ]
 
@@ -311,7 +317,7 @@ def test_what_is_no_source_is_refused(source):
     """A wrong type is told with its value."""
     with pytest.raises(PluginError) as caught:
         Plugin.load(source)
-    assert str(caught.value) == f"a plugin is loaded from a path, a module or a mapping of names, not from {source!r}"
+    assert str(caught.value) == f"cannot load a plugin from {source!r}; give a path, a module or a mapping of names"
 
 
 # Which jobs it has.
@@ -504,7 +510,7 @@ WARNINGS = [
     (None, (("a", "@daily"), ("b",)), ()),
     (["a", "b"], (("a", "@daily"), ("b",)), ()),
     (["a"], (("a", "@daily"), ("b",)), ()),
-    ([], (("a", "@daily"), ("b",)), ("job 'a' (main.py:2) is not among the manifest's jobs",)),
+    ([], (("a", "@daily"), ("b",)), ("job 'a' (main.py:2) is not in the manifest's jobs; add it there",)),
     (
         ["nightly", "weekly"],
         (("nightli",),),
@@ -530,8 +536,8 @@ ELSEWHERE = {
     "imported as a module": (
         "import helpers\n",
         (
-            "job 'a' (helpers.py:2) is not in main.py, so it never runs; write there: from helpers import run",
-            "job 'b' (helpers.py:4) is not in main.py, so it never runs; write there: from helpers import again",
+            "job 'a' (helpers.py:2) is not in main.py, so it never runs; add to main.py: from helpers import run",
+            "job 'b' (helpers.py:4) is not in main.py, so it never runs; add to main.py: from helpers import again",
         ),
     ),
     "brought wrapped": (
@@ -543,7 +549,7 @@ ELSEWHERE = {
     ),
     "in a folder": (
         "import lib.more\n",
-        ("job 'c' (lib/more.py:2) is not in main.py, so it never runs; write there: from lib.more import run",),
+        ("job 'c' (lib/more.py:2) is not in main.py, so it never runs; add to main.py: from lib.more import run",),
     ),
     "hidden in the entry, where it runs": (
         f"{job('d')}def run(ctx): pass\n{job('e')}def run(ctx): pass\n",
@@ -703,4 +709,4 @@ def test_a_plugin_without_files_has_nothing_to_edit():
     """Its jobs stand in cells."""
     with pytest.raises(PluginError) as caught:
         Plugin.load({}).edited("")
-    assert f"{caught.value}" == "notebook has no files, so there is no text to edit; define its job anew in a cell"
+    assert f"{caught.value}" == "notebook has no files, so it cannot be edited; define the job again in a cell"

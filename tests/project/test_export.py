@@ -262,7 +262,7 @@ FAULTS = {
     "several at once": (
         ["@job('a')\ndef one(ctx):\n    return x, y"],
         (
-            "2 things keep the notebook from being exported:\n"
+            "the notebook cannot be exported; it has 2 problems:\n"
             "  cell 1: one needs 'x', which no cell defines; define it in a cell\n"
             "  cell 1: one needs 'y', which no cell defines; define it in a cell"
         ),
@@ -369,8 +369,8 @@ def test_what_a_check_finds_is_noted(ran, exported):
     """A plugin may be exported that its platform would not take; the author is told."""
     folder, done = exported(ran("@job('a')\ndef a(ctx):\n    import sqlite3\n    eval('1')"))
     assert [note.partition(";")[0] for note in done.notes] == [
-        "check: main.py:8: 'sqlite3' is not among the modules that the platform allows",
-        "check: main.py:9: eval(…) is not allowed: the platform runs no code that comes as text",
+        "check: main.py:8: the platform does not allow the module 'sqlite3'",
+        "check: main.py:9: eval(…) is not allowed: the platform does not run code from text",
     ]
     assert len(check(folder)) == 2
 

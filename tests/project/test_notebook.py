@@ -235,6 +235,6 @@ def test_modules_that_no_file_holds(ran, monkeypatch):
 
 
 def test_all_at_once():
-    """An ExportError tells every fault, a single one in its own words."""
+    """An ExportError lists every problem; a single problem is the whole message."""
     assert str(ExportError(["a"])) == "a"
-    assert str(ExportError(["a", "b"])) == "2 things keep the notebook from being exported:\n  a\n  b"
+    assert str(ExportError(["a", "b"])) == "the notebook cannot be exported; it has 2 problems:\n  a\n  b"

@@ -43,7 +43,7 @@ def test_sarif():
         "name": "sbh-jobkit",
         "version": __version__,
         "rules": [
-            {"id": "D17", "shortDescription": {"text": "`version` and `entry` must be there, too."}},
+            {"id": "D17", "shortDescription": {"text": "`version` and `entry` are required too."}},
             {"id": "import", "shortDescription": {"text": RULES["import"]}},
         ],
     }

@@ -267,7 +267,7 @@ def test_a_bad_plugin(repository):
     """A plugin that cannot be loaded is reported with its own message."""
     repository.plugin(GREET, **{"plugin.json": '{"slug": "a b", "name": "P"}'})
     result = repository.tested("def test_it(sbh_plugin): ...", errors=1)
-    result.stdout.fnmatch_lines(["*$.slug: 'a b' may have letters, digits, '-' and '_' only"])
+    result.stdout.fnmatch_lines(["*$.slug: 'a b' is not a slug; use only letters, digits, '-' and '_'"])
 
 
 def test_a_typo_is_shown_at_the_line_of_the_test(greeter):

@@ -287,8 +287,8 @@ def test_a_world_can_change_its_target(ran, world):
     ("make", "message"),
     [
         (lambda: World(target="hots"), "unknown target 'hots'; did you mean 'host'?"),
-        (lambda: World(target=""), "unknown target ''; known are guide, host"),
-        (lambda: World(target=None), "unknown target None; known are guide, host"),
+        (lambda: World(target=""), "unknown target ''; use one of guide, host"),
+        (lambda: World(target=None), "unknown target None; use one of guide, host"),
         (lambda: World(target=["host"]), "unknown target ['host']; did you mean 'host'?"),
         (lambda: World(allow=["D44"]), "unknown kind of fault 'D44'; did you mean 'D4'?"),
         (lambda: World(allow=[5]), "unknown kind of fault 5; did you mean 'D5'?"),
