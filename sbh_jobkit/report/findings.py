@@ -28,7 +28,7 @@ def text(findings: Sequence[Finding], path: str, target: str) -> str:
             lines.append(f"  try: {found.advice}")
     on = " on today's host" if target == "host" else ""
     count = len(findings)
-    lines.append(f"{path}: {f'{count} finding' if count else 'nothing to mend'}{'s' if count > 1 else ''}{on}")
+    lines.append(f"{path}: {f'{count} finding' if count else 'no problems found'}{'s' if count > 1 else ''}{on}")
     return "\n".join(lines)
 
 

@@ -346,8 +346,8 @@ def test_a_path_that_is_not_a_plugin(tmp_path, monkeypatch, path, text):
 
 
 COMMANDS = {
-    "clean": (["check", "p"], OK, "p: nothing to mend\n", ""),
-    "clean on the host, too": (["check", "p", "--target", "host"], OK, "p: nothing to mend on today's host\n", ""),
+    "clean": (["check", "p"], OK, "p: no problems found\n", ""),
+    "clean on the host, too": (["check", "p", "--target", "host"], OK, "p: no problems found on today's host\n", ""),
     "findings": (
         ["check", "q"],
         FAILED,

@@ -35,7 +35,7 @@ def test_cells_are_checked(notebook):
     notebook.run("from src.ext.sdk import job")
     notebook.run(GREET)
     found = notebook.run("%check_plugin")
-    assert (found, repr(found)) == ([], "the notebook: nothing to mend")
+    assert (found, repr(found)) == ([], "the notebook: no problems found")
     notebook.run(GREET.replace("    return", "    eval('1')\n    return"))
     (finding,) = notebook.run("%check_plugin")
     assert finding.rule == "dynamic-code"

@@ -21,7 +21,7 @@ def test_text():
         "p/plugin.json:1: no version [D17]\np/: 2 findings"
     )
     assert text(FOUND[1:], "p", "host").endswith("p: 1 finding on today's host")
-    assert text([], "p", "guide") == "p: nothing to mend"
+    assert text([], "p", "guide") == "p: no problems found"
 
 
 def test_json():
