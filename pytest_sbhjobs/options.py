@@ -57,7 +57,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--sbh-update",
         action="store_true",
-        help="write the snapshot files of assert_matches instead of comparing with them",
+        help="write the files of assert_matches instead of comparing with them",
     )
 
 

@@ -51,7 +51,7 @@ _CONDITIONS = (
         "--policy",
         action="append",
         metavar="[JOB:]NAME=VALUE",
-        help="what to do with a due run, such as overlap=allow; may be repeated",
+        help="a policy for due runs, such as overlap=allow; may be repeated",
     ),
     argument("--faults", metavar="FILE", help="a fault plan, a TOML file: faults to inject"),
     argument("--fault", action="append", metavar="LINE", help="one more fault to inject; may be repeated"),
@@ -124,8 +124,14 @@ class JobMagics(Magics):
     @_short_errors
     @magic_arguments()
     @argument("what", metavar="EXPR|NAME", nargs="+", help="a cron expression, with or without quotes, or a job's name")
-    @argument("--from", dest="start", metavar="ISO", help="first instant (default: now)")
-    @argument("--for", dest="duration", metavar="DURATION", default="7d", help="such as 7d, 12h, 2w (default: 7d)")
+    @argument("--from", dest="start", metavar="ISO", help="start of the range (default: now)")
+    @argument(
+        "--for",
+        dest="duration",
+        metavar="DURATION",
+        default="7d",
+        help="length of the range, such as 7d, 12h or 2w (default: 7d)",
+    )
     @argument("--tz", **_TZ)
     def cron_preview(self, line: str) -> Preview:
         """Show when a schedule is due, and which other jobs are due then; returns a Preview. Nothing runs."""
@@ -156,8 +162,10 @@ class JobMagics(Magics):
     @line_magic
     @_short_errors
     @magic_arguments()
-    @argument("duration", metavar="DURATION", nargs="?", help="such as 30d, 12h, 2w (default: 30d)")
-    @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
+    @argument(
+        "duration", metavar="DURATION", nargs="?", help="length of the range, such as 30d, 12h or 2w (default: 30d)"
+    )
+    @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     @_under_conditions
     def simulate(self, line: str) -> Simulation:
@@ -185,8 +193,14 @@ class JobMagics(Magics):
     @argument(
         "path", metavar="PATH", nargs="?", help="a plugin to load (default: the loaded plugin and the jobs of cells)"
     )
-    @argument("--from", dest="start", metavar="ISO", default=START, help=f"first instant (default: {START})")
-    @argument("--for", dest="duration", metavar="DURATION", default="30d", help="such as 30d, 12h, 2w (default: 30d)")
+    @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
+    @argument(
+        "--for",
+        dest="duration",
+        metavar="DURATION",
+        default="30d",
+        help="length of the range, such as 30d, 12h or 2w (default: 30d)",
+    )
     @_under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, look at each run and repeat it with edits; returns a Dashboard."""
@@ -231,10 +245,8 @@ class JobMagics(Magics):
     @line_magic
     @_short_errors
     @magic_arguments()
-    @argument("folder", metavar="DIR", help="the folder to write")
-    @argument(
-        "--force", action="store_true", help="also overwrite files that were changed since, or that no export wrote"
-    )
+    @argument("folder", metavar="DIR", help="the folder to write to")
+    @argument("--force", action="store_true", help="also overwrite files that you have changed or written yourself")
     def export_plugin(self, line: str) -> Export:
         """Write a plugin from the notebook's cells: main.py, plugin.json, world.py, first tests and a zip."""
         from sbh_jobkit.project.export import export_plugin
