@@ -23,6 +23,7 @@ from sbh_jobkit.extensions import hookspecs
 from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.notebook.magics import JobMagics
 from sbh_jobkit.plugin import divergences
+from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.run.recorder import FAULTS
 
 if TYPE_CHECKING:
@@ -162,9 +163,13 @@ def _pytest_options() -> str:
 
 
 def _divergences() -> str:
-    rows = divergences.table().values()
-    cells = ((row.id, divergences.CONCERNS[row.concerns], row.guide, row.host, row.advice) for row in rows)
-    return table(["id", "concerns", "the guide, and the kit", "today's host", "what to do"], cells)
+    parts = []
+    for concern, heading in divergences.CONCERNS.items():
+        rows = [row for row in divergences.table().values() if row.concerns == concern]
+        cells = ((row.id, row.guide, row.host, row.advice) for row in rows)
+        parts.append(f"\n### {heading[0].upper() + heading[1:] if heading != FILE else f'`{FILE}`'}\n")
+        parts.append(table(["id", "the guide, and the kit", "today's host", "what to do"], cells))
+    return "".join(parts)
 
 
 def _policies() -> str:
