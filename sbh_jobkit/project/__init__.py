@@ -1,1 +1,1 @@
-"""Making and shipping a plugin."""
+"""Make a plugin from a notebook, and package it."""

@@ -1,7 +1,7 @@
-"""A notebook becomes a plugin's directory: its files, first tests, and the zip that a host takes.
+"""Export a notebook as a plugin's directory: its files, first tests, and a zip to upload.
 
-What was exported is noted in `.sbh-export`, as `sha256sum -c` reads it: so an export replaces what an earlier one
-wrote, and leaves alone what somebody has written or changed since.
+The file `.sbh-export` records the digest of each exported file, in the format of `sha256sum -c`. So a later export
+replaces the files of an earlier one, but not files that were changed or added since.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from sbh_jobkit.plugin.manifest import Manifest
 from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.project.first_tests import FILE as TESTS
-from sbh_jobkit.project.first_tests import first_tests
-from sbh_jobkit.project.plugin import ENTRY, MANIFEST, Draft, draft
+from sbh_jobkit.project.first_tests import make_tests
+from sbh_jobkit.project.plugin import ENTRY, MANIFEST, PluginFiles, make_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 RECORD = ".sbh-export"
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Export:
-    """What was written."""
+    """The result of an export."""
 
     folder: Path
     files: tuple[str, ...]
-    """Their paths in the folder."""
+    """The paths of the written files in the folder."""
     notes: tuple[str, ...] = ()
-    """What the author should know, a sentence each."""
+    """Notes for the author, a sentence each."""
 
     def __repr__(self) -> str:
-        """Tell where what is, and what to know of it."""
+        """Return the folder, the files and the notes."""
         return "\n".join([f"{self.folder}: {', '.join(self.files)}", *(f"note: {note}" for note in self.notes)])
 
 
@@ -55,29 +55,29 @@ def export_plugin(
     force: bool = False,
     manifest: Manifest | None = None,
 ) -> Export:
-    """Make a plugin's directory of a notebook's cells, (number, text) in the order in which they ran, and its names.
+    """Export a notebook's cells, (number, text) in the order in which they ran, and its names to a plugin's directory.
 
-    Runs the jobs once, in virtual time and in the world of the notebook, to write tests that pass. Nothing is written
-    unless all can be: raises ExportError with a sentence for each thing that cannot be exported, or for files in the
-    folder that no export wrote, unless `force`. A manifest gives slug, name, version and so on; else the folder does.
+    Runs each job once, in virtual time and in the notebook's world, to write tests that pass. Raises ExportError, and
+    writes nothing, if something cannot be exported (a sentence for each problem), or if the folder has changed or
+    unknown files and `force` is not set. Slug and name come from the manifest, or else from the folder's name.
     """
     target = Path(folder)
-    drafted = draft(cells, names, manifest or _named_after(target))
-    tests, told = _tried(drafted)
-    contents = {name: text.encode() for name, text in {**drafted.files, TESTS: tests}.items()}
-    contents[f"{drafted.about.slug}.zip"] = package({name: contents[name] for name in (MANIFEST, ENTRY)})
+    plugin_files = make_files(cells, names, manifest or _named_after(target))
+    tests, notes = _make_tests(plugin_files)
+    contents = {name: text.encode() for name, text in {**plugin_files.files, TESTS: tests}.items()}
+    contents[f"{plugin_files.manifest.slug}.zip"] = package({name: contents[name] for name in (MANIFEST, ENTRY)})
     _write(target, contents, force=force)
-    return Export(folder=target, files=tuple(contents), notes=(*drafted.notes, *told))
+    return Export(folder=target, files=tuple(contents), notes=(*plugin_files.notes, *notes))
 
 
 def package(contents: Mapping[str, bytes]) -> bytes:
-    """Make the zip that a host takes: the same bytes for the same files, on any machine."""
+    """Return the zip to upload: the same bytes for the same files, on any machine."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in contents.items():
-            member = zipfile.ZipInfo(name, _LONG_AGO)
+            member = zipfile.ZipInfo(name, _ZIP_EPOCH)
             member.external_attr = 0o644 << 16
-            member.create_system = 3  # Unix, also where this is none
+            member.create_system = 3  # Unix, also on other systems
             archive.writestr(member, data)
     return buffer.getvalue()
 
@@ -87,18 +87,18 @@ def _named_after(folder: Path) -> Manifest:
     return Manifest(slug=slug, name=re.sub(r"[-_]+", " ", slug).title(), version=_VERSION)
 
 
-def _tried(drafted: Draft) -> tuple[str, list[str]]:
-    """Load what will be written and run it, so that nobody meets in the files what could be told now."""
+def _make_tests(plugin_files: PluginFiles) -> tuple[str, list[str]]:
+    """Load the exported files and run the jobs, to find problems before anything is written."""
     with TemporaryDirectory(prefix="sbh-export-") as folder:
-        for name, text in drafted.files.items():
+        for name, text in plugin_files.files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         try:
-            tests, told = first_tests(Plugin.load(folder))
+            tests, notes = make_tests(Plugin.load(folder))
         except JobkitError as error:
-            msg = f"what was exported would not work: {authors_terms(str(error), Path(folder))}"
+            msg = f"the exported plugin would not work: {authors_terms(str(error), Path(folder))}"
             raise ExportError([msg]) from error
         found = [f"check: {finding.file}:{finding.line}: {finding.message}" for finding in check(folder)]
-        return tests, [*told, *found]
+        return tests, [*notes, *found]
 
 
 def _write(folder: Path, contents: Mapping[str, bytes], *, force: bool) -> None:
@@ -108,8 +108,8 @@ def _write(folder: Path, contents: Mapping[str, bytes], *, force: bool) -> None:
         ours = {name for name, data in held.items() if before.get(name) == _digest(data)}
         others = sorted(name for name in {*held} & {*contents} if name not in ours and held[name] != contents[name])
         if others and not force:
-            told = f"{folder} has {', '.join(others)}, which no export wrote, or which changed since"
-            raise ExportError([f"{told}; nothing was written: export elsewhere, or with force"])
+            what = f"{folder} has files that an export did not write, or that changed since: {', '.join(others)}"
+            raise ExportError([f"{what}; nothing was written, export to another folder or use force"])
         for name in ours - {*contents}:
             (folder / name).unlink()
         for name, data in {**contents, RECORD: _record(contents)}.items():
@@ -121,7 +121,7 @@ def _write(folder: Path, contents: Mapping[str, bytes], *, force: bool) -> None:
 
 
 def _recorded(folder: Path) -> dict[str, str]:
-    """Return the digests of what an earlier export wrote, by path."""
+    """Return the digests of the files of an earlier export, by path."""
     if not (folder / RECORD).is_file():
         return {}
     lines = (folder / RECORD).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,7 +1,6 @@
-"""The first tests of a plugin: each job once, and the month. Each is tried before it is written.
+"""Write the first tests of a plugin: one for each job, and one for a month. Each is run before it is written.
 
-What fails in the world of the notebook is written down as expected to fail, strictly: the day it is mended, its test
-says so.
+A test that fails in the notebook's world is marked as a strict xfail, so that it reports when the job is fixed.
 """
 
 from __future__ import annotations
@@ -25,36 +24,37 @@ FILE = "tests/test_jobs.py"
 _LONGEST_REASON = 200
 
 
-def first_tests(plugin: Plugin) -> tuple[str, list[str]]:
-    """Write the tests of a plugin that lies in a folder, and tell which jobs fail; raises WorldError for its world."""
+def make_tests(plugin: Plugin) -> tuple[str, list[str]]:
+    """Return the tests of a plugin in a folder, and a note for each job that fails; raises WorldError for its world."""
     taken: set[str] = set()
     blocks: list[tuple[str, int]] = []
-    told: list[str] = []
+    notes: list[str] = []
     for job in plugin.jobs.values():
         at = _first_due(job)
-        run = run_job(job, _begun(plugin), at=at)
+        run = run_job(job, _started_world(plugin), at=at)
         if not run.ok:
-            told.append(f"job {job.name!r} fails in the world of the notebook: {_reason(run)}")
+            notes.append(f"job {job.name!r} fails in the notebook's world: {_reason(run)}")
         blocks.append((_one(job, at, _function(job.name, taken), run), 2))
     if any(job.expression for job in plugin.jobs.values()):
         failures = simulate(plugin, duration=DURATION).failures
         blocks.append((_month(failures), 2))
-        if failures and not told:
+        if failures and not notes:
             first = f"{failures[0].fire_time:%Y-%m-%d}: {_reason(failures[0])}"
-            told.append(f"{len(failures)} of the runs within {DURATION} fail, the first on {first}")
+            count = "1 run fails" if len(failures) == 1 else f"{len(failures)} runs fail"
+            notes.append(f"{count} within {DURATION}, the first on {first}")
     imports = "import pytest" if any(block.startswith("@pytest") for block, _ in blocks) else ""
-    return layout.module(f"First tests of {plugin.manifest.name}, as exported.", imports, blocks), told
+    return layout.module(f"First tests of {plugin.manifest.name}, as exported.", imports, blocks), notes
 
 
-def _begun(plugin: Plugin) -> World:
-    """Return the world that the fixture `sbh_world` gives."""
+def _started_world(plugin: Plugin) -> World:
+    """Return the same world as the fixture `sbh_world`."""
     world = World.of(plugin.root)
     world.begin(times.START, plugin.manifest.timezone)
     return world
 
 
 def _first_due(job: Job) -> str:
-    """Return when a job is due first from the start of a simulation, as its schedule's wall clock shows it."""
+    """Return the first fire time of a job from the start of a simulation, as local time of its schedule."""
     schedule = job.schedule
     if schedule is None:
         return times.START
@@ -82,7 +82,7 @@ def _expected_failure(run: Run) -> str:
 
 
 def _reason(run: Run) -> str:
-    """Say in one line why a run needs a look: what was seen rather than what came of it."""
+    """Return in one line why a run failed: the first fault if there is one, otherwise the error."""
     seen = [fault.line for fault in run.faults if not fault.allowed]
     text = next(iter([*seen, *([run.error.line] if run.error else [])]), run.summary) or run.verdict
     line = " ".join(text.split())

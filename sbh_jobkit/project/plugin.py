@@ -1,4 +1,4 @@
-"""A notebook as the files of a plugin: `main.py`, `plugin.json` and `world.py`; nothing is written, nothing runs."""
+"""Turn a notebook into the texts of `main.py`, `plugin.json` and `world.py`; nothing is written, nothing runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.check import context
 from sbh_jobkit.errors import ExportError, PluginError
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.project import world as tenant
+from sbh_jobkit.project import world as world_parts
 from sbh_jobkit.project.code import imports, layout
 from sbh_jobkit.project.code.cells import statement as as_statement
 from sbh_jobkit.project.notebook import Notebook
@@ -29,39 +29,39 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What an export will write, but for what is found out by trying it."""
+class PluginFiles:
+    """The files of an exported plugin, without its tests and its zip."""
 
-    about: Manifest
+    manifest: Manifest
     files: dict[str, str]
-    """Text by path."""
+    """The texts by path."""
     notes: tuple[str, ...] = ()
-    """What the author should know of it."""
+    """Notes for the author."""
 
 
-def draft(cells: Iterable[tuple[int, str]], names: Mapping[str, Any], about: Manifest) -> Draft:
-    """Choose what the decorated functions of a notebook need; raises ExportError with all that cannot be had."""
+def make_files(cells: Iterable[tuple[int, str]], names: Mapping[str, Any], manifest: Manifest) -> PluginFiles:
+    """Choose the statements that a notebook's jobs and its world need; raises ExportError with every problem."""
     notebook = Notebook(cells, names)
     roots = [name for mark in _MARKS for name in _marked(notebook, mark)]
-    plugin = _plugin(notebook, roots, about)
-    world = tenant.describe(notebook, _marked(notebook, _TICK))
-    code = notebook.needed(notebook.made(roots))
-    around = notebook.needed(world.roots) | notebook.needed(world.filling, without=world.local)
-    if plugin is None or notebook.faults:
-        raise ExportError(notebook.faults)
+    plugin = _plugin(notebook, roots, manifest)
+    world = world_parts.find_world(notebook, _marked(notebook, _TICK))
+    code = notebook.with_dependencies(notebook.definitions(roots))
+    around = notebook.with_dependencies(world.roots) | notebook.with_dependencies(world.filling, without=world.local)
+    if plugin is None or notebook.problems:
+        raise ExportError(notebook.problems)
     future = [found for found in notebook.statements if getattr(found.node, "module", None) == "__future__"]
-    main = _module(f"{about.name}: exported from a notebook.", [*future, *notebook.arranged(code)])
+    main = _module(f"{manifest.name}: exported from a notebook.", [*future, *notebook.in_order(code)])
     uses = context.find_uses({"main": (ENTRY, ast.parse(main))})
     files = {
         ENTRY: main,
-        MANIFEST: _manifest(about, plugin, uses, about.timezone or world.timezone),
-        WORLD: _world(about.name, [*future, *_apart(notebook, world, code, around)]),
+        MANIFEST: _manifest(manifest, plugin, uses, manifest.timezone or world.timezone),
+        WORLD: _world(manifest.name, [*future, *_world_statements(notebook, world, code, around)]),
     }
-    return Draft(about=about, files=files, notes=(*world.left_out, *map(_escape, uses.escapes)))
+    return PluginFiles(manifest=manifest, files=files, notes=(*world.left_out, *map(_escape_note, uses.escapes)))
 
 
 def _marked(notebook: Notebook, mark: str) -> list[str]:
-    """Return the names of functions that bear a mark, each function once, in the order of the cells."""
+    """Return the names of functions with a decorator's mark, each function once, in the order of the cells."""
     found: dict[int, str] = {}
     for name, value in notebook.values.items():
         if mark in getattr(value, "__dict__", {}) and callable(value) and notebook.definition(name):
@@ -69,39 +69,43 @@ def _marked(notebook: Notebook, mark: str) -> list[str]:
     return sorted(found.values(), key=notebook.position)
 
 
-def _plugin(notebook: Notebook, names: list[str], about: Manifest) -> Plugin | None:
-    """Return the notebook's functions under the platform's decorators as a plugin, None where they are none."""
+def _plugin(notebook: Notebook, names: list[str], manifest: Manifest) -> Plugin | None:
+    """Return a plugin of the notebook's decorated functions, or None if that is not possible."""
     if not names:
-        notebook.fault("the notebook has no function under @job, @route or a hook, so there is nothing to export")
+        notebook.report(
+            "the notebook has no function with @job, @route or a hook decorator, so there is nothing to export"
+        )
         return None
     first: dict[str, str] = {}
     for name in _marked(notebook, _MARKS[0]):
         job = notebook.values[name]._plugin_job_name  # noqa: SLF001  the platform's mark
         if job in first:
             both = [f"{given} in cell {notebook.definition(given)[-1].cell}" for given in (first[job], name)]
-            notebook.fault(f"job {job!r} is defined twice: by {both[0]} and by {both[1]}; rename one, or del it")
+            notebook.report(
+                f"job {job!r} is defined twice: by {both[0]} and by {both[1]}; rename one, or delete it with del"
+            )
         first.setdefault(job, name)
-    if notebook.faults:
+    if notebook.problems:
         return None
     try:
-        return Plugin.load({name: notebook.values[name] for name in names}, manifest=about)
+        return Plugin.load({name: notebook.values[name] for name in names}, manifest=manifest)
     except PluginError as error:
-        notebook.fault(str(error))
+        notebook.report(str(error))
         return None
 
 
-def _apart(
-    notebook: Notebook, world: tenant.TenantDraft, code: set[Statement], around: set[Statement]
+def _world_statements(
+    notebook: Notebook, world: world_parts.WorldParts, code: set[Statement], around: set[Statement]
 ) -> Iterator[Statement]:
-    """Yield what `world.py` is made of; what `main.py` has it imports from there."""
+    """Yield the statements of `world.py`, which imports what it shares with `main.py`."""
     shared = {found for found in around & code if not isinstance(found.node, _IMPORTS)}
     rest = around - shared - set(world.filling)
     needed = {name for found in [*rest, *world.filling] for name in found.names.needs}
-    bring = sorted({name for found in shared for name in found.names.gives} & needed)
-    if bring:
-        yield as_statement(0, f"from {ENTRY.removesuffix('.py')} import {', '.join(bring)}")
+    imported = sorted({name for found in shared for name in found.names.binds} & needed)
+    if imported:
+        yield as_statement(0, f"from {ENTRY.removesuffix('.py')} import {', '.join(imported)}")
     setup = world.setup()
-    for found in notebook.arranged(rest):
+    for found in notebook.in_order(rest):
         if setup and (found is world.own or (world.own is None and isinstance(found.node, _DEFINITIONS))):
             yield as_statement(0, setup)
             setup = None
@@ -117,7 +121,7 @@ def _world(name: str, code: Sequence[Statement]) -> str:
 
 
 def _module(head: str, code: Iterable[Statement]) -> str:
-    """Write statements as a module: imports first, then the rest, with its blank lines."""
+    """Return statements as a module: imports first, then the rest, with its blank lines."""
     nodes: list[ast.Import | ast.ImportFrom] = []
     blocks: list[tuple[str, int]] = []
     cell = None
@@ -130,12 +134,12 @@ def _module(head: str, code: Iterable[Statement]) -> str:
     return layout.module(head, imports.sections(nodes, own=frozenset({ENTRY.removesuffix(".py")})), blocks)
 
 
-def _manifest(about: Manifest, plugin: Plugin, uses: context.Uses, timezone: str | None) -> str:
-    """Write `plugin.json`, with the jobs' schedules, and the permissions that the code needs."""
-    values: dict[str, Any] = {name: getattr(about, name) for name in ("slug", "name", "version")}
+def _manifest(manifest: Manifest, plugin: Plugin, uses: context.Uses, timezone: str | None) -> str:
+    """Return `plugin.json`, with the jobs' schedules and the permissions that the code needs."""
+    values: dict[str, Any] = {name: getattr(manifest, name) for name in ("slug", "name", "version")}
     values["entry"] = ENTRY
-    values["description"] = about.description or f"Jobs: {', '.join(plugin.jobs) or 'none'}."
-    values |= {name: text for name in ("author", "repo_url") if (text := getattr(about, name))}
+    values["description"] = manifest.description or f"Jobs: {', '.join(plugin.jobs) or 'none'}."
+    values |= {name: text for name in ("author", "repo_url") if (text := getattr(manifest, name))}
     if timezone:
         values["timezone"] = timezone
     values["permissions"] = sorted(uses.permissions)
@@ -158,11 +162,11 @@ def _manifest(about: Manifest, plugin: Plugin, uses: context.Uses, timezone: str
 
 
 def summary(function: Any) -> str:
-    """Return the first line of what a function says of itself."""
+    """Return the first line of a function's docstring."""
     text = getattr(function, "__doc__", None)
     return text.strip().partition("\n")[0].strip() if isinstance(text, str) else ""
 
 
-def _escape(place: context.Place) -> str:
-    told = f"{place.file}:{place.line}: {place.what} goes where it was not followed"
-    return f"{told}, so plugin.json permits all that it could do there; shorten its permissions by hand"
+def _escape_note(place: context.Place) -> str:
+    where = f"{place.file}:{place.line}: {place.what} is passed to code that cannot be followed"
+    return f"{where}, so plugin.json lists every permission that this code could use; remove those you do not need"

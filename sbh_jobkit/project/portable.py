@@ -1,4 +1,4 @@
-"""What a file can hold: values that its text makes again anywhere, and code that needs nothing around it."""
+"""Decide what can be written to a file: values that code can create again, and code that needs only the file."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _PLAIN = frozenset(
         *("struct", "types", "typing", "urllib", "uuid", "weakref", "zoneinfo"),
     }
 )
-"""Modules whose objects are as good as new in another process."""
+"""Modules whose objects work the same in another process."""
 _ENVIRONMENT = {"environ", "getenv", "getpass"}
 _BUILTINS = {"open", "input"}
-_LOOKED_AT = 1000
-_DEEPEST = 4
+_MAX_ITEMS = 1000
+_MAX_DEPTH = 4
 
 
-def live(value: Any, home: str | None, depth: int = 0) -> str | None:
-    """Name the kind of a value that a file cannot hold, or of one inside of it; `home` is the notebook's module."""
+def live_object(value: Any, home: str | None, depth: int = 0) -> str | None:
+    """Return the type of a value, or of one inside it, that a file cannot hold; `home` is the notebook's module."""
     if isinstance(value, (type, FunctionType, ModuleType)):
         return None
     kind = type(value)
@@ -40,25 +40,25 @@ def live(value: Any, home: str | None, depth: int = 0) -> str | None:
         inside = list(value)
     else:
         return None
-    if depth == _DEEPEST:
+    if depth == _MAX_DEPTH:
         return None
-    return next((found for item in inside[:_LOOKED_AT] if (found := live(item, home, depth + 1))), None)
+    return next((found for item in inside[:_MAX_ITEMS] if (found := live_object(item, home, depth + 1))), None)
 
 
-def outside(nodes: Iterable[ast.AST]) -> str | None:
-    """Name what code takes from its surroundings: a file, the environment, a person."""
-    return next((ast.unparse(node) for node in nodes if _asks(node)), None)
+def outside_source(nodes: Iterable[ast.AST]) -> str | None:
+    """Return the expression with which code reads a file, the environment or input, or None."""
+    return next((ast.unparse(node) for node in nodes if _reads_outside(node)), None)
 
 
-def environment(nodes: Iterable[ast.AST]) -> str | None:
-    """Name what code takes from the environment."""
+def environment_source(nodes: Iterable[ast.AST]) -> str | None:
+    """Return the expression with which code reads the environment, or None."""
     return next((ast.unparse(node) for node in nodes if _name(node) in _ENVIRONMENT), None)
 
 
-def _asks(node: ast.AST) -> bool:
+def _reads_outside(node: ast.AST) -> bool:
     name = _name(node)
     if isinstance(node, ast.Attribute) and node.attr.startswith("read_"):
-        return not (isinstance(node.value, ast.Attribute) and node.value.attr == "files")  # those of a World
+        return not (isinstance(node.value, ast.Attribute) and node.value.attr == "files")  # the files of a World
     return name in _ENVIRONMENT or (isinstance(node, ast.Name) and name in _BUILTINS)
 
 
@@ -66,15 +66,15 @@ def _name(node: ast.AST) -> str | None:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
-def beside(node: ast.Import | ast.ImportFrom) -> str | None:
-    """Name the file of an imported module that stands in the notebook's folder, and is not installed."""
+def local_module(node: ast.Import | ast.ImportFrom) -> str | None:
+    """Return the file of an imported module that is in the notebook's folder and not installed, or None."""
     module = (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name) or ""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top in {"src", "sbh_jobkit"}:
         return None
     try:
         spec = find_spec(top)
-    except (ImportError, ValueError):  # ValueError: a module that was made by hand
+    except (ImportError, ValueError):  # ValueError: a module without a spec
         return None
     if spec is None or spec.origin is None:
         return None

@@ -1,7 +1,7 @@
-"""What of a notebook describes its world: `setup(world)` and `@every` functions, or statements on a World.
+"""Find the parts of a notebook that describe its world: `setup(world)`, `@every` functions, and statements on a World.
 
-The statements that fill the World become the body of `setup`, in their order, and before that of the notebook's own.
-What only looks at it (`world.db.rows("users")`, `world.snapshot()`) does not.
+The statements that fill the World become the body of `setup`, in their order, before the body of the notebook's own
+`setup`. Statements that only read it (`world.db.rows("users")`, `world.snapshot()`) are left out.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.project.code import layout
 from sbh_jobkit.project.code.cells import statement as as_statement
-from sbh_jobkit.project.code.names import at_once, root
+from sbh_jobkit.project.code.names import immediate_nodes, root
 from sbh_jobkit.project.notebook import label
-from sbh_jobkit.project.portable import environment, outside
+from sbh_jobkit.project.portable import environment_source, outside_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from sbh_jobkit.project.notebook import Notebook
 
 SETUP = "setup"
-_LOOKS = {
+_READS = {
     *("at", "begin", "calls", "context", "count", "events", "expected", "get_ipython", "items", "jobs", "keys", "page"),
     *("read", "read_text", "rows", "select", "snapshot", "stat", "tree", "values"),
 }
-"""Members of a World, and of its services, that change nothing in what `setup` would make."""
+"""Members of a World and of its services that change nothing that `setup` makes."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EMPTY = "    \"\"\"Fill the fake tenant here: world.secrets['KEY'] = '…', world.db.insert('users', …).\"\"\""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TenantDraft:
-    """What goes into `world.py`."""
+class WorldParts:
+    """The parts of `world.py`."""
 
     roots: list[Statement]
-    """`setup` and the functions of `@every`, as cells define them."""
+    """`setup` and the `@every` functions, as cells define them."""
     own: Statement | None = None
-    """The `setup` among them."""
+    """The notebook's own `setup`."""
     filling: list[Statement] = field(default_factory=list)
-    """The statements that fill the world before that."""
+    """The statements that fill the world before `setup`."""
     local: frozenset[str] = frozenset()
-    """The names that they bind on the way."""
+    """The names that these statements bind."""
     variable: str = "world"
     timezone: str | None = None
     left_out: tuple[str, ...] = ()
-    """Statements that fill the world, but have no place in the notebook's `setup`, a sentence each."""
+    """The statements that fill the world but cannot be added to the notebook's `setup`, a sentence each."""
 
     def setup(self) -> str | None:
-        """Write `setup`: the statements, then the body of the notebook's own; None where that can stay as it is."""
+        """Return `setup`: the statements, then the body of the notebook's own; None if its own stays as it is."""
         if self.own is not None and not self.filling:
             return None
         blocks: list[tuple[str, int]] = []
@@ -68,28 +68,30 @@ class TenantDraft:
         return "\n".join([*lines[:head], body, *([""] if lines[head:] else []), *lines[head:]])
 
 
-def describe(notebook: Notebook, ticks: list[str]) -> TenantDraft:
-    """Find what describes the world of a notebook, in which functions of these names stand under `@every`."""
+def find_world(notebook: Notebook, ticks: list[str]) -> WorldParts:
+    """Find the parts of a notebook's world; `ticks` are the names of its `@every` functions."""
     own = _has_setup(notebook)
-    roots = notebook.made([*([SETUP] if own else []), *ticks])
+    roots = notebook.definitions([*([SETUP] if own else []), *ticks])
     variable, settings, after = _world(notebook)
     defined = [statement for statement in notebook.statements if isinstance(statement.node, _FUNCTIONS)]
-    functions = {name for statement in defined for name in statement.names.gives} - {*ticks, SETUP}
+    functions = {name for statement in defined for name in statement.names.binds} - {*ticks, SETUP}
     filling, local = _filling(variable, after, functions)
-    mine = next((statement for statement in roots if SETUP in statement.names.gives), None)
+    mine = next((statement for statement in roots if SETUP in statement.names.binds), None)
     if mine and not _head(mine, variable):
-        left = tuple(f"cell {found.cell}: left out, as setup describes the world: {_told(found)}" for found in filling)
+        left = tuple(
+            f"cell {found.cell}: {_format(found)} was left out, because setup describes the world" for found in filling
+        )
         settings, filling = [], []
     else:
         left = ()
     for statement in [*roots, *settings, *filling]:
-        notebook.check(statement, label(statement))
-        found = (environment if statement in roots else outside)(ast.walk(statement.node))
+        notebook.check_movable(statement, label(statement))
+        found = (environment_source if statement in roots else outside_source)(ast.walk(statement.node))
         if found:
-            told = f"cell {statement.cell}: {_told(statement)} comes from outside of the notebook ({found})"
-            notebook.fault(f"{told}; write a made-up value")
+            what = f"cell {statement.cell}: {_format(statement)} gets its value from outside the notebook ({found})"
+            notebook.report(f"{what}; write a made-up value")
     value = notebook.values.get(variable)
-    return TenantDraft(
+    return WorldParts(
         roots=roots,
         own=mine,
         filling=[*settings, *filling],
@@ -101,7 +103,7 @@ def describe(notebook: Notebook, ticks: list[str]) -> TenantDraft:
 
 
 def _head(function: Statement, variable: str) -> int:
-    """Return how many lines of a `setup` stand above its body; 0 where nothing can be put between."""
+    """Return the number of lines of a `setup` above its body; 0 if nothing can be inserted there."""
     lines, node = function.text.split("\n"), ast.parse(function.text).body[0]
     if not isinstance(node, ast.FunctionDef) or node.args.args[0].arg != variable:
         return 0
@@ -122,20 +124,20 @@ def _has_setup(notebook: Notebook) -> bool:
 
 
 def _world(notebook: Notebook) -> tuple[str, list[Statement], list[Statement]]:
-    """Return the variable that holds the World, what it was called with, and the statements after that."""
+    """Return the variable of the World, its arguments as statements, and the statements after it."""
     found: dict[str, int] = {}
     for index, statement in enumerate(notebook.statements):
         if isinstance(statement.node, (ast.Assign, ast.AnnAssign)) and _is_world(statement.node.value):
-            found.update(dict.fromkeys(statement.names.gives, index))
+            found.update(dict.fromkeys(statement.names.binds, index))
     variables = [name for name in found if isinstance(notebook.values.get(name), World)]
     if len(variables) > 1 and "world" not in variables:
-        told = " and ".join(f"{name!r}" for name in variables)
-        notebook.fault(f"the notebook has several worlds, {told}; call the one to export 'world'")
+        found_names = " and ".join(f"{name!r}" for name in variables)
+        notebook.report(f"the notebook has several worlds, {found_names}; name the one to export 'world'")
     if not variables:
         return "world", [], []
     variable = "world" if "world" in variables else variables[0]
     made, *after = notebook.statements[found[variable] :]
-    after = [*takewhile(lambda statement: variable not in statement.names.gives, after)]
+    after = [*takewhile(lambda statement: variable not in statement.names.binds, after)]
     return variable, [*_settings(notebook, variable, made)], after
 
 
@@ -145,34 +147,34 @@ def _is_world(node: ast.expr | None) -> bool:
 
 
 def _settings(notebook: Notebook, variable: str, made: Statement) -> Iterator[Statement]:
-    """Yield what a World was called with as statements of their own; the zone goes to the manifest."""
+    """Yield the arguments of a World as statements; the zone goes to the manifest."""
     call: ast.Call = ast.parse(made.text).body[0].value  # type: ignore[attr-defined] # an assignment
     positional = zip(("tenant_id", "tz"), call.args, strict=False)
     for name, value in [*positional, *((word.arg, word.value) for word in call.keywords)]:
         if name is None:
-            notebook.fault(f"cell {made.cell}: World(**…) does not say what it is called with; write it out")
+            notebook.report(f"cell {made.cell}: the arguments of World(**…) are not known; write each argument")
         elif name != "tz":
             yield as_statement(made.cell, f"{variable}.{name} = {ast.get_source_segment(made.text, value)}")
 
 
 def _filling(variable: str, after: list[Statement], functions: set[str]) -> tuple[list[Statement], frozenset[str]]:
-    """Return the statements that fill the world, perhaps by functions of cells, and the names that they bind."""
+    """Return the statements that fill the world, directly or by functions of cells, and the names that they bind."""
     found, roots, bound = [], {variable}, {variable}
     for statement in after:
         if _fills(statement.node, roots, functions):
             found.append(statement)
-            bound |= statement.names.gives
-            roots |= statement.names.gives if _is_handle(statement.node, roots) else set()
+            bound |= statement.names.binds
+            roots |= statement.names.binds if _is_handle(statement.node, roots) else set()
     return found, frozenset(bound)
 
 
 def _fills(node: ast.stmt, roots: set[str], functions: set[str]) -> bool:
     if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
         return False
-    return _is_handle(node, roots) or any(_acts(found, roots, functions) for found in at_once(node))
+    return _is_handle(node, roots) or any(_changes_world(found, roots, functions) for found in immediate_nodes(node))
 
 
-def _acts(node: ast.AST, roots: set[str], functions: set[str]) -> bool:
+def _changes_world(node: ast.AST, roots: set[str], functions: set[str]) -> bool:
     if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del)):
         return root(node) in roots
     call = node.value if isinstance(node, ast.Expr) else None
@@ -181,19 +183,19 @@ def _acts(node: ast.AST, roots: set[str], functions: set[str]) -> bool:
     if isinstance(call.func, ast.Name) and call.func.id in functions:
         given = [*call.args, *(word.value for word in call.keywords)]
         return any(isinstance(argument, ast.Name) and argument.id in roots for argument in given)
-    return root(call) in roots and not _looks(call)
+    return root(call) in roots and not _only_reads(call)
 
 
 def _is_handle(node: ast.stmt, roots: set[str]) -> bool:
-    """Whether a statement keeps a part of the world at hand: `route = world.http.get("…")`."""
+    """Whether a statement assigns a part of the world to a name: `route = world.http.get("…")`."""
     call = node.value if isinstance(node, ast.Assign) else None
-    return isinstance(call, ast.Call) and root(call) in roots and not _looks(call)
+    return isinstance(call, ast.Call) and root(call) in roots and not _only_reads(call)
 
 
-def _looks(node: ast.AST) -> bool:
+def _only_reads(node: ast.AST) -> bool:
     members = [found for found in _chain(node) if isinstance(found, (ast.Attribute, ast.Subscript))]
     return any(
-        isinstance(found, ast.Subscript) or found.attr in _LOOKS or found.attr.startswith("assert") for found in members
+        isinstance(found, ast.Subscript) or found.attr in _READS or found.attr.startswith("assert") for found in members
     )
 
 
@@ -203,8 +205,8 @@ def _chain(node: ast.AST) -> Iterator[ast.AST]:
         node = node.func if isinstance(node, ast.Call) else node.value
 
 
-def _told(statement: Statement) -> str:
-    """Return what a message calls a statement: never with a value, which may be a secret's."""
+def _format(statement: Statement) -> str:
+    """Return the name of a statement in messages, without its values, because one may be a secret."""
     node = statement.node
     if isinstance(node, ast.Assign):
         return ast.unparse(node.targets[0])

@@ -1,4 +1,4 @@
-"""A notebook without a kernel: cells that are run one after the other in one set of names."""
+"""A notebook without a kernel: cells that run one after another in one namespace."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ SDK = "from src.ext.sdk import job, route, hook, PluginContext\nfrom sbh_jobkit 
 
 
 class Kernel:
-    """Takes magics and does nothing."""
+    """Accepts magics and does nothing."""
 
     def __getattr__(self, name):
-        """Return what every magic becomes."""
+        """Return a function that does nothing, for any magic."""
         return lambda *_: None
 
 
 def run(*cells, **names):
-    """Run cells; return them with their numbers, the first 0 and with the usual imports, and the names they left."""
+    """Run cells after a first cell 0 with the usual imports; return the numbered cells and the names."""
     names |= {"__name__": "__main__", "get_ipython": Kernel}
     numbered = list(enumerate([SDK, *cells]))
     for _, text in numbered:
-        exec(TransformerManager().transform_cell(text), names)  # noqa: S102  what a notebook does
+        exec(TransformerManager().transform_cell(text), names)  # noqa: S102  as a notebook does
     return numbered, names
 
 
 @pytest.fixture
 def ran():
-    """Return what runs cells."""
+    """Return a function that runs cells."""
     return run

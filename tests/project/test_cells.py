@@ -42,7 +42,7 @@ def texts(*cells):
 
 
 def test_statements_keep_what_belongs_to_them():
-    """Decorators, the comments right above, behind and at the end of a body; magics on lines of their own go."""
+    """Decorators and the comments above, after and at the end of a body belong to a statement; magics are left out."""
     function = (
         '@job("é", schedule="* * * * *")\n# between\ndef f(ctx):\n    """é"""\n    # first\n    return 1  # é\n'
         "    # last\n\n    # very last"
@@ -56,8 +56,8 @@ def test_statements_keep_what_belongs_to_them():
     ]
 
 
-def test_imports_are_told_apart():
-    """Each imported name is a statement, so that it can be left out."""
+def test_imports_are_separate():
+    """Each imported name is a statement, so that each can be left out."""
     assert texts("import a, b.c as d\nfrom e import (f,\n  g as h)  # why") == [
         (1, "import a", 0),
         (1, "import b.c as d", 0),
@@ -76,24 +76,24 @@ MAGICS = {
 
 @pytest.mark.parametrize(("text", "magic"), MAGICS.values(), ids=MAGICS)
 def test_magics_that_give_something(text, magic):
-    """What a magic gives is a statement that uses one."""
-    assert [name for found in statements([(1, text)]) if found.uses_magic for name in found.names.gives] == magic
+    """An assignment from a magic is a statement that uses a magic."""
+    assert [name for found in statements([(1, text)]) if found.uses_magic for name in found.names.binds] == magic
 
 
 def test_a_cell_magic_marks_its_cell():
-    """What stands under `%%time` is known to; what is no Python there, or anywhere, is not there."""
+    """Statements below `%%time` know their magic; text that is not Python is left out."""
     cells = ["%%time\nx = 1\n", "%%bash\nls $HOME\n", "1 +\n", "x\0"]
     assert [(found.text, found.magic) for found in statements(enumerate(cells, 1))] == [("x = 1", "%%time")]
 
 
 def test_a_statement_of_ones_own():
-    """Code that no cell holds is a statement, too."""
+    """Code that is not in a cell can be a statement."""
     made = statement(3, "x.y = z")
     assert (made.cell, made.text, made.names.needs, made.gap) == (3, "x.y = z", {"x", "z"}, 0)
 
 
 def test_magics_need_ipython():
-    """Where it is not installed, a cell with a magic cannot be read; a plain one can."""
+    """Without IPython, a cell with a magic is an error; a plain one can be read."""
     code = """
 import sys
 sys.modules["IPython.core.inputtransformer2"] = None
@@ -105,5 +105,5 @@ except Exception as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    told = "cell 2 is not plain Python; to read magics, install IPython: pip install 'sbh-jobkit[notebook]'"
-    assert (done.stdout, done.stderr) == (f"1\n{told}\n", "")
+    message = "cell 2 is not plain Python; to parse magics, install IPython: pip install 'sbh-jobkit[notebook]'"
+    assert (done.stdout, done.stderr) == (f"1\n{message}\n", "")

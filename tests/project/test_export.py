@@ -1,4 +1,4 @@
-"""A notebook becomes a directory that loads, is clean, and passes the tests that came with it."""
+"""An exported notebook is a directory that loads, has no findings, and passes its own tests."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ FILES = {"main.py": MAIN, "plugin.json": MANIFEST, "world.py": WORLD, "tests/tes
 
 
 def texts(folder, names=FILES):
-    """Return what files say."""
+    """Return the texts of files."""
     return {name: (folder / name).read_text() for name in names}
 
 
@@ -107,7 +107,7 @@ def command(*words, cwd):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Return what exports cells to a folder."""
+    """Return a function that exports cells to a folder."""
 
     def export(cells, **options):
         folder = tmp_path_factory.mktemp("export") / "my-plugin"
@@ -117,7 +117,7 @@ def exported(tmp_path_factory):
 
 
 def test_the_files(ran, exported):
-    """Every file, to the letter."""
+    """Every file has exactly this text."""
     folder, done = exported(ran(*CELLS))
     assert texts(folder) == FILES
     names = [*FILES, "my-plugin.zip"]
@@ -128,8 +128,8 @@ def test_the_files(ran, exported):
     assert f"{done}" == f"{folder}: {', '.join(names)}"
 
 
-def test_the_files_do(ran, exported):
-    """They load, a check finds nothing, a formatter changes nothing, and their tests pass."""
+def test_the_files_work(ran, exported):
+    """The files load, a check finds nothing, a formatter changes nothing, and the tests pass."""
     folder, _ = exported(ran(*CELLS))
     assert [*Plugin.load(folder).jobs] == ["greet"]
     assert check(folder) == []
@@ -140,7 +140,7 @@ def test_the_files_do(ran, exported):
 
 
 def test_the_zip(ran, exported):
-    """It holds what is deployed, and the kit takes it as a host does."""
+    """The zip has the files to deploy, and the kit loads it."""
     folder, _ = exported(ran(*CELLS))
     archive = folder / "my-plugin.zip"
     with zipfile.ZipFile(archive) as opened:
@@ -153,7 +153,7 @@ def test_the_zip(ran, exported):
 
 
 def test_the_same_cells_give_the_same_bytes(ran, exported):
-    """Wherever, and however often; also over what was exported before."""
+    """The bytes do not depend on the folder, nor on an earlier export in it."""
     (one, first), (two, _) = exported(ran(*CELLS)), exported(ran(*CELLS))
     before = {name: (one / name).read_bytes() for name in [*first.files, ".sbh-export"]}
     assert before == {name: (two / name).read_bytes() for name in before}
@@ -162,22 +162,22 @@ def test_the_same_cells_give_the_same_bytes(ran, exported):
 
 
 def test_the_record(ran, exported):
-    """The digests of what was written, by which a later export knows its own."""
+    """`.sbh-export` has the digests of the written files."""
     folder, done = exported(ran(*CELLS))
     lines = [f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in sorted(done.files)]
     assert (folder / ".sbh-export").read_text() == "".join(lines)
 
 
 def test_what_changed_in_the_notebook_changes_in_the_folder(ran, exported):
-    """An export replaces what an earlier one wrote, and removes what it no longer writes."""
+    """An export replaces the files of an earlier one, and removes those that it no longer writes."""
     folder, _ = exported(ran(*CELLS))
     export_plugin(*ran(*CELLS, 'GREETING = "Hello"'), folder, manifest=Manifest(slug="other", name="Other"))
     assert 'GREETING = "Hello"' in (folder / "main.py").read_text()
     assert sorted(path.name for path in folder.glob("*.zip")) == ["other.zip"]
 
 
-def test_what_somebody_wrote_is_left_alone(ran, exported):
-    """Nothing is written over a file that no export wrote, or that changed since; `force` writes."""
+def test_changed_files_are_kept(ran, exported):
+    """A file that an export did not write, or that changed since, is only replaced with `force`."""
     folder, _ = exported(ran(*CELLS))
     (folder / "main.py").write_text("# mine\n")
     (folder / "tests/test_jobs.py").write_text("# mine, too\n")
@@ -185,16 +185,16 @@ def test_what_somebody_wrote_is_left_alone(ran, exported):
     with pytest.raises(ExportError) as caught:
         export_plugin(*ran(*CELLS, 'GREETING = "Hello"'), folder)
     assert str(caught.value) == (
-        f"{folder} has main.py, tests/test_jobs.py, which no export wrote, or which changed since; "
-        "nothing was written: export elsewhere, or with force"
+        f"{folder} has files that an export did not write, or that changed since: main.py, tests/test_jobs.py; "
+        "nothing was written, export to another folder or use force"
     )
     assert texts(folder) == before
     export_plugin(*ran(*CELLS), folder, force=True)
     assert texts(folder) == FILES
 
 
-def test_a_file_that_says_the_same_already(ran, tmp_path):
-    """Whoever wrote it, there is nothing to lose."""
+def test_a_file_with_the_same_text(ran, tmp_path):
+    """A file with the same text is no obstacle, and other files are kept."""
     folder = tmp_path / "my-plugin"
     folder.mkdir()
     (folder / "main.py").write_text(MAIN)
@@ -203,8 +203,8 @@ def test_a_file_that_says_the_same_already(ran, tmp_path):
     assert {**texts(folder), "notes.txt": (folder / "notes.txt").read_text()} == {**FILES, "notes.txt": "mine"}
 
 
-def test_a_folder_that_is_none(ran, tmp_path):
-    """A file stands in the way."""
+def test_a_path_that_is_not_a_folder(ran, tmp_path):
+    """A file at the path of the folder is an error."""
     (tmp_path / "p").write_text("")
     with pytest.raises(ExportError, match=r"/p cannot be written: (File exists|Not a directory)"):
         export_plugin(*ran(*CELLS), tmp_path / "p")
@@ -225,7 +225,7 @@ for history in (shell.history_manager.input_hist_raw, shell.user_ns["In"]):
 
 
 def test_in_ipython(tmp_path):
-    """A real shell's history and names, raw or as IPython translated it; a cell that failed to parse is none."""
+    """The history of a real shell, raw or translated, can be exported; a cell with a syntax error is left out."""
     sdk = "from src.ext.sdk import job, PluginContext\nfrom sbh_jobkit import World"
     cells = [sdk, *CELLS[:2], "1 +", CELLS[2], "%timeit -n1 -r1 1\ngreet", "!ls\nfiles = !ls", "greet?"]
     done = subprocess.run(
@@ -237,16 +237,19 @@ def test_in_ipython(tmp_path):
         check=False,
         timeout=120,
     )
-    told = "my-plugin: main.py, plugin.json, world.py, tests/test_jobs.py, my-plugin.zip"
-    assert done.stdout.splitlines()[-2:] == [told, told], done.stderr
+    line = "my-plugin: main.py, plugin.json, world.py, tests/test_jobs.py, my-plugin.zip"
+    assert done.stdout.splitlines()[-2:] == [line, line], done.stderr
     assert texts(tmp_path / "my-plugin") == FILES
 
 
-FAULTS = {
-    "no job": (["X = 1"], "the notebook has no function under @job, @route or a hook, so there is nothing to export"),
+PROBLEMS = {
+    "no job": (
+        ["X = 1"],
+        "the notebook has no function with @job, @route or a hook decorator, so there is nothing to export",
+    ),
     "two jobs of one name": (
         ["@job('a')\ndef one(ctx): pass", "@job('a')\ndef two(ctx): pass"],
-        "job 'a' is defined twice: by one in cell 1 and by two in cell 2; rename one, or del it",
+        "job 'a' is defined twice: by one in cell 1 and by two in cell 2; rename one, or delete it with del",
     ),
     "a schedule at odds with the manifest": (
         ["@job('greet', schedule='0 7 * * *')\ndef greet(ctx): pass"],
@@ -255,7 +258,7 @@ FAULTS = {
     "a world that cannot begin": (
         ["def setup(world):\n    world.db.load('users', 'users.csv')", "@job('a')\ndef one(ctx): pass"],
         (
-            "what was exported would not work: the world could not go on: world.py:5: users.csv: "
+            "the exported plugin would not work: the world could not go on: world.py:5: users.csv: "
             "there is no such file; a relative path begins at the folder of world.py"
         ),
     ),
@@ -270,9 +273,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("cells", "text"), FAULTS.values(), ids=FAULTS)
-def test_faults(ran, tmp_path, cells, text):
-    """Nothing is written where something cannot be exported."""
+@pytest.mark.parametrize(("cells", "text"), PROBLEMS.values(), ids=PROBLEMS)
+def test_problems(ran, tmp_path, cells, text):
+    """Nothing is written if something cannot be exported."""
     listed = Manifest(slug="p", name="P", jobs=Plugin.load({}, manifest={**json.loads(MANIFEST)}).manifest.jobs)
     with pytest.raises(ExportError) as caught:
         export_plugin(*ran(*cells), tmp_path / "p", manifest=listed)
@@ -281,7 +284,7 @@ def test_faults(ran, tmp_path, cells, text):
 
 
 def test_the_folder_names_the_plugin(ran, tmp_path):
-    """Unless a manifest does."""
+    """Slug and name come from the folder, unless a manifest is given."""
     job = "@job('a')\ndef a(ctx): pass"
     export_plugin(*ran(job), tmp_path / "Tidy up!_now")
     known = Manifest(slug="s", name="N", version="2.0.0", description="D.", author="A", timezone="Europe/Paris")
@@ -310,7 +313,7 @@ def test_the_folder_names_the_plugin(ran, tmp_path):
 
 
 def test_jobs_that_fail(ran, exported):
-    """They are expected to, strictly, with the reason; the author is told."""
+    """The tests of failing jobs are strict xfails with the reason, and the notes name the jobs."""
     cells = [
         "@job('needs a secret', schedule='0 6 1 * *')\ndef one(ctx):\n    return {'key': ctx.secrets.get('KEY')}",
         "@job('Täglich')\ndef two(ctx):\n    return {'status': 'error'}",
@@ -319,8 +322,8 @@ def test_jobs_that_fail(ran, exported):
     ]
     folder, done = exported(ran(*cells))
     assert done.notes == (
-        "job 'needs a secret' fails in the world of the notebook: main.py:8: secret 'KEY' is not set [secret-missing]",
-        "job 'Täglich' fails in the world of the notebook: the job returned a failure without saying why",
+        "job 'needs a secret' fails in the notebook's world: main.py:8: secret 'KEY' is not set [secret-missing]",
+        "job 'Täglich' fails in the notebook's world: the job returned a failure without saying why",
     )
     text = (folder / "tests/test_jobs.py").read_text()
     assert re.findall(r"^def (\w+)", text, re.MULTILINE) == [
@@ -336,26 +339,26 @@ def test_jobs_that_fail(ran, exported):
 
 
 def test_a_month_that_fails_later(ran, exported):
-    """Each job is fine the first time, and one is not, later."""
+    """The first run of each job is fine, and a later one fails."""
     cells = [
         "from datetime import datetime",
         "@job('a', schedule='0 6 * * *')\ndef a(ctx):\n    return {'success': datetime.now().day < 30}",
     ]
     folder, done = exported(ran(*cells))
     assert done.notes == (
-        "1 of the runs within 30d fail, the first on 2026-01-30: the job returned a failure without saying why",
+        "1 run fails within 30d, the first on 2026-01-30: the job returned a failure without saying why",
     )
     code, output = command("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert (code, re.sub(r" in .*", "", output.splitlines()[-1])) == (0, "1 passed, 1 xfailed")
 
 
-def test_a_context_that_goes_on(ran, exported):
-    """All is permitted that it could do there, and the author is told."""
+def test_a_context_that_is_passed_on(ran, exported):
+    """The manifest lists every possible permission, and a note says so."""
     folder, done = exported(ran("show = [].append", "@job('a')\ndef a(ctx):\n    print([ctx])"))
     assert done.notes == (
         (
-            "main.py:8: ctx goes where it was not followed, so plugin.json permits all that it could do there; "
-            "shorten its permissions by hand"
+            "main.py:8: ctx is passed to code that cannot be followed, so plugin.json lists every permission "
+            "that this code could use; remove those you do not need"
         ),
     )
     assert json.loads((folder / "plugin.json").read_text())["permissions"] == [
@@ -366,7 +369,7 @@ def test_a_context_that_goes_on(ran, exported):
 
 
 def test_what_a_check_finds_is_noted(ran, exported):
-    """A plugin may be exported that its platform would not take; the author is told."""
+    """Findings of a check do not stop an export; they are notes."""
     folder, done = exported(ran("@job('a')\ndef a(ctx):\n    import sqlite3\n    eval('1')"))
     assert [note.partition(";")[0] for note in done.notes] == [
         "check: main.py:8: the platform does not allow the module 'sqlite3'",
@@ -384,15 +387,15 @@ def as_cells(name):
 
 
 def month(plugin, world):
-    """Return what happened in a month, but for where in the files, and what plugin it was."""
+    """Return the runs of a month, without lines of files and the plugin's name."""
     rows = [run.to_dict() for run in simulate(plugin, world).runs]
     text = json.dumps([{**row, "plugin": ""} for row in rows])
     return json.loads(re.sub(r"\b\w+\.py:\d+", "file:line", text))
 
 
 @pytest.mark.parametrize("name", ["hello", "hub_ops"])
-def test_the_examples_come_back(ran, exported, name):
-    """An example, turned into cells and exported, has the same jobs, month and permissions."""
+def test_the_examples_can_be_exported(ran, exported, name):
+    """An example that is turned into cells and exported has the same jobs, runs and permissions."""
     folder, done = exported(ran(*as_cells(name)))
     one, two = Plugin.load(EXAMPLES / name), Plugin.load(folder)
     assert [(job.name, job.expression) for job in two.jobs.values()] == [

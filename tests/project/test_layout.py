@@ -1,4 +1,4 @@
-"""How modules are laid out: a formatter has nothing to do."""
+"""Modules are written as a formatter would write them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BLOCKS = [
 
 
 def test_module():
-    """Two blank lines around definitions; elsewhere those of the author, but no more than two."""
+    """Two blank lines around definitions; elsewhere the author's, at most two."""
     text = layout.module("It has  a 'head'.", "import a", BLOCKS)
     assert text == (
         '"""It has a \'head\'."""\n\nimport a\n\nX = 1\n\n\nY = 2\nZ = 3\n\n\n# about f\ndef f():\n    return 1\n\n\n'
@@ -44,13 +44,13 @@ def test_module():
 @pytest.mark.parametrize("blocks", [[], BLOCKS[:1], BLOCKS[3:4]], ids=["nothing", "a constant", "a function"])
 @pytest.mark.parametrize("imported", ["", "import a\nimport b"], ids=["no imports", "imports"])
 def test_modules_begin_well(imported, blocks):
-    """Whatever comes first after the docstring."""
+    """Blank lines after the docstring, before different kinds of code."""
     text = layout.module("Head.", imported, blocks)
     assert formatted(text) == text
 
 
 def test_body():
-    """Statements are indented, and the lines inside of texts are not."""
+    """Statements are indented, but not the lines inside a string."""
     blocks = [('a = """x\n y"""', 0), ("for b in c:\n    # why\n\n    d(b)", 0), ("e = f'''{\n1}\n'''", 2)]
     text = f"def f():\n{layout.body(blocks)}\n"
     assert text == (
@@ -63,7 +63,7 @@ def test_body():
 @pytest.mark.parametrize("width", [88, 120])
 @pytest.mark.parametrize("length", [3, 40, 90])
 def test_calls(length, width):
-    """A call that is too long has an argument a line, and stays so where lines may be longer."""
+    """A call that is too long has one argument in each line, and stays so with a wider limit."""
     text = layout.call("run = f", [f'"{"x" * length}"', "at=1", 'why="yyyyyyyyyyyyyyyyyy"'], indent=4)
     text = f"def g():\n{text}\n"
     assert formatted(text, width) == text
@@ -74,7 +74,7 @@ TEXTS = ["", "plain", "it's", 'say "x"', "both ' and \"", '"two" \'1', "back\\sl
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_literals(text):
-    """A literal says the text, in the quotes that a formatter would choose."""
+    """A literal is equal to the text, in the quotes that a formatter would choose."""
     written = f"x = {layout.literal(text)}\n"
     assert ast.literal_eval(layout.literal(text)) == text
     assert formatted(written) == written
@@ -82,14 +82,14 @@ def test_literals(text):
 
 @pytest.mark.parametrize("text", ['Say "x"', '"', "a \\ b", "two\n  lines", "it's"])
 def test_docstrings(text):
-    """A docstring needs no escapes, so it is one line of plain text."""
+    """A docstring is one line without escapes."""
     written = f"{layout.docstring(text)}\n"
     assert formatted(written) == written
     assert len(ast.literal_eval(written).splitlines()) == 1
 
 
 def test_imports_are_sorted():
-    """By section, module and kind of name; what a line cannot hold is a name a line; twice is once."""
+    """Imports are sorted by section, module and kind of name; long ones have one name in each line."""
     lines = [
         *("from src.ext.sdk import job", "import os.path", "import json", "from __future__ import annotations"),
         *("from src.ext.sdk import PluginContext", "from main import b", "import json", "import httpx as h"),

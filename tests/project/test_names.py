@@ -1,4 +1,4 @@
-"""Which names a statement gives and needs."""
+"""Which names a statement binds and reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sbh_jobkit.project.code.names import names, root
 
 STATEMENTS = {
-    # text: (gives, needs at once, needs later, changes)
+    # text: (binds, reads now, reads later, changes)
     "x = y": ("x", "y", "", ""),
     "x, (a, *b) = y": ("x a b", "y", "", ""),
     "x = x + 1": ("x", "x", "", ""),
@@ -49,13 +49,15 @@ STATEMENTS = {
 
 @pytest.mark.parametrize(("text", "expected"), STATEMENTS.items(), ids=STATEMENTS)
 def test_names(text, expected):
-    """What a statement binds, reads when it runs, reads when its functions are called, and alters."""
+    """What a statement binds, reads when it runs, reads when its functions are called, and changes."""
     found = names(text, ast.parse(text).body[0])
-    assert [found.gives, found.now, found.later, found.changes] == [frozenset(words.split()) for words in expected]
+    assert [found.binds, found.reads_now, found.reads_later, found.changes] == [
+        frozenset(words.split()) for words in expected
+    ]
 
 
 def test_needs():
-    """All that a statement reads or alters."""
+    """All names that a statement reads or changes."""
     text = "def f(x=a): return b"
     assert names(text, ast.parse(text).body[0]).needs == {"a", "b"}
 
@@ -65,5 +67,5 @@ def test_needs():
     [("a", "a"), ("a.b[0].c(1).d", "a"), ("a(1).b", None), ("'x'.join(a)", None), ("(a + b).c", None)],
 )
 def test_root(text, name):
-    """The name that an expression begins with, where it is a part of what that name holds."""
+    """The name that an expression begins with, if the expression is a part of that name's value."""
     assert root(ast.parse(text).body[0].value) == name

@@ -1,4 +1,4 @@
-"""What of a notebook becomes `world.py`."""
+"""Which parts of a notebook become `world.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from sbh_jobkit.errors import ExportError
 from sbh_jobkit.plugin.manifest import Manifest
-from sbh_jobkit.project.plugin import WORLD, draft
+from sbh_jobkit.project.plugin import WORLD, make_files
 
 ABOUT = Manifest(slug="p", name="P")
 HEAD = '"""The fake tenant of P, as the notebook described it."""\n'
@@ -16,13 +16,13 @@ JOB = "@job('j', schedule='0 6 * * *')\ndef j(ctx):\n    return {}"
 MADE = "world = World()\n"
 
 
-def drafted(numbered, names):
-    """Return the draft of what was run, in which one job stands."""
-    return draft(numbered, names, ABOUT)
+def files_of(numbered, names):
+    """Return the files of a notebook with one job."""
+    return make_files(numbered, names, ABOUT)
 
 
 def setup(*lines):
-    """Return a `world.py` that has nothing but a `setup`."""
+    """Return a `world.py` that only has `setup`."""
     body = "\n".join(f"    {line}" if line else "" for line in lines)
     return f"{HEAD}\n\ndef setup(world):\n{body}\n"
 
@@ -134,8 +134,8 @@ WORLDS = {
 
 @pytest.mark.parametrize(("cells", "expected"), WORLDS.values(), ids=WORLDS)
 def test_worlds(ran, cells, expected):
-    """A notebook's `setup` and ticks; without a `setup`, what fills its World."""
-    text = drafted(*ran(*cells, JOB)).files[WORLD]
+    """`world.py` has the notebook's `setup` and `@every` functions, or the statements that fill its World."""
+    text = files_of(*ran(*cells, JOB)).files[WORLD]
     assert text == expected
     ast.parse(text)
 
@@ -148,14 +148,14 @@ def test_what_the_plugin_has_is_imported_from_there(ran):
         f"{MADE}world.db.create(TABLE, *names())",
         job,
     ]
-    assert drafted(*ran(*cells)).files[WORLD] == (
+    assert files_of(*ran(*cells)).files[WORLD] == (
         f"{HEAD}\nfrom main import TABLE, names\n\n\ndef setup(world):\n    world.db.create(TABLE, *names())\n"
     )
 
 
 def test_zone(ran):
     """The World's zone goes to the manifest."""
-    files = drafted(*ran("world = World(tz='Europe/Paris')", JOB)).files
+    files = files_of(*ran("world = World(tz='Europe/Paris')", JOB)).files
     assert '  "timezone": "Europe/Paris",\n' in files["plugin.json"]
 
 
@@ -177,8 +177,8 @@ SETUPS = {
 
 @pytest.mark.parametrize(("own", "expected"), SETUPS.values(), ids=SETUPS)
 def test_statements_beside_a_setup_come_first(ran, own, expected):
-    """As in the notebook, where the world is filled before its `setup` begins it."""
-    found = drafted(*ran(own, f"{MADE}world.db.create('u')\nsetup(world)", JOB))
+    """Statements that fill the world come before the body of `setup`, as they ran in the notebook."""
+    found = files_of(*ran(own, f"{MADE}world.db.create('u')\nsetup(world)", JOB))
     assert (found.files[WORLD], found.notes) == (f"{HEAD}\n\n{expected}", ())
 
 
@@ -191,58 +191,58 @@ CLOSED = [
 
 @pytest.mark.parametrize("own", CLOSED)
 def test_statements_that_a_setup_has_no_place_for_are_left_out(ran, own):
-    """The author is told which, but never a value, which may be a secret's."""
+    """The notes name the statements, but never a value, which may be a secret."""
     cells = [own, f"{MADE}world.secrets['K'] = 'hush-hush'\nsetup(world)"]
-    found = drafted(*ran(*cells, "world.db.create('u')\nfor _ in 'ab':\n    world.db.create('v')", JOB))
+    found = files_of(*ran(*cells, "world.db.create('u')\nfor _ in 'ab':\n    world.db.create('v')", JOB))
     assert found.notes == (
-        "cell 2: left out, as setup describes the world: world.secrets['K']",
-        "cell 3: left out, as setup describes the world: world.db.create(…)",
-        "cell 3: left out, as setup describes the world: _",
+        "cell 2: world.secrets['K'] was left out, because setup describes the world",
+        "cell 3: world.db.create(…) was left out, because setup describes the world",
+        "cell 3: _ was left out, because setup describes the world",
     )
     assert (own in found.files[WORLD], "hush" in "".join(found.files.values())) == (True, False)
 
 
-FAULTS = {
+PROBLEMS = {
     "a secret of the environment": (
         ["import os\nworld = World()\nworld.secrets['K'] = os.environ['HOME']"],
-        "cell 1: world.secrets['K'] comes from outside of the notebook (os.environ); write a made-up value",
+        "cell 1: world.secrets['K'] gets its value from outside the notebook (os.environ); write a made-up value",
     ),
     "one in setup": (
         ["from os import getenv\ndef setup(world):\n    world.secrets['K'] = getenv('HOME')"],
-        "cell 1: setup comes from outside of the notebook (getenv); write a made-up value",
+        "cell 1: setup gets its value from outside the notebook (getenv); write a made-up value",
     ),
     "several worlds": (
         ["a = World()\nb = World()"],
-        "the notebook has several worlds, 'a' and 'b'; call the one to export 'world'",
+        "the notebook has several worlds, 'a' and 'b'; name the one to export 'world'",
     ),
-    "settings that are not written out": (
+    "arguments that are not known": (
         ["world = World(**dict(time_limit=5))"],
-        "cell 1: World(**…) does not say what it is called with; write it out",
+        "cell 1: the arguments of World(**…) are not known; write each argument",
     ),
     "a magic": (
         ["world = World()\nfor _ in 'a':\n    world.db.create('t')\n    %ls"],
-        "cell 1: '_' takes a magic or a shell command, which a plugin does not have; write it in Python",
+        "cell 1: '_' uses a magic or a shell command, which does not work in a plugin; write it in Python",
     ),
     "a live object": (
         ["import threading\nlock = threading.Lock()\nworld = World()\nworld.db.create(f'{lock}')"],
         (
-            "cell 1: 'lock' is a live object (a lock), which no file can hold; "
-            "make it in the function that uses it, or of plain data"
+            "cell 1: 'lock' is a live object (a lock), which cannot be written to a file; "
+            "create it in the function that uses it, or use plain data"
         ),
     ),
     "a world that a tick takes from the notebook": (
         ["world = World()\n@every('0 5 * * *')\ndef grow(w, now):\n    world.db.create('t')"],
         (
-            "cell 1: 'world' is a live object (a World), which no file can hold; "
-            "make it in the function that uses it, or of plain data"
+            "cell 1: 'world' is a live object (a World), which cannot be written to a file; "
+            "create it in the function that uses it, or use plain data"
         ),
     ),
 }
 
 
-@pytest.mark.parametrize(("cells", "fault"), FAULTS.values(), ids=FAULTS)
-def test_faults(ran, cells, fault):
-    """What of a world cannot be written down is told with its cell."""
+@pytest.mark.parametrize(("cells", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_problems(ran, cells, problem):
+    """What cannot be exported from a world is a problem with its cell."""
     with pytest.raises(ExportError) as caught:
-        drafted(*ran(*cells, JOB))
-    assert caught.value.faults == (fault,)
+        files_of(*ran(*cells, JOB))
+    assert caught.value.problems == (problem,)

@@ -1,7 +1,6 @@
-"""A notebook's cells as statements: each with its text, comments and decorators included, and its names.
+"""Split a notebook's cells into statements, each with its text, comments, decorators and names.
 
-What a cell says to IPython (`%magic`, `!command`, `help?`) is translated by IPython itself, so that it is read as the
-notebook read it.
+IPython itself translates its syntax (`%magic`, `!command`, `help?`), so that a cell means the same as in the notebook.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 _TRAILING_COMMENT = re.compile(r"\s*;?\s*(#.*)?")
 _IPYTHON = "get_ipython"
-"""What IPython's translations of magics begin with."""
+"""The name with which IPython's translation of a magic begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,36 +27,36 @@ class Statement:
 
     cell: int
     text: str
-    """As it was written, with the comments above it and after it."""
+    """The text as it was written, with the comments above and after it."""
     node: ast.stmt
     names: Names
     gap: int = 0
-    """How many blank lines stand above it in its cell."""
+    """The number of blank lines above it in its cell."""
     magic: str | None = None
-    """The cell magic that its cell begins with, such as `%%time`."""
+    """The cell magic at the start of its cell, such as `%%time`."""
 
     @property
     def uses_magic(self) -> bool:
-        """Whether a magic or a shell command stands in it."""
+        """Whether it contains a magic or a shell command."""
         return _IPYTHON in self.names.needs
 
 
 def statement(cell: int, text: str) -> Statement:
-    """Make a statement of text that no cell holds in this form."""
+    """Make a statement from text that is not in a cell."""
     node = ast.parse(text).body[0]
     return Statement(cell=cell, text=text, node=node, names=names(text, node))
 
 
 def statements(cells: Iterable[tuple[int, str]]) -> Iterator[Statement]:
-    """Yield the statements of numbered cells, without the magics that stand alone.
+    """Yield the statements of numbered cells, without magics that are a whole line.
 
-    An import of several names is several statements. A cell that is no Python never ran, and is left out.
+    An import of several names becomes several statements. A cell that is not valid Python never ran, so it is left out.
     """
     for number, text in cells:
-        yield from _of_cell(number, text, None)
+        yield from _cell_statements(number, text, None)
 
 
-def _of_cell(number: int, text: str, magic: str | None) -> Iterator[Statement]:
+def _cell_statements(number: int, text: str, magic: str | None) -> Iterator[Statement]:
     text, tree = _parsed(text, number)
     lines = text.encode().splitlines(keepends=True)
     end = 0
@@ -65,11 +64,11 @@ def _of_cell(number: int, text: str, magic: str | None) -> Iterator[Statement]:
         following = tree.body[index + 1] if index + 1 < len(tree.body) else None
         call = _magic_call(node)
         if call is None:
-            written = _Written(lines, node, end, following)
-            yield from _statements_of(number, written, node, magic)
+            written = _SourceText(lines, node, end, following)
+            yield from _import_statements(number, written, node, magic)
         elif call.func.attr == "run_cell_magic":  # type: ignore[attr-defined] # _magic_call saw it
             name, _, body = (argument.value for argument in call.args)  # type: ignore[attr-defined] # texts
-            yield from _of_cell(number, body, f"%%{name}")
+            yield from _cell_statements(number, body, f"%%{name}")
         end = node.end_lineno or 0
 
 
@@ -81,7 +80,7 @@ def _parsed(text: str, number: int) -> tuple[str, ast.Module]:
     try:
         from IPython.core.inputtransformer2 import TransformerManager
     except ImportError as error:
-        msg = f"cell {number} is not plain Python; to read magics, install IPython: pip install 'sbh-jobkit[notebook]'"
+        msg = f"cell {number} is not plain Python; to parse magics, install IPython: pip install 'sbh-jobkit[notebook]'"
         raise ExportError([msg]) from error
     try:
         translated = TransformerManager().transform_cell(text)  # type: ignore[no-untyped-call] # IPython's own
@@ -91,7 +90,7 @@ def _parsed(text: str, number: int) -> tuple[str, ast.Module]:
 
 
 def _magic_call(node: ast.stmt) -> ast.Call | None:
-    """Return the call that a magic on a line of its own became."""
+    """Return the translated call of a magic that is a whole line, or None for another statement."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return None
     call = node.value
@@ -100,7 +99,7 @@ def _magic_call(node: ast.stmt) -> ast.Call | None:
     return call if found else None
 
 
-def _statements_of(number: int, written: _Written, node: ast.stmt, magic: str | None) -> Iterator[Statement]:
+def _import_statements(number: int, written: _SourceText, node: ast.stmt, magic: str | None) -> Iterator[Statement]:
     if not isinstance(node, (ast.Import, ast.ImportFrom)):
         found = names(written.text, node)
         yield Statement(cell=number, text=written.text, node=node, names=found, gap=written.gap, magic=magic)
@@ -114,8 +113,8 @@ def _statements_of(number: int, written: _Written, node: ast.stmt, magic: str | 
         yield replace(statement(number, ast.unparse(one)), magic=magic)
 
 
-class _Written:
-    """How a statement was written: its lines, and the comments that belong to it."""
+class _SourceText:
+    """The source of a statement: its lines, and the comments that belong to it."""
 
     def __init__(self, lines: list[bytes], node: ast.stmt, before: int, following: ast.stmt | None) -> None:
         decorators = getattr(node, "decorator_list", [])
@@ -130,12 +129,12 @@ class _Written:
         above = _comments(lines[before : first - 1])
         inside = [] if shared else _indented(lines[last:])
         self.text = "\n".join([*above, text.decode() + (f"  {comment}" if comment else ""), *inside])
-        """The statement, with the comments right above it, behind it, and at the end of its body."""
+        """The statement with the comments right above it, after it, and at the end of its body."""
         self.gap = _blank(lines[before : first - 1 - len(above)])
 
 
 def _comments(between: list[bytes]) -> list[str]:
-    """Return the comment lines that stand right above a statement."""
+    """Return the comment lines right above a statement."""
     found: list[str] = []
     for line in reversed(between):
         if not line.startswith(b"#"):
@@ -145,7 +144,7 @@ def _comments(between: list[bytes]) -> list[str]:
 
 
 def _indented(after: list[bytes]) -> list[str]:
-    """Return the comment lines at the end of a body, which no statement of it holds."""
+    """Return the comment lines at the end of a body, after its last statement."""
     found: list[str] = []
     for number, line in enumerate(after):
         text = line.decode().rstrip()

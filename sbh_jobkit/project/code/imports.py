@@ -1,4 +1,4 @@
-"""A module's imports, gathered and sorted: the standard library first, names of one module in one line."""
+"""Sort a module's imports: the standard library first, the names of one module in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FUTURE = "__future__"
 
 
 def sections(imports: Iterable[ast.Import | ast.ImportFrom], own: frozenset[str] = frozenset()) -> str:
-    """Write imports: those of the future, of the standard library, of others, and of the modules that are `own`."""
+    """Return import lines in sections: `__future__`, standard library, other packages, and the modules in `own`."""
     plain: dict[int, set[str]] = defaultdict(set)
     members: dict[int, dict[str, set[tuple[str, str | None]]]] = defaultdict(lambda: defaultdict(set))
     for found in imports:
@@ -38,15 +38,15 @@ def sections(imports: Iterable[ast.Import | ast.ImportFrom], own: frozenset[str]
 
 
 def _members(module: str, names: set[tuple[str, str | None]]) -> str:
-    words = [_alias(*name) for name in sorted(names, key=_order)]
-    return call(f"from {module} import ", words, brackets=("", ""), exploded=("(", ")"))
+    imported = [_alias(*name) for name in sorted(names, key=_sort_key)]
+    return call(f"from {module} import ", imported, brackets=("", ""), exploded=("(", ")"))
 
 
 def _alias(name: str, asname: str | None) -> str:
     return f"{name} as {asname}" if asname and asname != name else name
 
 
-def _order(name: tuple[str, str | None]) -> tuple[int, str, str]:
+def _sort_key(name: tuple[str, str | None]) -> tuple[int, str, str]:
     """Sort constants before classes before functions, as import sorters do."""
     word, asname = name
     kind = 0 if word.isupper() and len(word) > 1 else 1 if word[:1].isupper() else 2

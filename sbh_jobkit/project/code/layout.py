@@ -1,6 +1,6 @@
-"""How a module is laid out, so that a formatter has nothing to do: blank lines, quotes, and calls that are too long.
+"""Write modules as a formatter would: blank lines, quotes, and line breaks in long calls.
 
-What an author wrote stays as it is written, but for its indentation.
+Only the indentation of an author's code changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 WIDTH = 88
-"""The width at which formatters break lines unless they are told otherwise."""
+"""The default line width of formatters."""
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _STRINGS = {
     getattr(tokenize, name): step
@@ -24,37 +24,37 @@ _STRINGS = {
 
 
 def module(head: str, imports: str, blocks: Iterable[tuple[str, int]]) -> str:
-    """Write a module: its docstring, its imports, and blocks of code with the blank lines that they had above."""
+    """Return a module: its docstring, its imports, and blocks of code, each with its number of blank lines above."""
     text = f"{docstring(head)}\n"
     before, least = "", 1
     if imports:
         text += f"\n{imports}\n"
     for block, gap in blocks:
-        apart = 2 if _defines(block) or _defines(before) else max(least, min(gap, 2))
-        text += "\n" * apart + f"{block}\n"
+        blank = 2 if _defines(block) or _defines(before) else max(least, min(gap, 2))
+        text += "\n" * blank + f"{block}\n"
         before, least = block, 0
     return text
 
 
 def body(blocks: Sequence[tuple[str, int]]) -> str:
-    """Write blocks of code as the body of a function."""
+    """Return blocks of code as the body of a function."""
     lines = [("\n" if index and gap else "") + indented(block) for index, (block, gap) in enumerate(blocks)]
     return "\n".join(lines)
 
 
 def indented(text: str) -> str:
-    """Indent code by four columns, but not what stands inside of a text of several lines."""
-    held: set[int] = set()
+    """Indent code by four columns, except the lines inside a string of several lines."""
+    inside: set[int] = set()
     begun: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(f"{text}\n").readline):
         if token.type == tokenize.STRING:
-            held.update(range(token.start[0] + 1, token.end[0] + 1))
+            inside.update(range(token.start[0] + 1, token.end[0] + 1))
         elif _STRINGS.get(token.type) == 1:
             begun.append(token.start[0])
         elif _STRINGS.get(token.type) == -1:
-            held.update(range(begun.pop() + 1, token.end[0] + 1))
+            inside.update(range(begun.pop() + 1, token.end[0] + 1))
     return "\n".join(
-        line if number in held or not line.strip() else f"    {line}"
+        line if number in inside or not line.strip() else f"    {line}"
         for number, line in enumerate(text.split("\n"), start=1)
     )
 
@@ -67,7 +67,7 @@ def call(
     exploded: tuple[str, str] | None = None,
     indent: int = 0,
 ) -> str:
-    """Write `opening(a, b)`, or an argument a line where it is too long for one."""
+    """Return `opening(a, b)`, or one argument in each line if it is too long for one line."""
     margin = " " * indent
     line = f"{margin}{opening}{brackets[0]}{', '.join(arguments)}{brackets[1]}"
     if len(line) <= WIDTH:
@@ -78,15 +78,15 @@ def call(
 
 
 def literal(text: str) -> str:
-    """Write a text in the quotes that a formatter would choose: double ones, unless single ones need fewer escapes."""
+    """Return a string literal as a formatter writes it: in double quotes, unless single ones need fewer escapes."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(_escaped(letter, quote) for letter in text) + quote
 
 
 def docstring(text: str) -> str:
-    """Write a docstring of one line; what would need escapes there is told otherwise."""
-    told = " ".join(text.split()).replace("\\", "/").replace('"', "'")
-    return f'"""{told}"""'
+    """Return a docstring of one line; characters that need escapes are replaced."""
+    plain = " ".join(text.split()).replace("\\", "/").replace('"', "'")
+    return f'"""{plain}"""'
 
 
 def _escaped(letter: str, quote: str) -> str:

@@ -1,6 +1,6 @@
-"""Which names a statement gives its module and which it needs from it, by Python's own symbol table.
+"""Find which names a statement binds and which it reads, with Python's own symbol table.
 
-What a statement needs at once, when its line runs, is kept apart from what functions that it defines need later.
+Names that the statement reads when its line runs are separate from those that its functions read when they are called.
 """
 
 from __future__ import annotations
@@ -14,50 +14,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AT_ONCE = {"listcomp", "setcomp", "dictcomp", "genexpr"}
-"""Scopes whose code runs with the line that they stand in, although Python calls them functions."""
+"""Scopes whose code runs with their line, although Python treats them as functions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What a statement of a module does with the module's names."""
+    """How a statement of a module uses the module's names."""
 
-    gives: frozenset[str]
-    """Bound by it: assigned, defined or imported."""
-    now: frozenset[str]
+    binds: frozenset[str]
+    """Assigned, defined or imported by the statement."""
+    reads_now: frozenset[str]
     """Read when the statement runs."""
-    later: frozenset[str]
-    """Read when functions that it defines are called."""
+    reads_later: frozenset[str]
+    """Read when functions that the statement defines are called."""
     changes: frozenset[str]
-    """Bound before, and perhaps altered by it: `x += 1`, `x["k"] = 1`, `x.append(1)`, `@x.add` above a function."""
+    """Bound earlier, and perhaps changed here: `x += 1`, `x["k"] = 1`, `x.append(1)`, `@x.add` above a function."""
 
     @property
     def needs(self) -> frozenset[str]:
-        """All that it reads or changes."""
-        return self.now | self.later | self.changes
+        """All names that it reads or changes."""
+        return self.reads_now | self.reads_later | self.changes
 
 
 def names(text: str, node: ast.stmt) -> Names:
-    """Return the names of a statement, of which both the text and the parsed node are given."""
+    """Return the names of a statement, given as text and as a syntax tree."""
     table = symtable.symtable(text, "cell", "exec")
     inlined = _inlined(node)
     own = [found for found in table.get_symbols() if found.get_name() not in inlined or not found.is_assigned()]
-    gives = {symbol.get_name() for symbol in own if symbol.is_assigned() or symbol.is_imported()}
-    gives |= {found.target.id for found in at_once(node) if isinstance(found, ast.NamedExpr)}
+    binds = {symbol.get_name() for symbol in own if symbol.is_assigned() or symbol.is_imported()}
+    binds |= {found.target.id for found in immediate_nodes(node) if isinstance(found, ast.NamedExpr)}
     now = {symbol.get_name() for symbol in own if symbol.is_referenced()}
     later: set[str] = set()
     for scope, deferred in _scopes(table, deferred=False):
         (later if deferred else now).update(_globals_of(scope, deferred=deferred))
     changes = set(_changed(node))
     return Names(
-        gives=frozenset() if isinstance(node, ast.Delete) else frozenset(gives - changes),
-        now=frozenset(now),
-        later=frozenset(later),
+        binds=frozenset() if isinstance(node, ast.Delete) else frozenset(binds - changes),
+        reads_now=frozenset(now),
+        reads_later=frozenset(later),
         changes=frozenset(changes),
     )
 
 
-def at_once(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that run with a statement's line: not the bodies of functions, but decorators and defaults."""
+def immediate_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that run with a statement's line: decorators and defaults, but not the bodies of functions."""
     waiting = [node]
     while waiting:
         found = waiting.pop()
@@ -71,24 +71,25 @@ def at_once(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def root(node: ast.AST) -> str | None:
-    """Return `world` for `world.http.get("…").respond(503)`, and None for what begins with no name."""
+    """Return `world` for `world.http.get("…").respond(503)`, and None if the expression does not begin with a name."""
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return None  # what a function returns, which is not the function
+            return None  # the result of a function call is not the function
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None
 
 
 def _inlined(node: ast.stmt) -> set[str]:
-    """Return names that only comprehensions bind: from Python 3.12 on they look like the module's."""
-    stored = [found for found in at_once(node) if isinstance(found, ast.Name) and isinstance(found.ctx, ast.Store)]
-    targets = [found.target for found in at_once(node) if isinstance(found, ast.comprehension)]
+    """Return the names that only comprehensions bind; since Python 3.12 they are in the module's symbol table."""
+    nodes = [*immediate_nodes(node)]
+    stored = [found for found in nodes if isinstance(found, ast.Name) and isinstance(found.ctx, ast.Store)]
+    targets = [found.target for found in nodes if isinstance(found, ast.comprehension)]
     inside = {found for target in targets for found in ast.walk(target)}
     return {found.id for found in stored if found in inside} - {found.id for found in stored if found not in inside}
 
 
 def _changed(node: ast.stmt) -> Iterator[str]:
-    for found in at_once(node):
+    for found in immediate_nodes(node):
         if isinstance(found, ast.AugAssign) and isinstance(found.target, ast.Name):
             yield found.target.id
         if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -105,7 +106,7 @@ def _is_method(decorator: ast.expr) -> bool:
 
 
 def _scopes(table: symtable.SymbolTable, *, deferred: bool) -> Iterator[tuple[symtable.SymbolTable, bool]]:
-    """Yield the scopes inside of another, and whether their code runs only when a function is called."""
+    """Yield the scopes inside another one, and whether their code runs only when a function is called."""
     for scope in table.get_children():
         later = deferred or (scope.get_type() == "function" and scope.get_name() not in _AT_ONCE)
         yield scope, later
