@@ -157,6 +157,22 @@ def test_the_reference_of_the_manifest_has_each_key():
     assert [key for key in keys if f"`{key}`" not in TEXTS["write-a-job.md"]] == []
 
 
+_OLD_WORDS = (
+    r"(?i)\b(is no job|for want of|mend|anew|whoever|does otherwise|do otherwise|needs? a look|surely|"
+    r"safe to repeat|unless told|told|did nothing|of its own making|come all the same|troubles?|pile-?ups?)\b"
+)
+
+
+def test_old_words_stand_in_the_glossary_only():
+    """The words that the kit has given up are explained in the glossary, and nowhere else."""
+    others = {name: text for name, text in TEXTS.items() if name != "glossary.md"} | {"CHANGELOG": _CHANGELOG}
+    found = {name: re.findall(_OLD_WORDS, text) for name, text in others.items()}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+_CHANGELOG = (manual.ROOT / "CHANGELOG.md").read_text()
+
+
 def test_links_lead_somewhere():
     """Every relative link of the README names a file of the repository; Sphinx checks those of the manual."""
     targets = re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXTS["README.md"])
