@@ -58,7 +58,7 @@ class PluginFile(pytest.File):
                 yield name, "manual only (no schedule)"
         if options.duration is None:
             return
-        simulator = Simulator(self.plugin, World(), **options.range)
+        simulator = Simulator.under(options.conditions, self.plugin, World())
         for due in simulator.due:
             following = next(due.schedule.epochs(simulator.start.timestamp(), simulator.end.timestamp()), None)
             if following is None:

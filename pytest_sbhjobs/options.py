@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sbh_jobkit.simulation.conditions import Conditions
 
 MANIFEST = "plugin.json"
 SETTINGS = (
@@ -40,9 +42,11 @@ class Options:
         return self.duration is not None and (path == self.plugin if self.plugin else path.name == MANIFEST)
 
     @property
-    def range(self) -> dict[str, Any]:
-        """The arguments of a Simulator."""
-        return {"duration": self.duration, "tz": self.tz} | ({"start": self.start} if self.start else {})
+    def conditions(self) -> Conditions:
+        """The conditions of the simulations."""
+        from sbh_jobkit.simulation.conditions import Conditions
+
+        return Conditions.from_options({"start": self.start, "duration": self.duration, "tz": self.tz})
 
 
 OPTIONS = pytest.StashKey[Options]()

@@ -44,7 +44,7 @@ SIMULATIONS = pytest.StashKey[SimulationCache]()
 
 def _simulate(plugin: Plugin, file: pytest.File) -> Simulation:
     world = World.of(plugin.root)
-    simulator = Simulator(plugin, world, **file.config.stash[OPTIONS].range)
+    simulator = Simulator.under(file.config.stash[OPTIONS].conditions, plugin, world)
     world.install(plugin.jobs, simulator.own_zone)
     world.begin(simulator.start, simulator.zone, plugin)
     file.ihook.pytest_sbh_configure_world(world=world, plugin=plugin)

@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.fleet.fleet import Fleet
     from sbh_jobkit.simulation.fleet.installation import Installation
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
+    from sbh_jobkit.simulation.once import run_job
     from sbh_jobkit.simulation.result import Simulation
-    from sbh_jobkit.simulation.simulator import Simulator, run_job, simulate
+    from sbh_jobkit.simulation.simulator import Simulator, simulate
 
 __all__ = [
     "Budget",
@@ -116,7 +117,8 @@ _MODULES = {
     "simulation.fleet.installation": ("Installation",),
     "simulation.fleet.result": ("FleetSimulation",),
     "simulation.result": ("Simulation",),
-    "simulation.simulator": ("Simulator", "run_job", "simulate"),
+    "simulation.once": ("run_job",),
+    "simulation.simulator": ("Simulator", "simulate"),
 }
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""The plugin that a command was given, its simulator, and the command that repeats one of its runs."""
+"""What the commands share: plugins and simulators made from options, the rerun command, and where output goes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.fakes.faults import plan as faultplan
-from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.fakes.world import TENANT, World
+from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.report.rerun import command
-from sbh_jobkit.schedule import policy, times
-from sbh_jobkit.simulation.fleet.fleet import Fleet
 from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -22,105 +18,63 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.schedule.policy import Policy
+    from sbh_jobkit.simulation.conditions import Conditions
 
 
 def load(path: str) -> Plugin:
-    """Load a plugin, and warn on standard error of what is surely not meant."""
+    """Load a plugin, and print its warnings on standard error."""
     plugin = Plugin.load(path)
     for warning in plugin.warnings:
-        tell(f"warning: {warning}")
+        message(f"warning: {warning}")
     return plugin
 
 
-def need_jobs(plugin: Plugin) -> None:
-    """Refuse a plugin without a job."""
+def simulator(conditions: Conditions, path: str, tenant: str | None) -> Simulator:
+    """Load a plugin and its world, and return the simulator of both."""
+    plugin = load(path)
+    return Simulator.under(conditions, plugin, conditions.world_of(plugin.root, tenant or TENANT))
+
+
+def require_jobs(plugin: Plugin) -> None:
+    """Raise JobkitError for a plugin that has no job."""
     if not plugin.jobs:
         entry = plugin.manifest.entry
         msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
         raise JobkitError(msg)
 
 
-def tell(text: str) -> None:
-    """Tell a person something on standard error, where it is in no machine's way."""
-    print(f"sbh-jobkit: {text}", file=sys.stderr)
+def tenant_names(text: str | None) -> int | list[str] | str:
+    """Read `--tenants`: a number, or names with commas between them."""
+    if text is None:
+        return TENANT
+    return int(text) if text.isdecimal() else [name.strip() for name in text.split(",")]
 
 
-def tenant(plugin: Plugin, options: Namespace) -> World:
-    """Return the plugin's world at the tenant, with the seed and the target that were asked for."""
-    world = World.of(plugin.root, options.tenant or TENANT, options.seed or 0)
-    if options.target is not None:
-        world.target = options.target
-    return world
+def rerun(options: Namespace, start: datetime, run: Run, path: str) -> str:
+    """Return the command that repeats one run of a simulation of the plugin at `path`, in the world as it was then."""
+    words = ["--tenant", run.tenant] if run.tenant != TENANT else []
+    words += ["--tz", options.tz] if options.tz else []
+    words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
+    words += ["--faults", options.faults] if options.faults else []
+    words += [word for line in options.fault or () for word in ("--fault", line)]
+    return command(path, start, run, *words, *shared_words(options))
 
 
-def policies(options: Namespace) -> dict[str, Policy]:
-    """Return what becomes of due instants, by job."""
-    return policy.parse(options.policy or ())
-
-
-def faults(options: Namespace) -> FaultPlan:
-    """Return what goes wrong: the plan's file, the single faults after it, and the seed over the file's."""
-    plan = FaultPlan.load(options.faults) if options.faults else FaultPlan()
-    more = [faultplan.parse(line) for line in options.fault or ()]
-    return FaultPlan(*plan.faults, *more, seed=plan.seed if options.seed is None else options.seed)
-
-
-def simulator(options: Namespace, **more: Any) -> Simulator:
-    """Return the simulator that the options describe."""
-    plugin = load(options.path)
-    return Simulator(
-        plugin,
-        tenant(plugin, options),
-        start=options.start or times.START,
-        tz=options.tz,
-        policy=policies(options),
-        faults=faults(options),
-        time_limit=options.time_limit,
-        **more,
-    )
-
-
-def settings(options: Namespace) -> tuple[str, ...]:
-    """Return the words of a command that make it meet the same tenant and the same rules."""
+def shared_words(options: Namespace) -> tuple[str, ...]:
+    """Return the options of a command that every command which repeats it needs: policies, target and seed."""
     words = [word for line in options.policy or () for word in ("--policy", line)]
     words += ["--target", options.target] if options.target else []
     words += ["--seed", str(options.seed)] if options.seed is not None else []
     return tuple(words)
 
 
-def rerun(options: Namespace, start: datetime, run: Run, path: str | None = None) -> str:
-    """Return the one command that repeats a run in the world of its time; `path` is its plugin's, of several."""
-    words = ["--tenant", run.tenant] if run.tenant != TENANT else []
-    words += ["--tz", options.tz] if options.tz else []
-    words += ["--time-limit", f"{options.time_limit:g}"] if options.time_limit is not None else []
-    words += ["--faults", options.faults] if options.faults else []
-    words += [word for line in options.fault or () for word in ("--fault", line)]
-    return command(path or options.path, start, run, *words, *settings(options))
-
-
-def fleet(options: Namespace) -> Fleet:
-    """Return the plugins and the tenants that the options name."""
-    tenants: str | int | list[str] = options.tenants if options.tenants is not None else TENANT
-    if isinstance(tenants, str):
-        tenants = int(tenants) if tenants.isdecimal() else [name.strip() for name in tenants.split(",")]
-    return Fleet(
-        options.paths,
-        tenants,
-        start=options.start or times.START,
-        duration=options.duration,
-        tz=options.tz,
-        jobs=options.job,
-        policy=policies(options),
-        faults=faults(options),
-        time_limit=options.time_limit,
-        seed=options.seed or 0,
-        target=options.target,
-    )
+def message(text: str) -> None:
+    """Print a message on standard error, so that standard output has nothing but the result."""
+    print(f"sbh-jobkit: {text}", file=sys.stderr)
 
 
 def write(path: Path, text: str) -> None:
-    """Write a report where it was asked for."""
+    """Write a report; makes its folder if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -130,6 +84,6 @@ def write(path: Path, text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value for machines."""
+    """Print a value as JSON."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=1)
     print()

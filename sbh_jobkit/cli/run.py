@@ -8,22 +8,23 @@ from sbh_jobkit.cli import options as given
 from sbh_jobkit.errors import TimeFormatError
 from sbh_jobkit.report.terminal.runs import run_lines
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.simulator import run_job
+from sbh_jobkit.simulation.conditions import Conditions
+from sbh_jobkit.simulation.once import run_under
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.simulator import Simulator
 
 
 def run(options: Namespace) -> bool:
-    """Run the job, print what happened, and return whether all is ok."""
+    """Run the job, print what happened, and return whether the run is ok."""
     if options.start and not options.at:
-        msg = "--from replays up to --at: give --at, too"
+        msg = "--from needs --at: the plugin is simulated from --from up to --at"
         raise TimeFormatError(msg)
-    done = _replayed(options) if options.start else _alone(options)
+    simulator = given.simulator(Conditions.from_options(vars(options)), options.path, options.tenant)
+    done = _in_simulation(simulator, options) if options.start else _alone(simulator, options)
     if options.json:
         given.print_json(done.to_dict())
     else:
@@ -31,26 +32,18 @@ def run(options: Namespace) -> bool:
     return done.ok
 
 
-def _alone(options: Namespace) -> Run:
-    simulator = given.simulator(options)  # for the words that it refuses, too
+def _alone(simulator: Simulator, options: Namespace) -> Run:
     job, world = simulator.plugin.jobs[options.job], simulator.world
     if world.script is not None and world.script.ticks:
-        given.tell("note: the world is as setup made it; --from lives through its @every functions up to --at first")
-    return _by_hand(simulator, job, options)
+        given.message("note: the world is as setup made it; use --from to call its @every functions up to --at first")
+    return run_under(simulator.conditions, job, world, options.at)
 
 
-def _replayed(options: Namespace) -> Run:
-    """Live from the start up to the run, so that it meets the world that it met in a simulation."""
-    simulator = given.simulator(options)
+def _in_simulation(simulator: Simulator, options: Namespace) -> Run:
+    """Simulate up to the run, so that it meets the same world as in the simulation."""
     job, at = simulator.plugin.jobs[options.job], times.instant(options.at, simulator.zone)
     for done in simulator.until(at).runs():
         if done.job == job.name and done.fire_time == at:
             return done
-    given.tell(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand then")
-    return _by_hand(simulator, job, options)
-
-
-def _by_hand(simulator: Simulator, job: Job, options: Namespace) -> Run:
-    return run_job(
-        job, simulator.world, at=options.at, tz=options.tz, faults=simulator.faults, time_limit=simulator.time_limit
-    )
+    given.message(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand at that time")
+    return run_under(simulator.conditions, job, simulator.world, options.at)

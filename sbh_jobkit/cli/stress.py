@@ -1,4 +1,4 @@
-"""`sbh-jobkit simulate --stress`: the days that come all the same, and what breaks on them."""
+"""`sbh-jobkit simulate --stress`: which failures appear only on difficult days."""
 
 from __future__ import annotations
 
@@ -10,39 +10,31 @@ from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.report.terminal.stress import lines
 from sbh_jobkit.simulation.stress.scenario import Scenario
-from sbh_jobkit.simulation.stress.stress import read, stress
+from sbh_jobkit.simulation.stress.stress import read, run_stress
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.simulation.conditions import Conditions
     from sbh_jobkit.simulation.stress.shrink import Broken
 
 
-def put_under_stress(options: Namespace) -> bool:
-    """Try, print, and return whether nothing broke."""
+def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -> bool:
+    """Simulate the plugin under stress, print the result, and return whether nothing failed."""
     kinds = read(options.stress)
-    simulator = given.simulator(options, duration=options.duration, jobs=options.job)
-    given.need_jobs(simulator.plugin)
-    if options.seed is None and simulator.faults.seed:
-        options.seed = simulator.faults.seed  # a command without the plan's file has one word for it and the world's
-    where = ("--tenants", options.tenant) if options.tenant != TENANT else ()
-    plain = Scenario(
-        start=simulator.start,
-        end=simulator.end,
-        zone=simulator.zone,
-        plan=simulator.faults,
-        jobs=tuple(options.job or ()),
-        time_limit=options.time_limit,
-        policy=given.policies(options),
-        words=(*where, *given.settings(options)),
-    )
+    simulator = given.simulator(conditions, path, tenant)
+    given.require_jobs(simulator.plugin)
+    if options.seed is None and conditions.plan.seed:
+        options.seed = conditions.plan.seed  # the printed command has no plan file, so --seed has to give its seed
+    where = ("--tenants", tenant) if tenant != TENANT else ()
+    plain = Scenario.from_simulator(simulator, words=(*where, *given.shared_words(options)))
 
     def load() -> tuple[Plugin, World]:
-        plugin = Plugin.load(options.path)
-        return plugin, given.tenant(plugin, options)
+        plugin = Plugin.load(path)
+        return plugin, conditions.world_of(plugin.root, tenant)
 
-    found = stress(load, plain, kinds, progress=_told if sys.stderr.isatty() else lambda _: None)
+    found = run_stress(load, plain, kinds, progress=_show if sys.stderr.isatty() else lambda _: None)
     if options.json:
         given.print_json(
             {
@@ -50,17 +42,17 @@ def put_under_stress(options: Namespace) -> bool:
                 "stress": list(kinds),
                 "ok": found.ok,
                 "notes": list(found.notes),
-                "broken": [_as_json(broken, options.path) for broken in found.broken],
+                "broken": [_as_dict(broken, path) for broken in found.broken],
                 "anyway": [run.to_dict() for run in found.anyway],
             }
         )
     else:
         print(f"{simulator.plugin.manifest.name} under stress: {', '.join(kinds)}")
-        print("\n".join(lines(found, options.path)))
+        print("\n".join(lines(found, path)))
     return found.ok
 
 
-def _as_json(broken: Broken, path: str) -> dict[str, Any]:
+def _as_dict(broken: Broken, path: str) -> dict[str, Any]:
     scenario = broken.scenario
     return {
         "run": broken.run.to_dict(),
@@ -71,5 +63,5 @@ def _as_json(broken: Broken, path: str) -> dict[str, Any]:
     }
 
 
-def _told(text: str) -> None:
-    print(f"sbh-jobkit: trying {text}", file=sys.stderr)
+def _show(text: str) -> None:
+    given.message(f"trying {text}")

@@ -115,7 +115,7 @@ class JobMagics(Magics):
     @argument("--target", **_TARGET)
     def run_job(self, line: str) -> Run:
         """Run a job once at a virtual time, in a copy of the world; returns a Run."""
-        from sbh_jobkit.simulation.simulator import run_job
+        from sbh_jobkit.simulation.once import run_job
 
         given = self._read("run_job", line)
         return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
@@ -170,20 +170,12 @@ class JobMagics(Magics):
     @_under_conditions
     def simulate(self, line: str) -> Simulation:
         """Simulate all jobs over a range of dates in virtual time, in a copy of the world; returns a Simulation."""
-        from sbh_jobkit.cli.options import faults, policies
+        from sbh_jobkit.simulation.conditions import Conditions
         from sbh_jobkit.simulation.simulator import Simulator
 
         given = self._read("simulate", line)
-        simulator = Simulator(
-            self.session.plugin,
-            self._world(given),
-            start=given.start,
-            duration=given.duration,
-            tz=given.tz,
-            jobs=given.job,
-            policy=policies(given),
-            faults=faults(given),
-        )
+        conditions = Conditions.from_options(vars(given))
+        simulator = Simulator.under(conditions, self.session.plugin, self._world(given))
         with watched(self.shell, simulator.count()) as show:
             return simulator.simulate(show)
 
@@ -204,12 +196,13 @@ class JobMagics(Magics):
     @_under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, look at each run and repeat it with edits; returns a Dashboard."""
-        from sbh_jobkit.cli.options import faults, policies
         from sbh_jobkit.notebook.dashboard import Dashboard
+        from sbh_jobkit.simulation.conditions import Conditions
 
         given = self._read("job_dashboard", line)
         if given.path is not None:
             self.session.load(given.path)
+        conditions = Conditions.from_options(vars(given))
         self._world(given)  # raises the errors of world.py now, not at the first click
         dashboard = Dashboard(
             lambda: self.session.plugin,
@@ -217,8 +210,8 @@ class JobMagics(Magics):
             start=given.start,
             duration=given.duration,
             tz=given.tz,
-            policy=policies(given),
-            faults=faults(given),
+            policy=conditions.policy,
+            faults=conditions.plan,
         )
         self.dashboards.append(dashboard)
         return dashboard
@@ -255,12 +248,10 @@ class JobMagics(Magics):
         return export_plugin(self.cells.previous(), self.shell.user_ns, given.folder, force=given.force)
 
     def _world(self, given: Namespace) -> World:
-        world = self.session.world(given.world)
-        if given.target is not None:
-            world.target = given.target
-        if getattr(given, "seed", None) is not None:
-            world.random.seed(given.seed)
-        return world
+        from sbh_jobkit.simulation.conditions import Conditions
+
+        conditions = Conditions(target=given.target, seed=getattr(given, "seed", None))
+        return conditions.apply_to(self.session.world(given.world))
 
     def _read(self, name: str, line: str) -> Namespace:
         """Parse a magic's line as a shell would; raises MagicError for a wrong argument."""

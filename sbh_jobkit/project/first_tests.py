@@ -13,7 +13,9 @@ from sbh_jobkit.fakes.world import World
 from sbh_jobkit.project.code import layout
 from sbh_jobkit.project.plugin import summary
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.simulator import DURATION, run_job, simulate
+from sbh_jobkit.simulation.conditions import DURATION
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import simulate
 
 if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job

@@ -106,7 +106,7 @@ def fleet_headline(simulation: FleetSimulation) -> str:
         told = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
         told += f", but {skipped:,} skipped" if skipped else ""
     refused = len(simulation.not_simulated)
-    return f"{told}, {count(refused, 'installation')} could not be replayed" if refused else told
+    return f"{told}, {count(refused, 'installation')} could not be simulated" if refused else told
 
 
 def fleet_progress(simulation: FleetSimulation) -> str:

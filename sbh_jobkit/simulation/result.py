@@ -151,6 +151,12 @@ class Simulation(SimulationResult, Shown):
         return [run.verdict for run in self.runs]
 
     @property
+    def due_count(self) -> int:
+        """How many fire times the range has, also if the simulation was interrupted."""
+        start, end = self.start.timestamp(), self.end.timestamp()
+        return sum(sum(1 for _ in due.schedule.epochs(start, end)) for due in self.due)
+
+    @property
     def usage(self) -> Usage:
         """What the runs used, in total and by job."""
         return Usage.of(self.runs)

@@ -5,36 +5,30 @@ from __future__ import annotations
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import merge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
-from sbh_jobkit import clock as _clock
 from sbh_jobkit.clock import VirtualClock
-from sbh_jobkit.errors import Interrupted, TimeFormatError, UnknownJobError, WorldError
+from sbh_jobkit.errors import Interrupted, TimeFormatError, WorldError
 from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.faults.injector import ActivePlan
-from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.session import FakeTenant
-from sbh_jobkit.fakes.world import World, time_limit_of
-from sbh_jobkit.plugin.job import Job
+from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
 from sbh_jobkit.run.virtual import VirtualSandbox
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Policy, policy_lookup
+from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.result import Simulation
 from sbh_jobkit.simulation.timeline import Due, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-    from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.plugin.manifest import Manifest
+    from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.schedule.schedule import Schedule
-
-DURATION = "30d"
-"""How long a simulation is unless told otherwise."""
 
 
 class Simulator:
@@ -59,40 +53,45 @@ class Simulator:
         twice: bool = False,
         time_limit: float | None = None,
     ) -> None:
-        """Settle the range and the jobs; nothing runs yet."""
+        """Check everything that is given; nothing runs yet."""
+        conditions = Conditions(
+            start=start,
+            end=end,
+            duration=duration,
+            tz=tz,
+            jobs=jobs,
+            policy=policy,
+            faults=faults,
+            twice=twice,
+            time_limit=time_limit,
+        )
+        self._prepare(plugin, world, conditions)
+
+    @classmethod
+    def under(cls, conditions: Conditions, plugin: Plugin, world: World | None = None) -> Self:
+        """Make a simulator of conditions that are checked already."""
+        simulator = cls.__new__(cls)
+        simulator._prepare(plugin, world, conditions)  # noqa: SLF001  its own class
+        return simulator
+
+    def _prepare(self, plugin: Plugin, world: World | None, conditions: Conditions) -> None:
         if world is not None and not isinstance(world, World):
             msg = f"the world must be a World, got {world!r}; World.load('world.py') makes one of a file"
             raise WorldError(msg)
         self.plugin = plugin
-        self.world = world if world is not None else World.of(plugin.root)
-        self.own_zone = _asked(tz, self.world)
+        self.conditions = conditions
+        self.world = world if world is not None else conditions.world_of(plugin.root)
+        self.own_zone = conditions.zone_in(self.world)
         """The zone that was asked for, over the manifest's."""
-        self.zone = self.own_zone or _of_manifest(plugin.manifest)
-        self.start = times.instant(start, self.zone)
-        self.end = self._end(end, duration)
-        self.faults = FaultPlan.of(faults)
-        self.twice = twice
-        self.time_limit = None if time_limit is None else time_limit_of(time_limit)
-        """How long a run may take, in seconds, whatever the world says; None leaves it to the world."""
-        names = list(plugin.jobs) if jobs is None else [jobs] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
-        policy_of = policy_lookup(policy, plugin.jobs)
+        self.zone = self.own_zone or times.zone(plugin.manifest.timezone or "UTC")
+        self.start, self.end = conditions.range_in(self.zone)
+        policy_of = policy_lookup(conditions.policy, plugin.jobs)
+        names = plugin.jobs if conditions.jobs is None else conditions.jobs
         self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))
             for name in names
             if (schedule := plugin.jobs[name].schedule_in(self.own_zone)) is not None
         )
-
-    def _end(self, end: str | datetime | None, duration: str | timedelta | None) -> datetime:
-        if end is not None and duration is not None:
-            msg = "give an end or a duration, not both"
-            raise TimeFormatError(msg)
-        if end is None:
-            return times.add(self.start, times.duration(duration if duration is not None else DURATION))
-        ending = times.instant(end, self.zone)
-        if ending <= self.start:
-            msg = f"the end {ending.isoformat()} is not after the start {self.start.isoformat()}"
-            raise TimeFormatError(msg)
-        return ending
 
     def fires(self) -> Iterator[Fire]:
         """Yield every fire time of every job, in true order; nothing runs."""
@@ -199,8 +198,8 @@ class Simulator:
         )
 
     def _tenant(self, *, keep: bool = True) -> FakeTenant:
-        plan = ActivePlan.of(self.faults, self.zone, self.plugin.jobs)
-        return FakeTenant(self.world, plan=plan, time_limit=self.time_limit, keep=keep)
+        plan = ActivePlan.of(self.conditions.plan, self.zone, self.plugin.jobs)
+        return FakeTenant(self.world, plan=plan, time_limit=self.conditions.time_limit, keep=keep)
 
     def _replay(self, tenant: FakeTenant) -> Timeline:
         tenant.begin(self.plugin.jobs, self.start, self.zone, self.own_zone)
@@ -212,8 +211,8 @@ class Simulator:
             start=self.start.timestamp(),
             end=self.end.timestamp(),
             zone=self.zone,
-            down=self.faults.downtime(self.zone),
-            twice=self.twice,
+            down=self.conditions.plan.downtime(self.zone),
+            twice=self.conditions.twice,
         )
 
 
@@ -237,61 +236,7 @@ def simulate(
     each run knows what a second one would have changed (`run.repeated`), and all else is as without.
     """
     loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
-    simulator = Simulator(
-        loaded,
-        world,
-        start=start,
-        end=end,
-        duration=duration,
-        tz=tz,
-        jobs=jobs,
-        policy=policy,
-        faults=faults,
-        twice=twice,
+    conditions = Conditions(
+        start=start, end=end, duration=duration, tz=tz, jobs=jobs, policy=policy, faults=faults, twice=twice
     )
-    return simulator.simulate(progress)
-
-
-def run_job(
-    job: Job | Callable[..., Any],
-    world: World | None = None,
-    *,
-    at: str | datetime | None = None,
-    tz: str | None = None,
-    faults: FaultPlan | None = None,
-    time_limit: float | None = None,
-) -> Run:
-    """Run one job once at a virtual time, now unless told otherwise; a function under `@job` will do.
-
-    `faults` says what goes wrong meanwhile, `time_limit` how long it may take, in seconds, whatever the world says.
-    """
-    if not isinstance(job, Job):
-        job = _only_job(job)
-    world = world if world is not None else World.of(job.root)
-    asked = _asked(tz, world)
-    in_force = asked or _of_manifest(job.manifest)
-    schedule = job.schedule_in(asked)
-    zone = schedule.tz if schedule else in_force
-    moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    plan = ActivePlan.of(FaultPlan.of(faults), in_force, job.peers)
-    limit = None if time_limit is None else time_limit_of(time_limit)
-    tenant = FakeTenant(world, plan=plan, time_limit=limit)
-    with VirtualClock(moment, zone) as clock, VirtualSandbox(clock) as sandbox:
-        tenant.begin(job.peers, moment, in_force, asked)
-        return tenant.notify(Runner(tenant, sandbox).run(job, moment.timestamp(), schedule or zone))
-
-
-def _only_job(function: Any) -> Job:
-    jobs = Plugin.load({"job": function}).jobs
-    if not jobs:
-        msg = f"{function!r} is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
-        raise UnknownJobError(msg)
-    return next(iter(jobs.values()))
-
-
-def _asked(tz: str | None, world: World) -> ZoneInfo | None:
-    return times.zone(tz) if tz is not None else world.tz
-
-
-def _of_manifest(manifest: Manifest) -> ZoneInfo:
-    return times.zone(manifest.timezone or "UTC")
+    return Simulator.under(conditions, loaded, world).simulate(progress)

@@ -206,7 +206,7 @@ BAD_WORDS = {
     ),
     "a start without an end": (
         ["run", "p", "greet", "--from", "2026-02-01"],
-        "--from replays up to --at: give --at, too",
+        "--from needs --at: the plugin is simulated from --from up to --at",
     ),
     "a report where none can be written": (
         ["simulate", "p", "--for", "1d", "--html", "notes.txt/r.html"],
@@ -228,7 +228,7 @@ BAD_WORDS = {
     ),
     "stress and second runs": (
         ["simulate", "p", "--stress", "dst", "--twice"],
-        "--stress looks for what breaks: leave --budget, --twice and --html to a simulation without it",
+        "--stress cannot be combined with --budget, --twice or --html",
     ),
     "a policy of an unknown job": (
         ["simulate", "p", "--policy", "gret:overlap=skip"],
@@ -479,7 +479,7 @@ def test_run_by_hand(here, capsys):
     code, out, err = said(capsys, "run", "p", "greet", "--from", "2026-01-01", "--at", "2026-01-05T07:00")
     assert code == OK
     assert out.startswith("greet  Mon 2026-01-05 07:00 UTC  ok")
-    assert err == "sbh-jobkit: note: greet is not due at 2026-01-05T07:00:00+00:00, so it ran by hand then\n"
+    assert err == "sbh-jobkit: note: greet is not due at 2026-01-05T07:00:00+00:00, so it ran by hand at that time\n"
 
 
 ONE_RUN = {
@@ -631,7 +631,7 @@ def test_jobs_by_hand(here, capsys):
     """A job without a schedule is named, since a simulation never runs it."""
     write(here / "p", main_=MAIN.replace(', schedule="0 6 * * *"', ""))
     out = said(capsys, "simulate", "p")[1]
-    assert out.endswith("\nby hand only, for want of a schedule: greet\n\nNo run was due\n")
+    assert out.endswith("\nmanual only (no schedule): greet\n\nNo run was due\n")
 
 
 def test_skipped_runs_are_counted(here, capsys):

@@ -113,7 +113,7 @@ def test_one_run_under_a_plan(said):
 def test_what_did_nothing_is_told(said):
     """Perhaps its host is misspelt."""
     code, out, _ = said("simulate", "p", "--for", "3d", "--fault", "errors of=api.exmaple.com rate=1")
-    told = ["in the fault plan, this did nothing:", "  errors of=api.exmaple.com rate=1", ""]
+    told = ["unused faults:", "  errors of=api.exmaple.com rate=1", ""]
     assert (code, out.splitlines()[-6:-3], out.splitlines()[-1]) == (OK, told, "3 runs, all as expected")
 
 

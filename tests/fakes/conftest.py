@@ -7,7 +7,7 @@ import pytest
 
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.simulation.simulator import run_job
+from sbh_jobkit.simulation.once import run_job
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.schedule.times import instant, zone
-from sbh_jobkit.simulation.simulator import run_job, simulate
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import simulate
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.simulation.simulator import run_job, simulate
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import simulate
 
 SOURCE = """
 import time

@@ -11,7 +11,8 @@ from sbh_jobkit.errors import ScheduleError, WorldError
 from sbh_jobkit.fakes.script import WorldScript, every
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.simulation.simulator import run_job, simulate
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import simulate
 
 PLUGIN = """
 from src.ext.sdk import job

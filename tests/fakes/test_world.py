@@ -7,7 +7,8 @@ import pytest
 from sbh_jobkit.clock import is_virtual
 from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.simulation.simulator import run_job, simulate
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import simulate
 
 
 def test_an_empty_world_is_enough(ran):

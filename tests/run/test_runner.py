@@ -18,7 +18,7 @@ from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Outcome, RunError
-from sbh_jobkit.simulation.simulator import run_job
+from sbh_jobkit.simulation.once import run_job
 
 AT = "2026-01-05T09:00:00Z"
 

@@ -21,7 +21,8 @@ from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.plugin.sdk import job as decorated
 from sbh_jobkit.run.run import Fire, Outcome
-from sbh_jobkit.simulation.simulator import Simulator, run_job, simulate
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import Simulator, simulate
 
 
 def called(function):
@@ -673,7 +674,7 @@ def test_one_run_by_hand():
     with pytest.raises(UnknownJobError) as refused:
         run_job(5)
     assert str(refused.value) == (
-        "5 is no job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
+        "5 is not a job; put @job('name', schedule='…') above the function, or take it from plugin.jobs"
     )
 
 

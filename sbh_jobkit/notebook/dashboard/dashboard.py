@@ -24,7 +24,9 @@ from sbh_jobkit.notebook.progress import interrupt_message
 from sbh_jobkit.report.headline import headline
 from sbh_jobkit.report.notebook.elements import coloured, line, muted
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.simulator import DURATION, Simulator, run_job
+from sbh_jobkit.simulation.conditions import DURATION, Conditions
+from sbh_jobkit.simulation.once import run_job
+from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -246,9 +248,7 @@ class Dashboard:
 
     def _simulator(self) -> Simulator:
         plugin, controls = self.plugin, self.controls
-        return Simulator(
-            plugin,
-            self._world(plugin),
+        conditions = Conditions(
             start=controls.start.value,
             duration=controls.duration.value,
             tz=controls.zone_name,
@@ -256,6 +256,7 @@ class Dashboard:
             policy=self._policy,
             faults=self._faults,
         )
+        return Simulator.under(conditions, plugin, self._world(plugin))
 
     def _set_busy(self, busy: bool) -> None:
         self.controls.set_busy(busy)

@@ -14,7 +14,7 @@ from sbh_jobkit.errors import PluginError, WorldError
 from sbh_jobkit.fakes.diff import Difference, diff
 from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.simulation.simulator import run_job
+from sbh_jobkit.simulation.once import run_job
 
 if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.plan import FaultPlan

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit.errors import FleetError, Interrupted
-from sbh_jobkit.fakes.world import TENANT, time_limit_of
+from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.fleet.installation import Conditions, Installation, Task, replay
+from sbh_jobkit.simulation.conditions import Conditions
+from sbh_jobkit.simulation.fleet.installation import Installation, Task, run_task
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
 if TYPE_CHECKING:
@@ -53,22 +54,39 @@ class Fleet:
         target: str | None = None,
     ) -> None:
         """Find the plugins; nothing is loaded yet."""
-        _check_times(start, end, duration, tz)
-        given = [plugins] if isinstance(plugins, (str, Path)) else list(plugins)
-        self.paths = tuple(dict.fromkeys(found for path in given for found in plugins_in(path)))
-        self.tenants = _names(tenants)
-        self.conditions = Conditions(
+        conditions = Conditions(
             start=start,
             end=end,
             duration=duration,
             tz=tz,
-            jobs=None if jobs is None else (jobs,) if isinstance(jobs, str) else tuple(jobs),
+            jobs=jobs,
             policy=policy,
             faults=faults,
-            time_limit=None if time_limit is None else time_limit_of(time_limit),
+            time_limit=time_limit,
             seed=seed,
             target=target,
         )
+        self._prepare(plugins, tenants, conditions)
+
+    @classmethod
+    def under(
+        cls,
+        conditions: Conditions,
+        plugins: str | Path | Iterable[str | Path],
+        tenants: int | Iterable[str] = (TENANT,),
+    ) -> Self:
+        """Make a fleet of conditions that are checked already."""
+        fleet = cls.__new__(cls)
+        fleet._prepare(plugins, tenants, conditions)  # noqa: SLF001  its own class
+        return fleet
+
+    def _prepare(
+        self, plugins: str | Path | Iterable[str | Path], tenants: int | Iterable[str], conditions: Conditions
+    ) -> None:
+        given = [plugins] if isinstance(plugins, (str, Path)) else list(plugins)
+        self.paths = tuple(dict.fromkeys(found for path in given for found in plugins_in(path)))
+        self.tenants = _names(tenants)
+        self.conditions = conditions
 
     def __repr__(self) -> str:
         """Count."""
@@ -86,14 +104,14 @@ class Fleet:
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             msg = f"processes is a whole number from 1, got {processes!r}"
             raise FleetError(msg)
-        orders = (Task(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
+        tasks = (Task(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
         if min(processes, len(self)) > 1:
-            from sbh_jobkit.simulation.fleet.processes import spread
+            from sbh_jobkit.simulation.fleet.processes import run_parallel
 
-            yield from spread(orders, min(processes, len(self)))
+            yield from run_parallel(tasks, min(processes, len(self)))
             return
-        for order in orders:
-            result = replay(order)
+        for task in tasks:
+            result = run_task(task)
             yield result
             if isinstance(result, Installation) and result.reached is not None:
                 raise Interrupted(result.reached)
@@ -134,20 +152,6 @@ def plugins_in(path: str | Path) -> list[str]:
             below.clear()  # what a plugin has below it is its own
         below[:] = sorted(name for name in below if not name.startswith("."))
     return found or [str(path)]
-
-
-def _check_times(
-    start: str | datetime, end: str | datetime | None, duration: str | timedelta | None, tz: str | None
-) -> None:
-    """Refuse what no plugin could be replayed by; the zone of each is not known yet."""
-    zone = None if tz is None else times.zone(tz)
-    for at in (start, end):
-        if at is not None and zone is None:
-            times.parse(at)
-        elif at is not None and zone is not None:
-            times.instant(at, zone)
-    if duration is not None:
-        times.duration(duration)
 
 
 def _names(tenants: int | Iterable[str]) -> tuple[str, ...]:

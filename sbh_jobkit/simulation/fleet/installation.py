@@ -6,36 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.errors import Interrupted, JobkitError
-from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Callable
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.schedule.policy import Policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What all installations of a fleet are replayed under, in the words of the simulator."""
-
-    start: str | datetime
-    end: str | datetime | None = None
-    duration: str | timedelta | None = None
-    tz: str | None = None
-    jobs: tuple[str, ...] | None = None
-    """Only these, in the plugins that have them."""
-    policy: Policy | Mapping[str, Policy] | None = None
-    faults: FaultPlan | None = None
-    time_limit: float | None = None
-    seed: int = 0
-    target: str | None = None
+    from sbh_jobkit.simulation.conditions import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,38 +86,24 @@ class NotSimulated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A plugin to replay at a tenant."""
+    """A plugin to simulate at a tenant."""
 
     path: str
     tenant: str
     conditions: Conditions = field(repr=False)
 
 
-def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installation | NotSimulated:
-    """Load a plugin and its world anew and run the jobs through the range; `pulse` is called after each run."""
-    given = order.conditions
+def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Installation | NotSimulated:
+    """Load a plugin and its world, and run its jobs through the range; `heartbeat` is called after each run."""
     try:
-        plugin = Plugin.load(order.path)
-        world = World.of(plugin.root, order.tenant, given.seed)
-        if given.target is not None:
-            world.target = given.target
-        simulator = Simulator(
-            plugin,
-            world,
-            start=given.start,
-            end=given.end,
-            duration=given.duration,
-            tz=given.tz,
-            jobs=None if given.jobs is None else [name for name in given.jobs if name in plugin.jobs],
-            policy=given.policy,
-            faults=given.faults,
-            time_limit=given.time_limit,
-        )
+        plugin = Plugin.load(task.path)
+        conditions = task.conditions.only(plugin.jobs)
+        simulator = Simulator.under(conditions, plugin, conditions.world_of(plugin.root, task.tenant))
         jobs = {due.job.name: InstalledJob.from_due(due) for due in simulator.due}
 
         def count(run: Run) -> None:
             jobs[run.job].tally.add(run)
-            pulse()
+            heartbeat()
 
         reached = None
         try:
@@ -144,12 +111,12 @@ def replay(order: Task, pulse: Callable[[], object] = lambda: None) -> Installat
         except Interrupted as stop:
             reached = stop.at
     except JobkitError as error:
-        return NotSimulated(path=order.path, tenant=order.tenant, why=str(error))
+        return NotSimulated(path=task.path, tenant=task.tenant, why=str(error))
     return Installation(
-        path=order.path,
+        path=task.path,
         plugin=plugin.slug,
         name=plugin.manifest.name,
-        tenant=order.tenant,
+        tenant=task.tenant,
         start=simulator.start,
         end=simulator.end,
         zone=simulator.zone,

@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FleetError, Interrupted
-from sbh_jobkit.simulation.fleet.installation import replay
+from sbh_jobkit.simulation.fleet.installation import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,15 +34,15 @@ _OFTEN = 0.1
 """Seconds between two looks of a worker at whether to stop."""
 
 
-def spread(orders: Iterable[Task], processes: int) -> Iterator[Installation | NotSimulated]:
+def run_parallel(tasks: Iterable[Task], processes: int) -> Iterator[Installation | NotSimulated]:
     """Run all tasks, several at a time; on Ctrl-C yield what was done until then, and raise Interrupted."""
     context = multiprocessing.get_context("spawn")
     stop, others = context.Event(), multiprocessing.active_children()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
     waiting: deque[Future[Installation | NotSimulated | None]] = deque()
     try:
-        with _deaf():  # those that are started now inherit it
-            waiting.extend(pool.submit(_work, order) for order in orders)
+        with _ignore_sigint():  # those that are started now inherit it
+            waiting.extend(pool.submit(_work, task) for task in tasks)
         while waiting:
             yield from _answer(waiting[0])
             waiting.popleft()
@@ -88,7 +88,7 @@ def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotS
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _ignore_sigint() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -103,7 +103,7 @@ class _Worker:
     next_look = 0.0
 
     @classmethod
-    def pulse(cls) -> None:
+    def heartbeat(cls) -> None:
         if perf_counter() >= cls.next_look:
             cls.next_look = perf_counter() + _OFTEN
             if cls.stop.is_set():
@@ -124,5 +124,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(order: Task) -> Installation | NotSimulated | None:
-    return None if _Worker.stop.is_set() else replay(order, _Worker.pulse)
+def _work(task: Task) -> Installation | NotSimulated | None:
+    return None if _Worker.stop.is_set() else run_task(task, _Worker.heartbeat)

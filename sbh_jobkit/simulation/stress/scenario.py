@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -37,16 +38,29 @@ class Scenario:
     """None are all."""
     time_limit: float | None = None
     """How long a run may take, in seconds; None leaves it to the world."""
-    policy: Mapping[str, Policy] | None = None
+    policy: Policy | Mapping[str, Policy] | None = None
     words: tuple[str, ...] = ()
     """What else a command line says, such as its policies."""
 
-    def runs(self, load: Load) -> Iterator[Run]:
-        """Yield the runs of a try, one at a time."""
-        plugin, world = load()
-        yield from Simulator(
-            plugin,
-            world,
+    @classmethod
+    def from_simulator(cls, simulator: Simulator, words: tuple[str, ...] = ()) -> Self:
+        """Take the range and the conditions of a simulator."""
+        given = simulator.conditions
+        return cls(
+            start=simulator.start,
+            end=simulator.end,
+            zone=simulator.zone,
+            plan=given.plan,
+            jobs=tuple(given.jobs or ()),
+            time_limit=given.time_limit,
+            policy=given.policy,
+            words=words,
+        )
+
+    @property
+    def conditions(self) -> Conditions:
+        """The same as the conditions of a simulation."""
+        return Conditions(
             start=self.start,
             end=self.end,
             tz=self.zone.key,
@@ -54,7 +68,11 @@ class Scenario:
             policy=self.policy,
             faults=self.plan,
             time_limit=self.time_limit,
-        ).runs()
+        )
+
+    def runs(self, load: Load) -> Iterator[Run]:
+        """Yield the runs of the scenario, one at a time."""
+        yield from Simulator.under(self.conditions, *load()).runs()
 
     def until(self, instant: datetime) -> Scenario:
         """Return the same, up to and including an instant."""

@@ -65,7 +65,7 @@ def read(words: str) -> tuple[str, ...]:
     return kinds
 
 
-def stress(
+def run_stress(
     load: Load, plain: Scenario, kinds: Collection[str], *, progress: Callable[[str], object] = lambda _: None
 ) -> Stress:
     """Try a plugin in a plain range and under stress of some kinds; `progress` hears what is tried."""

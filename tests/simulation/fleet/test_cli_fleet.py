@@ -36,7 +36,7 @@ rerun the first: sbh-jobkit run plugins/loud bill --from 2026-01-01T00:00Z --at 
 """
 
 
-ONE_ONLY = "--stress, --budget and --twice are for one plugin at one tenant; simulate them one by one"
+ONE_ONLY = "--stress, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one"
 
 
 def said(capsys, *arguments):
@@ -129,12 +129,12 @@ def test_what_cannot_be_replayed(platform, write, capsys):
     code, out, err = said(capsys, "simulate", platform, "--tenants", "2", "--for", "1d")
     assert (code, out.splitlines()[-1]) == (
         WRONG_USE,
-        "106 runs, all as expected, 2 installations could not be replayed",
+        "106 runs, all as expected, 2 installations could not be simulated",
     )
     assert err == (
         "sbh-jobkit: error: plugins/broken: main.py:1: ModuleNotFoundError: No module named 'nothing_of_the_kind'; "
         "install it, or put nothing_of_the_kind.py beside the plugin's entry (at 2 tenants)\n"
-        "sbh-jobkit: error: 2 of 6 installations could not be replayed\n"
+        "sbh-jobkit: error: 2 of 6 installations could not be simulated\n"
     )
 
 

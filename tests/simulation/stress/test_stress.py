@@ -16,7 +16,7 @@ from sbh_jobkit.fakes.faults.validation import target_of
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.scenario import Scenario
-from sbh_jobkit.simulation.stress.stress import read, stress
+from sbh_jobkit.simulation.stress.stress import read, run_stress
 
 ROOT = Path(__file__).parents[3]
 ALL = "dst,overlap,outage,late"
@@ -352,11 +352,11 @@ BAD = [
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
         ["--stress", "dst", "--html", "r.html"],
-        "--stress looks for what breaks: leave --budget, --twice and --html to a simulation without it",
+        "--stress cannot be combined with --budget, --twice or --html",
     ),
     (
         ["--stress", "dst", "--tenants", "2"],
-        "--stress, --budget and --twice are for one plugin at one tenant; simulate them one by one",
+        "--stress, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one",
     ),
     (["--stress", "dst", "--time-limit", "0"], "time_limit is a number of seconds above 0, got 0.0"),
 ]
@@ -400,7 +400,7 @@ def test_progress_is_told():
     zone, heard = times.zone("UTC"), []
     start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-02"))
     plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
-    found = stress(load, plain, ["outage", "late"], progress=heard.append)
+    found = run_stress(load, plain, ["outage", "late"], progress=heard.append)
     assert (found.ok, found.tried, len(found.broken), found.anyway, found.notes) == (False, 3, 1, (), ())
     assert heard == [
         "a plain range",
