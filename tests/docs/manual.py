@@ -132,8 +132,10 @@ def refreshed(text: str, tables: dict[str, str]) -> str:
 
 def main(names: list[str]) -> None:
     """Refresh every page, or those that are named."""
+    from architecture import PICTURE, picture
     from manual_tables import tables
 
+    PICTURE.write_text(picture(), encoding="utf-8")
     for path in PAGES:
         if not names or path.name in names:
             path.write_text(refreshed(path.read_text(), tables()))

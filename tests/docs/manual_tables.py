@@ -10,6 +10,7 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from architecture import WAYS, way_table
 from manual import ROOT
 from manual_inputs import bad_inputs
 
@@ -56,6 +57,7 @@ def tables() -> dict[str, str]:
         "policies": _policies(),
         "pytest-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in pytest_hooks().items())),
         "pytest-options": _pytest_options(),
+        **{f"way-{way}": way_table(way) for way in WAYS},
         "rules": table(["rule", "what it asks for"], ((f"`{rule}`", text) for rule, text in RULES.items())),
     }
 
