@@ -21,10 +21,10 @@ BASE = ("errors", "ports", "clock", "display", "version", "filters")
 SIMULATE = (
     "cli.main:main",
     "cli.simulate:simulate",
-    "simulation.conditions:Conditions.__init__",
+    "simulation.conditions:Conditions.from_options",
+    "simulation.fleet.fleet:Fleet.under",
     "plugin.plugin:Plugin.load",
-    "simulation.simulator:Simulator.__init__",
-    "fakes.session:FakeTenant.begin",
+    "simulation.simulator:Simulator.under",
     "simulation.timeline:Timeline.steps",
     "schedule.policy:decide",
     "run.runner:Runner.run",
@@ -38,6 +38,7 @@ SIMULATE = (
 """From the options of `sbh-jobkit simulate` to the report."""
 RUN_JOB = (
     "simulation.once:run_job",
+    "simulation.conditions:Conditions.__post_init__",
     "fakes.session:FakeTenant.begin",
     "run.runner:Runner.run",
     "fakes.session:FakeTenant.open",
