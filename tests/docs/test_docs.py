@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import metadata
+from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from zipfile import ZipFile
@@ -94,6 +95,8 @@ def _read_sh(text):
     targets = re.findall(r"^([a-z-]+):", (manual.ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
     assert set(re.findall(r"\[([a-z]+)\]", text)) <= {*metadata("sbh-jobkit").get_all("Provides-Extra")}
+    resources = re.findall(r"files\('([\w.]+)'\) / '([\w.]+)'", text)
+    assert all(files(package).joinpath(name).is_file() for package, name in resources)
     assert set(re.findall(r"sbh_jobkit-(\S+?)-py3", text)) <= {sbh_jobkit.__version__}
 
 
@@ -191,7 +194,7 @@ def test_the_wheel_is_what_the_manual_says(tmp_path):
     files = {
         str(path.relative_to(manual.ROOT)) for path in packaged if path.is_file() and "__pycache__" not in path.parts
     }
-    assert files - {*names} == set()
+    assert needed - {*names} == set()
 
 
 def test_the_python_api_imports_what_it_names():
