@@ -1,4 +1,4 @@
-"""Measure what the kit promises beside what people use today, in one run, as ratios."""
+"""Compare the kit's speed with what people use today, in one run, as ratios."""
 
 from __future__ import annotations
 

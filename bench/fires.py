@@ -1,4 +1,4 @@
-"""Fire times, beside cronsim's."""
+"""The speed of fire times, compared with cronsim."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How things are timed, and how a line of the table looks.
+"""Time calls and print the table.
 
-Machines are noisy: each pair is measured in turns, five times, and the median ratio is shown.
+Machines are noisy, so the two sides of a comparison run alternately, five times, and the median ratio is shown.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def seconds(work) -> float:
 
 
 def ratio(ours, theirs, *, scale: float = 1.0) -> tuple[float, float]:
-    """Return the median of theirs / ours (theirs did `scale` times less work), and our median seconds."""
+    """Return the median of theirs / ours, where theirs did `scale` times less work, and our median seconds."""
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
     return median(b * scale / a for a, b in pairs), median(a for a, _ in pairs)
 
 
 def drain(iterator) -> None:
-    """Go through an iterator."""
+    """Consume an iterator."""
     for _ in iterator:
         pass
 

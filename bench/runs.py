@@ -1,4 +1,4 @@
-"""Simulated runs, beside the loop that authors write by hand."""
+"""The speed of simulated runs, compared with a loop that authors write themselves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sbh_jobkit.plugin.sdk import job
 
 @job("tick", schedule="* * * * *")
 def tick(ctx) -> dict[str, str]:
-    """Do next to nothing."""
-    ctx.emit("tick", {"at": datetime.now(UTC).isoformat()})  # noqa: TID251  what a job does
+    """Emit one event."""
+    ctx.emit("tick", {"at": datetime.now(UTC).isoformat()})  # noqa: TID251  as a job does
     return {"status": "success"}
 
 
@@ -26,8 +26,8 @@ def noop(ctx) -> None:
     del ctx
 
 
-def by_hand(function, runs: int) -> None:
-    """Do what authors do today: freeze each fire time, and hand a MagicMock to the function."""
+def freeze_loop(function, runs: int) -> None:
+    """Do what authors do today: freeze each fire time, and call the function with a MagicMock."""
     at = START
     for _ in range(runs):
         with freeze_time(at):
@@ -36,8 +36,8 @@ def by_hand(function, runs: int) -> None:
 
 
 def simulated_runs() -> None:
-    """Compare simulated runs with the loop by hand."""
-    for name, function in (("noop", noop), ("tick: an emit and a look at the time", tick)):
+    """Compare simulated runs with such a loop."""
+    for name, function in (("noop", noop), ("tick: an emit, and reading the time", tick)):
         plugin = Plugin.load({"function": function})
         times = [seconds(lambda plugin=plugin: simulate(plugin, World(), duration="7d")) for _ in range(ROUNDS)]
         row(f"simulate, {name}", f"{10_080 / median(times):,.0f} runs/s", "at least 20,000 trivial ones")
@@ -52,12 +52,12 @@ def simulated_runs() -> None:
         def ours(plugin=plugin) -> None:
             simulate(plugin, World(), duration="7d")
 
-        faster, _ = ratio(ours, lambda function=function: by_hand(function, 10_080 // 200), scale=200)
-        row(f"simulate, {name}, beside freezegun and MagicMock by hand", f"{faster:.0f}x", promise)
+        faster, _ = ratio(ours, lambda function=function: freeze_loop(function, 10_080 // 200), scale=200)
+        row(f"simulate, {name}, compared with freezegun and MagicMock", f"{faster:.0f}x", promise)
 
 
 def month() -> None:
-    """Time the demo's simulation."""
+    """Measure the simulation of the demo."""
     path = ROOT / "examples" / "hub_ops"
     simulate(path, duration="1d")
     times = [seconds(lambda: simulate(path, duration="30d")) for _ in range(ROUNDS)]

@@ -1,4 +1,4 @@
-"""What is large: a year of minutes, a million runs, a thousand plugins."""
+"""Large simulations: a year of minutes, a million runs, a thousand plugins."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def noop(ctx) -> None:
 
 
 def warm() -> None:
-    """Import all that a first run does: starting is measured elsewhere, here it is the pace."""
+    """Import everything that a first run imports, so that start-up time is not measured here."""
     Simulator(Plugin.load({"function": noop}), World(), duration="1h").each(lambda _: None)
 
 
 def stream(runs: int) -> float:
-    """Take so many runs as they come, and return how many that were in a second."""
+    """Take runs one after another; return runs per second."""
     warm()
     simulator = Simulator(Plugin.load({"function": noop}), World(), duration=f"{runs}m")
     before = perf_counter()
@@ -51,8 +51,8 @@ def stream(runs: int) -> float:
     return runs / (perf_counter() - before)
 
 
-def look(runs: int) -> float:
-    """Do the same by a function that looks at each."""
+def callback(runs: int) -> float:
+    """Do the same with a function that is called for each run."""
     warm()
     simulator = Simulator(Plugin.load({"function": noop}), World(), duration=f"{runs}m")
     before, seen = perf_counter(), []
@@ -60,27 +60,27 @@ def look(runs: int) -> float:
     return runs / (perf_counter() - before)
 
 
-def apart(way: str, runs: int) -> tuple[float, float]:
-    """Do it in a process of its own; return runs per second, and the most memory it had, in MB."""
+def in_process(way: str, runs: int) -> tuple[float, float]:
+    """Measure in a separate process; return runs per second and its peak memory in MB."""
     command = [sys.executable, __file__, way, str(runs)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own script
-    rate, memory = told.split()
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own script
+    rate, memory = output.split()
     return float(rate), float(memory)
 
 
 def year() -> None:
-    """Stream a year of minutes, and see whether the pace holds from ten thousand runs to a million."""
+    """Stream a year of minutes, and compare the speed of ten thousand runs with that of a million."""
     for way in WAYS:
-        rate, memory = apart(way, YEAR)
+        rate, memory = in_process(way, YEAR)
         row(f"a year of minutes, {way}", f"{YEAR / rate:.0f} s", f"{memory:.0f} MB; at most 40 s in under 300 MB")
-        rates = [apart(way, size)[0] for size in SIZES]
-        told = ", ".join(f"{rate:,.0f}" for rate in rates)
+        rates = [in_process(way, size)[0] for size in SIZES]
+        speeds = ", ".join(f"{rate:,.0f}" for rate in rates)
         slowest = min(rates) / max(rates) - 1
-        row(f"from {SIZES[0]:,} runs to {SIZES[-1]:,}, {way}", f"{slowest:+.0%}", f"{told} runs/s; within 20 %")
+        row(f"from {SIZES[0]:,} runs to {SIZES[-1]:,}, {way}", f"{slowest:+.0%}", f"{speeds} runs/s; within 20 %")
 
 
 def platform() -> None:
-    """Simulate a day of a whole platform, with its report."""
+    """Simulate a day of a whole platform, with a report."""
     with TemporaryDirectory() as folder:
         for number in range(PLUGINS):
             plugin = Path(folder, "plugins", f"plugin{number:03}")
@@ -99,17 +99,17 @@ def platform() -> None:
             command = [sys.executable, "-m", "sbh_jobkit", "simulate", str(Path(folder, "plugins")), "--for", "1d"]
             before = perf_counter()
             words = [*command, "--jobs", str(processes), "--html", str(report)]
-            told = subprocess.run(words, check=True, capture_output=True, text=True).stdout  # noqa: S603  as above
+            output = subprocess.run(words, check=True, capture_output=True, text=True).stdout  # noqa: S603  as above
             took = perf_counter() - before
             size = report.stat().st_size / 1e6
             row(
                 f"a day of {PLUGINS:,} plugins with {JOBS} jobs, --jobs {processes}",
                 f"{took:.0f} s",
-                f"{told.splitlines()[-2].strip()}; a report of {size:.1f} MB",
+                f"{output.splitlines()[-2].strip()}; a report of {size:.1f} MB",
             )
 
 
-WAYS = {"runs()": stream, "each()": look}
+WAYS = {"runs()": stream, "each()": callback}
 
 if __name__ == "__main__":
     rate = WAYS[sys.argv[1]](int(sys.argv[2]))

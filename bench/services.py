@@ -1,4 +1,4 @@
-"""The fake services, beside the libraries that authors would take for each."""
+"""The speed of the fake services, compared with the libraries that authors would use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sbh_jobkit import World
 
 
 def fakes() -> None:
-    """Compare the fake services with the libraries that authors would take for each."""
+    """Compare the fake services with the libraries that authors would use."""
     rows = [{"id": number, "plan": ("trial", "team")[number % 2], "seats": number % 50} for number in range(100_000)]
     wanted = {"plan": "trial", "seats": {"$gte": 40}}
     world, collection = World(), mongomock.MongoClient().bench.users
@@ -27,7 +27,7 @@ def fakes() -> None:
     bounds = iter(range(39_001, 40_000))
 
     def ours() -> None:
-        bound = next(bounds) / 1000  # another filter each time: the same one would be the next page of it
+        bound = next(bounds) / 1000  # a new filter each time: with the same one, the kit would continue its last query
         ctx.db.query("users", {"plan": "trial", "seats": {"$gte": bound}}, limit=100_000)
 
     faster, took = ratio(ours, lambda: list(collection.find(wanted)))

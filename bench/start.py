@@ -1,4 +1,4 @@
-"""Starting Python, and the kit in it."""
+"""The start-up time of Python and of the kit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from measure import row, seconds
 
 
 def start_up() -> None:
-    """Compare starting Python with starting it and importing the kit."""
+    """Compare the start of Python with and without importing the kit."""
     rows = (
         ("import sbh_jobkit", [sys.executable, "-c", "import sbh_jobkit"], "under 30 ms over bare Python"),
         ("sbh-jobkit --help", [sys.executable, "-m", "sbh_jobkit", "--help"], "under 250 ms in all"),
@@ -25,5 +25,5 @@ def start_up() -> None:
 
 
 def quiet(command: list[str]) -> None:
-    """Run a command without showing what it prints."""
+    """Run a command without its output."""
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  our own interpreter

@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """An email that a job sent, with ‹secret:NAME› where a secret's value stood."""
+    """An email that a job sent, with ‹secret:NAME› in place of a secret's value."""
 
     sender: str
     to: str
@@ -30,7 +30,7 @@ class Email:
 
 
 class EmailService:
-    """`world.email`: its state lives here, through all runs of a world."""
+    """`world.email`: it keeps its state through all runs of a world."""
 
     def __init__(self) -> None:
         self.sender: str | None = None
@@ -51,7 +51,7 @@ class EmailService:
 
 
 class EmailClient:
-    """`ctx.email`: one for each run, with what the service may use of that run."""
+    """`ctx.email`: one for each run, with access to that run."""
 
     def __init__(self, service: EmailService, access: Access) -> None:
         self._service = service
@@ -77,21 +77,21 @@ class EmailClient:
 
 @hookimpl
 def sbh_services() -> dict[str, EmailService]:
-    """Offer `ctx.email` and `world.email`; each world gets one of its own."""
+    """Offer `ctx.email` and `world.email`; each world gets its own service."""
     return {"email": EmailService()}
 
 
 @hookimpl
 def sbh_fault_kinds() -> dict[str, str]:
     """Declare what `EmailClient.send` reports, and `World(allow=["email-invalid"])` allows."""
-    return {"email-invalid": "an email was to go to what is no address"}
+    return {"email-invalid": "an email address is not valid"}
 
 
 @hookimpl
 def sbh_configure_world(world: Any, plugin: Plugin | None) -> None:
-    """Let a plugin's emails come from its own address, unless the world's author has said otherwise.
+    """Give a plugin's emails a sender, unless the author of the world has set one.
 
-    Type checkers know what the kit's World has; `Any` has `email`, too.
+    `world` is `Any`, because type checkers do not know `world.email`.
     """
     if plugin is not None and world.email.sender is None:
         world.email.sender = f"{plugin.slug}@{world.tenant_id}.example"
@@ -99,6 +99,6 @@ def sbh_configure_world(world: Any, plugin: Plugin | None) -> None:
 
 @hookimpl
 def sbh_run(run: Run) -> None:
-    """Log the runs that need attention, as a service that calls somebody would."""
+    """Log the runs that need attention, as an on-call service would."""
     if not run.ok:
         logging.getLogger("sbh_email").warning("on call: %s", run)

@@ -1,4 +1,4 @@
-"""Hub Ops: the jobs that keep a build hub tidy. Those that write reports stand in reports.py."""
+"""Hub Ops: the jobs that keep a build hub tidy. The jobs that write reports are in reports.py."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from reports import daily_report, explain_failures, weekly_digest
 from src.ext.sdk import PluginContext, job, route
 
-__all__ = ["daily_report", "explain_failures", "weekly_digest"]  # a job counts when it stands in the entry
+__all__ = ["daily_report", "explain_failures", "weekly_digest"]  # only jobs in the entry are found
 
 PAGE = 100
 PATIENCE = 5
@@ -16,7 +16,7 @@ PATIENCE = 5
 
 @job("clean_temp_files", schedule="0 1 * * *")
 def clean_temp_files(ctx: PluginContext):
-    """Delete temp files that nobody has touched for 30 days."""
+    """Delete temp files that have not changed for 30 days."""
     cutoff = datetime.now() - timedelta(days=30)
     deleted = 0
     try:
@@ -64,26 +64,26 @@ def watch_queue(ctx: PluginContext):
 
 @job("end_trials", schedule="0 4 * * *")
 def end_trials(ctx: PluginContext):
-    """Tell everyone whose trial ends today, a page of users at a time."""
+    """Notify everyone whose trial ends today, one page of users at a time."""
     today = datetime.now().strftime("%Y-%m-%d")
-    seen, told = 0, 0
+    seen, notified = 0, 0
     while users := ctx.db.query("users", limit=PAGE, offset=seen):
         for user in users:
             if user["plan"] == "trial" and user["trial_ends"] == today:
                 ctx.emit("trial.ended", {"user_id": user["id"]})
-                told += 1
+                notified += 1
         seen += len(users)
         if not ctx.check_memory_usage():
             print(f"Memory is short, stopping after {seen} users")
             return {"status": "error", "users_seen": seen, "error": "memory is short"}
 
-    print(f"{told} of {seen} users have their trial end today")
-    return {"status": "success", "users_seen": seen, "users_told": told}
+    print(f"{notified} of {seen} users have their trial end today")
+    return {"status": "success", "users_seen": seen, "users_told": notified}
 
 
 @job("index_projects", schedule="0 5 * * *")
 def index_projects(ctx: PluginContext):
-    """Index every project for the search, and tell how long it took."""
+    """Index every project for the search, and report how long it took."""
     started = datetime.now()
     ctx.emit("index.started", {"at": started.isoformat()})
     index = defaultdict(list)
@@ -91,7 +91,7 @@ def index_projects(ctx: PluginContext):
         for project in ctx.db.query("projects", limit=1000):
             for word in project["name"].split("-"):
                 index[word].append(project["id"])
-            time.sleep(0.2)  # the search takes five projects a second
+            time.sleep(0.2)  # the search indexes five projects a second
     except Exception as error:
         seconds = (datetime.now() - started).total_seconds()
         ctx.emit("index.failed", {"seconds": seconds, "error": repr(error)})
@@ -118,7 +118,7 @@ async def seats_of(ctx: PluginContext, plan: str) -> int:
 
 @route("/jobs/status", methods=["GET"])
 def job_status(ctx: PluginContext):
-    """List every job: when it is due, when it ran last, and how that went."""
+    """List every job: its schedule, its last run and its status."""
     jobs = ctx.db.query("plugin_jobs", {"plugin_installation_id": "hub-ops"})
     shown = ("name", "schedule_cron", "status", "last_run_at", "next_run_at", "last_error")
     return {"jobs": [{name: row[name] for name in shown} for row in jobs]}

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from src.ext.sdk import PluginContext, job
 
 
-def of_yesterday():
-    """Return yesterday's date and the filter for what was created on it."""
+def filter_yesterday():
+    """Return yesterday's date, and a filter for rows that were created on it."""
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     yesterday = today - timedelta(days=1)
     return f"{yesterday:%Y-%m-%d}", {"created_at": {"$gte": yesterday.isoformat(), "$lt": today.isoformat()}}
@@ -16,8 +16,8 @@ def of_yesterday():
 
 @job("daily_report", schedule="0 6 * * *")
 def daily_report(ctx: PluginContext):
-    """Write down how many users and projects there are, and how yesterday's builds went."""
-    date, yesterday = of_yesterday()
+    """Write a report: the number of users and projects, and the results of yesterday's builds."""
+    date, yesterday = filter_yesterday()
     try:
         builds = Counter(build["status"] for build in ctx.db.query("builds", yesterday, limit=1000))
         report = {
@@ -39,8 +39,8 @@ def daily_report(ctx: PluginContext):
 
 @job("explain_failures", schedule="0 7 * * *")
 def explain_failures(ctx: PluginContext):
-    """Let the language model say in plain words why yesterday's builds failed."""
-    date, yesterday = of_yesterday()
+    """Ask the language model to explain why yesterday's builds failed."""
+    date, yesterday = filter_yesterday()
     failed = ctx.db.query("builds", {**yesterday, "status": "failed"}, limit=1000)
     if not failed:
         print(f"No build failed on {date}")
@@ -58,7 +58,7 @@ def explain_failures(ctx: PluginContext):
 
 @job("weekly_digest", schedule="0 9 * * 1")
 def weekly_digest(ctx: PluginContext):
-    """Tell the team how the last seven days went."""
+    """Send the team a summary of the last seven days."""
     template = ctx.secrets.get("DIGEST_TEMPLATE")
     if not template:
         return {"status": "error", "error": "there is no DIGEST_TEMPLATE"}

@@ -18,7 +18,7 @@ def setup(world):
     world.expect_failure("sync_runners", *BAD_HOUR, because="the fleet API is down for maintenance")
     world.llm.reply("Most of them ran out of time in the browser tests.", when="failed builds")
 
-    world.db.latency = "100ms"  # so that a job that pages without an end runs into the time limit
+    world.db.latency = "100ms"  # so that a job that never stops paging reaches the time limit
     world.db.create("queue", "builds")
     for days in range(60, 0, -1):
         then = datetime.now() - timedelta(days=days)
@@ -29,7 +29,7 @@ def setup(world):
 
 
 def fleet(_request):
-    """Answer as the fleet API: fewer runners by night, and nothing but 503 in the bad hour."""
+    """Answer as the fleet API: fewer runners at night, and only 503 in the bad hour."""
     now = datetime.now()
     if BAD_HOUR[0] <= now.isoformat() < BAD_HOUR[1]:
         return httpx.Response(503)
@@ -49,7 +49,7 @@ def teams_start_projects(world, now):
 
 @every("*/20 * * * *")
 def builds_run(world, now):
-    """Finish what was waiting, then let new builds wait: many in working hours, few at night."""
+    """Finish the waiting builds, then add new ones: many in working hours, few at night."""
     for build in world.db.rows("queue"):
         failed = world.random.random() < 0.1
         reason = world.random.choice(["timeout", "lint", "flaky test"]) if failed else None

@@ -98,8 +98,8 @@ def test_a_fault_of_its_kind(installed, plugin):
     (plugin / "world.py").write_text("def setup(world): world.db.insert('users', {'name': 'G', 'email': 'nowhere'})\n")
     shown = python("sbh_jobkit", "simulate", ".", "--for", "2d", site=installed, folder=plugin)
     assert shown.returncode == 1
-    assert "    main.py:6: 'nowhere' is no email address [email-invalid]" in shown.stdout.splitlines()
-    why = "faulty: email-invalid: 'nowhere' is no email address"
+    assert "    main.py:6: 'nowhere' is not an email address [email-invalid]" in shown.stdout.splitlines()
+    why = "faulty: email-invalid: 'nowhere' is not an email address"
     assert shown.stderr.splitlines() == [f"on call: <Run remind 2026-01-0{day} 08:00 UTC: {why}>" for day in (1, 2)]
 
 

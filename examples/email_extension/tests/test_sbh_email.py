@@ -23,7 +23,7 @@ def tenant(**more):
 
 
 def test_emails_are_kept():
-    """What a job sent, when, and from which address."""
+    """`world.email.sent` has what a job sent, when, and from which address."""
     world = tenant(tz="Europe/Paris")
     assert run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00").ok
     (email,) = world.email.sent
@@ -32,16 +32,16 @@ def test_emails_are_kept():
     assert email.at.isoformat() == "2026-01-02T08:00:00+01:00"
 
 
-def test_the_author_says_who_sends():
-    """The extension sets up what the author has not."""
+def test_the_author_may_set_the_sender():
+    """The extension sets a sender only if the author has not set one."""
     world = tenant()
     world.email.sender = "office@example.com"
     run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00")
     assert [email.sender for email in world.email.sent] == ["office@example.com"]
 
 
-def test_an_address_that_is_none(caplog):
-    """The job does not look at what `send` returns; the run still has the fault, and it is logged."""
+def test_an_invalid_address(caplog):
+    """The job ignores the result of `send`, but the run has the fault, and it is logged."""
     world = tenant()
     world.db.insert("users", {"name": "Grace", "email": "grace at example"})
     run = run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00")
@@ -53,14 +53,14 @@ def test_an_address_that_is_none(caplog):
 
 
 def test_the_kind_can_be_allowed():
-    """As any kind of the kit's own."""
+    """A world can allow this kind of fault, like the kit's own kinds."""
     world = tenant(allow=["email-invalid"])
     world.db.update("users", {}, {"email": "nowhere"})
     assert run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00").ok
 
 
 def test_a_manifest_without_the_permission():
-    """The platform has a permission for emails, and the fake asks for it."""
+    """Without the permission `send_email`, sending fails."""
     world = tenant(permissions=["db.read"])
     run = run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00")
     assert run.summary.endswith("ctx.email.send needs the permission 'send_email', which plugin.json does not list")
@@ -68,7 +68,7 @@ def test_a_manifest_without_the_permission():
 
 @pytest.mark.parametrize("part", ["subject", "body"])
 def test_no_secret_belongs_in_an_email(part):
-    """It is a fault, and what is kept has the secret's name instead."""
+    """A secret in an email is a fault, and the kept email has the secret's name instead."""
 
     @job("leak")
     def leak(ctx):
@@ -83,7 +83,7 @@ def test_no_secret_belongs_in_an_email(part):
 
 
 def test_a_month():
-    """Thirty reminders in thirty days; a world that is put back has none of them."""
+    """Thirty reminders are sent in thirty days; a restored world has none of them."""
     world = tenant()
     before = world.email.snapshot()
     assert simulate(plugin, world).ok

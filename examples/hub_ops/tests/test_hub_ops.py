@@ -1,4 +1,4 @@
-"""What each job of Hub Ops does, and how its month goes."""
+"""What each job of Hub Ops does, and the runs of a month."""
 
 import json
 from collections import Counter
@@ -59,7 +59,7 @@ def test_manifest_and_code_agree():
 
 
 def test_clean_up_deletes_the_old_and_keeps_the_young(world):
-    """A temp file of 31 days goes; one of 29 days stays, and so does anything outside temp/."""
+    """A temp file of 31 days is deleted; one of 29 days and files outside temp/ are kept."""
     world.files.write("temp/old.log", modified="2026-01-09T01:00")
     world.files.write("temp/young.log", modified="2026-01-11T01:00")
     world.files.write("reports/old.json", modified="2025-01-01T00:00")
@@ -84,7 +84,7 @@ def test_sync_keeps_what_the_api_answers(world):
 
 
 def test_sync_says_so_when_the_api_is_down(world):
-    """A 503 is a failed run with its reason, and no event pretends otherwise."""
+    """A 503 makes a failed run with its reason, and no event is emitted."""
     world.http.get("https://fleet.example/runners").respond(status_code=503)
 
     failed = run("sync_runners", world)
@@ -95,7 +95,7 @@ def test_sync_says_so_when_the_api_is_down(world):
 
 
 def test_sync_without_its_key_asks_nobody(world):
-    """A missing secret is an error and a fault, and nothing is sent."""
+    """A missing secret is an error and a fault, and no request is sent."""
     del world.secrets["FLEET_API_KEY"]
 
     failed = run("sync_runners", world)
@@ -107,7 +107,7 @@ def test_sync_without_its_key_asks_nobody(world):
 
 @pytest.mark.parametrize(("waiting", "alarms"), [(5, []), (6, [("queue.crowded", {"waiting": 6})])])
 def test_queue_alarm_rings_above_five(world, waiting, alarms):
-    """Five builds may wait; the sixth rings the alarm."""
+    """Five builds may wait; with the sixth an event is emitted."""
     world.db.insert("queue", [{"project": "calm-otter"}] * waiting)
     assert events(run("watch_queue", world)) == alarms
 
@@ -124,7 +124,7 @@ def test_trials_end_on_every_page(world):
 
 
 def test_trials_stop_when_memory_is_short(world):
-    """After the first page the job stops and says how far it came."""
+    """After the first page the job stops and reports how many users it read."""
     world.db.insert("users", [{"plan": "team"}] * 200)
     world.memory.use(95)
     assert run("end_trials", world).value == {"status": "error", "users_seen": 100, "error": "memory is short"}
@@ -145,7 +145,7 @@ def test_index_tells_its_start_its_end_and_its_time(world):
 
 
 def test_index_tells_how_it_failed(world):
-    """A project without a name fails the run, after 0.2 s, and the event says so."""
+    """A project without a name makes the run fail after 0.2 s, and an event reports it."""
     world.db.insert("projects", {"id": 2})
     failed = run("index_projects", world)
     assert events(failed)[-1] == ("index.failed", {"seconds": 0.2, "error": "KeyError('name')"})
@@ -187,7 +187,7 @@ def test_failures_are_explained_by_the_model(world):
 
 
 def test_a_silent_model_is_an_error(world):
-    """When the model gives up, the job says so and writes no file."""
+    """If the model returns an error, the job reports it and writes no file."""
     world.llm.reply(TimeoutError("too busy"))
     error = "the language model did not answer: TimeoutError: too busy"
     assert run("explain_failures", world).value == {"status": "error", "error": error}
@@ -220,12 +220,12 @@ DUE = {
 
 @pytest.mark.parametrize("job", DUE)
 def test_a_job_is_due_when_people_count_on_it(job):
-    """Its schedule, in plain words, is what was agreed."""
+    """The description of the schedule is what was agreed."""
     assert Schedule(plugin.jobs[job].expression).describe() == f"{DUE[job]} (UTC)"
 
 
 def test_month_goes_as_expected(month):
-    """Every run is ok, but for the two syncs of the bad hour, and those were expected to fail."""
+    """Every run is ok, except the two syncs of the bad hour, which were expected to fail."""
     assert month.ok
     assert len(month.runs) == 2315
     failed = [(run.job, f"{run.fire_time:%d %H:%M}", run.verdict) for run in month.runs if run.outcome != "ok"]
@@ -233,15 +233,15 @@ def test_month_goes_as_expected(month):
 
 
 def test_month_is_the_same_every_time(month):
-    """Chance is seeded: who simulates the first week again meets the same runs."""
+    """Random values have a seed: simulating the first week again gives the same runs."""
     again = simulate(plugin, duration="7d")
     assert again.runs == month.runs[: len(again.runs)]
 
 
 def test_month_fails_when_the_bad_hour_does_not_come():
-    """An expectation is strict: an API that stays up while it should be down is a failure."""
+    """An expectation is strict: if the API works when it should be down, that is a failure."""
     world = World.load(HERE / "world.py")
-    world.http.get(host="fleet.example").respond(json=[])  # asked first, since it was there before setup()
+    world.http.get(host="fleet.example").respond(json=[])  # used first, because it was added before setup()
 
     day = simulate(plugin, world, start="2026-01-13", duration="1d")
 
@@ -252,27 +252,27 @@ def test_month_fails_when_the_bad_hour_does_not_come():
 
 
 ON_HOST = {
-    "clean_temp_files": {"D4", "D5"},  # it compares an aware time with a naive one, and never gets to delete a key
-    "sync_runners": {"D6"},  # without its secrets it asks nobody, so that D8 never comes to light
+    "clean_temp_files": {"D4", "D5"},  # it compares an aware time with a naive one, and so deletes no key
+    "sync_runners": {"D6"},  # without its secrets it sends no request, so D8 does not appear
     "watch_queue": {"D3"},
-    "end_trials": {"D1"},  # the first page raises, so that D2 never comes to light
+    "end_trials": {"D1"},  # the first page raises, so D2 does not appear
     "index_projects": {"D3"},  # with one project it takes 0.2 s: D12 would need 26 of them
-    "count_seats": {"D33"},  # none of its code runs, so that D3 never comes to light
+    "count_seats": {"D33"},  # none of its code runs, so D3 does not appear
     "daily_report": {"D3"},
     "explain_failures": {"D3"},
     "weekly_digest": {"D6"},  # it ends before it counts, because its template is missing
 }
 """Where today's host differs for each job, by the ids of the divergences."""
 WELL_ON_HOST = {
-    "watch_queue": 280,  # hours in which the queue is empty: that is what the host answers, too
+    "watch_queue": 280,  # hours with an empty queue, which is also what the host answers
     "explain_failures": 1,  # no build failed on 2025-12-31
     "sync_runners": 2,  # the bad hour, in which it was expected to fail
 }
-"""How many runs of a job have nothing to tell."""
+"""How many runs of a job have no fault."""
 
 
 def test_month_on_todays_host():
-    """Before it is deployed: each job meets exactly what it must meet, and every failing run names it."""
+    """On today's host, each job has exactly these divergences, and every failing run names one."""
     world = World.load(HERE / "world.py")
     world.target = "host"
 
@@ -285,7 +285,7 @@ def test_month_on_todays_host():
 
 
 AGAIN = {
-    # job: what its second run does again, how many of its runs in a week do, and what comes of it
+    # job: what its second run does again, how many of its runs in a week do so, and the result
     "clean_temp_files": ({"cleanup.completed"}, (7, 7), "an event reports a clean-up that deleted nothing"),
     "sync_runners": ({"fleet.synced"}, (336, 336), "who counts syncs counts one too many; the file is the same"),
     "watch_queue": ({"queue.crowded"}, (11, 168), "one crowded queue raises two alarms"),
@@ -299,7 +299,7 @@ AGAIN = {
 
 
 def test_no_job_is_idempotent():
-    """Every job emits its events again and does nothing else: no file has other content, and nothing is sent."""
+    """Every job only emits its events again: no file changes, and no request is sent again."""
     week = simulate(plugin, duration="7d", twice=True)
     found = week.unsafe_to_repeat
     runs = Counter(run.job for run in week.runs)
@@ -313,7 +313,7 @@ def test_no_job_is_idempotent():
 
 
 def test_status_route_lists_every_job(month):
-    """The route shows each job of the manifest with its schedule and how its last run went."""
+    """The route shows each job of the manifest with its schedule and its last run."""
     (status,) = plugin.routes
     jobs = status.function(month.world.context(plugin))["jobs"]
     assert [(row["name"], row["schedule_cron"]) for row in jobs] == [

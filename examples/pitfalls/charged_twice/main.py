@@ -1,4 +1,4 @@
-"""Charge for every half hour of parking, each half hour once."""
+"""Charge once for each half hour of parking."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from src.ext.sdk import PluginContext, job
 
 @job("charge", schedule="*/30 * * * *")
 def charge(ctx: PluginContext):
-    """Charge for the cars that stand now, unless this half hour was charged."""
+    """Charge for the parked cars, unless this half hour was charged before."""
     half_hour = datetime.now().strftime("%Y-%m-%d %H:%M")
     receipt = f"receipts/{half_hour}.json"
     if ctx.files.get(receipt):

@@ -1,4 +1,4 @@
-"""Sum up the orders of every ten minutes."""
+"""Add up the orders of each ten minutes."""
 
 import json
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ TEN = timedelta(minutes=10)
 
 @job("roll_up", schedule="*/10 * * * *")
 def roll_up(ctx: PluginContext):
-    """Store the sum of the last ten minutes' orders, and see that those before have theirs."""
+    """Store the sum of the last ten minutes' orders, and check that the ten minutes before have one."""
     now = datetime.now().replace(second=0, microsecond=0)
     orders = ctx.db.query("orders", {"at": {"$gte": (now - TEN).isoformat(), "$lt": now.isoformat()}}, limit=1000)
     if ctx.files.list(f"sums/{now - TEN:%Y-%m-%d}") and not ctx.files.get(key(now - TEN)):

@@ -1,4 +1,4 @@
-"""A shop with an order every four minutes, which shows those of the last hour."""
+"""A shop with an order every four minutes, which keeps the orders of the last hour."""
 
 from datetime import timedelta
 

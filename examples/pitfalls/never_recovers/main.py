@@ -1,4 +1,4 @@
-"""Fetch the stock of the warehouse every hour, but leave it alone when it is in trouble."""
+"""Fetch the stock of the warehouse every hour, but stop after too many failures."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,7 @@ PATIENCE = 3
 
 @job("sync_stock", schedule="0 * * * *")
 def sync_stock(ctx: PluginContext):
-    """Keep the warehouse's stock as a file; after three failures ask no more."""
+    """Store the warehouse's stock as a file; after three failures, stop asking."""
     if len(ctx.files.list("failures/")) >= PATIENCE:
         return {"status": "error", "error": f"switched off after {PATIENCE} failures"}
     response = ctx.http.get("https://warehouse.example.com/stock")
