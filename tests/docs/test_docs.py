@@ -191,7 +191,7 @@ def test_the_wheel_is_what_the_manual_says(tmp_path):
     assert wheel.name in TEXTS["install.md"]
     names = ZipFile(wheel).namelist()
     packaged = [path for folder in ("sbh_jobkit", "pytest_sbhjobs") for path in (manual.ROOT / folder).rglob("*")]
-    files = {
+    needed = {
         str(path.relative_to(manual.ROOT)) for path in packaged if path.is_file() and "__pycache__" not in path.parts
     }
     assert needed - {*names} == set()
