@@ -60,11 +60,10 @@ class Dashboard:
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
     ) -> None:
-        """Build the widgets; nothing runs yet. Raises the error of a plugin that cannot be loaded."""
+        """Build the widgets; nothing runs yet. Raises the error of a wrong argument or of a broken plugin."""
         self._get_plugin = plugin
         self._get_world = world
-        self._policy = policy
-        self._faults = faults
+        self._conditions = Conditions(start=start, duration=duration, tz=tz, policy=policy, faults=faults)
         self._tasks = TaskRunner()
         self._closed = False
         self.simulation: Simulation | None = None
@@ -124,7 +123,7 @@ class Dashboard:
             self._world(plugin),
             at=self.controls.start.value,
             tz=self.controls.zone_name,
-            faults=self._faults,
+            faults=self._conditions.faults,
         )
         self._show(None, [run])
         return run
@@ -163,7 +162,7 @@ class Dashboard:
             code=editor.code.value,
             data=editor.data.value,
             tz=self.controls.zone_name,
-            faults=self._faults,
+            faults=self._conditions.faults,
         )
         editor.show_result(self.again)
         return self.again
@@ -248,13 +247,12 @@ class Dashboard:
 
     def _simulator(self) -> Simulator:
         plugin, controls = self.plugin, self.controls
-        conditions = Conditions(
+        conditions = replace(
+            self._conditions,
             start=controls.start.value,
             duration=controls.duration.value,
             tz=controls.zone_name,
             jobs=None if controls.job_name is None else [controls.job_name],
-            policy=self._policy,
-            faults=self._faults,
         )
         return Simulator.under(conditions, plugin, self._world(plugin))
 
