@@ -113,10 +113,10 @@ class _SimulationView:
         return title(self._simulation)
 
     def table(self) -> RenderableType:
-        from sbh_jobkit.report.rows import job_lines, summarise
         from sbh_jobkit.report.terminal.runs import summary_table
 
-        return summary_table(summarise(job_lines(self._simulation.due), self._simulation.runs))
+        (plugin,) = self._simulation.plugins.values()
+        return summary_table(plugin.jobs)
 
     def blocks(self) -> Iterator[Iterable[str]]:
         from sbh_jobkit.report.idempotency import repeat_lines
@@ -190,7 +190,7 @@ class _FleetView:
         return self._fleet.ok
 
     def title(self) -> str:
-        from sbh_jobkit.report.fleet_rows import fleet_title
+        from sbh_jobkit.report.headline import fleet_title
 
         return fleet_title(self._fleet)
 
@@ -198,14 +198,14 @@ class _FleetView:
         from rich.console import Group
         from rich.text import Text
 
-        from sbh_jobkit.report.fleet_rows import summarise_fleet
+        from sbh_jobkit.report.rows import plugin_rows
         from sbh_jobkit.report.terminal.fleet import fleet_table, more_rows
 
-        rows = summarise_fleet(self._fleet)
+        rows = plugin_rows(self._fleet)
         return Group(fleet_table(rows), *map(Text, more_rows(rows)))
 
     def blocks(self) -> Iterator[Iterable[str]]:
-        from sbh_jobkit.report.fleet_rows import fleet_progress
+        from sbh_jobkit.report.headline import fleet_progress
         from sbh_jobkit.report.terminal.fleet import failing, peaks
 
         yield peaks(self._fleet)
@@ -217,7 +217,7 @@ class _FleetView:
             yield [f"interrupted: {fleet_progress(self._fleet)}"]
 
     def headline(self) -> str:
-        from sbh_jobkit.report.fleet_rows import fleet_headline
+        from sbh_jobkit.report.headline import fleet_headline
 
         return fleet_headline(self._fleet)
 
@@ -225,7 +225,7 @@ class _FleetView:
         from sbh_jobkit.report.html.fleet import fleet_report
 
         plugins = self._fleet.plugins
-        return fleet_report(self._fleet, lambda group: self._rerun(plugins[group.path], group.alike.first))
+        return fleet_report(self._fleet, lambda group: self._rerun(plugins[group.path], group.group.first))
 
     def as_dict(self) -> dict[str, Any]:
         fleet = self._fleet

@@ -1,85 +1,88 @@
-"""The summary of a simulation by job, for the terminal's table and the HTML report alike."""
+"""Rows of the tables that the terminal and the page show of a simulation."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.run.tally import Tally
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Iterator
 
-    from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.timeline import Due
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobLine:
-    """A job as a report names it."""
-
-    name: str
-    schedule: str | None = None
-    """The cron expression; None where the job has none."""
-    english: str | None = None
-    """The schedule in plain words."""
+    from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.concurrency import BusyMinute
+    from sbh_jobkit.simulation.installed import InstalledPlugin
+    from sbh_jobkit.simulation.result import SimulationResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSummary:
-    """What all runs of one job came to."""
+class PluginRow:
+    """The counts of all runs of one plugin, at all its tenants."""
 
+    label: str
+    path: str
     name: str
-    schedule: str | None
-    english: str | None
+    tenants: int
+    jobs: int
     runs: int
-    ok: int
     failures: int
-    """Runs that need a look: not `run.ok`."""
     expected: int
-    """Runs that failed as their author said they would; they count as ok too."""
-    first_failure: datetime | None
-    duration: timedelta
-    longest: timedelta
     http_calls: int
     emits: int
-    faults: int
-    """Faults seen, but for those that the author allowed."""
+    busiest: tuple[datetime, int] | None
+    """The first minute in which most of its runs started, and how many; None if none started."""
 
 
-def job_lines(due: Iterable[Due]) -> list[JobLine]:
-    """Name the jobs of a simulation."""
-    return [
-        JobLine(name=each.job.name, schedule=each.schedule.expression, english=each.schedule.describe()) for each in due
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingGroup:
+    """Runs of a plugin's job that failed in the same way."""
+
+    job: str
+    """The plugin's label and the job's name."""
+    path: str
+    start: datetime
+    """When the simulation of the plugin started."""
+    group: FailureGroup
 
 
-def summarise(jobs: Sequence[JobLine], runs: Iterable[Run]) -> list[JobSummary]:
-    """Sum up the runs by job: the jobs in their order, then jobs that only the runs know."""
-    tallies: defaultdict[str, Tally] = defaultdict(Tally)
-    for run in runs:
-        tallies[run.job].add(run)
-    known = {job.name for job in jobs}
-    strangers = [JobLine(name=name) for name in tallies if name not in known]
-    return [job_summary(job, tallies.get(job.name) or Tally()) for job in [*jobs, *strangers]]
+def plugin_rows(simulation: SimulationResult) -> list[PluginRow]:
+    """Return a row for each plugin, those with failures first."""
+    labels = simulation.labels
+    rows = [_row(labels[path], plugin) for path, plugin in simulation.plugins.items()]
+    return sorted(rows, key=lambda row: not row.failures)
 
 
-def job_summary(job: JobLine, tally: Tally) -> JobSummary:
-    """Put what was counted beside the job's name."""
-    return JobSummary(
-        name=job.name,
-        schedule=job.schedule,
-        english=job.english,
-        runs=tally.runs,
-        ok=tally.runs - tally.failures,
-        failures=tally.failures,
-        expected=tally.expected,
-        first_failure=tally.first_failure,
-        duration=tally.duration,
-        longest=tally.longest,
-        http_calls=tally.http_calls,
-        emits=tally.emits,
-        faults=tally.faults,
+def _row(label: str, plugin: InstalledPlugin) -> PluginRow:
+    tallies = [job.tally for job in plugin.jobs]
+    minutes = Counter(chain.from_iterable(tally.starts for tally in tallies))
+    most = max(minutes.values(), default=0)
+    first = min((minute for minute, number in minutes.items() if number == most), default=None)
+    return PluginRow(
+        label=label,
+        path=plugin.path,
+        name=plugin.name,
+        tenants=len(plugin.tenants),
+        jobs=len(plugin.jobs),
+        runs=plugin.runs,
+        failures=plugin.failures,
+        expected=sum(tally.expected for tally in tallies),
+        http_calls=sum(tally.http_calls for tally in tallies),
+        emits=sum(tally.emits for tally in tallies),
+        busiest=None if first is None else (datetime.fromtimestamp(first * 60, plugin.zone), most),
     )
+
+
+def failing_groups(simulation: SimulationResult) -> Iterator[FailingGroup]:
+    """Yield the groups of failing runs, by plugin and job."""
+    labels = simulation.labels
+    for plugin, group in simulation.failure_groups:
+        job = f"{labels[plugin.path]}.{group.first.job}"
+        yield FailingGroup(job=job, path=plugin.path, start=plugin.start, group=group)
+
+
+def job_names(peak: BusyMinute) -> list[str]:
+    """Return the names of the jobs that start in a minute, such as `shop.sync` or `shop.sync ×20`."""
+    named = ((".".join(job), number) for job, number in peak.who)
+    return [name if number == 1 else f"{name} ×{number:,}" for name, number in named]

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.report.html.simulation import report
-from sbh_jobkit.report.rows import JobLine
 from sbh_jobkit.run.run import Fault, Outcome, Run
+from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
 
 PARIS = ZoneInfo("Europe/Paris")
 FAULT = Fault(
@@ -30,6 +30,21 @@ VERDICTS = {
     "expected": {"outcome": "crashed", "expected": "the API is under maintenance"},
     "unexpected_ok": {"expected": "the API is under maintenance"},
 }
+
+
+def counted(jobs, runs, **more):
+    """Return the jobs of a plugin with the counts of their runs, as a simulation does."""
+    listed = tuple(InstalledJob(**{"schedule": None, "english": None, "name": name, **more}) for name in jobs)
+    month = {"start": datetime(2026, 1, 1, tzinfo=PARIS), "end": datetime(2026, 1, 31, tzinfo=PARIS), "zone": PARIS}
+    plugin = InstalledPlugin(path="p", slug="p", name="P", jobs=listed, **month)
+    plugin.add(runs, "acme")
+    return plugin.jobs
+
+
+@pytest.fixture(name="counted")
+def counted_fixture():
+    """Give tests the function."""
+    return counted
 
 
 @pytest.fixture
@@ -71,7 +86,7 @@ def written():
             "start": datetime(2026, 1, 1, tzinfo=PARIS),
             "end": datetime(2026, 1, 31, tzinfo=PARIS),
             "zone": "Europe/Paris",
-            "jobs": [JobLine(name=name) for name in jobs],
+            "jobs": counted(jobs, runs),
             "runs": runs,
             "rerun": lambda run: f"sbh-jobkit run hub_ops {run.job} --at {run.fire_time.isoformat()}",
         }

@@ -89,7 +89,7 @@ def written(*installations, **more):
     simulation = FleetSimulation(asked=len(installations), **more)
     for one in installations:
         simulation.add(one)
-    return fleet_report(simulation, lambda kind: f"rerun {kind.path} {kind.alike.first.job}")
+    return fleet_report(simulation, lambda kind: f"rerun {kind.path} {kind.group.first.job}")
 
 
 def test_the_page_is_well_formed_and_its_links_have_targets():
@@ -104,7 +104,7 @@ def test_the_page_is_well_formed_and_its_links_have_targets():
 
 
 def test_failing_runs_come_first():
-    """One section for those that failed alike, with their number, and the command that repeats the first."""
+    """One section for those that failed in the same way, with their number, and the command that repeats the first."""
     html = written(
         installed([ran(0)], slug="calm"),
         installed([ran(0, tenant="a", error="tea"), ran(1, tenant="a", error="tea")], slug="loud", tenant="a"),

@@ -8,16 +8,24 @@ import pytest
 
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.timeline import choose_lanes, timeline
-from sbh_jobkit.report.rows import JobLine, summarise
 from sbh_jobkit.report.verdicts import SIGNS, sign_of
+from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
 
 PARIS = ZoneInfo("Europe/Paris")
 FOLD = Axis(datetime(2026, 10, 25, tzinfo=PARIS), datetime(2026, 10, 26, tzinfo=PARIS))
 
 
+def counted(jobs, runs):
+    """Return jobs with the counts of their runs."""
+    listed = tuple(InstalledJob(name=name, schedule=None, english=None) for name in jobs)
+    plugin = InstalledPlugin(path="p", slug="p", name="P", jobs=listed, start=FOLD.start, end=FOLD.end, zone=PARIS)
+    plugin.add(runs, "acme")
+    return plugin.jobs
+
+
 def drawn(runs, axis=FOLD, jobs=(), sections=None):
     """Draw runs on the lanes of their jobs."""
-    return timeline(summarise([JobLine(name=name) for name in jobs], runs), runs, axis, sections or {})
+    return timeline(counted(jobs, runs), runs, axis, sections or {})
 
 
 def test_runs_of_one_verdict_are_one_path(ran):
@@ -134,7 +142,7 @@ def test_more_failing_jobs_than_lanes_are_announced(ran):
     """When even failing jobs have no room, the note says so."""
     runs = [ran(f"job_{number}", "2026-10-25T04:00Z", "crashed") for number in range(203)]
     assert "3 jobs not drawn, 3 of them with failures;" in drawn(runs)
-    assert len(choose_lanes(summarise([], runs))) == 200
+    assert len(choose_lanes(counted([], runs))) == 200
 
 
 def test_no_job_no_lane():

@@ -16,7 +16,6 @@ from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook.svg import INKS
 from sbh_jobkit.report.notebook.timeline import Lanes
-from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.text import format_time
 
 if TYPE_CHECKING:
@@ -97,9 +96,9 @@ class Timeline(AnyWidget):
         if simulation is None or not simulation.due:
             return
         self._runs, axis = simulation.runs, Axis(simulation.start, simulation.end)
-        summaries = summarise(job_lines(simulation.due), self._runs)
-        self._lanes = Lanes.of(summaries, axis)
-        self.image = self._lanes.picture(self._runs, choose_runs(summaries, self._runs).shown)
+        (plugin,) = simulation.plugins.values()
+        self._lanes = Lanes.from_jobs(plugin.jobs, axis)
+        self.image = self._lanes.draw(self._runs, choose_runs(plugin.jobs, self._runs).shown)
 
     def move_cursor(self, position: int, run: Run) -> None:
         """Put the cursor on a run."""

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.html.run_details import RunDetails
 from sbh_jobkit.report.template import macros
+from sbh_jobkit.run.tally import failure_signature, group_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from markupsafe import Markup
 
-    from sbh_jobkit.report.fleet_rows import FailingGroup
-    from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.report.rows import FailingGroup
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.installed import InstalledJob
 
 MOST_SECTIONS = 50
 MOST_OF_A_JOB = 10
@@ -42,7 +43,7 @@ class Failures:
         return {run.job: number for number, run in reversed(self.shown.items())}
 
 
-def choose_runs(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failures:
+def choose_runs(jobs: Sequence[InstalledJob], runs: Sequence[Run]) -> Failures:
     """Choose the failing runs that get a section: up to 10 of a job and 50 in all."""
     failing = sorted((run for run in runs if not run.ok), key=lambda run: run.fire_time.timestamp())
     nth: Counter[str] = Counter()
@@ -55,10 +56,10 @@ def choose_runs(summaries: Sequence[JobSummary], runs: Sequence[Run]) -> Failure
     rest: defaultdict[str, list[Run]] = defaultdict(list)
     for place, run in enumerate(failing):
         (shown if place in wanted else rest)[run.job].append(run)
-    ordered = [run for job in summaries for run in shown.get(job.name, ())]
+    ordered = [run for job in jobs for run in shown.get(job.name, ())]
     return Failures(
         shown=dict(enumerate(ordered, start=1)),
-        rest={job.name: rest[job.name] for job in summaries if job.name in rest},
+        rest={job.name: rest[job.name] for job in jobs if job.name in rest},
     )
 
 
@@ -68,12 +69,11 @@ def failing_runs(failures: Failures, rerun: Callable[[Run], str], *, expected: i
     One that fails as an earlier one of its job is folded, so that what differs stands out.
     """
     by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    seen: set[tuple[str, str, str]] = set()
+    first = {group.signature: group.first for group in group_failures(failures.shown.values())}
     for number, run in failures.shown.items():
-        like = (run.job, run.verdict, run.summary)
-        section = {"number": number, "details": RunDetails.from_run(run), "command": rerun(run), "folded": like in seen}
+        folded = run is not first[failure_signature(run)]
+        section = {"number": number, "details": RunDetails.from_run(run), "command": rerun(run), "folded": folded}
         by_job[run.job].append(section)
-        seen.add(like)
     jobs = [
         {"name": job, "runs": sections, "rest": _rest(failures.rest.get(job, []))} for job, sections in by_job.items()
     ]
@@ -104,16 +104,16 @@ def failing_groups(
     """Write a section for each chosen group under its job's name, and name the jobs that have none."""
     by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for number, group in shown.items():
-        alike = group.alike
+        like = group.group
         by_job[group.job].append(
             {
                 "number": number,
-                "details": RunDetails.from_run(alike.first),
+                "details": RunDetails.from_run(like.first),
                 "command": rerun(group),
-                "tenant": alike.first.tenant,
-                "count": alike.count,
-                "tenants": alike.tenants,
-                "last": alike.last,
+                "tenant": like.first.tenant,
+                "count": like.count,
+                "tenants": like.tenants,
+                "last": like.last,
             }
         )
     jobs = [{"name": job, "groups": sections} for job, sections in by_job.items()]

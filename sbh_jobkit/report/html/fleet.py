@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.fleet_rows import failing_groups, fleet_headline, fleet_progress, fleet_title, summarise_fleet
+from sbh_jobkit.report.headline import fleet_headline, fleet_progress, fleet_title
 from sbh_jobkit.report.html.failures import choose_groups
 from sbh_jobkit.report.html.failures import failing_groups as write_groups
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
 from sbh_jobkit.report.html.peaks import peak_chart
 from sbh_jobkit.report.html.tables import plugin_table
+from sbh_jobkit.report.rows import failing_groups, plugin_rows
 from sbh_jobkit.report.text import clip, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sbh_jobkit.report.fleet_rows import FailingGroup
+    from sbh_jobkit.report.rows import FailingGroup
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
 _MOST_PEAKS = 10
@@ -45,7 +46,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
         peaks=peak_chart(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.time_of),
         not_replayed=_not_replayed(simulation),
         plugins=plugin_table(
-            summarise_fleet(simulation), {group.path: number for number, group in reversed(shown.items())}
+            plugin_rows(simulation), {group.path: number for number, group in reversed(shown.items())}
         ),
     )
 

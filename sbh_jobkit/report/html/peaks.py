@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from sbh_jobkit.report.fleet_rows import job_names
 from sbh_jobkit.report.html.grid import FOOT, HEAD, grid, percent
+from sbh_jobkit.report.rows import job_names
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import count, escape, format_time
 

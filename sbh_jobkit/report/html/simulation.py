@@ -15,7 +15,6 @@ from sbh_jobkit.report.html.tables import job_table, second_runs
 from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import unstarted
 from sbh_jobkit.report.html.usage import usage_table
-from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.text import count
 from sbh_jobkit.report.verdicts import SIGNS, sign_of
 from sbh_jobkit.simulation.idempotency import not_idempotent
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sbh_jobkit.report.rows import JobLine
     from sbh_jobkit.report.verdicts import Sign
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.usage import Usage
     from sbh_jobkit.simulation.budget import Budget
+    from sbh_jobkit.simulation.installed import InstalledJob
     from sbh_jobkit.simulation.result import Simulation
 
 
@@ -39,13 +38,14 @@ def page(
     interrupted: str | None = None,
 ) -> str:
     """Return the report of a simulation as HTML; `rerun` gives the command that repeats a run."""
+    (plugin,) = simulation.plugins.values()
     return report(
         title=f"{title_of(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
-        plugin=simulation.plugin.slug,
+        plugin=plugin.slug,
         start=simulation.start,
         end=simulation.end,
         zone=simulation.zone.key,
-        jobs=job_lines(simulation.due),
+        jobs=plugin.jobs,
         runs=simulation.runs,
         rerun=rerun,
         usage=simulation.usage,
@@ -61,7 +61,7 @@ def report(
     start: datetime,
     end: datetime,
     zone: str,
-    jobs: Sequence[JobLine],
+    jobs: Sequence[InstalledJob],
     runs: Sequence[Run],
     rerun: Callable[[Run], str],
     usage: Usage | None = None,
@@ -75,9 +75,8 @@ def report(
     come to its end.
     """
     axis = Axis(start, end)
-    summaries = summarise(jobs, runs)
-    failures = choose_runs(summaries, runs)
-    failing = sum(job.failures for job in summaries)
+    failures = choose_runs(jobs, runs)
+    failing = sum(job.tally.failures for job in jobs)
     over_budget = budget.exceeded(usage) if budget and usage else []
     verdict = headline(runs, over_budget=bool(over_budget))
     repeats = second_runs(runs)
@@ -103,12 +102,12 @@ def report(
         legend=_legend(runs),
         signs_missing=bool(failures.rest),
         clock_changes=clock_changes(axis),
-        timeline=timeline(summaries, runs, axis, failures.shown),
+        timeline=timeline(jobs, runs, axis, failures.shown),
         heatmap=heatmap(runs, axis),
-        jobs=job_table(summaries, failures.first_section),
+        jobs=job_table(jobs, failures.first_section),
         usage=usage_table(usage, budget.limits if budget else {}) if usage else "",
         second_runs=repeats,
-        failing_runs=failing_runs(failures, rerun, expected=sum(job.expected for job in summaries)),
+        failing_runs=failing_runs(failures, rerun, expected=sum(job.tally.expected for job in jobs)),
         unstarted=unstarted(runs),
     )
 

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from sbh_jobkit.report.fleet_rows import PluginSummary
-    from sbh_jobkit.report.rows import JobSummary
+    from sbh_jobkit.report.rows import PluginRow
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.installed import InstalledJob
 
-_JOB_COLUMNS: Mapping[str, Callable[[Sequence[JobSummary]], int | timedelta]] = {
-    "Runs": lambda jobs: sum(job.runs for job in jobs),
-    "Failures": lambda jobs: sum(job.failures for job in jobs),
-    "Expected": lambda jobs: sum(job.expected for job in jobs),
-    "Virtual duration": lambda jobs: sum((job.duration for job in jobs), timedelta(0)),
-    "Longest": lambda jobs: max(job.longest for job in jobs),
-    "HTTP calls": lambda jobs: sum(job.http_calls for job in jobs),
-    "Emits": lambda jobs: sum(job.emits for job in jobs),
-    "Faults": lambda jobs: sum(job.faults for job in jobs),
+_JOB_COLUMNS: Mapping[str, Callable[[Sequence[InstalledJob]], int | timedelta]] = {
+    "Runs": lambda jobs: sum(job.tally.runs for job in jobs),
+    "Failures": lambda jobs: sum(job.tally.failures for job in jobs),
+    "Expected": lambda jobs: sum(job.tally.expected for job in jobs),
+    "Virtual duration": lambda jobs: sum((job.tally.duration for job in jobs), timedelta(0)),
+    "Longest": lambda jobs: max(job.tally.longest for job in jobs),
+    "HTTP calls": lambda jobs: sum(job.tally.http_calls for job in jobs),
+    "Emits": lambda jobs: sum(job.tally.emits for job in jobs),
+    "Faults": lambda jobs: sum(job.tally.faults for job in jobs),
 }
 _ONLY_IF_ANY = {"Expected", "Longest", "Faults"}
-_PLUGIN_COLUMNS: Mapping[str, Callable[[PluginSummary], int]] = {
+_PLUGIN_COLUMNS: Mapping[str, Callable[[PluginRow], int]] = {
     "Tenants": lambda row: row.tenants,
     "Jobs": lambda row: row.jobs,
     "Runs": lambda row: row.runs,
@@ -48,7 +48,7 @@ _MOST_PLUGINS = 100
 _EXPECTED = " Expected runs failed as their author said they would; they are no failures."
 
 
-def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int]) -> Markup:
+def job_table(summaries: Sequence[InstalledJob], first_section: Mapping[str, int]) -> Markup:
     """Write a row a job and their sum; failures link to the job's first section."""
     drawn = choose_lanes(summaries)
     names = {job.name for job in drawn}
@@ -71,23 +71,23 @@ def job_table(summaries: Sequence[JobSummary], first_section: Mapping[str, int])
     )
 
 
-def _job_row(job: JobSummary, first_section: Mapping[str, int]) -> dict[str, Any]:
+def _job_row(job: InstalledJob, first_section: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": job.name,
         "schedule": job.schedule,
         "english": job.english,
-        "bad": job.failures,
+        "bad": job.tally.failures,
         "amounts": _amounts([job]),
-        "first_failure": job.first_failure,
+        "first_failure": job.tally.first_failure,
         "section": first_section.get(job.name),
     }
 
 
-def _amounts(jobs: Sequence[JobSummary]) -> dict[str, int | timedelta]:
+def _amounts(jobs: Sequence[InstalledJob]) -> dict[str, int | timedelta]:
     return {name: amount(jobs) for name, amount in _JOB_COLUMNS.items()}
 
 
-def plugin_table(rows: Sequence[PluginSummary], first_section: Mapping[str, int]) -> Markup:
+def plugin_table(rows: Sequence[PluginRow], first_section: Mapping[str, int]) -> Markup:
     """Write a row a plugin, those with failures first; failures link to the plugin's first section."""
     plugins = [
         {

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sbh_jobkit.report.axis import Axis
-    from sbh_jobkit.report.rows import JobSummary
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.installed import InstalledJob
 
 MOST_LANES = 200
 """Beyond this many jobs, those with failures come first and a note says how many are not drawn."""
@@ -44,9 +44,9 @@ _MOST_REASONS = 3
 _MOST_TEXT = 300
 
 
-def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
+def timeline(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
     """Draw the runs on their lanes; those in `sections`, by number, link to their section."""
-    lanes = choose_lanes(summaries)
+    lanes = choose_lanes(jobs)
     if not lanes:
         return render("timeline", blocks=[], note="")
     drawing = Drawing.from_runs(lanes, runs, axis, sections)
@@ -54,7 +54,7 @@ def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, s
     blocks = [lanes[first : first + size] for first in range(0, len(lanes), size)]
     return render(
         "timeline",
-        note=_left_out(summaries, lanes),
+        note=_left_out(jobs, lanes),
         height=drawing.height,
         blocks=[
             {"jobs": jobs, "height": drawing.total(len(jobs)), "plot": Markup(drawing.plot(jobs))}  # noqa: S704
@@ -63,11 +63,11 @@ def timeline(summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, s
     )
 
 
-def choose_lanes(summaries: Sequence[JobSummary], *, most: int = MOST_LANES) -> list[JobSummary]:
+def choose_lanes(jobs: Sequence[InstalledJob], *, most: int = MOST_LANES) -> list[InstalledJob]:
     """Choose the jobs that get a lane: all in their order, or, of too many, those with failures before the others."""
-    if len(summaries) <= most:
-        return list(summaries)
-    return sorted(summaries, key=lambda job: not job.failures)[:most]
+    if len(jobs) <= most:
+        return list(jobs)
+    return sorted(jobs, key=lambda job: not job.tally.failures)[:most]
 
 
 def lane_height(lanes: int) -> int:
@@ -75,11 +75,11 @@ def lane_height(lanes: int) -> int:
     return next(height for most, height in _HEIGHTS if lanes <= most)
 
 
-def _left_out(summaries: Sequence[JobSummary], lanes: Sequence[JobSummary]) -> str:
-    missing = len(summaries) - len(lanes)
+def _left_out(jobs: Sequence[InstalledJob], lanes: Sequence[InstalledJob]) -> str:
+    missing = len(jobs) - len(lanes)
     if not missing:
         return ""
-    failing = sum(bool(job.failures) for job in summaries) - sum(bool(job.failures) for job in lanes)
+    failing = sum(bool(job.tally.failures) for job in jobs) - sum(bool(job.tally.failures) for job in lanes)
     which = f"{failing:,} of them with failures" if failing else "none of them with failures"
     return f"{count(missing, 'job')} not drawn, {which}; failing jobs come first. The table below has them all."
 
@@ -103,7 +103,7 @@ class Drawing:
     @classmethod
     def from_runs(
         cls,
-        lanes: Sequence[JobSummary],
+        lanes: Sequence[InstalledJob],
         runs: Sequence[Run],
         axis: Axis,
         sections: Mapping[int, Run],
@@ -136,7 +136,7 @@ class Drawing:
         """Return where the middle of a lane stands, from the top."""
         return HEAD + self.height * lane + self.height // 2
 
-    def plot(self, lanes: Sequence[JobSummary]) -> str:
+    def plot(self, lanes: Sequence[InstalledJob]) -> str:
         """Draw the lanes, without their names, as what stands inside an SVG element of their height."""
         total = self.total(len(lanes))
         inner = total - HEAD
@@ -154,7 +154,7 @@ class Drawing:
             f' preserveAspectRatio="none" aria-hidden="true">{paths}</svg>{signs}{links}'
         )
 
-    def _path(self, job: JobSummary, sign: Sign, lane: int) -> str:
+    def _path(self, job: InstalledJob, sign: Sign, lane: int) -> str:
         places = sorted(self.marks.get((job.name, sign.verdict), ()))
         if not places:
             return ""

@@ -11,7 +11,6 @@ from sbh_jobkit.report.headline import headline, title
 from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.timeline import lanes_drawing
-from sbh_jobkit.report.rows import job_lines, summarise
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.installed import InstalledJob
     from sbh_jobkit.simulation.result import Simulation
 
 _MOST_FAILURES = 20
@@ -31,7 +31,7 @@ def text(simulation: Simulation) -> str:
 
     out = StringIO()
     console = Console(file=out, width=_run.WIDTH, color_system=None, highlight=False, force_jupyter=False)
-    console.print(summary_table(summarise(job_lines(simulation.due), simulation.runs)))
+    console.print(summary_table(_jobs(simulation)))
     told = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
     heading, ending = f"{title(simulation)}: {_range(simulation)}", headline(simulation.runs)
@@ -41,24 +41,29 @@ def text(simulation: Simulation) -> str:
 def html(simulation: Simulation) -> str:
     """Return a drawing of it, its jobs, and each kind of failure once."""
     runs, axis = simulation.runs, Axis(simulation.start, simulation.end)
-    summaries = summarise(job_lines(simulation.due), runs)
-    groups = _failures(simulation.failures)
+    jobs = _jobs(simulation)
+    groups = [group for _, group in simulation.failure_groups]
     return render(
         "simulation_card",
         verdict=headline(runs),
         ok=simulation.ok,
         title=title(simulation),
         span=_range(simulation),
-        timeline=lanes_drawing(summaries, runs, axis, choose_runs(summaries, runs).shown),
-        jobs=summaries,
+        timeline=lanes_drawing(jobs, runs, axis, choose_runs(jobs, runs).shown),
+        jobs=jobs,
         expected=list(expected_runs(runs)),
         unstarted=list(_unstarted(runs)),
         failures=[
-            {"run": _run.RunCard.from_run(those[0]), "count": len(those), "last": those[-1].fire_time}
-            for those in groups[:_MOST_FAILURES]
+            {"run": _run.RunCard.from_run(group.first), "count": group.count, "last": group.last}
+            for group in groups[:_MOST_FAILURES]
         ],
         more_failures=len(groups) - _MOST_FAILURES,
     )
+
+
+def _jobs(simulation: Simulation) -> tuple[InstalledJob, ...]:
+    (plugin,) = simulation.plugins.values()
+    return plugin.jobs
 
 
 def _range(simulation: Simulation) -> str:
@@ -73,11 +78,3 @@ def _unstarted(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
             groups[run.job, run.verdict].append(run)
     for (job, verdict), those in groups.items():
         yield {"job": job, "verdict": verdict, "runs": len(those), "shown": those[:_MOST_FAILURES]}
-
-
-def _failures(failures: Sequence[Run]) -> list[list[Run]]:
-    """Group the runs that failed alike."""
-    alike: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
-    for run in failures:
-        alike[run.job, run.verdict, run.summary].append(run)
-    return list(alike.values())

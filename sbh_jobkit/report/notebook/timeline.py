@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sbh_jobkit.report.axis import Axis
-    from sbh_jobkit.report.rows import JobSummary
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.installed import InstalledJob
 
 _WIDTH = 900
 _NAMES = 150
@@ -42,31 +42,29 @@ text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
 """
 
 
-def lanes_drawing(
-    summaries: Sequence[JobSummary], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]
-) -> Markup:
+def lanes_drawing(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
     """Draw the runs on their lanes, as the report does; empty where there is no job."""
-    lanes = Lanes.of(summaries, axis)
+    lanes = Lanes.from_jobs(jobs, axis)
     if not lanes.jobs:
         return Markup()
-    left_out = len(summaries) - len(lanes.jobs)
+    left_out = len(jobs) - len(lanes.jobs)
     note = Markup("<p>and {}, without a lane here</p>").format(count(left_out, "more job")) if left_out else ""
-    return lanes.picture(runs, sections) + note
+    return lanes.draw(runs, sections) + note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """The jobs that get a lane, and where on the picture a run stands; places are shares of its width and height."""
 
-    jobs: Sequence[JobSummary]
+    jobs: Sequence[InstalledJob]
     axis: Axis
 
     @classmethod
-    def of(cls, summaries: Sequence[JobSummary], axis: Axis) -> Lanes:
+    def from_jobs(cls, jobs: Sequence[InstalledJob], axis: Axis) -> Lanes:
         """Choose the lanes."""
-        return cls(jobs=choose_lanes(summaries, most=_MOST_LANES), axis=axis)
+        return cls(jobs=choose_lanes(jobs, most=_MOST_LANES), axis=axis)
 
-    def picture(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> Markup:
+    def draw(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> Markup:
         """Draw the runs; those in `sections` get a sign."""
         jobs = self.jobs
         drawing = Drawing.from_runs(jobs, runs, self.axis, sections, finest=_FINEST)

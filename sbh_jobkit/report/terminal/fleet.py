@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.fleet_rows import failing_groups, job_names
-from sbh_jobkit.report.terminal.runs import failure_lines, time_with_zone, wrap_line
+from sbh_jobkit.report.rows import failing_groups, job_names
+from sbh_jobkit.report.terminal.runs import group_lines, time_with_zone, wrap_line
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from sbh_jobkit.report.fleet_rows import PluginSummary
+    from sbh_jobkit.report.rows import PluginRow
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
 _MOST_ROWS = 30
@@ -23,7 +23,7 @@ _MOST_NAMES = 6
 _MOST_JOBS = 10
 
 
-def fleet_table(rows: Sequence[PluginSummary]) -> Table:
+def fleet_table(rows: Sequence[PluginRow]) -> Table:
     """Lay out what the first plugins came to, as a rich table."""
     from rich.table import Table
     from rich.text import Text
@@ -40,7 +40,7 @@ def fleet_table(rows: Sequence[PluginSummary]) -> Table:
     return table
 
 
-def more_rows(rows: Sequence[PluginSummary]) -> Iterator[str]:
+def more_rows(rows: Sequence[PluginRow]) -> Iterator[str]:
     """Tell how many plugins the table leaves out."""
     rest = rows[_MOST_ROWS:]
     if rest:
@@ -63,15 +63,12 @@ def peaks(simulation: FleetSimulation) -> Iterator[str]:
 
 
 def failing(simulation: FleetSimulation) -> Iterator[str]:
-    """Tell the ways in which runs failed, by job, and how many failed like each."""
+    """Write the groups of failing runs of the first jobs."""
     jobs = groupby(failing_groups(simulation), key=lambda group: group.job)
-    for named, groups in islice(jobs, _MOST_JOBS):
-        for group in groups:
-            alike = group.alike
-            yield from failure_lines(alike.first, f"{named} at {alike.first.tenant}")
-            if alike.count > 1:
-                where = f" at {count(alike.tenants, 'tenant')}" if alike.tenants > 1 else ""
-                yield f"    … and {alike.count - 1:,} more like it{where}, the last on {time_with_zone(alike.last)}"
+    for job, groups in islice(jobs, _MOST_JOBS):
+        for failing_group in groups:
+            group = failing_group.group
+            yield from group_lines(group, f"{job} at {group.first.tenant}")
     further = sum(1 for _ in jobs)
     if further:
         yield f"… and runs of {count(further, 'more job')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.report.text import count, format_duration
 from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.run.tally import group_failures
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from sbh_jobkit.report.rows import JobSummary
     from sbh_jobkit.run.run import Fire, Run
+    from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.installed import InstalledJob
 
 _FAILURES_A_JOB = 3
 _OUTPUT_LINES = 20
@@ -36,7 +38,7 @@ def time_with_zone(at: datetime) -> str:
     return f"{at:%a %Y-%m-%d %H:%M %Z}"
 
 
-def summary_table(summaries: Sequence[JobSummary]) -> Table:
+def summary_table(jobs: Sequence[InstalledJob]) -> Table:
     """Lay out what each job came to, as a rich table."""
     from rich.table import Table
     from rich.text import Text
@@ -46,9 +48,9 @@ def summary_table(summaries: Sequence[JobSummary]) -> Table:
     table.add_column("schedule", overflow="fold")
     for name in ("runs", "failed", "expected", "http", "emits"):
         table.add_column(name, justify="right")
-    for job in summaries:
-        style = "red" if job.failures else "green" if job.runs else "dim"
-        numbers = (job.runs, job.failures, job.expected, job.http_calls, job.emits)
+    for job in jobs:
+        style = "red" if job.tally.failures else "green" if job.tally.runs else "dim"
+        numbers = (job.tally.runs, job.tally.failures, job.tally.expected, job.tally.http_calls, job.tally.emits)
         table.add_row(Text(job.name, style), Text(job.schedule or "by hand"), *(f"{number:,}" for number in numbers))
     return table
 
@@ -58,20 +60,27 @@ def failing_runs(runs: Sequence[Run], width: int | None = None) -> Iterator[str]
 
     Lines are folded to the terminal, or to a width that is given.
     """
-    alike: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
-    for run in runs:
-        alike[run.job, run.verdict, run.summary].append(run)
-    told, rest = Counter[str](), Counter(run.job for run in runs)
-    for (job, _, _), (run, *others) in alike.items():
-        if told[job] == _FAILURES_A_JOB:
+    groups = group_failures(runs)
+    shown, rest = Counter[str](), Counter[str]()
+    for group in groups:
+        rest[group.first.job] += group.count
+    for group in groups:
+        job = group.first.job
+        if shown[job] == _FAILURES_A_JOB:
             continue
-        told[job] += 1
-        rest[job] -= 1 + len(others)
-        yield from failure_lines(run, job, width)
-        if others:
-            yield f"    … and {len(others):,} more like it, the last on {time_with_zone(others[-1].fire_time)}"
-        if told[job] == _FAILURES_A_JOB and rest[job]:
+        shown[job] += 1
+        rest[job] -= group.count
+        yield from group_lines(group, job, width)
+        if shown[job] == _FAILURES_A_JOB and rest[job]:
             yield f"    … and {count(rest[job], 'more failing run')} of {job}"
+
+
+def group_lines(group: FailureGroup, name: str, width: int | None = None) -> Iterator[str]:
+    """Write the first run of a group, and how many more failed like it."""
+    yield from failure_lines(group.first, name, width)
+    if group.count > 1:
+        where = f" at {count(group.tenants, 'tenant')}" if group.tenants > 1 else ""
+        yield f"    … and {group.count - 1:,} more like it{where}, the last on {time_with_zone(group.last)}"
 
 
 def failure_lines(run: Run, who: str, width: int | None = None) -> Iterator[str]:
