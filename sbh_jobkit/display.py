@@ -1,6 +1,6 @@
-"""Where values meet their pictures: a value asks here, the views answer, and neither room knows the other.
+"""How a value finds the view that shows it: values are defined in lower chapters, views in `report`.
 
-The root, which knows all rooms, says how to find a view. It imports this module at once, so this imports nothing.
+The root of the package knows both and says how to find a view. It imports this module at once, so this imports nothing.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class View(Protocol):
-        """What shows values of one type, such as a module of the views."""
+        """What shows values of one type: a module of `report.notebook`."""
 
         @property
         def text(self) -> Callable[[Any], str]:
-            """Return what writes a value for terminals."""
+            """Return the function that writes a value for terminals."""
 
         @property
         def html(self) -> Callable[[Any], str]:
-            """Return what writes a value for notebooks, as HTML that loads nothing."""
+            """Return the function that writes a value for notebooks, as HTML that loads nothing."""
 
 
 _finders: list[Callable[[type], View]] = []
 
 
 def find_views_by(find: Callable[[type], View]) -> None:
-    """Say who knows the view of a type; it is asked when a value is shown."""
+    """Set the function that returns the view of a type; it is called when a value is shown."""
     _finders[:] = [find]
 
 
@@ -36,12 +36,12 @@ class Shown:
     __slots__ = ()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Return both, as IPython asks for them; what cannot be shown says so, and the cell goes on."""
+        """Return text and HTML, as IPython asks for them; a value that cannot be shown does not break the cell."""
         del include, exclude
         (find,) = _finders
         view = find(type(self))
         try:
             return {"text/plain": view.text(self), "text/html": str(view.html(self))}
-        except Exception as error:  # noqa: BLE001  what someone made by hand may hold anything
-            why = f"its contents raised {type(error).__name__} when they were to be shown"
+        except Exception as error:  # noqa: BLE001  a value that a user made may hold anything
+            why = f"cannot be shown: its contents raised {type(error).__name__}"
             return {"text/plain": f"<{type(self).__name__}: {why}>"}

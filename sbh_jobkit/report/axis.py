@@ -1,7 +1,7 @@
-"""The time axis: where an instant stands, and which instants are worth a tick.
+"""The time axis: the position of a time, and the times that get a tick.
 
-Positions follow elapsed time, so the two 02:30 of a day on which clocks go back stand an hour apart; ticks stand
-at round local times.
+Positions follow elapsed time, so the two 02:30 of a day on which clocks go back are an hour apart; ticks are at round
+local times.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Tick:
     """A round local time on the axis."""
 
     share: float
-    """Where it stands: 0 is the start, 1 the end."""
+    """Its position: 0 is the start, 1 the end."""
     label: str
     """Empty for a small tick."""
 
@@ -68,7 +68,7 @@ class Axis:
         return self.end.astimezone(UTC) - self.start.astimezone(UTC)
 
     def share(self, at: datetime) -> float:
-        """Place an instant: 0 is the start, 1 the end; what lies outside stands at the edge."""
+        """Return the position of a time: 0 is the start, 1 the end; a time outside is at the edge."""
         length = self.span.total_seconds() or 1.0
         return min(1.0, max(0.0, (at.timestamp() - self.start.timestamp()) / length))
 
@@ -82,7 +82,7 @@ class Axis:
         return found
 
     def weekends(self) -> list[tuple[float, float]]:
-        """List the weekends as shares from and to, where the range is of a length that has use for them."""
+        """List the weekends as shares from and to; none if the range is too short or too long to show them."""
         if not _WEEKENDS[0] < self.span <= _WEEKENDS[1]:
             return []
         days = [day for day in self._days() if day.weekday() >= _SATURDAY]

@@ -20,7 +20,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def text(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Say each in a line that an editor can follow, and what to do below it."""
+    """Write each finding in a line that an editor can follow, with advice below it."""
     lines = []
     for found in findings:
         lines.append(f"{_file(path, found)}:{found.line}: {found.message} [{found.rule}]")
@@ -33,7 +33,7 @@ def text(findings: Sequence[Finding], path: str, target: str) -> str:
 
 
 def as_json(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Return all of it as JSON."""
+    """Return the findings as JSON."""
     rows = [{**asdict(found), "file": _file(path, found)} for found in findings]
     value = {"plugin": path, "target": target, "ok": not findings, "findings": rows}
     return json.dumps(value, ensure_ascii=False, indent=1)

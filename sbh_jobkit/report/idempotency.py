@@ -1,4 +1,4 @@
-"""What second runs did, by job: which jobs are safe to repeat, and what the others did again."""
+"""What second runs did, by job: which jobs are idempotent, and what the others did again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
     """Write what second runs did, by job; nothing if nothing ran twice."""
     total, found = repeated(runs), not_idempotent(runs)
     if found:
-        yield "not safe to repeat, for what second runs did:"
+        yield "not idempotent; what the second runs did:"
     for job, those in found.items():
         yield from wrap_line(
             f"{share(those, total[job])} of {job}, the first on {time_with_zone(those[0].fire_time)}", "  "
@@ -31,7 +31,7 @@ def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
         for line in example(those[0]):
             yield from wrap_line(line, "    ")
     if idempotent := [job for job in total if job not in found]:
-        yield from wrap_line(f"safe to repeat: {', '.join(idempotent)}")
+        yield from wrap_line(f"idempotent: {', '.join(idempotent)}")
 
 
 def repeated(runs: Sequence[Run]) -> Counter[str]:

@@ -18,7 +18,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
-_PICTURES = 0x2400
+_VISIBLE = 0x2400
 _SPACE = 0x20
 _DELETE = 0x7F
 _SIZES = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -27,15 +27,15 @@ _LONGEST_LINE = 300
 
 
 def escape(text: object) -> str:
-    """Make any text harmless in HTML: escaped, without terminal colours, its control characters shown as pictures."""
+    """Escape any text for HTML; terminal colours are removed, and control characters are shown as visible signs."""
     lines = _ANSI.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n")
-    return html.escape(_CONTROL.sub(lambda match: _picture(match[0]), lines))
+    return html.escape(_CONTROL.sub(lambda match: _visible(match[0]), lines))
 
 
-def _picture(character: str) -> str:
+def _visible(character: str) -> str:
     code = ord(character)
     if code < _SPACE:
-        return chr(_PICTURES + code)
+        return chr(_VISIBLE + code)
     return (
         "\u2421"
         if code == _DELETE
@@ -44,7 +44,7 @@ def _picture(character: str) -> str:
 
 
 def clip(text: str, length: int) -> str:
-    """Cut a text in its middle and say how much is not shown; a short one stays whole."""
+    """Cut the middle of a long text, and write there how much is not shown."""
     if len(text) <= length:
         return text
     half = length // 2

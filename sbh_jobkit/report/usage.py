@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def usage_lines(usage: Usage, over: Sequence[str] = ()) -> Iterator[str]:
-    """Tell what the runs used, and which limits they passed."""
-    if told := usage_text(usage):
-        yield from wrap_line(f"used: {told}")
+    """Write what the runs used, and which limits they exceeded."""
+    if text := usage_text(usage):
+        yield from wrap_line(f"used: {text}")
     for sentence in over:
         yield from wrap_line(f"over budget: {sentence}")
 
 
 def usage_text(usage: Usage) -> str:
-    """Say in a line what the runs used; nothing where they used nothing but time."""
+    """Return in a line what the runs used; empty if they used only time."""
     parts = [
         f"{count(usage.http_calls, 'HTTP call')}{_to_hosts(usage)}",
         f"{count(usage.llm_calls, 'LLM call')} ({count(usage.llm_tokens, 'token')})",
@@ -30,11 +30,11 @@ def usage_text(usage: Usage) -> str:
         f"{count(usage.bytes_written, 'byte')} written",
         count(usage.emits, "emit"),
     ]
-    told = ", ".join(part for part in parts if not part.startswith("0 "))
+    text = ", ".join(part for part in parts if not part.startswith("0 "))
     busiest = usage.busiest_minute
-    if not told or busiest is None or busiest.runs == 1:
-        return told
-    return f"{told}; busiest minute: {format_time(busiest.at)} {busiest.at:%Z}, {count(busiest.runs, 'run')}"
+    if not text or busiest is None or busiest.runs == 1:
+        return text
+    return f"{text}; busiest minute: {format_time(busiest.at)} {busiest.at:%Z}, {count(busiest.runs, 'run')}"
 
 
 def _to_hosts(usage: Usage) -> str:

@@ -1,6 +1,6 @@
 """The signs of a report: each verdict's word, shape and place in a lane.
 
-A reader who does not see colours tells them apart by height (what needs a look is tall) and by the sign on top.
+A reader who does not see colours knows them by height (runs that need attention are tall) and by the sign on top.
 """
 
 from __future__ import annotations
@@ -32,15 +32,22 @@ class Sign:
 
 
 _SIGNS = (
-    Sign(verdict="ok", word="ok", meaning="ended well", reach=0.4, shape="M0-6V6", hollow=True),
+    Sign(verdict="ok", word="ok", meaning="succeeded", reach=0.4, shape="M0-6V6", hollow=True),
     Sign(
-        verdict="coalesced", word="coalesced", meaning="folded into a later run", reach=0.2, shape="M0 2V6", hollow=True
+        verdict="coalesced", word="coalesced", meaning="merged into a later run", reach=0.2, shape="M0 2V6", hollow=True
     ),
-    Sign(verdict="skipped", word="skipped", meaning="not started, by rule", reach=0.3, shape="M0-2V6", hollow=True),
+    Sign(
+        verdict="skipped",
+        word="skipped",
+        meaning="not started because of a policy",
+        reach=0.3,
+        shape="M0-2V6",
+        hollow=True,
+    ),
     Sign(
         verdict="expected",
         word="failed as expected",
-        meaning="its author said that it would",
+        meaning="its world says that it fails",
         reach=0.6,
         shape="M-5-3L0 2L5-3",
         hollow=True,
@@ -48,7 +55,7 @@ _SIGNS = (
     Sign(
         verdict="faulty",
         word="faulty",
-        meaning="called itself ok, but something went wrong inside",
+        meaning="returned success, but the kit saw a fault",
         reach=1,
         shape="M0-5L5 4H-5z",
     ),
@@ -56,7 +63,7 @@ _SIGNS = (
     Sign(
         verdict="unexpected_ok",
         word="passed unexpectedly",
-        meaning="its author said that it would fail",
+        meaning="its world says that it fails",
         reach=1,
         shape="M0-5L5 0L0 5L-5 0z",
         hollow=True,
@@ -75,14 +82,14 @@ _SIGNS = (
     ),
 )
 SIGNS = {sign.verdict: sign for sign in _SIGNS}
-"""By verdict, in the order they are drawn: what needs a look lies on top."""
-_CALM = {"ok", "coalesced", "skipped", "expected"}
+"""By verdict, in the order they are drawn: runs that need attention lie on top."""
+_OK = {"ok", "coalesced", "skipped", "expected"}
 
 
 def sign_of(run: Run) -> Sign:
     """Choose the sign of a run; one that did not start and still has a fault is faulty."""
     verdict = run.verdict
-    return SIGNS["faulty"] if verdict in _CALM and not run.ok else SIGNS[verdict]
+    return SIGNS["faulty"] if verdict in _OK and not run.ok else SIGNS[verdict]
 
 
 def glyph(sign: Sign) -> str:

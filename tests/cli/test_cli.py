@@ -405,7 +405,7 @@ def test_simulate_on_todays_host(here, capsys):
             "      try: end the run with a clear error if a secret is None\n"
             "    … and 4 more like it, the last on Mon 2026-01-05 06:00 UTC\n"
             "\n"
-            "where today's host does otherwise:\n"
+            "where today's host differs:\n"
             "  D6   5 runs of read\n"
             "\n"
             "rerun the first: sbh-jobkit run p read --from 2026-01-01T00:00Z --at 2026-01-01T06:00Z --target host\n"
@@ -567,13 +567,13 @@ def test_twice(here, capsys):
             "used: 2 LLM calls (22 tokens), 2 emits; busiest minute: Thu 2026-01-01 06:00\n"
             "  UTC, 2 runs\n"
             "\n"
-            "not safe to repeat, for what second runs did:\n"
+            "not idempotent; what the second runs did:\n"
             "  2 of 2 runs of greet, the first on Thu 2026-01-01 06:00 UTC\n"
             "    events: 1 added\n"
             "      + greeted: {}\n"
-            "safe to repeat: print_it\n"
+            "idempotent: print_it\n"
             "\n"
-            "4 runs, all as expected, but 1 job not safe to repeat\n"
+            "4 runs, all as expected, but 1 job not idempotent\n"
         ),
         "",
     )
@@ -587,10 +587,10 @@ def test_twice(here, capsys):
 
 
 def test_twice_when_all_is_well(here, capsys):
-    """A job whose second run does nothing is said to be safe to repeat."""
+    """A job whose second run does nothing is listed as idempotent."""
     write(here / "p")
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--twice")
-    assert (code, out.partition("0      0\n")[2]) == (OK, "\nsafe to repeat: greet\n\n2 runs, all as expected\n")
+    assert (code, out.partition("0      0\n")[2]) == (OK, "\nidempotent: greet\n\n2 runs, all as expected\n")
     _, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--twice", "--json")
     assert json.loads(out)["unsafe_to_repeat"] == {}
 
@@ -601,8 +601,8 @@ def test_a_report_knows_budgets_and_second_runs(here, capsys):
     words = ["simulate", "p", "--for", "2d", "--twice", "--budget", "emits=1", "--html", "r.html"]
     assert said(capsys, *words)[0] == FAILED
     text = (here / "r.html").read_text()
-    assert "<h1>2 runs, all as expected, but over budget and 1 job not safe to repeat</h1>" in text
-    assert '<details class="calm" id="usage" open>' in text
+    assert "<h1>2 runs, all as expected, but over budget and 1 job not idempotent</h1>" in text
+    assert '<details class="quiet" id="usage" open>' in text
     assert '<section id="repeats"' in text
 
 

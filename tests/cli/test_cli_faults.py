@@ -88,7 +88,7 @@ sync  0 6 * * *     3       1         0     9      3
 
 Fri 2026-01-02 06:00 UTC  sync  crashed
     main.py:9: RuntimeError: no data: [0, 0, 0]
-    fault plan: outage of api.example.com (3 requests)
+    injected faults: outage of api.example.com (3 requests)
 
 rerun the first: sbh-jobkit run p sync --from 2026-01-01T00:00Z --at 2026-01-02T06:00Z --fault '\
 outage of=api.example.com start=2026-01-02T05:00 end=2026-01-02T07:00' --fault 'slow job=sync by=3s'
@@ -106,7 +106,7 @@ def test_one_run_under_a_plan(said):
     assert (code, err) == (OK, "")
     assert out.splitlines()[:2] == [
         "sync  Fri 2026-01-02 08:00 UTC  ok  took 3 s",
-        "  fault plan: sync was slow (3s longer)",
+        "  injected faults: sync was slow (3s longer)",
     ]
 
 
@@ -197,5 +197,5 @@ def test_the_report_says_what_the_plan_did(said, here):
     """In the section of a failing run, with the command that repeats it."""
     said("simulate", "p", "--for", "3d", "--fault", DOWN, "--html", "report.html")
     report = (here / "report.html").read_text(encoding="utf-8")
-    assert "<dt>Fault plan</dt><dd>outage of api.example.com (3 requests)</dd>" in report
+    assert "<dt>Injected faults</dt><dd>outage of api.example.com (3 requests)</dd>" in report
     assert "--fault &#x27;outage of=api.example.com" in report

@@ -204,9 +204,7 @@ def test_a_broken_value_does_not_break_the_cell():
         outcome=Outcome.OK,
         value=Broken(),
     )
-    assert broken._repr_mimebundle_() == {
-        "text/plain": "<Run: its contents raised RuntimeError when they were to be shown>"
-    }
+    assert broken._repr_mimebundle_() == {"text/plain": "<Run: cannot be shown: its contents raised RuntimeError>"}
 
 
 def test_a_run_tells_all_of_it():
@@ -222,7 +220,7 @@ def test_a_run_tells_all_of_it():
         "LLM calls: 1",
         "<strong>files</strong>: 1 added",
         "<strong>secret-missing</strong>",
-        "To mend: <code>world.secrets[&quot;OTHER&quot;] = &quot;…&quot;</code>",
+        "To fix: <code>world.secrets[&quot;OTHER&quot;] = &quot;…&quot;</code>",
     ):
         assert told in page, told
     assert "Files: 1" not in page

@@ -45,7 +45,7 @@ def test_a_section_tells_all_that_was_seen(written, ran):
         *("Error", "KeyError", ": &#x27;source&#x27;", "at main.py:84"),
         *("Reason", "the last attempt of 3"),
         *("Virtual duration", "2 s"),
-        *("Faults", "secret-missing", "ctx.secrets.get", ": no secret &#x27;K&#x27;", "To mend:", "world.x"),
+        *("Faults", "secret-missing", "ctx.secrets.get", ": no secret &#x27;K&#x27;", "To fix:", "world.x"),
         *("Traceback", "File main.py\nKeyError"),
         *("Output", "412 rows"),
         *("Log", "INFO began\nERROR ended"),
@@ -71,7 +71,7 @@ def test_more_failures_of_a_job_are_announced(written, ran):
     assert (
         re.sub(r"<[^>]*>", "", html).count("and 4 more of this job, from Sun 2026-01-11 02:00 to Wed 2026-01-14") == 1
     )
-    assert "Failing runs with a sign on top have a section below" in html
+    assert "Failing runs with a sign have a section below" in html
 
 
 def test_a_loud_job_does_not_hide_a_quiet_one(written, ran):
@@ -129,14 +129,14 @@ def test_expected_and_skipped_runs_are_folded_with_their_reason(written, ran):
     ]
     runs.append(ran("b", "2026-01-06T00:00+01:00", "skipped", started_at=None, reason="max instances"))
     html = written(runs)
-    folded = [re.sub(r"<[^>]+>", " ", part) for part in re.findall(r'<details class="calm v.*?</details>', html)]
+    folded = [re.sub(r"<[^>]+>", " ", part) for part in re.findall(r'<details class="quiet v.*?</details>', html)]
     assert [" ".join(part.split()).split(" Job Reason Runs First Last ") for part in folded] == [
         [
-            "3 expected failures These runs failed as their author said they would.",
+            "3 expected failures These runs failed, and the world says that they do.",
             "a the API is down HTTPError: 503 3 Sat 2026-01-03 00:00 Mon 2026-01-05 00:00",
         ],
         [
-            "1 skipped run These runs were due and not started, by rule.",
+            "1 skipped run These runs were due, but a policy kept them from starting.",
             "b max instances 1 Tue 2026-01-06 00:00 Tue 2026-01-06 00:00",
         ],
     ]

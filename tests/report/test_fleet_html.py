@@ -111,7 +111,7 @@ def test_failing_runs_come_first():
         installed([ran(2, tenant="b", error="tea")], slug="loud", tenant="b"),
     )
     assert "<h1>3 of 4 runs failed</h1>" in html
-    assert html.index('id="failures"') < html.index('id="piles"') < html.index('id="plugins"')
+    assert html.index('id="failures"') < html.index('id="peaks"') < html.index('id="plugins"')
     told = '<p class="more">This one was at a; 2 more failed like it, at 2 tenants in all, the last at <time datetime='
     assert [text in html for text in (told, "rerun plugins/loud sell", "<h3>loud.sell</h3>")] == [True] * 3
     assert re.findall(r'<tr(?: class="bad")?><th scope="row">(\w+)<small>', html) == ["loud", "calm"]
@@ -139,7 +139,7 @@ def test_the_pile_up():
     """A bar a minute up to 720, each as high as its runs, and the busiest minutes by name."""
     html = written(installed([ran(0), ran(1), ran(1)]), installed([ran(1), ran(719)], slug="post"))
     assert "The busiest of 2 minutes to a bar." in html
-    assert '<path class="pile" d="M0 5H0V2H1V5H359V4H360V5H720V5z"/>' in html
+    assert '<path class="bars" d="M0 5H0V2H1V5H359V4H360V5H720V5z"/>' in html
     assert "shop.sell ×2, post.sell" in html
     assert re.search(r'<a href="#minute-1" aria-label="Thu 2026-01-01 00:01: 3 runs">', html)
     assert "<td>1 time, last <time" not in html
@@ -170,7 +170,7 @@ def test_no_run_started():
 def test_many_plugins_are_folded_away():
     """Beyond 100 rows; the sum is of all."""
     html = written(*(installed([ran(0)], slug=f"p{number:03}") for number in range(103)))
-    assert '<details class="calm"><summary>3 more plugins</summary>' in html
+    assert '<details class="quiet"><summary>3 more plugins</summary>' in html
     assert '<tfoot><tr><th scope="row">All plugins</th><td></td><td class="n">103</td><td class="n">103</td>' in html
 
 

@@ -142,18 +142,18 @@ def test_the_headline_is_the_verdict(judged, verdicts, line):
 @pytest.mark.parametrize(
     ("runs", "more", "line"),
     [
-        ([("ok", True)], {}, "1 run, as expected, but 1 job not safe to repeat"),
+        ([("ok", True)], {}, "1 run, as expected, but 1 job not idempotent"),
         ([("ok", False)], {}, "1 run, as expected"),
         ([("ok", False)], {"over_budget": True}, "1 run, as expected, but over budget"),
         (
             [("ok", True), ("faulty", True), ("skipped", False)],
             {"over_budget": True},
-            "1 of 3 runs failed, over budget, 2 jobs not safe to repeat",
+            "1 of 3 runs failed, over budget, 2 jobs not idempotent",
         ),
         (
             [("ok", True), ("skipped", False)],
             {"over_budget": True},
-            "2 runs, all as expected, but 1 skipped and over budget and 1 job not safe to repeat",
+            "2 runs, all as expected, but 1 skipped and over budget and 1 job not idempotent",
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_budgets_and_second_runs_have_their_place(written, loud):
     assert not {"script", "img", "iframe"} & set(tags)
     assert "http_calls: 1 used, the budget is 0; sync<b> used most: 1" in page.text["a"]
     assert page.all("header") == [{"class": "bad"}]
-    assert page.all("details")[0] == {"class": "calm", "id": "usage", "open": None}
+    assert page.all("details")[0] == {"class": "quiet", "id": "usage", "open": None}
 
 
 def test_the_header_says_what_was_simulated(written):

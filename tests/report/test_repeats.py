@@ -43,7 +43,7 @@ def test_lines_by_job(month, monkeypatch):
     """The number of runs, the first of them with the beginning of what it did, and the jobs that are fine."""
     monkeypatch.setenv("COLUMNS", "60")
     assert list(repeat_lines(month)) == [
-        "not safe to repeat, for what second runs did:",
+        "not idempotent; what the second runs did:",
         "  1 of 2 runs of mail, the first on Tue 2026-01-06 09:00 UTC",
         "    events: 1 added",
         '      + mail.sent: {"to": "<all>"}',
@@ -57,7 +57,7 @@ def test_lines_by_job(month, monkeypatch):
         "      + 3.txt",
         "      + 4.txt",
         "    … and 4 more lines",
-        "safe to repeat: index",
+        "idempotent: index",
     ]
 
 
@@ -94,7 +94,7 @@ def test_a_section_by_job(month, written):
             "files: 9 added\n  + 0.txt\n  + 1.txt\n  + 2.txt\n  + 3.txt\n  + 4.txt\n… and 4 more lines",
         ),
     ]
-    assert '<p class="note">Safe to repeat: index.</p>' in html
+    assert '<p class="note">Idempotent: index.</p>' in html
     page = written(month)
     assert html in page
     assert '<a href="#repeats">Second runs</a>' in page
@@ -104,5 +104,5 @@ def test_a_section_by_job(month, written):
 def test_a_section_where_all_is_well(ran, written):
     """No table, and the report is a good one."""
     page = written([ran("index", AT, repeated=NOTHING)])
-    assert '<h2 id="repeats-head">Second runs</h2>\n<p class="note">Safe to repeat: index.</p>\n</section>' in page
+    assert '<h2 id="repeats-head">Second runs</h2>\n<p class="note">Idempotent: index.</p>\n</section>' in page
     assert '<header class="good">' in page

@@ -158,7 +158,7 @@ def test_divergences_are_summed_up():
     runs = [met("sell", "D12", "D3", "D3"), met("buy", "network"), *(met(job, "D3") for job in [*jobs, "buy"]), allowed]
     assert list(host_differences(runs)) == [
         "",
-        "where today's host does otherwise:",
+        "where today's host differs:",
         "  D3   6 runs of sell, a_job_with_a_long_name_0, a_job_with_a_long_name_1,",
         "    a_job_with_a_long_name_2, a_job_with_a_long_name_3, buy",
         "  D12  1 run of sell",

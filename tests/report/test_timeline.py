@@ -147,7 +147,7 @@ def test_more_failing_jobs_than_lanes_are_announced(ran):
 
 def test_no_job_no_lane():
     """A plugin without jobs is said to have none."""
-    assert drawn([]) == '<p class="note">There is no job, so there is no lane to draw.</p>'
+    assert drawn([]) == '<p class="note">There is no job to draw.</p>'
 
 
 def test_a_run_each_minute_of_a_month_stays_small(ran):

@@ -78,7 +78,7 @@ def test_the_table_has_what_was_used_and_by_whom():
         ["HTTP calls to &lt;b&gt;", "1", "sync, 1"],
         ["Runs in the busiest minute", "2", "Mon 2026-01-05 09:00"],
     ]
-    assert html.startswith('<details class="calm" id="usage"><summary><strong>Usage</strong> ')
+    assert html.startswith('<details class="quiet" id="usage"><summary><strong>Usage</strong> ')
     assert usage_table(Usage(), {}) == ""
 
 

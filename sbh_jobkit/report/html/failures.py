@@ -1,7 +1,7 @@
 """The failing runs: which of them get a section, and how many others there are.
 
-A simulation shows runs; a fleet shows groups of runs that failed alike, at any tenant. Every job's first failure comes
-before any job's second, so that a job that fails often does not hide one that fails once.
+A simulation shows runs; a fleet shows groups of runs that failed in the same way, at any tenant. Every job's first
+failure comes before any job's second, so that a job that fails often does not hide one that fails once.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Failures:
     """The failing runs of a report."""
 
     shown: dict[int, Run]
-    """Those with a section, by its number; in the order of jobs, then of time."""
+    """The runs with a section, by its number; in the order of jobs, then of time."""
     rest: dict[str, list[Run]]
-    """Those without, by job."""
+    """The runs without a section, by job."""
 
     @property
     def first_section(self) -> dict[str, int]:
@@ -66,7 +66,7 @@ def choose_runs(jobs: Sequence[InstalledJob], runs: Sequence[Run]) -> Failures:
 def failing_runs(failures: Failures, rerun: Callable[[Run], str], *, expected: int = 0) -> Markup:
     """Write a section for each chosen run under its job's name, and name the runs that have none.
 
-    One that fails as an earlier one of its job is folded, so that what differs stands out.
+    A run that failed in the same way as an earlier one is folded, so that different failures are easy to see.
     """
     by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     first = {group.signature: group.first for group in group_failures(failures.shown.values())}

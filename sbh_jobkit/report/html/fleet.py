@@ -1,4 +1,4 @@
-"""What a fleet did as one HTML file that loads nothing: failing runs, the pile-up, and a table by plugin."""
+"""A fleet as one HTML file that loads nothing: failing runs, the busiest times, and a table by plugin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_TEXT = 2_000
 
 
 def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], str]) -> str:
-    """Write the report; `rerun` gives the command that repeats the first run of a kind."""
+    """Write the report; `rerun` returns the command that repeats the first run of a kind."""
     axis = Axis(simulation.start, simulation.end)
     pileup = simulation.concurrency()
     groups = list(failing_groups(simulation))
@@ -40,7 +40,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
         headline=f"Interrupted: {headline}" if simulation.interrupted else headline,
         ok=simulation.ok,
         facts={**range_facts(axis, simulation.zone.key), **interrupted},
-        sections={**failures, "piles": "Pile-ups", "plugins": "Plugins"},
+        sections={**failures, "peaks": "Busiest times", "plugins": "Plugins"},
         clock_changes=clock_changes(axis),
         failing_runs=write_groups(shown, groups, rerun) if shown else "",
         peaks=peak_chart(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.time_of),

@@ -1,4 +1,4 @@
-"""The lines behind a picture of time: weekends, ticks with their labels, and where clocks change."""
+"""The lines behind a drawing over time: weekends, ticks with their labels, and clock changes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from sbh_jobkit.report.axis import Axis
 
 HEAD = 24
-"""Room for the labels, in pixels, above what is drawn."""
+"""Pixels above the drawing, for the labels."""
 FOOT = 4
-"""Room below it."""
+"""Pixels below it."""
 
 
 def grid(axis: Axis, total: int) -> Iterator[str]:
-    """Draw the lines of an axis over so many pixels, head and foot among them."""
+    """Draw the lines of an axis; `total` is the height in pixels, with head and foot."""
     for left, right in axis.weekends():
         yield (
             f'<rect class="weekend" x="{percent(left)}" y="{HEAD}" width="{percent(right - left)}"'
@@ -39,5 +39,5 @@ def grid(axis: Axis, total: int) -> Iterator[str]:
 
 
 def percent(share: float) -> str:
-    """Write a share of the width."""
+    """Return a share of the width in percent."""
     return f"{share * 100:.3f}".rstrip("0").rstrip(".") + "%"

@@ -1,4 +1,4 @@
-"""The heat strip: how many runs are due in each hour of the week, so that pile-ups show."""
+"""The heat map: how many runs are due in each hour of the week."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LEVELS = 7
 _CONTRAST = 2
-"""Half of the most runs takes a quarter of the shades: what is even stays pale, what piles up stands out."""
+"""Half of the maximum takes a quarter of the shades: an even load stays pale, and a peak is easy to see."""
 _STEP = timedelta(minutes=15)
 _WHOLE = 10
 
@@ -57,7 +57,7 @@ def _busiest(runs: Sequence[Run], axis: Axis) -> dict[str, Any]:
 
 
 def _hours(axis: Axis) -> Counter[tuple[int, int]]:
-    """Count how often each hour of the week comes in the range; an hour that clocks repeat counts twice."""
+    """Count how often each hour of the week occurs in the range; an hour that clocks repeat counts twice."""
     seen: dict[tuple[datetime, timedelta | None], None] = {}
     at, end = axis.start.astimezone(UTC), axis.end.astimezone(UTC)
     while at < end:
@@ -72,9 +72,9 @@ class _Shades:
     due: Counter[tuple[int, int]]
     """Runs by weekday and hour."""
     present: Counter[tuple[int, int]]
-    """How often that hour comes in the range."""
+    """How often that hour occurs in the range."""
     full: float
-    """The average that takes the strongest shade: the highest, but no less than twice what is usual."""
+    """The average with the strongest shade: the highest, but at least twice the average of all hours."""
 
     @classmethod
     def from_runs(cls, runs: Sequence[Run], axis: Axis) -> _Shades:
@@ -85,7 +85,7 @@ class _Shades:
         return cls(due, present, max(*averages, 2 * sum(averages) / max(1, len(present))))
 
     def hour(self, day: int, hour: int) -> dict[str, str]:
-        """Return an hour of the week: its shade, what it says, and what a reader can ask for."""
+        """Return the shade, the text and the tooltip of an hour of the week."""
         due, present = self.due[day, hour], self.present[day, hour]
         name = f"{DAYS[day]} {hour:02}:00"
         if not due and not present:

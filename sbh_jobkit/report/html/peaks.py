@@ -1,4 +1,4 @@
-"""The pile-up picture: how many runs start in each minute of a range, and the busiest minutes by name."""
+"""The chart of peaks: how many runs start in each minute of a range, and the busiest minutes with their jobs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.concurrency import BusyMinute, Concurrency
 
 _HIGH = 180
-"""Of the busiest minute, in pixels."""
+"""The height of the busiest minute, in pixels."""
 _FINEST = 720
-"""The most bars; in a longer range, one is the busiest of several minutes."""
+"""The maximum number of bars; in a longer range each bar is the busiest of several minutes."""
 _ROUND = (1, 2, 5)
 
 
 def peak_chart(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at: Callable[[int], datetime]) -> Markup:
-    """Draw the minutes as bars, and list the peaks; `at` makes a time of a minute."""
+    """Draw the minutes as bars, and list the peaks; `at` converts a minute since 1970 to a time."""
     if not peaks:
         return Markup("<p>No run started, so no minute is busier than another.</p>")
     first = int(axis.start.timestamp() // 60)
@@ -34,7 +34,7 @@ def peak_chart(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at:
     width = min(size, _FINEST)
     bars = [0] * width
     for place, runs in enumerate(pileup.runs, start=pileup.first - first):
-        bar = min(width - 1, place * width // size)  # what waited past the end stands at the edge
+        bar = min(width - 1, place * width // size)  # a run that waited past the end is drawn at the edge
         bars[bar] = max(bars[bar], runs)
     top = _ceiling(pileup.most)
     total = HEAD + _HIGH + FOOT
@@ -43,9 +43,9 @@ def peak_chart(pileup: Concurrency, peaks: Sequence[BusyMinute], axis: Axis, at:
     scale = "".join(_level(runs, top) for runs in sorted({top, top // 2} - {0}))
     marks = "".join(_mark(number, peak, (peak.minute - first) / size, top, at) for number, peak in enumerate(peaks, 1))
     drawing = Markup(  # noqa: S704  our own drawing
-        f'<svg class="plot piles" height="{total}" role="group" aria-label="{label}">{lines}{scale}'
+        f'<svg class="plot peaks" height="{total}" role="group" aria-label="{label}">{lines}{scale}'
         f'<svg y="{HEAD}" width="100%" height="{_HIGH}" viewBox="0 0 {width} {top}" preserveAspectRatio="none"'
-        f' aria-hidden="true"><path class="pile" d="{_outline(bars, top)}"/></svg>{marks}</svg>'
+        f' aria-hidden="true"><path class="bars" d="{_outline(bars, top)}"/></svg>{marks}</svg>'
     )
     rows = [
         {
@@ -67,7 +67,7 @@ def _ceiling(most: int) -> int:
 
 
 def _outline(bars: Sequence[int], top: int) -> str:
-    """Draw the bars as one shape, of which as many as are alike are one step."""
+    """Draw the bars as one shape; equal bars side by side are one step."""
     steps, before = [f"M0 {top}"], 0
     for place, runs in enumerate(bars):
         if runs != before:

@@ -30,14 +30,14 @@ class RunDetails:
     zone: tzinfo | None
     """The zone of all times in it."""
     why: str
-    """Why it ended as it did, in one line; empty where the sign says it all."""
+    """Why it ended so, in one line; empty if the sign is enough."""
     facts: Mapping[str, Any]
     """What is true of the run as a whole, by name."""
     faults: Sequence[Fault]
     texts: Mapping[str, str]
     """What the run wrote, by name."""
     traffic: Mapping[str, Sequence[Any]]
-    """What the run did to the tenant and the world outside, by name."""
+    """What the run did to the tenant and sent to the network, by name."""
 
     @classmethod
     def from_run(cls, run: Run) -> RunDetails:
@@ -66,7 +66,7 @@ def _facts(run: Run) -> dict[str, Any]:
     facts = {
         "Error": run.error,
         "Reason": run.reason,
-        "Fault plan": "; ".join(run.injected_faults),
+        "Injected faults": "; ".join(run.injected_faults),
         "Expected to fail": run.expected,
         "Started": late.astimezone(run.fire_time.tzinfo) if late else None,
         "Virtual duration": format_duration(run.duration) if run.outcome.started else None,

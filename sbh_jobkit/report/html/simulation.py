@@ -37,7 +37,7 @@ def page(
     budget: Budget | None = None,
     interrupted: str | None = None,
 ) -> str:
-    """Return the report of a simulation as HTML; `rerun` gives the command that repeats a run."""
+    """Return the report of a simulation as HTML; `rerun` returns the command that repeats a run."""
     (plugin,) = simulation.plugins.values()
     return report(
         title=f"{title_of(simulation)}: {simulation.start:%Y-%m-%d} to {simulation.end:%Y-%m-%d}",
@@ -68,11 +68,10 @@ def report(
     budget: Budget | None = None,
     interrupted: str | None = None,
 ) -> str:
-    """Write the report: a timeline, a heat strip, a table by job, and each failing run with the command that reruns it.
+    """Write the report: a timeline, a heat map, a table by job, and each failing run with the command that reruns it.
 
-    `start` and `end` are aware and in `zone`; `rerun` gives the command that repeats a run; `usage` is what the runs
-    used, and `budget` what they were to use at most; `interrupted` says how far the simulation came, where it did not
-    come to its end.
+    `start` and `end` are aware and in `zone`; `rerun` returns the command that repeats a run; `usage` is what the runs
+    used, and `budget` their limits; `interrupted` says how much was simulated if a person stopped the simulation.
     """
     axis = Axis(start, end)
     failures = choose_runs(jobs, runs)
@@ -82,7 +81,7 @@ def report(
     repeats = second_runs(runs)
     sections = {
         "timeline": "Timeline",
-        "heat": "Pile-ups",
+        "heat": "Busiest times",
         "jobs": "Jobs",
         "repeats": "Second runs" if repeats else "",
         "failures": count(failing, "failing run") if failing else "Failing runs",

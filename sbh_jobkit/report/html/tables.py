@@ -1,7 +1,7 @@
 """The tables by job and by plugin, and the table of second runs.
 
-Columns that are zero for every job and can be missed are left out. Beyond 200 jobs those without a lane in the
-timeline are folded away, and plugins beyond 100, so that the failing runs stay in reach.
+Some columns are left out if they are zero for every job. Beyond 200 jobs, those without a lane in the
+timeline are folded, and plugins beyond 100, so that the failing runs stay near the top.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PLUGIN_COLUMNS: Mapping[str, Callable[[PluginRow], int]] = {
     "Emits": lambda row: row.emits,
 }
 _MOST_PLUGINS = 100
-_EXPECTED = " Expected runs failed as their author said they would; they are no failures."
+_EXPECTED = " Expected failures do not count as failures."
 
 
 def job_table(summaries: Sequence[InstalledJob], first_section: Mapping[str, int]) -> Markup:
@@ -111,7 +111,7 @@ def plugin_table(rows: Sequence[PluginRow], first_section: Mapping[str, int]) ->
 
 
 def second_runs(runs: Sequence[Run]) -> Markup | str:
-    """Write a section of a report with a row for each job that is not safe to repeat; empty if nothing ran twice."""
+    """Write a section of a report with a row for each job that is not idempotent; empty if nothing ran twice."""
     total, found = repeated(runs), not_idempotent(runs)
     if not total:
         return ""

@@ -1,6 +1,6 @@
-"""The timeline: one lane a job, every run a mark, tall where it needs a look, low and pale where marks touch.
+"""The timeline: one lane for each job, one mark for each run; tall if it needs attention, low and pale if marks touch.
 
-All marks of a lane that look alike are one path, so 43,200 runs stay small and quick to draw. The picture has no
+All marks of a lane with the same sign are one path, so 43,200 runs stay small and quick to draw. The drawing has no
 fixed width: paths stretch with the page (their strokes do not), signs and labels stand at percentages.
 """
 
@@ -86,7 +86,7 @@ def _left_out(jobs: Sequence[InstalledJob], lanes: Sequence[InstalledJob]) -> st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """What is to be drawn of some jobs' runs."""
+    """The positions of all marks of some jobs."""
 
     axis: Axis
     units: int
@@ -98,7 +98,7 @@ class Drawing:
     pins: Mapping[str, Sequence[tuple[int, Run]]]
     """Runs that link to a section, with its number, by job."""
     expected: Mapping[str, Sequence[Sequence[Run]]]
-    """Runs that failed as expected, by job; those too close to tell apart share a sign."""
+    """Runs that failed as expected, by job; runs that are too close together share a sign."""
 
     @classmethod
     def from_runs(
@@ -110,7 +110,7 @@ class Drawing:
         *,
         finest: int = _FINEST,
     ) -> Drawing:
-        """Settle where each mark stands, at one of so many places at most."""
+        """Compute the position of each mark, from 0 to `finest` at most."""
         drawn = {job.name for job in lanes}
         units = min(finest, _MOST_MARKS // len(lanes))
         marks: defaultdict[tuple[str, str], set[int]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Runs that are as they should be and still deserve a reason: expected failures, skipped and coalesced runs."""
+"""Runs that are ok and still need a reason: expected failures, skipped and coalesced runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 _KINDS = {
-    "expected": ("expected failure", "These runs failed as their author said they would."),
-    "skipped": ("skipped run", "These runs were due and not started, by rule."),
-    "coalesced": ("coalesced run", "These runs were due and folded into a later one."),
+    "expected": ("expected failure", "These runs failed, and the world says that they do."),
+    "skipped": ("skipped run", "These runs were due, but a policy kept them from starting."),
+    "coalesced": ("coalesced run", "These runs were due and were merged into a later run."),
 }
 
 
 def unstarted(runs: Sequence[Run]) -> Markup:
-    """Write one closed section a kind: its runs by job and reason, with their number, first and last time."""
+    """Write one folded section for each kind: its runs by job and reason, with their number, first and last time."""
     kinds: defaultdict[str, defaultdict[tuple[str, str], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         if run.ok:

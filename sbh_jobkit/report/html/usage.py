@@ -29,7 +29,7 @@ _MOST_HOSTS = 10
 
 
 def usage_table(usage: Usage, limits: Mapping[str, int]) -> Markup | str:
-    """Write a row for each amount that was used or has a limit; folded, unless a limit was passed."""
+    """Write a row for each amount that was used or has a limit; folded, unless a limit was exceeded."""
     rows = [_row(usage, name, limits.get(name)) for name in _names(usage, limits)]
     if not rows:
         return ""

@@ -1,4 +1,4 @@
-"""The calendar of a preview as a picture: a day a cell, the stronger the more is due, with a frame where clocks change.
+"""The calendar of a preview as a drawing: one cell for each day, darker if more is due, framed if clocks change.
 
 Up to eight weeks are drawn as a page of a calendar, a row a week, each day with its times; more as columns of small
 cells, and more than a year of those is not drawn.
@@ -45,7 +45,7 @@ _RULES = f"""
 
 def calendar(preview: Preview) -> Markup:
     """Draw the days of a preview."""
-    days = _Days.of(preview)
+    days = _Days.from_preview(preview)
     page = len(days.weeks) <= _PAGE_WEEKS
     weeks = days.weeks[:_MOST_WEEKS]
     if page:
@@ -59,8 +59,8 @@ def calendar(preview: Preview) -> Markup:
         for week, monday in enumerate(weeks)
         for place in range(7)
     )
-    told = f"{count(len(preview.fires), 'fire time')} on {count(len(days.due), 'day')}"
-    alt = f"Calendar from {days.first} to {days.last}: {told}{days.changes_told()}"
+    counts = f"{count(len(preview.fires), 'fire time')} on {count(len(days.due), 'day')}"
+    alt = f"Calendar from {days.first} to {days.last}: {counts}{days.clock_changes()}"
     left_out = len(days.weeks) - len(weeks)
     note = Markup("<p>and {}, not drawn</p>").format(count(left_out, "more week")) if left_out else ""
     return img(document(width, height, _RULES, names + cells), alt) + note
@@ -85,7 +85,7 @@ class _Days:
     changes: dict[date, ClockChange]
 
     @classmethod
-    def of(cls, preview: Preview) -> _Days:
+    def from_preview(cls, preview: Preview) -> _Days:
         due: defaultdict[date, list[datetime]] = defaultdict(list)
         for at in preview.fires:
             due[at.date()].append(at)
@@ -127,7 +127,7 @@ class _Days:
         now = f'<text class="on now" x="{x + 6}" y="{y + 34}">{escape(times)}</text>' if fires else ""
         return f'<text{on} x="{x + 6}" y="{y + 15}">{name}{change}</text>{now}'
 
-    def changes_told(self) -> str:
+    def clock_changes(self) -> str:
         return "".join(f"; clocks change on {day}, a {_kind(change)}" for day, change in self.changes.items())
 
 

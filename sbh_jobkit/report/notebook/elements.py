@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _elements = macros("cards")
 
 line: Callable[..., Markup] = _elements.line
-"""Takes the parts of a line, of which empty ones are left out."""
+"""Takes the parts of a line; empty parts are left out."""
 bold: Callable[[str], Markup] = _elements.bold
 coloured: Callable[[str, str], Markup] = _elements.coloured
 """Takes a text and the name of one of the COLOURS."""

@@ -1,4 +1,4 @@
-"""A plugin, as a notebook shows it: its jobs and when they are due, what it may do, and what is surely not meant."""
+"""A plugin, as a notebook shows it: its jobs with their schedules, its permissions, and its warnings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.plugin.plugin import Plugin
 
-_BY_HAND = "by hand"
+_MANUAL = "manual"
 
 
 def text(plugin: Plugin) -> str:
     """List its jobs, for a terminal."""
-    rows = [(name, expression or _BY_HAND, english) for name, expression, english, _ in _jobs(plugin)]
+    rows = [(name, expression or _MANUAL, english) for name, expression, english, _ in _jobs(plugin)]
     left, right = (max((len(row[side]) for row in rows), default=0) for side in (0, 1))
     listed = [f"  {name:<{left}}  {expression:<{right}}  {english}".rstrip() for name, expression, english in rows]
     return "\n".join([_title(plugin), *listed, *(f"warning: {warning}" for warning in plugin.warnings)])
@@ -35,7 +35,7 @@ def html(plugin: Plugin) -> str:
             {"name": name, "expression": expression, "english": english, "place": place}
             for name, expression, english, place in _jobs(plugin)
         ],
-        manual=_BY_HAND,
+        manual=_MANUAL,
         warnings=plugin.warnings,
         facts={
             "permissions": "all" if manifest.permissions == PERMISSIONS else ", ".join(sorted(manifest.permissions)),

@@ -1,4 +1,4 @@
-"""A preview, as a notebook shows it: plain English, the next fire times, a calendar, and what is due then, too."""
+"""A preview, as a notebook shows it: plain English, the next fire times, a calendar, and jobs due at the same times."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text(preview: Preview) -> str:
         lines.append(f"… and {len(preview.fires) - _MOST:,} more")
     collisions = list(_collisions(preview))
     heading = ["", _TOGETHER] if collisions else []
-    return "\n".join([*lines, *heading, *(f"  {job}: {told}" for job, told in collisions)])
+    return "\n".join([*lines, *heading, *(f"  {job}: {often}" for job, often in collisions)])
 
 
 def html(preview: Preview) -> str:

@@ -1,4 +1,4 @@
-"""One run, as a notebook shows it: how it ended, and all that was seen of it; long parts are folded."""
+"""One run, as a notebook shows it: its verdict and everything that was recorded; long parts are folded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 WIDTH = 80
-"""Of texts: what a notebook keeps must not depend on the terminal that its kernel was started from."""
+"""Of texts: a saved notebook must not depend on the terminal that its kernel was started from."""
 
 
 def text(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""A schedule, as a notebook shows it: plain English, its fields, and the hours of a week in which it is due."""
+"""A schedule, as a notebook shows it: plain English, and the hours of a week in which it is due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FAINTEST = 0.35
 
 
 def text(schedule: Schedule) -> str:
-    """Say it in plain English, for a terminal."""
+    """Return it in plain English, for a terminal."""
     return f"{schedule.expression}: {schedule.describe()}"
 
 
@@ -34,20 +34,20 @@ def html(schedule: Schedule) -> str:
 
 
 def clock_rule(schedule: Schedule) -> Iterator[str]:
-    """Say when it fires on days when clocks change; nothing in UTC, where they do not."""
+    """Yield a note about days on which clocks change; none in UTC, where they do not."""
     if schedule.tz.key != "UTC":
         rule = "once, right after a gap and the first time in a fold" if schedule.cron.fixed else "by elapsed time"
         yield f"Where clocks change it fires {rule}."
 
 
 def debian_note(schedule: Schedule) -> Iterator[str]:
-    """Say if Debian cron reads the expression differently."""
+    """Yield a note if Debian cron reads the expression differently."""
     if schedule.cron.debian_differs:
         yield "Read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND."
 
 
 def _week(cron: Cron) -> Markup:
-    """Draw the hours of a week; the more minutes of an hour it is due in, the stronger."""
+    """Draw the hours of a week; the colour is stronger if it is due in more minutes of an hour."""
     either = cron.days is not None or cron.weekdays is None
     days = range(7) if either else sorted((day + 6) % 7 for day in cron.weekdays or ())
     strength = _FAINTEST + (1 - _FAINTEST) * len(cron.minutes) / _MINUTES

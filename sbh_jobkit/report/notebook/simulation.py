@@ -1,4 +1,4 @@
-"""A simulation, as a notebook shows it: how it went, on a timeline, by job, and each kind of failure once."""
+"""A simulation, as a notebook shows it: a timeline, a table by job, and each kind of failure once."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def text(simulation: Simulation) -> str:
     out = StringIO()
     console = Console(file=out, width=_run.WIDTH, color_system=None, highlight=False, force_jupyter=False)
     console.print(summary_table(_jobs(simulation)))
-    told = [line.rstrip() for line in out.getvalue().splitlines()]
+    table = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
     heading, ending = f"{title(simulation)}: {_range(simulation)}", headline(simulation.runs)
-    return "\n".join([heading, "", *told, "", *more, *([""] if more else []), ending])
+    return "\n".join([heading, "", *table, "", *more, *([""] if more else []), ending])
 
 
 def html(simulation: Simulation) -> str:
@@ -71,7 +71,7 @@ def _range(simulation: Simulation) -> str:
 
 
 def _unstarted(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
-    """Group the runs that were not started by rule, by job and outcome."""
+    """Group the runs that a policy kept from starting, by job and verdict."""
     groups: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         if run.ok and not run.outcome.started:

@@ -1,7 +1,7 @@
-"""Pictures for notebooks: SVG that stands alone in an `<img>`, so that it also shows where nothing is trusted.
+"""Drawings for notebooks: SVG inside an `<img>`, so that it is shown also in a notebook that is not trusted.
 
-What stands in an `<img>` sees nothing of its page, so a picture has no background, its own few rules, and colours of a
-middle lightness that can be told from white and from black.
+An SVG inside an `<img>` knows nothing of its page, so a drawing has no background, a few style rules of its own, and
+colours that are visible on white and on black.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ INKS = {
     "text": "#737a83",
     "grid": "#8b949e",
 }
-"""Each can be told from a white page and from a dark one; a test measures it."""
+"""Each is visible on a white page and on a dark one; a test measures it."""
 FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif"
 SMALL = f"text{{{FONT};font-size:11px;fill:{INKS['text']}}}"
-"""The rule for the texts of small pictures."""
+"""The style rule for the texts of small drawings."""
 
 
 def img(svg: str, alt: str) -> Markup:
@@ -42,7 +42,7 @@ def img(svg: str, alt: str) -> Markup:
 
 
 def document(width: int, height: int, rules: str, inner: str) -> str:
-    """Make an SVG document of its own."""
+    """Return a complete SVG document."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f"<style>{rules}</style>{inner}</svg>"

@@ -1,4 +1,4 @@
-"""The timeline as a picture that stands alone: the lanes of the report, with the names of their jobs."""
+"""The timeline as one drawing for notebooks: the lanes of the report, with the names of their jobs."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def lanes_drawing(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis,
     if not lanes.jobs:
         return Markup()
     left_out = len(jobs) - len(lanes.jobs)
-    note = Markup("<p>and {}, without a lane here</p>").format(count(left_out, "more job")) if left_out else ""
+    note = Markup("<p>and {}, not drawn</p>").format(count(left_out, "more job")) if left_out else ""
     return lanes.draw(runs, sections) + note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """The jobs that get a lane, and where on the picture a run stands; places are shares of its width and height."""
+    """The jobs that get a lane, and where a run is on the drawing; positions are shares of its width and height."""
 
     jobs: Sequence[InstalledJob]
     axis: Axis
@@ -80,7 +80,7 @@ class Lanes:
         return img(svg, f"{count(len(runs), 'run')} of {count(len(jobs), 'job')} on a timeline")
 
     def spot(self, run: Run) -> tuple[float, float, float] | None:
-        """Return where a run's mark stands: left, top and height; None for a job without a lane."""
+        """Return the position of a run's mark: left, top and height; None for a job without a lane."""
         places = [place for place, job in enumerate(self.jobs) if job.name == run.job]
         if not places:
             return None
@@ -88,7 +88,7 @@ class Lanes:
         return left, (HEAD + places[0] * self._height) / self._total, self._height / self._total
 
     def nearest(self, left: float, top: float, runs: Sequence[Run]) -> int | None:
-        """Return the place among `runs` of the one that is meant by a point: the nearest in the lane of the point."""
+        """Return the index of the run nearest to a point, in the lane of the point."""
         if not self.jobs:
             return None
         lane = int((top * self._total - HEAD) // self._height)

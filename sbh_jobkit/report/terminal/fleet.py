@@ -1,4 +1,4 @@
-"""What a fleet did as plain text, good at 80 columns."""
+"""A fleet as plain text that fits into 80 columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_JOBS = 10
 
 
 def fleet_table(rows: Sequence[PluginRow]) -> Table:
-    """Lay out what the first plugins came to, as a rich table."""
+    """Return the counts of the first plugins, as a rich table."""
     from rich.table import Table
     from rich.text import Text
 
@@ -41,7 +41,7 @@ def fleet_table(rows: Sequence[PluginRow]) -> Table:
 
 
 def more_rows(rows: Sequence[PluginRow]) -> Iterator[str]:
-    """Tell how many plugins the table leaves out."""
+    """Write how many plugins the table leaves out."""
     rest = rows[_MOST_ROWS:]
     if rest:
         failing = sum(bool(row.failures) for row in rest)
@@ -49,17 +49,17 @@ def more_rows(rows: Sequence[PluginRow]) -> Iterator[str]:
 
 
 def peaks(simulation: FleetSimulation) -> Iterator[str]:
-    """Tell the busiest minutes, and whose runs start in them."""
+    """Write the busiest minutes, and the jobs whose runs start in them."""
     found = simulation.concurrency().peaks(_MOST_PEAKS)
     if not found:
         return
     yield "busiest minutes:"
     for peak in found:
-        named = job_names(peak)
-        more = f" and {len(named) - _MOST_NAMES:,} more" if len(named) > _MOST_NAMES else ""
+        names = job_names(peak)
+        more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
         again = f", and {count(peak.minutes - 1, 'other')} like it" if peak.minutes > 1 else ""
         when = f"{time_with_zone(simulation.time_of(peak.minute))}{again}"
-        yield from wrap_line(f"{when}: {count(peak.runs, 'run')}, {', '.join(named[:_MOST_NAMES])}{more}", "  ")
+        yield from wrap_line(f"{when}: {count(peak.runs, 'run')}, {', '.join(names[:_MOST_NAMES])}{more}", "  ")
 
 
 def failing(simulation: FleetSimulation) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Runs, simulations and fire times as plain text, good at 80 columns."""
+"""Runs, simulations and fire times as plain text that fits into 80 columns."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 _FAILURES_A_JOB = 3
 _OUTPUT_LINES = 20
-"""So many of its last lines show what a failing run printed."""
+"""How many of the last lines of its output are shown of a failing run."""
 _LONGEST_LINE = 200
 _ADVICE = "  try: "
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
-"""What a job prints to move a terminal's cursor, say, is shown and not done."""
+"""Control characters that a job prints are shown as signs, so that they do not act on the terminal."""
 
 
 def time_with_zone(at: datetime) -> str:
@@ -39,7 +39,7 @@ def time_with_zone(at: datetime) -> str:
 
 
 def summary_table(jobs: Sequence[InstalledJob]) -> Table:
-    """Lay out what each job came to, as a rich table."""
+    """Return the counts of each job, as a rich table."""
     from rich.table import Table
     from rich.text import Text
 
@@ -51,14 +51,14 @@ def summary_table(jobs: Sequence[InstalledJob]) -> Table:
     for job in jobs:
         style = "red" if job.tally.failures else "green" if job.tally.runs else "dim"
         numbers = (job.tally.runs, job.tally.failures, job.tally.expected, job.tally.http_calls, job.tally.emits)
-        table.add_row(Text(job.name, style), Text(job.schedule or "by hand"), *(f"{number:,}" for number in numbers))
+        table.add_row(Text(job.name, style), Text(job.schedule or "manual"), *(f"{number:,}" for number in numbers))
     return table
 
 
 def failing_runs(runs: Sequence[Run], width: int | None = None) -> Iterator[str]:
-    """Tell the first failing runs of each job, those that failed alike once, and how many more there are.
+    """Write the first groups of failing runs of each job, and how many more there are.
 
-    Lines are folded to the terminal, or to a width that is given.
+    Lines are wrapped to the width of the terminal, or to `width`.
     """
     groups = group_failures(runs)
     shown, rest = Counter[str](), Counter[str]()
@@ -83,14 +83,14 @@ def group_lines(group: FailureGroup, name: str, width: int | None = None) -> Ite
         yield f"    … and {group.count - 1:,} more like it{where}, the last on {time_with_zone(group.last)}"
 
 
-def failure_lines(run: Run, who: str, width: int | None = None) -> Iterator[str]:
-    """Tell when a run failed, whose it was, and why."""
-    yield f"{time_with_zone(run.fire_time)}  {who}  {run.verdict.replace('_', ' ')}"
+def failure_lines(run: Run, name: str, width: int | None = None) -> Iterator[str]:
+    """Write when a run failed, the name of its job, and why."""
+    yield f"{time_with_zone(run.fire_time)}  {name}  {run.verdict.replace('_', ' ')}"
     yield from _indented(_why(run), "    ", width)
 
 
 def host_differences(runs: Sequence[Run]) -> Iterator[str]:
-    """Tell of each divergence of today's host how many of the runs met it, and of which jobs they are."""
+    """Write for each difference of today's host how many runs met it, and of which jobs they are."""
     known = divergences.table()
     met: dict[str, list[Run]] = {id_: [] for id_ in known}
     for run in runs:
@@ -103,13 +103,13 @@ def host_differences(runs: Sequence[Run]) -> Iterator[str]:
     ]
     if lines:
         yield ""
-        yield "where today's host does otherwise:"
+        yield "where today's host differs:"
     for line in lines:
         yield from wrap_line(line, "  ")
 
 
 def failing_run_lines(run: Run) -> Iterator[str]:
-    """Tell one failing run of a job: when, how it ended, why, and what it printed."""
+    """Write one failing run of a job: when, how it ended, why, and what it printed."""
     yield f"{time_with_zone(run.fire_time)}  {run.verdict.replace('_', ' ')}"
     yield from _indented(_why(run), "    ")
     for name, text in (("output", run.stdout), ("stderr", run.stderr), ("log", "\n".join(run.logs))):
@@ -129,7 +129,7 @@ def _indented(lines: Iterable[str], margin: str, width: int | None = None) -> It
 
 
 def wrap_line(line: str, margin: str = "", width: int | None = None) -> list[str]:
-    """Fold a line to a width, the terminal's unless told otherwise, but not one that is there to be pasted."""
+    """Wrap a line to a width, by default the terminal's; a line of advice is not wrapped, so that it can be pasted."""
     if line.startswith(_ADVICE):
         return [f"{margin}{line}"]
     return wrap(
@@ -143,10 +143,10 @@ def wrap_line(line: str, margin: str = "", width: int | None = None) -> list[str
 
 
 def expected_runs(runs: Sequence[Run]) -> Iterator[str]:
-    """Tell how many runs failed as they were expected to, and why."""
+    """Write how many runs failed as expected, and why."""
     reasons = Counter((run.job, run.expected) for run in runs if run.verdict == "expected")
-    for (job, because), number in reasons.items():
-        yield f"{count(number, 'run')} of {job} failed as expected: {because}"
+    for (job, reason), number in reasons.items():
+        yield f"{count(number, 'run')} of {job} failed as expected: {reason}"
 
 
 def _why(run: Run) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _why(run: Run) -> Iterator[str]:
         place = f"{run.error.place}: " if run.error.place else ""
         yield f"{place}{run.error.line}"
     if run.injected_faults:
-        yield f"fault plan: {'; '.join(run.injected_faults)}"
+        yield f"injected faults: {'; '.join(run.injected_faults)}"
     for fault in run.faults:
         if not fault.allowed:
             yield fault.line
@@ -167,7 +167,7 @@ def _why(run: Run) -> Iterator[str]:
 
 
 def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
-    """Tell everything about one run."""
+    """Write everything about one run."""
     verdict = run.verdict.replace("_", " ")
     yield f"{run.job}  {time_with_zone(run.fire_time)}  {verdict}  took {format_duration(run.duration)}"
     yield from _indented(_why(run), "  ", width)
@@ -202,7 +202,7 @@ def _short(value: Any) -> str:
 
 
 def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iterator[str]:
-    """Tell fire times, one a line: weekday, time, distance from now, job, and what the clocks did to it."""
+    """Write fire times, one a line: weekday, time, distance from now, job, and a note about clock changes."""
     rows = [(time_with_zone(fire.at), distance(fire.at, now)) for fire in fires]
     left, right = (max((len(row[side]) for row in rows), default=0) for side in (0, 1))
     for fire, (at, ahead) in zip(fires, rows, strict=True):
@@ -212,7 +212,7 @@ def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iter
 
 
 def distance(at: datetime, now: datetime) -> str:
-    """Say how far ahead a time is in its two largest units, such as `in 6d 17h`."""
+    """Return how far ahead a time is in its two largest units, such as `in 6d 17h`."""
     seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
     if seconds < 0:
         return "past"

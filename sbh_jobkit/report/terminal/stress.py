@@ -1,4 +1,4 @@
-"""What breaks under stress, as a terminal shows it: the run, what it takes, and the command that repeats it."""
+"""What fails under stress, as a terminal shows it: the run, the shortest range and the injected faults."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def lines(stress: Stress, path: str) -> Iterator[str]:
-    """Tell what came of it."""
+    """Write the failures that were found, and how many scenarios were tried."""
     for note in stress.notes:
         yield f"note: {note}"
     if stress.anyway:
         yield ""
-        yield "without any stress, too:"
+        yield "failures without stress:"
         yield from failing_runs(stress.anyway)
     for broken in stress.broken:
         yield ""
@@ -34,23 +34,23 @@ def lines(stress: Stress, path: str) -> Iterator[str]:
 def _broken(broken: Broken, path: str) -> Iterator[str]:
     scenario = broken.scenario
     yield from failing_runs([broken.run])
-    yield f"    it takes {_takes(scenario)}"
+    yield f"    needed to repeat it: {_takes(scenario)}"
     for fault in scenario.plan.faults:
         yield f"      {fault}"
-    yield f"    repeat it: {scenario.command(path)}"
+    yield f"    repeat it with: {scenario.command(path)}"
 
 
 def _takes(scenario: Scenario) -> str:
     seconds = scenario.end.timestamp() - scenario.start.timestamp()
     span = f"{times.format_elapsed(seconds)} from {time_with_zone(scenario.start)}"
     faults = scenario.plan.faults
-    return f"{span}, and {count(len(faults), 'fault')}:" if faults else f"{span}, and nothing else"
+    return f"{span}, with {count(len(faults), 'injected fault')}:" if faults else f"{span}, without injected faults"
 
 
 def _headline(stress: Stress) -> str:
     tried = count(stress.tried, "scenario")
     if stress.ok:
-        return f"nothing breaks under stress, in {tried}"
+        return f"no failure under stress in {tried}"
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
     return f"{' and '.join(parts)}, in {tried}"

@@ -30,8 +30,8 @@ SCREENS = {
         "\n"
         "Sun 2026-10-25 02:00 CET  charge  crashed\n"
         "    main.py:15: RuntimeError: 2026-10-25 02:00 was charged already\n"
-        "    it takes 3h 1m from Sun 2026-10-25 00:00 CEST, and nothing else\n"
-        f"    repeat it: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 181m "
+        "    needed to repeat it: 3h 1m from Sun 2026-10-25 00:00 CEST, without injected faults\n"
+        f"    repeat it with: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 181m "
         "--tz Europe/Paris --job charge\n"
         "\n"
         "1 failure under stress, in 7 scenarios\n"
@@ -42,9 +42,9 @@ SCREENS = {
         "\n"
         "Thu 2026-01-01 00:20 UTC  roll_up  crashed\n"
         "    main.py:17: RuntimeError: nobody summed up the ten minutes before 00:10\n"
-        "    it takes 21m from Thu 2026-01-01 00:00 UTC, and 1 fault:\n"
+        "    needed to repeat it: 21m from Thu 2026-01-01 00:00 UTC, with 1 injected fault:\n"
         "      slow job=roll_up by=15m\n"
-        f"    repeat it: {COMMAND}lost_minutes --from 2026-01-01T00:00Z --for 21m --tz UTC "
+        f"    repeat it with: {COMMAND}lost_minutes --from 2026-01-01T00:00Z --for 21m --tz UTC "
         "--job roll_up --time-limit 1800 --fault 'slow job=roll_up by=15m'\n"
         "\n"
         "1 failure under stress, in 3 scenarios\n"
@@ -55,9 +55,9 @@ SCREENS = {
         "\n"
         "Sun 2026-01-04 11:00 UTC  sync_stock  failed\n"
         "    switched off after 3 failures\n"
-        "    it takes 11h 1m from Sun 2026-01-04 00:00 UTC, and 1 fault:\n"
+        "    needed to repeat it: 11h 1m from Sun 2026-01-04 00:00 UTC, with 1 injected fault:\n"
         "      outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z\n"
-        f"    repeat it: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 661m --tz UTC --job sync_stock "
+        f"    repeat it with: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 661m --tz UTC --job sync_stock "
         "--fault 'outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z'\n"
         "\n"
         "1 failure under stress, in 4 scenarios\n"
@@ -140,7 +140,7 @@ def test_the_command_repeats_it(examples, name):
     (broken,) = found["broken"]
     assert list(broken) == ["run", "start", "end", "faults", "command"]
     assert len(broken["faults"]) <= 3
-    assert f"    repeat it: {broken['command']}\n" in SCREENS[name]
+    assert f"    repeat it with: {broken['command']}\n" in SCREENS[name]
     code, failed = repeated(examples, broken["command"])
     assert code == FAILED
     same = ("job", "fire_time", "started_at", "outcome", "reason", "error")
@@ -166,7 +166,7 @@ def test_an_honest_plugin(said, put):
     put(HONEST, ANSWERS, **HTTP)
     assert said("simulate", "p", "--for", "3d", "--stress", "overlap,outage,late") == (
         OK,
-        "P under stress: overlap, outage, late\n\nnothing breaks under stress, in 4 scenarios\n",
+        "P under stress: overlap, outage, late\n\nno failure under stress in 4 scenarios\n",
         "",
     )
     assert json.loads(said("simulate", "p", "--for", "3d", "--stress", "late", "--json")[1]) == {
@@ -189,7 +189,7 @@ def test_what_fails_anyway(said, put):
         (
             "P under stress: late\n"
             "\n"
-            "without any stress, too:\n"
+            "failures without stress:\n"
             "Thu 2026-01-01 06:00 UTC  bad  crashed\n"
             "    main.py:13: KeyError: 'coffee'\n"
             "\n"
@@ -203,10 +203,10 @@ def test_what_fails_anyway(said, put):
         "\n"
         "Fri 2026-01-02 00:00 UTC  ask  crashed\n"
         "    main.py:7: RuntimeError: no data\n"
-        "    fault plan: outage of api.example.com (1 request)\n"
-        "    it takes 1m from Fri 2026-01-02 00:00 UTC, and 1 fault:\n"
+        "    injected faults: outage of api.example.com (1 request)\n"
+        "    needed to repeat it: 1m from Fri 2026-01-02 00:00 UTC, with 1 injected fault:\n"
         "      outage of=api.example.com start=2026-01-02T00:00Z end=2026-01-02T00:01Z\n"
-        "    repeat it: sbh-jobkit simulate p --from 2026-01-02T00:00Z --for 1m --tz UTC --job ask "
+        "    repeat it with: sbh-jobkit simulate p --from 2026-01-02T00:00Z --for 1m --tz UTC --job ask "
         "--fault 'outage of=api.example.com start=2026-01-02T00:00Z end=2026-01-02T00:01Z'\n"
         "\n"
         "1 failure under stress and 1 failure without it, in 1 scenario\n"
@@ -238,7 +238,7 @@ def test_what_could_not_be_tried(said, put, case):
     kinds, length, notes, tried = case
     put(WEEKLY)
     heading = f"P under stress: {kinds.replace(',', ', ')}\n"
-    headline = f"\nnothing breaks under stress, in {tried} scenario{'' if tried == 1 else 's'}\n"
+    headline = f"\nno failure under stress in {tried} scenario{'' if tried == 1 else 's'}\n"
     assert said("simulate", "p", "--for", length, "--stress", kinds) == (OK, "".join([heading, *notes, headline]), "")
 
 
@@ -299,7 +299,7 @@ def test_a_limit_of_time_that_is_the_worlds(said, put):
     )
     assert said("simulate", "p", "--for", "1d", "--stress", "overlap") == (
         OK,
-        "P under stress: overlap\n\nnothing breaks under stress, in 1 scenario\n",
+        "P under stress: overlap\n\nno failure under stress in 1 scenario\n",
         "",
     )
 
@@ -340,7 +340,7 @@ def test_the_zone_is_the_one_that_is_asked_for(examples):
             "Charged twice under stress: dst\n"
             "note: dst: clocks never change in Asia/Kolkata within a year of 2026-01-01\n"
             "\n"
-            "nothing breaks under stress, in 0 scenarios\n"
+            "no failure under stress in 0 scenarios\n"
         ),
     )
 
