@@ -34,7 +34,7 @@ def lines(stress: Stress, path: str) -> Iterator[str]:
 def _broken(broken: Broken, path: str) -> Iterator[str]:
     scenario = broken.scenario
     yield from failing_runs([broken.run])
-    yield f"    needed to repeat it: {_takes(scenario)}"
+    yield f"    smallest case: {_takes(scenario)}"
     for fault in scenario.plan.faults:
         yield f"      {fault}"
     yield f"    repeat it with: {scenario.command(path)}"

@@ -30,7 +30,7 @@ SCREENS = {
         "\n"
         "Sun 2026-10-25 02:00 CET  charge  crashed\n"
         "    main.py:15: RuntimeError: 2026-10-25 02:00 was charged already\n"
-        "    needed to repeat it: 3h 1m from Sun 2026-10-25 00:00 CEST, without injected faults\n"
+        "    smallest case: 3h 1m from Sun 2026-10-25 00:00 CEST, without injected faults\n"
         f"    repeat it with: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 181m "
         "--tz Europe/Paris --job charge\n"
         "\n"
@@ -42,7 +42,7 @@ SCREENS = {
         "\n"
         "Thu 2026-01-01 00:20 UTC  roll_up  crashed\n"
         "    main.py:17: RuntimeError: nobody summed up the ten minutes before 00:10\n"
-        "    needed to repeat it: 21m from Thu 2026-01-01 00:00 UTC, with 1 injected fault:\n"
+        "    smallest case: 21m from Thu 2026-01-01 00:00 UTC, with 1 injected fault:\n"
         "      slow job=roll_up by=15m\n"
         f"    repeat it with: {COMMAND}lost_minutes --from 2026-01-01T00:00Z --for 21m --tz UTC "
         "--job roll_up --time-limit 1800 --fault 'slow job=roll_up by=15m'\n"
@@ -55,7 +55,7 @@ SCREENS = {
         "\n"
         "Sun 2026-01-04 11:00 UTC  sync_stock  failed\n"
         "    switched off after 3 failures\n"
-        "    needed to repeat it: 11h 1m from Sun 2026-01-04 00:00 UTC, with 1 injected fault:\n"
+        "    smallest case: 11h 1m from Sun 2026-01-04 00:00 UTC, with 1 injected fault:\n"
         "      outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z\n"
         f"    repeat it with: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 661m --tz UTC --job sync_stock "
         "--fault 'outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z'\n"
@@ -204,7 +204,7 @@ def test_what_fails_anyway(said, put):
         "Fri 2026-01-02 00:00 UTC  ask  crashed\n"
         "    main.py:7: RuntimeError: no data\n"
         "    injected faults: outage of api.example.com (1 request)\n"
-        "    needed to repeat it: 1m from Fri 2026-01-02 00:00 UTC, with 1 injected fault:\n"
+        "    smallest case: 1m from Fri 2026-01-02 00:00 UTC, with 1 injected fault:\n"
         "      outage of=api.example.com start=2026-01-02T00:00Z end=2026-01-02T00:01Z\n"
         "    repeat it with: sbh-jobkit simulate p --from 2026-01-02T00:00Z --for 1m --tz UTC --job ask "
         "--fault 'outage of=api.example.com start=2026-01-02T00:00Z end=2026-01-02T00:01Z'\n"
@@ -323,7 +323,7 @@ def test_what_was_given_stays(said, put):
     )
     assert (code, err) == (FAILED, "")
     assert "RuntimeError: nobody answers globex\n" in out
-    command = out.partition("repeat it: ")[2].partition("\n")[0]
+    command = out.partition("repeat it with: ")[2].partition("\n")[0]
     assert "--tenants globex --policy overlap=queue_one --target guide --seed 7" in command
     code, failed = repeated(said, command)
     assert (code, len(failed)) == (FAILED, 1)
