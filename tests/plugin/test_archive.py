@@ -144,7 +144,7 @@ def test_a_zip_of_too_many_members_is_refused(tmp_path, folder):
     )
 
 
-def test_a_zip_of_the_folder_is_told_to_be_one_of_its_content(tmp_path, folder):
+def test_a_zip_of_the_folder_has_a_hint(tmp_path, folder):
     """The most common mistake, a zipped folder, has a hint."""
     path = pack(tmp_path / "nested.zip", {f"my-plugin/{name}": text for name, text in GOOD.items()})
     assert refusal(path, folder) == (

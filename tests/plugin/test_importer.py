@@ -1,6 +1,6 @@
-"""`from src.ext.sdk import …` works wherever the kit is, and gives way to a real host and to the user's own `src`.
+"""`from src.ext.sdk import …` works wherever the kit is installed, but a real host or the user's own `src` is used first.
 
-Each case is a process of its own, since what is imported first decides.
+Each case runs in its own process, because the order of imports matters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def uploaded(ctx, event_data):
 """
 
 HOST_SDK = '''
-"""As the host has it: decorators wrap, log and set the marks."""
+"""An SDK like the host's: its decorators wrap, log and set the marks."""
 from functools import wraps
 from src.ext.context import PluginContext
 
@@ -98,7 +98,7 @@ print(src.shop.NAME, cart.NAME, job.__module__)
 
 
 def python(folder, code, *paths):
-    """Run code in a process that has the kit, and folders below, on its path; return what it printed."""
+    """Run code in a process with the kit and some folders on its path; return its output."""
     entries = [*(str(folder / path) for path in paths), str(ROOT)]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", dedent(code)],
@@ -131,7 +131,7 @@ def write(folder, files, shape="namespace"):
 
 
 def test_a_plugin_is_loaded_without_a_host(tmp_path):
-    """Its file stays as it is."""
+    """The same file works without a host."""
     assert python(write(tmp_path, PLUGIN_FILES), LOAD) == LOADED.format("ran")
 
 
@@ -147,13 +147,13 @@ def test_a_plugin_is_loaded_without_a_host(tmp_path):
     ],
 )
 def test_the_sdk_is_imported_in_every_way(tmp_path, statement, expression):
-    """The kit's own decorators come, once the kit was imported."""
+    """After importing the kit, its decorators can be imported in every way."""
     code = f"import sbh_jobkit\n{statement}\nprint({expression} is sbh_jobkit.plugin.sdk.job)"
     assert python(tmp_path, code) == "True\n"
 
 
 def test_the_sdk_has_the_contracts_names(tmp_path):
-    """Five decorators and the context, and a docstring."""
+    """The SDK has five decorators, the context, and a docstring."""
     code = """
     import sbh_jobkit
     from src.ext import sdk
@@ -162,8 +162,8 @@ def test_the_sdk_has_the_contracts_names(tmp_path):
     assert python(tmp_path, code) == "PluginContext generator_hook hook job llm_filter route True True\n"
 
 
-def test_what_the_host_alone_has_is_not_there(tmp_path):
-    """Only the SDK is supplied; anything else of the host fails as a missing module does."""
+def test_other_modules_of_the_host_are_missing(tmp_path):
+    """Only the SDK is supplied; any other module of the host is a missing module."""
     code = """
     import sbh_jobkit
     for name in ("src.ext.registry", "src.models", "src.ext.sdk.more", "srcs"):
@@ -181,13 +181,13 @@ def test_what_the_host_alone_has_is_not_there(tmp_path):
 
 
 def test_importing_the_kit_alone_imports_no_src(tmp_path):
-    """The finder waits until it is asked."""
+    """The finder imports nothing until the SDK is imported."""
     code = "import sbh_jobkit, sys\nprint([name for name in sys.modules if name.startswith('src')])"
     assert python(tmp_path, code) == "[]\n"
 
 
-def test_the_finder_stands_last_and_once(monkeypatch):
-    """Everything else is asked before it, and asking for it twice changes nothing."""
+def test_the_finder_is_last_and_only_once(monkeypatch):
+    """Python asks the finder last, and installing it twice changes nothing."""
     monkeypatch.setattr(sys, "meta_path", [finder for finder in sys.meta_path if "Sdk" not in type(finder).__name__])
     before = list(sys.meta_path)
     importer.install()
@@ -199,7 +199,7 @@ def test_the_finder_stands_last_and_once(monkeypatch):
 
 
 def test_threads_import_the_sdk_at_the_same_time(tmp_path):
-    """They meet on one module."""
+    """All threads get the same module."""
     code = """
     import sbh_jobkit
     from concurrent.futures import ThreadPoolExecutor
@@ -217,14 +217,14 @@ def test_threads_import_the_sdk_at_the_same_time(tmp_path):
 
 @pytest.mark.parametrize("shape", INITS)
 def test_a_host_checkout_wins(tmp_path, shape):
-    """Its decorators are used, and the plugin's jobs, routes and hooks are found under its marks."""
+    """The host's decorators are used, and the plugin's jobs, routes and hooks are found by its marks."""
     folder = write(tmp_path, PLUGIN_FILES | HOST, shape)
     assert python(folder, LOAD, "host") == LOADED.format("['host', 'ran']")
 
 
 @pytest.mark.parametrize("shape", INITS)
-def test_a_host_checkout_brings_the_rest_of_itself(tmp_path, shape):
-    """Nothing of the kit is among it."""
+def test_other_modules_of_a_host_checkout_are_its_own(tmp_path, shape):
+    """No module of the kit is among them."""
     code = """
     import sbh_jobkit
     from src.ext.sdk import PluginContext
@@ -241,13 +241,13 @@ def test_a_host_checkout_brings_the_rest_of_itself(tmp_path, shape):
 @pytest.mark.parametrize("code", [SDK_FIRST, OWN_FIRST], ids=["sdk first", "own first"])
 @pytest.mark.parametrize("shape", INITS)
 def test_a_src_of_the_users_own_stays_importable(tmp_path, shape, code):
-    """Its modules come from there, and `src.ext.sdk` from the kit, in either order."""
+    """The modules come from the user's `src`, and `src.ext.sdk` from the kit, in either order."""
     assert python(write(tmp_path, OWN, shape), code, "own") == "shop shop sbh_jobkit.plugin.sdk\n"
 
 
 @pytest.mark.parametrize("shape", INITS)
 def test_a_src_ext_of_the_users_own_stays_importable(tmp_path, shape):
-    """Where it has no `sdk`, that one module is supplied."""
+    """If the user's `src.ext` has no `sdk`, only that module is supplied."""
     code = """
     import sbh_jobkit
     from src.ext.sdk import job
@@ -260,7 +260,7 @@ def test_a_src_ext_of_the_users_own_stays_importable(tmp_path, shape):
 
 @pytest.mark.parametrize("shape", INITS)
 def test_a_src_that_comes_to_the_path_later_is_found(tmp_path, shape):
-    """Pytest and notebooks extend `sys.path` as they go; `src` exists by then."""
+    """A folder added to `sys.path` later is found, although `src` was imported before."""
     code = """
     import sys
     import sbh_jobkit
@@ -274,7 +274,7 @@ def test_a_src_that_comes_to_the_path_later_is_found(tmp_path, shape):
 
 
 def test_a_plugin_beside_a_src_of_the_users_own_is_loaded(tmp_path):
-    """Code of the repository, and the plugin, in one process."""
+    """The repository's code and the plugin work in one process."""
     folder = write(tmp_path, PLUGIN_FILES | OWN, "regular")
     code = LOAD + "import src.shop\nprint(src.shop.NAME)"
     assert python(folder, code, "own") == LOADED.format("ran") + "shop\n"
@@ -282,7 +282,7 @@ def test_a_plugin_beside_a_src_of_the_users_own_is_loaded(tmp_path):
 
 @pytest.mark.parametrize("shape", INITS)
 def test_a_plugin_may_have_a_src_of_its_own(tmp_path, shape):
-    """Its modules below `src` are its siblings, and the SDK is what it is everywhere."""
+    """A plugin may have its own modules in `src`, and the SDK is still the kit's."""
     main = PLUGIN + "\nfrom src.stock import NAME\nprint(NAME)\n"
     files = PLUGIN_FILES | {"plugin/main.py": main, "plugin/src/stock.py": "NAME = 'stock'\n"}
     assert python(write(tmp_path, files | OWN, shape), LOAD, "own") == "stock\n" + LOADED.format("ran")
@@ -291,8 +291,8 @@ def test_a_plugin_may_have_a_src_of_its_own(tmp_path, shape):
 # What a user's unit test does with it.
 
 
-def test_a_context_made_by_hand_is_a_working_empty_fake(tmp_path):
-    """Everything of the contract is there, answers for an empty tenant, and keeps what is put into it."""
+def test_a_context_created_by_a_test_is_a_working_empty_fake(tmp_path):
+    """It has every member of the contract, an empty tenant, and keeps what is stored."""
     code = """
     import sbh_jobkit
     from src.ext.sdk import PluginContext
@@ -323,7 +323,7 @@ def test_a_context_made_by_hand_is_a_working_empty_fake(tmp_path):
 
 
 def test_a_users_unit_test_calls_a_job_with_it(tmp_path):
-    """The decorated function is the function itself, so a test calls it as any other."""
+    """A decorator returns the function itself, so a test can call it."""
     code = """
     import sbh_jobkit
     from src.ext.sdk import PluginContext, job

@@ -1,4 +1,4 @@
-"""A plugin's files see each other and no other plugin's, and Python's own tools work in them."""
+"""The modules of a plugin import each other but not another plugin's, and Python's own tools work with them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ FAILURES = [
     ("open(__file__ + 'x')", "main.py:1: FileNotFoundError: [Errno 2] No such file or directory: 'main.pyx'"),
     ("from src.ext.sdk import job\n@job\ndef run(ctx): pass", "main.py:2: @job needs its name: write @job('…')"),
 ]
-"""The end of some messages is Python's and changes with its version, so they are compared up to there."""
+"""The end of some messages comes from Python and depends on its version, so only the start is compared."""
 
 INTROSPECTED = '''
 from __future__ import annotations
@@ -156,7 +156,7 @@ def job(body, top=""):
 
 
 def run(plugin):
-    """Run the job `run` of a plugin, and return what it returned."""
+    """Run the job `run` of a plugin and return its value."""
     done = run_job(plugin.jobs["run"], World(), at="2026-01-01T00:00Z")
     assert done.error is None
     return done.value
@@ -164,20 +164,20 @@ def run(plugin):
 
 @pytest.fixture(autouse=True)
 def own_sleep():
-    """Give the process its own `sleep` back, whatever a test did to it."""
+    """Restore `time.sleep` after each test."""
     yield
     time.sleep = SLEEP
 
 
 @pytest.fixture
 def bystander():
-    """Hold a plugin, so that what the kit keeps for all plugins is there already."""
+    """Hold a plugin, so that the modules which all plugins share exist already."""
     return Plugin.load({})
 
 
 @pytest.mark.parametrize(("statement", "expression", "value"), IMPORTS, ids=[case[0] for case in IMPORTS])
 def test_siblings_are_imported_in_every_way_at_the_top(tmp_path, statement, expression, value):
-    """The entry and its sibling modules import each other (contract, section 7); the standard library stays itself."""
+    """The entry and the other modules import each other (contract, section 7), and the standard library."""
     plugin = Plugin.load(write(tmp_path, SIBLINGS, job(f"return {expression}", statement)))
     assert run(plugin) == value
 
@@ -188,13 +188,13 @@ def test_siblings_are_imported_in_every_way_at_the_top(tmp_path, statement, expr
     ids=[case[0] for case in IMPORTS if "*" not in case[0]],
 )
 def test_siblings_are_imported_in_every_way_inside_a_job(tmp_path, statement, expression, value):
-    """The guide imports inside its functions."""
+    """Imports inside a job work too, as in the guide."""
     plugin = Plugin.load(write(tmp_path, SIBLINGS, job(f"{statement}\n    return {expression}")))
     assert run(plugin) == value
 
 
-def test_a_job_whose_plugin_is_gone_still_imports_its_siblings(tmp_path):
-    """`run_job(Plugin.load(path).jobs["run"])` keeps the job only."""
+def test_a_job_without_a_reference_to_its_plugin_still_imports_its_modules(tmp_path):
+    """`run_job(Plugin.load(path).jobs["run"])` only keeps the job."""
     only = Plugin.load(write(tmp_path, SIBLINGS, job("import helpers; return helpers.NAME"))).jobs["run"]
     gc.collect()
     done = run_job(only, World(), at="2026-01-01T00:00Z")
@@ -202,14 +202,14 @@ def test_a_job_whose_plugin_is_gone_still_imports_its_siblings(tmp_path):
 
 
 def test_entry_and_sibling_may_import_each_other(tmp_path):
-    """A circle works as it does for any Python program."""
+    """Circular imports work as in any Python program."""
     files = {"helpers.py": "import main\nfrom main import FIRST\ndef last():\n    return FIRST, main.LAST\n"}
     top = "FIRST = 1\nimport helpers\nLAST = 2"
     assert run(Plugin.load(write(tmp_path, files, job("return helpers.last()", top)))) == (1, 2)
 
 
 def test_two_plugins_do_not_see_each_others_modules(tmp_path):
-    """Each has a main.py and a helpers.py (the host mixes them up: D34)."""
+    """Each of two plugins has its own main.py and helpers.py (the host confuses them: D34)."""
     one, two = (
         Plugin.load(
             write(
@@ -224,7 +224,7 @@ def test_two_plugins_do_not_see_each_others_modules(tmp_path):
 
 
 def test_one_plugin_loaded_twice_shares_no_state(tmp_path):
-    """What one load changes in its modules the other does not see."""
+    """A change in the modules of one load does not affect the other."""
     write(
         tmp_path, {"helpers.py": "calls = []\n"}, job("calls.append(1); return len(calls)", "from helpers import calls")
     )
@@ -233,7 +233,7 @@ def test_one_plugin_loaded_twice_shares_no_state(tmp_path):
 
 
 def test_loading_leaves_nothing_behind(tmp_path, monkeypatch):
-    """No entry on sys.path, no module by its plain name, no cache files."""
+    """Loading adds nothing to sys.path, no module by its plain name, and no cache files."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     write(tmp_path, SIBLINGS, job("import pkg.deep.down; return pkg.NAME", "import helpers"))
     before, searched = set(sys.modules), list(sys.path)
@@ -245,8 +245,8 @@ def test_loading_leaves_nothing_behind(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.rglob("*.pyc")] == []
 
 
-def test_a_plugin_that_is_gone_leaves_no_modules(tmp_path):
-    """A notebook that loads a plugin a hundred times does not grow."""
+def test_an_unused_plugin_leaves_no_modules(tmp_path):
+    """Loading a plugin a hundred times does not use more memory."""
     write(tmp_path, SIBLINGS, job("return 1", "import pkg"))
     gc.collect()
     before = set(sys.modules)
@@ -268,7 +268,7 @@ def test_a_plugin_that_is_gone_leaves_no_modules(tmp_path):
 )
 @pytest.mark.usefixtures("bystander")
 def test_a_plugin_that_cannot_be_loaded_leaves_no_modules(tmp_path, main):
-    """Neither does an author who saves and loads until it works."""
+    """A plugin that fails to load leaves no modules."""
     write(tmp_path, SIBLINGS, main)
     Plugin.load(write(tmp_path / "good", {}))
     gc.collect()
@@ -281,7 +281,7 @@ def test_a_plugin_that_cannot_be_loaded_leaves_no_modules(tmp_path, main):
 
 @pytest.mark.parametrize("name", ["main.py", "helpers.py", "pkg/sub.py"])
 def test_an_edit_within_the_same_second_takes_effect(tmp_path, name):
-    """Also when size and time of the file stay the same, by which Python's cache files go."""
+    """An edit counts even if the size and time of the file stay the same, which Python's cache files compare."""
     files = {"helpers.py": "A = 1\n", "pkg/__init__.py": "", "pkg/sub.py": "B = 1\n"}
     main = job("return A, B, C", "from helpers import A\nfrom pkg.sub import B\nC = 1")
     write(tmp_path, files, main)
@@ -294,8 +294,8 @@ def test_an_edit_within_the_same_second_takes_effect(tmp_path, name):
     assert run(Plugin.load(tmp_path)) == expected[name]
 
 
-def test_a_file_that_came_after_loading_is_seen_by_the_next_load(tmp_path):
-    """An author writes the missing helpers.py and loads again."""
+def test_a_new_file_is_found_by_the_next_load(tmp_path):
+    """A missing helpers.py can be added, and the plugin loaded again."""
     write(tmp_path, {}, job("return A", "from helpers import A"))
     with pytest.raises(PluginError):
         Plugin.load(tmp_path)
@@ -304,8 +304,8 @@ def test_a_file_that_came_after_loading_is_seen_by_the_next_load(tmp_path):
 
 
 @pytest.mark.parametrize(("main", "message"), FAILURES, ids=[str(case[0]) for case in FAILURES])
-def test_a_failing_import_is_told_at_the_plugins_own_line(tmp_path, main, message):
-    """File and line are the author's, also in a sibling, and names are as the author knows them."""
+def test_a_failing_import_is_an_error_with_the_plugins_own_line(tmp_path, main, message):
+    """File, line and names are the author's, also in another module."""
     files = {
         "helpers.py": "",
         "pkg/__init__.py": "",
@@ -322,7 +322,7 @@ def test_a_failing_import_is_told_at_the_plugins_own_line(tmp_path, main, messag
 
 
 def test_only_the_keyboard_interrupts_a_load(tmp_path):
-    """It stops the kit, too, and leaves no modules."""
+    """A KeyboardInterrupt is raised again, and leaves no modules."""
     before = set(sys.modules)
     with pytest.raises(KeyboardInterrupt):
         Plugin.load(write(tmp_path, {"helpers.py": ""}, "import helpers\nraise KeyboardInterrupt"))
@@ -337,8 +337,8 @@ def test_only_the_keyboard_interrupts_a_load(tmp_path):
     ],
 )
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="needs a file that nobody can read")
-def test_a_file_that_cannot_be_read_is_told(tmp_path, name, message):
-    """With its name, as every other fault."""
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path, name, message):
+    """The error names the file."""
     (write(tmp_path, {}) / name).unlink()
     (tmp_path / name).symlink_to(UNREADABLE)
     with pytest.raises(PluginError) as caught:
@@ -347,7 +347,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path, name, message):
 
 
 def test_dataclasses_enums_and_hints_work(tmp_path):
-    """What looks a module up by its name finds it."""
+    """Dataclasses, enums and type hints find their module by its name."""
     files = {"helpers.py": "class Other:\n    pass\n"}
     module = ModuleSpace(write(tmp_path, files, INTROSPECTED)).load(tmp_path / "main.py")
     row = module.Row("a", [module.Colour.RED])
@@ -364,8 +364,8 @@ def test_dataclasses_enums_and_hints_work(tmp_path):
     }
 
 
-def test_what_a_plugin_makes_can_be_pickled(tmp_path):
-    """Results travel to other processes and caches."""
+def test_values_of_a_plugin_can_be_pickled(tmp_path):
+    """A result can be pickled, for other processes and caches."""
     module = ModuleSpace(write(tmp_path, {"helpers.py": ""}, INTROSPECTED)).load(tmp_path / "main.py")
     pair = module.Pair(module.Row("a"), module.Colour.RED)
     back = pickle.loads(pickle.dumps(pair))  # noqa: S301  our own bytes
@@ -382,7 +382,7 @@ def test_what_a_plugin_makes_can_be_pickled(tmp_path):
     ids=["pkgutil", "resources", "pathlib"],
 )
 def test_data_beside_a_module_is_read(tmp_path, top, expression):
-    """A template in the plugin's folder is found in each of Python's ways."""
+    """A data file in the plugin's folder is found in each of Python's ways."""
     assert run(Plugin.load(write(tmp_path, {"data.txt": "data"}, job(f"return {expression}", top)))) == "data"
 
 
@@ -397,7 +397,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("case", SHOWN)
 def test_what_a_run_shows_has_the_authors_names(tmp_path, case):
-    """The package that keeps plugins apart, and its number that changes with each load, stay inside."""
+    """A run does not show the internal package of a plugin, whose number changes with each load."""
     top, body, logs, value, message = SHOWN[case]
     plugin = Plugin.load(write(tmp_path, {"helpers.py": "class Thing:\n    pass\n"}, job(body, top)))
     done = run_job(plugin.jobs["run"], World(), at="2026-01-01T00:00Z")
@@ -414,7 +414,7 @@ def test_source_is_found(tmp_path):
 
 
 def test_many_threads_load_many_plugins(tmp_path):
-    """Each gets its own, none waits for ever."""
+    """Each thread gets its own plugin, and none waits for ever."""
     for number in range(8):
         top = "import time\ntime.sleep(0.01)\nfrom helpers import N"
         write(tmp_path / str(number), {"helpers.py": f"N = {number}\n"}, job("return N", top))
@@ -424,7 +424,7 @@ def test_many_threads_load_many_plugins(tmp_path):
 
 
 def test_many_threads_import_one_sibling_once(tmp_path):
-    """Imports inside functions meet on one module, which is run once."""
+    """Threads that import the same module get one module, which runs once."""
     files = {
         "slow.py": "import time\ntime.sleep(0.05)\nimport helpers\nhelpers.loads.append(1)\n",
         "helpers.py": "loads = []\n",
@@ -436,7 +436,7 @@ def test_many_threads_import_one_sibling_once(tmp_path):
 
 
 def test_loads_that_overlap_leave_time_sleep_alone(tmp_path):
-    """One load ends while another goes on: both bind our sleep, and after both the process has its own again."""
+    """Two loads that overlap both use our sleep, and afterwards `time.sleep` is restored."""
     marks = {name: tmp_path / name for name in ("one_began", "two_began", "one_ended")}
 
     def load(name, until):
@@ -460,7 +460,7 @@ def test_loads_that_overlap_leave_time_sleep_alone(tmp_path):
 
 @pytest.mark.parametrize(("top", "body"), SLEEPS, ids=[" | ".join(case) for case in SLEEPS])
 def test_sleep_follows_virtual_time(tmp_path, top, body):
-    """An hour of sleep takes an hour of virtual time and none of ours, however `sleep` was imported."""
+    """An hour of sleep takes an hour of virtual time and no real time, with any kind of import."""
     files = {"naps.py": "from time import sleep as nap\ndef hour():\n    nap(3600)\n"}
     plugin = Plugin.load(write(tmp_path, files, job(body, top)))
     done = run_job(plugin.jobs["run"], World(time_limit=7200), at="2026-01-01T00:00Z")
@@ -469,7 +469,7 @@ def test_sleep_follows_virtual_time(tmp_path, top, body):
 
 @pytest.mark.parametrize("kind", ["module", "mapping"])
 def test_sleep_that_was_imported_before_follows_too(kind):
-    """A notebook's names and a test's module bound `sleep` before the kit saw them."""
+    """A `sleep` that a notebook or a test module imported before follows virtual time too."""
     module = ModuleType("plugin_of_a_test")
     module.__file__ = None
     exec(job("sleep(3600)", "from time import sleep"), vars(module))  # noqa: S102  what a notebook does
@@ -489,13 +489,13 @@ def test_sleep_that_was_imported_before_follows_too(kind):
     ],
 )
 def test_a_place_is_the_last_line_of_the_plugins_own(tmp_path, frames, shown):
-    """Frames of libraries below it say nothing to the author."""
+    """Frames of libraries are ignored."""
     own = [(name.format(root=tmp_path), line) for name, line in frames]
     assert place(own, tmp_path) == shown
 
 
 def test_a_call_place_is_the_innermost_line_of_the_plugins_own(tmp_path):
-    """It is looked for from the inside out, and may be nowhere."""
+    """The search goes from the innermost frame outwards, and may find nothing."""
     here = inspect.currentframe()
     line = here.f_lineno
     name = inspect.getsourcefile(write)

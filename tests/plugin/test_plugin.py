@@ -1,4 +1,4 @@
-"""A plugin is what its author keeps, wherever that is: folder, file, zip, module or notebook."""
+"""A plugin can be loaded from a folder, a file, a zip, a module or a notebook."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def imported(folder):
 
 
 def names(code):
-    """Return the names that notebook cells leave behind."""
+    """Return the names that the cells of a notebook define."""
     found = {"__name__": "__main__"}
     exec(compile(code, "/tmp/ipykernel_12/345.py", "exec"), found)  # noqa: S102, S108  what a notebook does
     return found
 
 
 def seen(plugin):
-    """Return what a plugin turned out to have, as plain values."""
+    """Return the parts of a plugin as plain values."""
     return {
         "slug": plugin.slug,
         "version": plugin.manifest.version,
@@ -130,14 +130,14 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_gives_the_same_plugin(tmp_path, source):
-    """Its manifest, jobs, routes and hooks, with the lines they stand in."""
+    """The manifest, jobs, routes and hooks are the same, with their lines."""
     plugin = Plugin.load(SOURCES[source](write(tmp_path / "hub")))
     assert seen(plugin) == SEEN
     assert run_job(plugin.jobs["nightly"], World("acme"), at="2026-01-01T02:00Z").value == "acme"
 
 
 def test_cells_of_a_notebook_are_a_plugin():
-    """A mapping of names has a manifest of its own making, and places by cell."""
+    """A mapping of names gets a default manifest, and its places are cells."""
     plugin = Plugin.load(names(MAIN))
     assert seen(plugin) == SEEN | {
         "slug": "notebook",
@@ -158,20 +158,20 @@ def test_cells_of_a_notebook_are_a_plugin():
 )
 @pytest.mark.parametrize("wrap", [dict, MappingProxyType])
 def test_a_manifest_may_be_given(wrap, manifest):
-    """With names, too, and both may be read-only."""
+    """A manifest may be given with a mapping of names, and both may be read-only."""
     plugin = Plugin.load(wrap(names(MAIN)), manifest=manifest)
     assert (plugin.slug, plugin.manifest.version, list(plugin.jobs)) == ("hub-ops", "1.2.3", ["nightly", "by_hand"])
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_manifest_that_is_given_wins(tmp_path, source):
-    """Whatever stands in the file."""
+def test_a_given_manifest_replaces_the_file(tmp_path, source):
+    """The manifest in the file is not used."""
     plugin = Plugin.load(SOURCES[source](write(tmp_path / "hub")), manifest={"slug": "given", "name": "Given"})
     assert (plugin.manifest, list(plugin.jobs)) == (Manifest(slug="given", name="Given"), ["nightly", "by_hand"])
 
 
-def test_a_manifest_that_is_given_with_faults_is_refused():
-    """It is called the manifest, since it has no file."""
+def test_a_given_manifest_with_problems_is_an_error():
+    """The error calls it the manifest, because it has no file."""
     with pytest.raises(ManifestError) as caught:
         Plugin.load({}, manifest={"name": "P"})
     assert str(caught.value) == "manifest: $.slug: missing; slug and name are required"
@@ -179,7 +179,7 @@ def test_a_manifest_that_is_given_with_faults_is_refused():
 
 @pytest.mark.parametrize(("folder", "slug"), [("hub_ops-2", "hub_ops-2"), ("my hub é", "my-hub--")])
 def test_a_file_without_a_manifest_is_a_plugin_named_after_its_folder(tmp_path, folder, slug):
-    """A first try needs no plugin.json, and has every permission."""
+    """A single file needs no plugin.json, and has every permission."""
     plugin = Plugin.load(write(tmp_path / folder, manifest=None) / "main.py")
     assert (plugin.manifest, list(plugin.jobs)) == (
         Manifest(slug=slug, name=slug, entry="main.py", permissions=PERMISSIONS),
@@ -187,8 +187,8 @@ def test_a_file_without_a_manifest_is_a_plugin_named_after_its_folder(tmp_path, 
     )
 
 
-def test_a_file_beside_a_manifest_of_another_is_a_plugin_of_its_own(tmp_path):
-    """The manifest speaks of its own entry only."""
+def test_a_file_beside_the_manifest_of_another_entry_is_its_own_plugin(tmp_path):
+    """The manifest counts only for its own entry."""
     other = f'{SDK}@job("other")\ndef run(ctx): pass\n'
     plugin = Plugin.load(write(tmp_path / "hub", **{"other.py": other}) / "other.py")
     assert (plugin.manifest, list(plugin.jobs)) == (Manifest(slug="hub", name="hub", entry="other.py"), ["other"])
@@ -196,14 +196,14 @@ def test_a_file_beside_a_manifest_of_another_is_a_plugin_of_its_own(tmp_path):
 
 @pytest.mark.parametrize("name", ["my jobs.py", "my-jobs.py", "my.jobs.py", "2026.py", "é.py"])
 def test_a_file_of_any_name_is_loaded(tmp_path, name):
-    """What Python cannot import by a statement is a plugin all the same."""
+    """A file with a name that an import statement cannot use is still a plugin."""
     write(tmp_path / "hub", manifest=None, **{name: MAIN})
     assert list(Plugin.load(tmp_path / "hub" / name).jobs) == ["nightly", "by_hand"]
 
 
 @pytest.mark.parametrize("source", [".", "plugin.json", "main.py", "../hub", Path("main.py"), Path()])
 def test_relative_paths_are_of_the_working_directory(tmp_path, monkeypatch, source):
-    """`source` is what the author typed, `root` where it is."""
+    """`source` is what the author typed, `root` is the folder."""
     monkeypatch.chdir(write(tmp_path / "hub"))
     plugin = Plugin.load(source)
     assert seen(plugin) == SEEN
@@ -211,7 +211,7 @@ def test_relative_paths_are_of_the_working_directory(tmp_path, monkeypatch, sour
 
 
 def test_an_entry_with_a_dot_in_its_name_and_its_siblings_are_modules(tmp_path):
-    """Also by the manifest, and with relative imports."""
+    """Imports work, also relative ones, if the manifest's entry has a dot in its name."""
     main = f"{SDK}from . import helpers\nfrom my import NAME\n{job('a')}def a(ctx): return helpers.NAME, NAME\n"
     files = {"my.jobs.py": main, "helpers.py": "NAME = 'helpers'\n", "my.py": "NAME = 'my'\n"}
     plugin = Plugin.load(write(tmp_path, manifest=MANIFEST | {"entry": "my.jobs.py"}, **files))
@@ -220,7 +220,7 @@ def test_an_entry_with_a_dot_in_its_name_and_its_siblings_are_modules(tmp_path):
 
 
 def test_an_entry_may_be_in_a_folder(tmp_path):
-    """Places and siblings count from the plugin's folder."""
+    """Places and imports start at the plugin's folder."""
     write(tmp_path, manifest=MANIFEST | {"entry": "lib/jobs.py"}, **{"helpers.py": "NAME = 'helpers'\n"})
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "jobs.py").write_text(
@@ -232,24 +232,24 @@ def test_an_entry_may_be_in_a_folder(tmp_path):
 
 
 def test_a_linked_folder_is_a_plugin(tmp_path):
-    """Places are the author's also behind a link."""
+    """The places are the same if the folder is a link."""
     (tmp_path / "link").symlink_to(write(tmp_path / "hub"), target_is_directory=True)
     assert seen(Plugin.load(tmp_path / "link")) == SEEN
 
 
 def test_a_folder_named_like_a_zip_is_a_folder(tmp_path):
-    """What counts is what it is."""
+    """A folder whose name ends in .zip is not unpacked."""
     assert seen(Plugin.load(write(tmp_path / "hub.zip"))) == SEEN
 
 
 def test_a_zip_may_be_written_in_capitals(tmp_path):
-    """As some systems name it."""
+    """The name of a zip may be in capitals, as on some systems."""
     path = packed(write(tmp_path / "hub"))
     assert seen(Plugin.load(path.rename(tmp_path / "HUB.ZIP"))) == SEEN
 
 
 def test_a_module_without_a_file_is_a_plugin():
-    """A notebook's `__main__` has none."""
+    """A module needs no file: the `__main__` of a notebook has none."""
     module = ModuleType("hub ops")
     exec(MAIN, vars(module))  # noqa: S102  what a notebook does
     plugin = Plugin.load(module)
@@ -261,13 +261,13 @@ def test_a_module_without_a_file_is_a_plugin():
 
 
 def test_a_module_is_not_run_again(tmp_path):
-    """The user's test and the plugin share one state."""
+    """Loading a module does not run it again, so a test and the plugin share one state."""
     module = imported(write(tmp_path))
     assert Plugin.load(module).jobs["nightly"].function is module.nightly_job
 
 
 def test_a_manifest_beside_a_module_is_read(tmp_path):
-    """Its faults are told with its path."""
+    """The problems of a manifest beside a module are reported with its path."""
     module = imported(write(tmp_path, manifest={"slug": "p"}))
     with pytest.raises(ManifestError) as caught:
         Plugin.load(module)
@@ -297,8 +297,8 @@ NO_SOURCES = [
 
 
 @pytest.mark.parametrize(("name", "message"), NO_SOURCES, ids=[name for name, _ in NO_SOURCES])
-def test_what_is_no_plugin_is_told_what_one_is(tmp_path, name, message):
-    """The message has the path as it was typed, and what to give instead."""
+def test_a_path_that_is_not_a_plugin_is_an_error(tmp_path, name, message):
+    """The error has the path as it was typed, and what to give instead."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     (tmp_path / "other.json").write_text("{}")
@@ -313,8 +313,8 @@ def test_what_is_no_plugin_is_told_what_one_is(tmp_path, name, message):
 
 
 @pytest.mark.parametrize("source", [None, 5, b"hub", ["hub"]], ids=repr)
-def test_what_is_no_source_is_refused(source):
-    """A wrong type is told with its value."""
+def test_a_wrong_type_of_source_is_an_error(source):
+    """The error has the value."""
     with pytest.raises(PluginError) as caught:
         Plugin.load(source)
     assert str(caught.value) == f"cannot load a plugin from {source!r}; give a path, a module or a mapping of names"
@@ -396,7 +396,7 @@ FOUND = {
 
 @pytest.mark.parametrize("case", FOUND)
 def test_jobs_are_found(tmp_path, case):
-    """Every function under `@job` that the entry has, once, with its place."""
+    """Every function with `@job` in the entry is found once, with its place."""
     main, jobs = FOUND[case]
     helpers = f"{SDK}{job('shared')}def shared(ctx): return 'shared'\n{job('other')}def other(ctx): pass\n"
     plugin = Plugin.load(write(tmp_path, SDK + main, **{"helpers.py": helpers}))
@@ -441,8 +441,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_jobs_that_clash_or_are_wrong_are_refused_with_their_lines(tmp_path, case):
-    """A duplicate (D35), a disagreement with the manifest (D30), a schedule that is not cron."""
+def test_wrong_jobs_are_errors_with_their_lines(tmp_path, case):
+    """A duplicate name (D35), a schedule that differs from the manifest (D30), a wrong schedule."""
     main, message = REFUSED[case]
     helpers = f"{SDK}{job('shared')}def shared(ctx): pass\n"
     manifest = MANIFEST | {"jobs": [{"name": "listed", "schedule": "0 3 * * *"}]}
@@ -451,15 +451,15 @@ def test_jobs_that_clash_or_are_wrong_are_refused_with_their_lines(tmp_path, cas
     assert str(caught.value) == message
 
 
-def test_duplicates_are_refused_in_a_notebook_too():
-    """Two cells define one job."""
+def test_a_duplicate_name_in_a_notebook_is_an_error():
+    """Two cells define a job of the same name."""
     with pytest.raises(PluginError) as caught:
         Plugin.load(names(f"{SDK}{job('a')}def one(ctx): pass\n{job('a')}def two(ctx): pass\n"))
     assert str(caught.value) == "job 'a' is defined twice: at 345.py:2 and at 345.py:4; rename one"
 
 
-def test_whatever_is_wrong_with_a_plugin_is_one_kind_of_error(tmp_path):
-    """`except PluginError` is enough, as `Plugin.load` says of itself."""
+def test_every_problem_of_a_plugin_is_a_plugin_error(tmp_path):
+    """`except PluginError` catches every problem."""
     with pytest.raises(PluginError):
         Plugin.load(write(tmp_path, f"{SDK}{job('a', 'never')}def run(ctx): pass\n"))
 
@@ -475,7 +475,7 @@ SCHEDULES = [
 
 @pytest.mark.parametrize(("decorated", "listed", "expression"), SCHEDULES)
 def test_a_schedule_comes_from_the_decorator_else_from_the_manifest(tmp_path, decorated, listed, expression):
-    """Both may say the same; spaces do not count; a job without any runs by hand."""
+    """Both may have the same schedule; spaces do not count; a job without a schedule is manual only."""
     entry = {"name": "a"} if listed is None else {"name": "a", "schedule": listed}
     plugin = Plugin.load(
         write(tmp_path, f"{SDK}{job('a', *decorated)}def run(ctx): pass\n", MANIFEST | {"jobs": [entry]})
@@ -497,7 +497,7 @@ ZONES = [
 
 @pytest.mark.parametrize(("own", "caller", "plugins", "expected"), ZONES)
 def test_the_nearest_zone_wins(tmp_path, own, caller, plugins, expected):
-    """The job's, else the caller's, else the plugin's, else UTC."""
+    """The zone of the job, else of the caller, else of the plugin, else UTC."""
     manifest = MANIFEST | ({} if plugins is None else {"timezone": plugins})
     entry = {"name": "a"} | ({} if own is None else {"timezone": own})
     main = f"{SDK}{job('a', '0 2 * * *')}def run(ctx): pass\n"
@@ -523,8 +523,8 @@ WARNINGS = [
 
 
 @pytest.mark.parametrize(("listed", "defined", "warnings"), WARNINGS)
-def test_what_is_surely_not_meant_is_a_warning(tmp_path, listed, defined, warnings):
-    """A job of the manifest without a function; a scheduled function that the manifest's list leaves out."""
+def test_a_probable_mistake_is_a_warning(tmp_path, listed, defined, warnings):
+    """A job in the manifest without a function, and a scheduled function that the manifest does not list."""
     manifest = MANIFEST if listed is None else MANIFEST | {"jobs": [{"name": name} for name in listed]}
     main = SDK + "".join(f"{job(*arguments)}def f{number}(ctx): pass\n" for number, arguments in enumerate(defined))
     assert Plugin.load(write(tmp_path, main, manifest)).warnings == warnings
@@ -564,7 +564,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("case", ELSEWHERE)
 def test_a_job_that_the_entry_does_not_have_is_a_warning(tmp_path, case):
-    """The host looks among the entry's names only; the warning has the line to write."""
+    """The host only finds jobs in the entry; the warning has the line to add."""
     main, warnings = ELSEWHERE[case]
     helpers = f"{SDK}{job('a')}def run(ctx): pass\n{job('b')}def again(ctx): pass\n"
     write(tmp_path, SDK + main, **{"helpers.py": helpers})
@@ -580,8 +580,8 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("name", "message"), UNKNOWN)
-def test_an_unknown_job_is_answered_with_the_nearest(name, message):
-    """Looking it up raises, asking for it does not."""
+def test_an_unknown_job_is_an_error_with_a_suggestion(name, message):
+    """`jobs[name]` raises, `name in jobs` and `jobs.get(name)` do not."""
     jobs = Plugin.load(names(MAIN)).jobs
     with pytest.raises(UnknownJobError) as caught:
         jobs[name]
@@ -590,7 +590,7 @@ def test_an_unknown_job_is_answered_with_the_nearest(name, message):
 
 
 def test_a_plugin_without_jobs_says_so():
-    """There is nothing to list."""
+    """The error says that the plugin has no jobs."""
     with pytest.raises(UnknownJobError) as caught:
         Plugin.load({}).jobs["nightly"]
     assert str(caught.value) == "the plugin has no job 'nightly'; it has none"
@@ -608,12 +608,12 @@ def test_a_plugin_without_jobs_says_so():
     ],
 )
 def test_a_plugin_shows_its_name_and_number_of_jobs(tmp_path, main, shown):
-    """In a terminal and a debugger."""
+    """The repr in a terminal or a debugger."""
     assert repr(Plugin.load(write(tmp_path, main))) == shown
 
 
 def test_a_job_is_a_value(tmp_path):
-    """It holds all that a run needs, without the plugin."""
+    """A job has everything that a run needs, without the plugin."""
     plugin = Plugin.load(write(tmp_path))
     found = plugin.jobs["nightly"]
     assert found == Job(
@@ -646,8 +646,8 @@ FAILURES = [
 
 @pytest.mark.parametrize("source", ["directory", "manifest", "entry", "zip"])
 @pytest.mark.parametrize(("main", "message"), FAILURES, ids=[message.split(": ")[1] for _, message in FAILURES])
-def test_a_failing_import_is_told_at_the_plugins_line(tmp_path, main, message, source):
-    """Whatever the plugin does at its top level, the kit goes on, and names the author's line, not its own."""
+def test_a_failing_import_is_an_error_with_the_plugins_line(tmp_path, main, message, source):
+    """Any error at the plugin's top level becomes an error with the author's line, not the kit's."""
     helpers = "def fail():\n    raise RuntimeError('no luck')\n"
     with pytest.raises(PluginError) as caught:
         Plugin.load(SOURCES[source](write(tmp_path / "hub", main, **{"helpers.py": helpers})))
@@ -656,7 +656,7 @@ def test_a_failing_import_is_told_at_the_plugins_line(tmp_path, main, message, s
 
 
 def test_the_entry_is_run_once(tmp_path):
-    """Loading has the plugin's side effects one time."""
+    """Loading runs the entry once."""
     Plugin.load(
         write(
             tmp_path,
@@ -667,7 +667,7 @@ def test_the_entry_is_run_once(tmp_path):
 
 
 def test_a_plugin_sees_its_own_file_and_name(tmp_path):
-    """`__file__` is the author's file; `__name__` is not `__main__`, so a script's own start-up stays out."""
+    """`__file__` is the author's file; `__name__` is not `__main__`, so the start-up code of a script does not run."""
     main = f"{SDK}FILE = __file__\nif __name__ == '__main__':\n    1 / 0\n{job('a')}def run(ctx): return FILE\n"
     plugin = Plugin.load(write(tmp_path, main))
     assert run_job(plugin.jobs["a"], World(), at="2026-01-01T00:00Z").value == str(tmp_path / "main.py")
@@ -675,7 +675,7 @@ def test_a_plugin_sees_its_own_file_and_name(tmp_path):
 
 
 def test_a_plugin_with_an_edited_entry(tmp_path):
-    """Its file stays as it is, its siblings are there, and errors name a file that is none."""
+    """The file is unchanged, other modules can be imported, and errors call the text `main.py (edited)`."""
     text = "from src.ext.sdk import job\nfrom words import word\n@job('say')\ndef say(ctx): return word\n"
     (tmp_path / "main.py").write_text(text)
     (tmp_path / "words.py").write_text("word = 'moon'\n")
@@ -690,23 +690,23 @@ def test_a_plugin_with_an_edited_entry(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("def f(:", "main.py (edited):1: SyntaxError: invalid syntax"),
         ("\nimport nowhere", "main.py (edited):2: ModuleNotFoundError: No module named 'nowhere'; install it, or put "),
         ("raise SystemExit(3)", "main.py (edited):1: SystemExit: 3"),
     ],
 )
-def test_an_edit_that_cannot_be_loaded_is_told_with_its_line(tmp_path, text, told):
-    """As a file that cannot be."""
+def test_an_edit_that_cannot_be_loaded_is_an_error_with_its_line(tmp_path, text, message):
+    """The error is the same as for a file."""
     (tmp_path / "main.py").write_text("")
     with pytest.raises(PluginError) as caught:
         Plugin.load(tmp_path / "main.py").edited(text)
-    assert f"{caught.value}".startswith(told)
+    assert f"{caught.value}".startswith(message)
 
 
-def test_a_plugin_without_files_has_nothing_to_edit():
-    """Its jobs stand in cells."""
+def test_a_plugin_without_files_cannot_be_edited():
+    """Its jobs are in cells."""
     with pytest.raises(PluginError) as caught:
         Plugin.load({}).edited("")
     assert f"{caught.value}" == "notebook has no files, so it cannot be edited; define the job again in a cell"

@@ -1,4 +1,4 @@
-"""The decorators: the function itself comes back with the platform's marks, and wrong uses are told apart."""
+"""The decorators return the function itself with the platform's marks, and explain each wrong use."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ NO_TEXTS = ["", "  ", "\n", None, 5, b"nightly", ["nightly"]]
 
 
 def work(ctx):
-    """Stand for an author's function."""
+    """Return the context, as an author's job might."""
     return ctx
 
 
 @pytest.mark.parametrize(("decorator", "marks"), MARKS)
 def test_a_decorator_returns_the_function_itself_with_its_marks(decorator, marks):
-    """The host finds the marks, and the author's own unit test calls the very function."""
+    """The host finds the marks, and a unit test can call the function."""
 
     def work(ctx):
         return ctx
@@ -71,7 +71,7 @@ def test_a_decorator_returns_the_function_itself_with_its_marks(decorator, marks
 
 
 def test_a_function_may_carry_marks_of_two_kinds():
-    """A job that is a route, too, is found as both."""
+    """A job that is also a route is found as both."""
 
     def work(ctx):
         return ctx
@@ -88,7 +88,7 @@ def test_a_function_may_carry_marks_of_two_kinds():
 
 
 def test_a_route_keeps_a_list_of_its_own():
-    """Changing the list afterwards changes no route."""
+    """Changing the list afterwards does not change the route."""
     methods = ["GET"]
     decorator = sdk.route("/items", methods)
     methods.append("DELETE")
@@ -96,8 +96,8 @@ def test_a_route_keeps_a_list_of_its_own():
 
 
 @pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
-def test_a_decorator_without_parentheses_is_told_how_to_write_it(decorator, name, parameter):
-    """`@job` above a function would make the function the job's name."""
+def test_a_decorator_without_parentheses_is_an_error(decorator, name, parameter):
+    """Without parentheses, the function would become the job's name; the error says what to write."""
     with pytest.raises(PluginError) as caught:
         decorator(work)
     assert str(caught.value) == (
@@ -107,8 +107,8 @@ def test_a_decorator_without_parentheses_is_told_how_to_write_it(decorator, name
 
 @pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
 @pytest.mark.parametrize(("decorator", "name", "parameter"), PARAMETERS)
-def test_what_names_a_function_is_text_that_is_not_empty(decorator, name, parameter, value):
-    """A name that is none is refused where it is written, with its value."""
+def test_a_name_is_text_that_is_not_empty(decorator, name, parameter, value):
+    """A wrong name is an error at its decorator, with its value."""
     with pytest.raises(PluginError) as caught:
         decorator(value)
     assert str(caught.value) == f"@{name}: {parameter} must be text that is not empty, got {value!r}"
@@ -116,7 +116,7 @@ def test_what_names_a_function_is_text_that_is_not_empty(decorator, name, parame
 
 @pytest.mark.parametrize("value", [value for value in NO_TEXTS if value is not None], ids=repr)
 def test_a_schedule_is_text_that_is_not_empty(value):
-    """A schedule that is none is refused; to run by hand, leave it out."""
+    """A wrong schedule is an error; a manual job has none."""
     with pytest.raises(PluginError) as caught:
         sdk.job("nightly", schedule=value)
     assert str(caught.value) == f"@job: schedule must be text that is not empty, got {value!r}"
@@ -124,7 +124,7 @@ def test_a_schedule_is_text_that_is_not_empty(value):
 
 @pytest.mark.parametrize("value", ["POST", [], ["GET", 5], 5, {"GET": 1}], ids=repr)
 def test_methods_of_a_route_are_a_list_of_names(value):
-    """One name as plain text would become a list of its letters."""
+    """A plain string would become a list of its letters, so it is an error."""
     with pytest.raises(PluginError) as caught:
         sdk.route("/items", methods=value)
     assert str(caught.value) == f"@route: methods must be a list of names such as ['GET', 'POST'], got {value!r}"
@@ -132,14 +132,14 @@ def test_methods_of_a_route_are_a_list_of_names(value):
 
 @pytest.mark.parametrize("value", [5, None, "text".upper], ids=["number", "None", "method"])
 def test_a_decorator_stands_above_a_function(value):
-    """What cannot carry marks is refused in the author's terms, not with an AttributeError."""
+    """A value that cannot have marks is an error that names the decorator, not an AttributeError."""
     with pytest.raises(PluginError) as caught:
         sdk.job("nightly")(value)
     assert str(caught.value) == f"@job must be above a function, got {value!r}"
 
 
-def test_a_bound_method_cannot_carry_marks():
-    """Python keeps them on functions only; the message names the decorator that was used."""
+def test_a_bound_method_cannot_have_marks():
+    """Only functions can have marks; the error names the decorator."""
 
     class Jobs:
         def work(self, ctx):
@@ -152,7 +152,7 @@ def test_a_bound_method_cannot_carry_marks():
 
 
 def test_a_function_is_one_job():
-    """Of two names on one function the first would vanish without a word."""
+    """With two names on one function, the first would be lost, so it is an error."""
     with pytest.raises(PluginError) as caught:
         sdk.job("weekly")(sdk.job("nightly")(lambda ctx: ctx))
     assert str(caught.value) == (
@@ -161,7 +161,7 @@ def test_a_function_is_one_job():
 
 
 def test_the_same_decorator_again_changes_nothing():
-    """A function that is decorated anew under its name is the same job."""
+    """A function that is decorated again with the same name is the same job."""
 
     def work(ctx):
         return ctx
@@ -171,7 +171,7 @@ def test_the_same_decorator_again_changes_nothing():
 
 
 def test_declarations_collects_what_is_decorated_inside():
-    """A function that a later one of the same name hides is seen; what is decorated outside is not."""
+    """Functions that a later one of the same name replaces are included; those decorated outside are not."""
 
     def work(ctx):
         return ctx
