@@ -68,14 +68,14 @@ def _first_due(job: Job) -> str:
 
 def _one(job: Job, at: str, name: str, run: Run) -> str:
     opening = layout.call("run = sbh_run", [layout.literal(job.name), f"at={layout.literal(at)}"], indent=4)
-    says = layout.docstring(summary(job.function) or f"The job {job.name} runs.")
-    body = f"def {name}(sbh_run):\n    {says}\n{opening}\n    assert run.ok, run.summary"
+    docstring = layout.docstring(summary(job.function) or f"The job {job.name} runs.")
+    body = f"def {name}(sbh_run):\n    {docstring}\n{opening}\n    assert run.ok, run.summary"
     return body if run.ok else f"{_expected_failure(run)}\n{body}"
 
 
 def _month(failures: list[Run]) -> str:
-    says = layout.docstring(f"Nothing fails in {DURATION} from {times.START.partition('T')[0]}.")
-    body = f'def test_month(sbh_simulate):\n    {says}\n    assert sbh_simulate("{DURATION}").failures == []'
+    docstring = layout.docstring(f"Nothing fails in {DURATION} from {times.START.partition('T')[0]}.")
+    body = f'def test_month(sbh_simulate):\n    {docstring}\n    assert sbh_simulate("{DURATION}").failures == []'
     return body if not failures else f"{_expected_failure(failures[0])}\n{body}"
 
 

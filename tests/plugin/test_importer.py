@@ -1,4 +1,4 @@
-"""`from src.ext.sdk import …` works wherever the kit is installed, but a real host or the user's own `src` is used first.
+"""`from src.ext.sdk import …` works wherever the kit is installed; a real host or the user's own `src` is used first.
 
 Each case runs in its own process, because the order of imports matters.
 """
