@@ -34,7 +34,7 @@ def sbh_world(request: pytest.FixtureRequest, sbh_plugin: Plugin) -> World:
     """Return the test's fake tenant, set up by `world.py`, hooks and markers, at 2026-01-01T00:00 or at `sbh_at`."""
     item = request.node
     with _errors_as_text():
-        world = sbh_jobkit.World.of(sbh_plugin.root)
+        world = sbh_jobkit.World.for_folder(sbh_plugin.root)
         target = markers.target(item)
         if target is not None:
             world.target = target

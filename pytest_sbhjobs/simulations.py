@@ -43,7 +43,7 @@ SIMULATIONS = pytest.StashKey[SimulationCache]()
 
 
 def _simulate(plugin: Plugin, file: pytest.File) -> Simulation:
-    world = World.of(plugin.root)
+    world = World.for_folder(plugin.root)
     simulator = Simulator.under(file.config.stash[OPTIONS].conditions, plugin, world)
     world.install(plugin.jobs, simulator.own_zone)
     world.begin(simulator.start, simulator.zone, plugin)

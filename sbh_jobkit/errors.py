@@ -119,7 +119,7 @@ class MemoryLimitExceeded(LimitExceeded):
     """A run used more memory than its limit."""
 
 
-class PlannedCrash(LimitExceeded):
+class InjectedCrash(LimitExceeded):
     """A fault plan killed a run."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError
-from sbh_jobkit.fakes.persistent_list import Past
+from sbh_jobkit.fakes.persistent_list import ListSnapshot
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.run.run import jsonable
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST = 20
 """As many changes of one table are listed in a text."""
-_NONE: Past[Row] = Past([], 0)
+_NONE: ListSnapshot[Row] = ListSnapshot([], 0)
 _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
@@ -85,13 +85,13 @@ class Difference(Shown):
     def lines(self) -> Iterator[str]:
         """Yield what changed, line by line; of one table's changes no more than twenty."""
         for name, changes in self.sections():
-            yield f"{name}: {counted(changes)}"
+            yield f"{name}: {format_counts(changes)}"
             yield from (f"  {change}" for change in changes[:_MOST])
             if len(changes) > _MOST:
                 yield f"  and {len(changes) - _MOST:,} more"
 
 
-def counted(changes: Iterable[Change]) -> str:
+def format_counts(changes: Iterable[Change]) -> str:
     """Count changes by what was done, such as `2 added, 1 removed`."""
     actions = [change.action for change in changes]
     return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
@@ -109,7 +109,7 @@ def diff(before: _Kept, after: _Kept, *, rewritten: bool = True) -> Difference:
         tables={name: changes for name, changes in tables.items() if changes},
         files=tuple(_files(old, new, shown, rewritten=rewritten)),
         secrets=tuple(_secrets(old.secrets.values, new.secrets.values)),
-        events=tuple(new.events.apart(old.events)[0]),
+        events=tuple(new.events.difference(old.events)[0]),
         services=tuple(_services(old.services, new.services)),
     )
 
@@ -123,7 +123,7 @@ def _snapshot(world: _Kept) -> Snapshot:
 
 
 def _rows(table: str, old: Snapshot, new: Snapshot, shown: _Redactors) -> tuple[Change, ...]:
-    before, after = old.tables.rows.get(table, _NONE).apart(new.tables.rows.get(table, _NONE))
+    before, after = old.tables.rows.get(table, _NONE).difference(new.tables.rows.get(table, _NONE))
     gone, changes = dict(_named(before)), []
     for name, row in _named(after):
         if name not in gone:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.faults import latency as _latency
-from sbh_jobkit.fakes.persistent_list import Past, PersistentList
+from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class LlmState:
 
     replies: tuple[_Reply, ...]
     given: tuple[int, ...]
-    calls: Past[LlmCall]
+    calls: ListSnapshot[LlmCall]
 
 
 class LlmScript:

@@ -19,7 +19,7 @@ _SIZE = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past(Generic[Item]):
+class ListSnapshot(Generic[Item]):
     """The items that a list had at one moment; whatever becomes of the list, they stay.
 
     As long as a list does not change, its past is the same object.
@@ -45,7 +45,7 @@ class Past(Generic[Item]):
             yield chunk, min(left, len(chunk))
             left -= len(chunk)
 
-    def apart(self, other: Past[Item]) -> tuple[list[Item], list[Item]]:
+    def difference(self, other: ListSnapshot[Item]) -> tuple[list[Item], list[Item]]:
         """Return the items that only this past has, and those that only the other has; shared chunks are passed over.
 
         An item is the same where it is the same object.
@@ -54,7 +54,7 @@ class Past(Generic[Item]):
         both = {id(item) for item in mine} & {id(item) for item in theirs}
         return [item for item in mine if id(item) not in both], [item for item in theirs if id(item) not in both]
 
-    def _outside(self, other: Past[Item]) -> list[Item]:
+    def _outside(self, other: ListSnapshot[Item]) -> list[Item]:
         shared = {id(chunk): length for chunk, length in other.parts()}
         return [item for chunk, length in self.parts() for item in chunk[shared.get(id(chunk), 0) : length]]
 
@@ -69,8 +69,8 @@ class PersistentList(Sequence[Item]):
         """Hold these items at first."""
         self._chunks: list[list[Item]] = []
         self._length = 0
-        self._kept: Past[Item] | None = None
-        self._become(items)
+        self._kept: ListSnapshot[Item] | None = None
+        self._set_items(items)
 
     def __repr__(self) -> str:
         """Show it as a list."""
@@ -122,15 +122,15 @@ class PersistentList(Sequence[Item]):
 
     def clear(self) -> None:
         """Remove all items."""
-        self._become(())
+        self._set_items(())
 
-    def change(self, changed: Callable[[Item], Item]) -> None:
+    def replace(self, changed: Callable[[Item], Item]) -> None:
         """Put what `changed` returns in the place of each item."""
         new = [[changed(item) for item in chunk] for chunk in self._chunks]
         pairs = zip(new, self._chunks, strict=True)
         self._chunks = [before if all(map(is_, now, before)) else now for now, before in pairs]
 
-    def keep(self, wanted: Callable[[Item], object]) -> int:
+    def retain(self, wanted: Callable[[Item], object]) -> int:
         """Remove the items that are not wanted; return how many."""
         left = [[item for item in chunk if wanted(item)] for chunk in self._chunks]
         before, self._length = self._length, sum(map(len, left))
@@ -139,17 +139,17 @@ class PersistentList(Sequence[Item]):
         pairs = zip(left, self._chunks, strict=True)
         self._chunks = [old if len(new) == len(old) else new for new, old in pairs if new]
         if len(self._chunks) > 2 + 2 * self._length // _SIZE:
-            self._become(self)
+            self._set_items(self)
         return before - self._length
 
-    def snapshot(self) -> Past[Item]:
+    def snapshot(self) -> ListSnapshot[Item]:
         """Keep the items as they are now."""
         kept = self._kept
         if kept is None or kept.chunks is not self._chunks or kept.length != self._length:
-            kept = self._kept = Past(self._chunks, self._length)
+            kept = self._kept = ListSnapshot(self._chunks, self._length)
         return kept
 
-    def restore(self, past: Past[Item]) -> None:
+    def restore(self, past: ListSnapshot[Item]) -> None:
         """Hold the items of a past again."""
         if self._chunks is past.chunks and self._length == past.length:
             return  # they are here
@@ -160,7 +160,7 @@ class PersistentList(Sequence[Item]):
             self._chunks[-1] = chunk[:length]  # what is appended from now on is not for whoever has this chunk, too
         self._length = past.length
 
-    def _become(self, items: Iterable[Item]) -> None:
+    def _set_items(self, items: Iterable[Item]) -> None:
         waiting = iter(items)
         self._chunks = []
         while chunk := list(islice(waiting, _SIZE)):

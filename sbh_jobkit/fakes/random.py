@@ -1,4 +1,4 @@
-"""Chance that is the same in every simulation with the same seed, and that a snapshot can go back to."""
+"""SeededRandom that is the same in every simulation with the same seed, and that a snapshot can go back to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 
-class Chance(Random):
+class SeededRandom(Random):
     """`world.random`: draws as `random.Random` does, and knows whether it has drawn since it was last kept."""
 
     def __init__(self, seed: int = 0) -> None:

@@ -70,12 +70,12 @@ class WorldScript:
             names = vars(space.load(path, path.name))
         except PluginError as error:
             raise WorldError(str(error)) from error
-        script = cls.of(names, root=path.parent, file=path.name)
+        script = cls.from_names(names, root=path.parent, file=path.name)
         weakref.finalize(script, space.close)  # every world that it made a past of holds it, too
         return script
 
     @classmethod
-    def of(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
+    def from_names(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
         """Take `setup` and the functions of `@every`, each once, from names."""
         setup = names.get("setup")
         if setup is not None and not callable(setup):

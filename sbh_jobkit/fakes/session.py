@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class FakeTenant:
     """A world under a fault plan."""
 
-    __slots__ = ("keep", "plan", "time_limit", "world")
+    __slots__ = ("plan", "snapshots", "time_limit", "world")
 
     def __init__(
-        self, world: World, *, plan: ActivePlan | None = None, time_limit: float | None = None, keep: bool = True
+        self, world: World, *, plan: ActivePlan | None = None, time_limit: float | None = None, snapshots: bool = True
     ) -> None:
         """Run jobs in a world; `plan` is what goes wrong meanwhile.
 
@@ -41,7 +41,7 @@ class FakeTenant:
         self.world = world
         self.plan = plan
         self.time_limit = time_limit
-        self.keep = keep
+        self.snapshots = snapshots
 
     @property
     def id(self) -> str:
@@ -65,9 +65,9 @@ class FakeTenant:
         return self.world.extensions.notify(run)
 
     @contextmanager
-    def undone(self) -> Iterator[Snapshot]:
+    def rollback(self) -> Iterator[Snapshot]:
         """Give the world as it is now; take back afterwards what is done to it, and what the fault plan counts."""
-        state, counted = self.world.snapshot(), self.plan.counted() if self.plan is not None else None
+        state, counted = self.world.snapshot(), self.plan.snapshot() if self.plan is not None else None
         try:
             yield state
         finally:
@@ -90,11 +90,11 @@ class FakeSession:
         self._tenant = tenant
         self._job = job
         self._finished = False
-        self.before: WorldSnapshot | None = world.snapshot() if tenant.keep else None
+        self.before: WorldSnapshot | None = world.snapshot() if tenant.snapshots else None
         self.after: WorldSnapshot | None = None
         self.expected = world.expected(job.name, fire)
         self.recorder: Recorder = world.recorder(job.root)
-        self.injector: FaultInjector | None = plan.over(world.tenant_id, job, fire) if plan is not None else None
+        self.injector: FaultInjector | None = plan.for_run(world.tenant_id, job, fire) if plan is not None else None
         self.context: Any = world.open(self.recorder, job.manifest.permissions, zone, self.injector)
         on_host = world.target == "host"
         seconds = world.time_limit if tenant.time_limit is None else tenant.time_limit
@@ -128,7 +128,7 @@ class FakeSession:
         """Write the end into the table `plugin_jobs`, and keep the world as the run left it."""
         world, job = self._tenant.world, self._job
         world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=outcome, why=why)
-        self.after = world.snapshot() if self._tenant.keep else None
+        self.after = world.snapshot() if self._tenant.snapshots else None
         self._finished = True
 
     def __exit__(self, *_: object) -> None:

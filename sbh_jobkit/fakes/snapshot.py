@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.http.routes import HttpState
     from sbh_jobkit.fakes.llm import LlmState
     from sbh_jobkit.fakes.memory import MemoryState
-    from sbh_jobkit.fakes.persistent_list import Past
+    from sbh_jobkit.fakes.persistent_list import ListSnapshot
     from sbh_jobkit.fakes.plugin_jobs import JobsState
     from sbh_jobkit.fakes.secrets import SecretsState
     from sbh_jobkit.fakes.tables import TablesState
@@ -55,8 +55,8 @@ class Snapshot(Shown):
     http: HttpState | None
     jobs: JobsState
     memory: MemoryState
-    events: Past[Event]
-    chance: Any
+    events: ListSnapshot[Event]
+    random: Any
     services: Mapping[str, Any]
     """What extensions keep, by the names of their services."""
     settings: tuple[Any, ...]

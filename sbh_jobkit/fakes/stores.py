@@ -13,7 +13,7 @@ from sbh_jobkit.fakes.llm import LlmScript
 from sbh_jobkit.fakes.memory import Memory
 from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.fakes.plugin_jobs import TABLE, JobTable
-from sbh_jobkit.fakes.random import Chance
+from sbh_jobkit.fakes.random import SeededRandom
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
 from sbh_jobkit.run.recorder import Recorder, known_kinds
@@ -49,8 +49,8 @@ class Stores:
         self.jobs = JobTable()
         self.events: PersistentList[Event] = PersistentList()
         """What jobs emitted, oldest first."""
-        self.random = Chance()
-        """Chance that is the same in every simulation with the same seed."""
+        self.random = SeededRandom()
+        """SeededRandom that is the same in every simulation with the same seed."""
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
@@ -97,12 +97,8 @@ class Stores:
         if self._http is None:
             from sbh_jobkit.fakes.http.routes import HttpRoutes
 
-            self._http = HttpRoutes(self.chance)
+            self._http = HttpRoutes(lambda: self.random)
         return self._http
-
-    def chance(self) -> Chance:
-        """Return what decides which requests fail."""
-        return self.random
 
     def recorder(self, root: Path | None = None) -> Recorder:
         """Return an empty record for one run of a plugin in that folder; events and calls are kept here, too."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.latency import Latency
-    from sbh_jobkit.fakes.persistent_list import Past
+    from sbh_jobkit.fakes.persistent_list import ListSnapshot
 
     Row = dict[str, Any]
     Gate = Callable[[str, str], None]
@@ -110,14 +110,14 @@ class Tables:
         self._check_writable(table)
         rows, matches = self._own(table), self._predicate(filters)
         matching = {id(row): {**row, **copied(changes)} for row in rows if matches(row)}
-        rows.change(lambda row: matching.get(id(row), row))
+        rows.replace(lambda row: matching.get(id(row), row))
         return len(matching)
 
     def delete(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
         """Remove the rows that match; return how many."""
         self._check_writable(table)
         matches = self._predicate(filters)
-        return self._own(table).keep(lambda row: not matches(row))
+        return self._own(table).retain(lambda row: not matches(row))
 
     def rows(self, table: str, filters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return copies of the rows that match, in insertion order."""
@@ -203,7 +203,7 @@ class Tables:
 class TablesState:
     """Every table's rows and the last number that it gave, at one moment, and how long a query takes."""
 
-    rows: dict[str, Past[Row]]
+    rows: dict[str, ListSnapshot[Row]]
     numbers: dict[str, int]
     latency: float
 

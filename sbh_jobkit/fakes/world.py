@@ -99,7 +99,7 @@ class World(Stores, Shown):
 
     @time_limit.setter
     def time_limit(self, seconds: float) -> None:
-        self._time_limit = time_limit_of(seconds)
+        self._time_limit = check_time_limit(seconds)
 
     @property
     def allow(self) -> Collection[str]:
@@ -137,16 +137,23 @@ class World(Stores, Shown):
         return world
 
     @classmethod
-    def of(cls, root: Path | None, tenant_id: str = TENANT, seed: int = 0) -> Self:
-        """Make the world that the `world.py` in a plugin's folder describes, or an empty one where there is none.
+    def for_folder(cls, root: Path | None, tenant_id: str = TENANT, seed: int = 0) -> Self:
+        """Load the `world.py` in a plugin's folder; without one, make an empty world.
 
-        Its chance follows from the seed and, but for the tenant that is meant where none is named, from the tenant's
-        name: else all tenants would be unlucky in the same minute.
+        `seed` seeds `world.random`. For any tenant but the default one, the tenant's name is part of the seed, so that
+        requests do not fail at all tenants in the same minute.
         """
-        described = root is not None and (root / FILE).is_file()
-        world = cls.load(root / FILE, tenant_id=tenant_id) if root is not None and described else cls(tenant_id)
+        if root is not None and (root / FILE).is_file():
+            world = cls.load(root / FILE, tenant_id=tenant_id)
+        else:
+            world = cls(tenant_id)
         world.random.seed(seed if tenant_id == TENANT else f"{seed} {tenant_id}")
         return world
+
+    @classmethod
+    def of(cls, root: Path | None, tenant_id: str = TENANT, seed: int = 0) -> Self:
+        """Old name of `for_folder`."""
+        return cls.for_folder(root, tenant_id, seed)
 
     def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
         """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""
@@ -191,11 +198,11 @@ class World(Stores, Shown):
             tables=self.db.snapshot(),
             secrets=self.secrets.snapshot(),
             llm=self.llm.snapshot(),
-            http=self._http.keep() if self._http is not None else None,
+            http=self._http.get_state() if self._http is not None else None,
             jobs=self.jobs.snapshot(),
             memory=self.memory.snapshot(),
             events=self.events.snapshot(),
-            chance=self.random.snapshot(),
+            random=self.random.snapshot(),
             services={name: service.snapshot() for name, service in services.items()} if services else _NO_SERVICES,
             settings=self._settings,
         )
@@ -210,14 +217,14 @@ class World(Stores, Shown):
         self.secrets.restore(snapshot.secrets)
         self.llm.restore(snapshot.llm)
         if snapshot.http is not None:
-            self.http.go_back(snapshot.http)
+            self.http.set_state(snapshot.http)
         elif self._http is not None:
             self._http.routes.clear()
             self._http.forget()
         self.jobs.restore(snapshot.jobs)
         self.memory.restore(snapshot.memory)
         self.events.restore(snapshot.events)
-        self.random.restore(snapshot.chance)
+        self.random.restore(snapshot.random)
         for name, state in snapshot.services.items():
             self.extensions.services[name].restore(state)
         *settings, expectations = snapshot.settings
@@ -284,7 +291,7 @@ def _known(what: str, names: Collection[str], known: Collection[str]) -> frozens
     return frozenset(given)
 
 
-def time_limit_of(seconds: float) -> float:
+def check_time_limit(seconds: float) -> float:
     """Return how long a run may take; raises WorldError for what is no such time."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
         msg = f"time_limit is a number of seconds above 0, got {seconds!r}"

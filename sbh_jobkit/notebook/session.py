@@ -87,7 +87,7 @@ class Session:
         if isinstance(given, World):
             world: World = given.snapshot().world()
         else:
-            world = World.of(self._loaded.root if self._loaded and script is None else None)
+            world = World.for_folder(self._loaded.root if self._loaded and script is None else None)
         if world.script is None:
             world.script = script
         return world
@@ -97,7 +97,7 @@ class Session:
         from sbh_jobkit.fakes.script import WorldScript
 
         functions = {name: each for name, each in self._names.items() if _is_world_function(name, each)}
-        return WorldScript.of(functions, file="the notebook") if functions else None
+        return WorldScript.from_names(functions, file="the notebook") if functions else None
 
 
 class CellHistory:

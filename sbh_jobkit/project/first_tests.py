@@ -50,7 +50,7 @@ def make_tests(plugin: Plugin) -> tuple[str, list[str]]:
 
 def _started_world(plugin: Plugin) -> World:
     """Return the same world as the fixture `sbh_world`."""
-    world = World.of(plugin.root)
+    world = World.for_folder(plugin.root)
     world.begin(times.START, plugin.manifest.timezone)
     return world
 

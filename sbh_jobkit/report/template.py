@@ -21,7 +21,7 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from sbh_jobkit.fakes.diff import counted
+from sbh_jobkit.fakes.diff import format_counts
 from sbh_jobkit.report import text
 from sbh_jobkit.report.verdicts import COLOURS
 
@@ -63,7 +63,7 @@ def _environment() -> Environment:
         "time_of_day": text.time_of_day,
         "compact": text.compact,
         "count": text.count,
-        "counted": counted,
+        "counted": format_counts,
         "time": text.format_time,
         "number": "{:,}".format,
         "one_line": text.one_line,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit.errors import TimeFormatError
 from sbh_jobkit.fakes.faults.parse import parse as parse_fault
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.fakes.world import TENANT, World, time_limit_of
+from sbh_jobkit.fakes.world import TENANT, World, check_time_limit
 from sbh_jobkit.schedule import policy as policies
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.budget import Budget
@@ -69,10 +69,10 @@ class Conditions:
         if self.duration is not None:
             times.duration(self.duration)
         if self.time_limit is not None:
-            object.__setattr__(self, "time_limit", time_limit_of(self.time_limit))
+            object.__setattr__(self, "time_limit", check_time_limit(self.time_limit))
         jobs = (self.jobs,) if isinstance(self.jobs, str) else self.jobs
         object.__setattr__(self, "jobs", None if jobs is None else tuple(dict.fromkeys(jobs)))
-        FaultPlan.of(self.faults)
+        FaultPlan.from_argument(self.faults)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
@@ -95,7 +95,7 @@ class Conditions:
     @property
     def plan(self) -> FaultPlan:
         """The fault plan; one without faults if none is given."""
-        return FaultPlan.of(self.faults)
+        return FaultPlan.from_argument(self.faults)
 
     def zone_in(self, world: World) -> ZoneInfo | None:
         """Return the zone that was asked for, here or by the world; it counts instead of the manifest's."""
@@ -120,7 +120,7 @@ class Conditions:
 
     def world_of(self, root: Path | None, tenant: str = TENANT) -> World:
         """Make the world that a plugin's folder describes for a tenant, with this seed and target."""
-        world = World.of(root, tenant, self.seed or 0)
+        world = World.for_folder(root, tenant, self.seed or 0)
         if self.target is not None:
             world.target = self.target
         return world

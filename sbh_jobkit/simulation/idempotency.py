@@ -67,7 +67,7 @@ def not_idempotent(runs: Iterable[Run]) -> dict[str, list[Run]]:
 def run_twice(start: Callable[[], Run], tenant: FakeTenant, clock: VirtualClock) -> Run:
     """Run a job, then run it again; return the first run with what the second did, and keep nothing of the second."""
     run, ended = start(), clock.epoch
-    with tenant.undone() as left:
+    with tenant.rollback() as left:
         second = start()
         difference = diff(left, tenant.world, rewritten=False)
     clock.move_to(ended)

@@ -52,7 +52,7 @@ def run_under(conditions: Conditions, job: Job, world: World, at: str | datetime
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
     moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
-    plan = ActivePlan.of(conditions.plan, in_force, job.peers)
+    plan = ActivePlan.for_jobs(conditions.plan, in_force, job.peers)
     tenant = FakeTenant(world, plan=plan, time_limit=conditions.time_limit)
     with VirtualClock(moment, zone) as clock, VirtualSandbox(clock) as sandbox:
         tenant.begin(job.peers, moment, in_force, asked)

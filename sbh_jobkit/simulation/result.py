@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.run import Run
@@ -117,7 +117,7 @@ class Simulation(SimulationResult, Shown):
     zone: ZoneInfo
     due: tuple[Due, ...]
     runs: list[Run]
-    unused_faults: tuple[PlannedFault, ...] = ()
+    unused_faults: tuple[InjectedFault, ...] = ()
     """The injected faults of the plan that no run met."""
     reached: datetime | None = None
     """The virtual time at which a person stopped it; None if it reached its end."""
@@ -200,7 +200,7 @@ class Simulation(SimulationResult, Shown):
         return not_idempotent(self.runs)
 
     @property
-    def idle(self) -> tuple[PlannedFault, ...]:
+    def idle(self) -> tuple[InjectedFault, ...]:
         """Old name of `unused_faults`."""
         return self.unused_faults
 

@@ -112,7 +112,7 @@ class Simulator:
 
         Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
         """
-        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(keep=False)
+        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(snapshots=False)
         sandbox = VirtualSandbox(clock)
         steps = self._replay(tenant).steps(clock, Runner(tenant, sandbox))
         while True:
@@ -128,7 +128,7 @@ class Simulator:
 
         Quicker than `runs`, between two of which the process has to see the machine's time. Ctrl-C raises Interrupted.
         """
-        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(keep=False)
+        clock, tenant = VirtualClock(self.start, self.zone), self._tenant(snapshots=False)
         replay = self._replay(tenant)
         try:
             with clock, VirtualSandbox(clock) as sandbox:
@@ -197,9 +197,9 @@ class Simulator:
             snapshots=replay.snapshots or [],
         )
 
-    def _tenant(self, *, keep: bool = True) -> FakeTenant:
-        plan = ActivePlan.of(self.conditions.plan, self.zone, self.plugin.jobs)
-        return FakeTenant(self.world, plan=plan, time_limit=self.conditions.time_limit, keep=keep)
+    def _tenant(self, *, snapshots: bool = True) -> FakeTenant:
+        plan = ActivePlan.for_jobs(self.conditions.plan, self.zone, self.plugin.jobs)
+        return FakeTenant(self.world, plan=plan, time_limit=self.conditions.time_limit, snapshots=snapshots)
 
     def _replay(self, tenant: FakeTenant) -> Timeline:
         tenant.begin(self.plugin.jobs, self.start, self.zone, self.own_zone)

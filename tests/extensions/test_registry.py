@@ -186,7 +186,7 @@ def scripted(source):
 
     names = {}
     exec(source, names)  # noqa: S102  a world.py
-    return WorldScript.of(names)
+    return WorldScript.from_names(names)
 
 
 def test_a_job_is_enough_to_know_the_plugin():

@@ -36,10 +36,10 @@ def test_it_is_a_list_and_its_pasts_stay(steps):
             case "change":
                 changed = {item: (item[0], item[1] + 1) for item in plain if item[0] % number == 0}
                 plain = [changed.get(item, item) for item in plain]
-                shared.change(lambda item, changed=changed: changed.get(item, item))
+                shared.replace(lambda item, changed=changed: changed.get(item, item))
             case "keep":
                 left = [item for item in plain if item[0] % number]
-                assert shared.keep(lambda item, number=number: item[0] % number) == len(plain) - len(left)
+                assert shared.retain(lambda item, number=number: item[0] % number) == len(plain) - len(left)
                 plain = left
             case "snapshot":
                 pasts.append((shared.snapshot(), list(plain)))
@@ -54,7 +54,7 @@ def test_it_is_a_list_and_its_pasts_stay(steps):
     for past, copy in pasts:
         assert (list(past), len(past)) == (copy, len(copy))
         then, now = set(map(id, copy)), set(map(id, plain))
-        assert past.apart(shared.snapshot()) == (
+        assert past.difference(shared.snapshot()) == (
             [item for item in copy if id(item) not in now],
             [item for item in plain if id(item) not in then],
         )
@@ -80,9 +80,9 @@ def test_what_did_not_change_is_shared():
     """Changing one of 100,000 items leaves every chunk but its own shared with the past."""
     shared = PersistentList(range(100_000))
     past = shared.snapshot()
-    shared.change(lambda item: -item if item == 70_000 else item)
+    shared.replace(lambda item: -item if item == 70_000 else item)
     shared.append(100_000)
-    assert shared.snapshot().apart(past) == ([-70_000, 100_000], [70_000])
+    assert shared.snapshot().difference(past) == ([-70_000, 100_000], [70_000])
     chunks, earlier = ({id(chunk) for chunk, _ in moment.parts()} for moment in (shared.snapshot(), past))
     assert (len(chunks), len(chunks & earlier)) == (196, 195)
 
@@ -98,5 +98,5 @@ def test_it_shows_and_compares_as_a_list():
 def test_many_removals_leave_no_crumbs():
     """A list from which nearly everything was removed stands in few chunks again."""
     shared = PersistentList(range(100_000))
-    shared.keep(lambda item: item % 500 == 0)
+    shared.retain(lambda item: item % 500 == 0)
     assert len(list(shared.snapshot().parts())) == 1

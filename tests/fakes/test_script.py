@@ -160,7 +160,7 @@ class Claims:
 
 def test_an_object_that_claims_every_attribute_is_no_function_of_every():
     """What has every attribute that is asked for was not decorated."""
-    assert WorldScript.of({"setup": print, "claims": Claims()}).ticks == ()
+    assert WorldScript.from_names({"setup": print, "claims": Claims()}).ticks == ()
 
 
 def test_files_of_the_beginning_are_there_for_setup(folder, write):
@@ -278,7 +278,7 @@ def test_names_make_a_world_too():
         raise LookupError
 
     world = World()
-    world.script = WorldScript.of({"setup": setup})
+    world.script = WorldScript.from_names({"setup": setup})
     with pytest.raises(WorldError) as refused:
         world.begin("2026-01-01")
     line = setup.__code__.co_firstlineno + 2

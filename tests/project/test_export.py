@@ -149,7 +149,7 @@ def test_the_zip(ran, exported):
         )
     plugin = Plugin.load(archive)
     assert (plugin.slug, [*plugin.jobs], check(archive)) == ("my-plugin", ["greet"], [])
-    assert simulate(plugin, World.of(folder), duration="3d").ok
+    assert simulate(plugin, World.for_folder(folder), duration="3d").ok
 
 
 def test_the_same_cells_give_the_same_bytes(ran, exported):
@@ -401,7 +401,7 @@ def test_the_examples_can_be_exported(ran, exported, name):
     assert [(job.name, job.expression) for job in two.jobs.values()] == [
         (job.name, job.expression) for job in one.jobs.values()
     ]
-    assert month(two, World.of(folder)) == month(one, World.of(EXAMPLES / name))
+    assert month(two, World.for_folder(folder)) == month(one, World.for_folder(EXAMPLES / name))
     assert (done.notes, check(folder)) == ((), [])
     ours, theirs = (json.loads((at / "plugin.json").read_text()) for at in (folder, EXAMPLES / name))
     permissions = sorted(theirs.get("permissions", ["db.read", "emit_webhook"]))

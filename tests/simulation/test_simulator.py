@@ -374,7 +374,7 @@ def test_the_world_changes_before_the_jobs_of_the_same_instant():
 
     world = World()
     world.db.create("users")
-    world.script = WorldScript.of({"first": first, "second": second})
+    world.script = WorldScript.from_names({"first": first, "second": second})
     plugin = plugin_of(count=("0 9 * * *", count))
     simulation = simulate(plugin, world, start="2026-01-01T08:45", duration="30m")
     assert seen == ["first 09:00", "second 09:00", "job"]
@@ -795,7 +795,7 @@ def test_a_world_at_any_instant():
     world = World(tz="Europe/Paris")
     world.db.create("users")
     live = every("0 * * * *")(lambda world, now: world.db.insert("users", {"at": now}))
-    world.script = WorldScript.of({"live": live})
+    world.script = WorldScript.from_names({"live": live})
     day = simulate(Plugin.load({"note": note}), world, duration="1d")
 
     def there(at):

@@ -15,10 +15,10 @@ from random import Random
 from typing import TYPE_CHECKING, cast
 
 from sbh_jobkit import clock
-from sbh_jobkit.errors import PlannedCrash
+from sbh_jobkit.errors import InjectedCrash
 from sbh_jobkit.fakes.faults import latency
 from sbh_jobkit.fakes.faults.kinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
-from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, spelled
+from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, format_setting
 from sbh_jobkit.plugin.places import call_place
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
-    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.plugin.job import Job
 
     Answering = Outage | Errors | Latency | RateLimit
-    _Counted = tuple[Counter[tuple[RateLimit, str, str, int]], set[PlannedFault]]
+    _Counted = tuple[Counter[tuple[RateLimit, str, str, int]], set[InjectedFault]]
 
 _MINUTE = 60
 _TURNS = (Latency, Outage, RateLimit, Errors)
@@ -73,26 +73,26 @@ class ActivePlan:
         self.crashes = [(one, one.epoch("at", zone)) for one in self.faults if isinstance(one, Crash)]
         self.slow = [one for one in self.faults if isinstance(one, Slow)]
         self.counts: Counter[tuple[RateLimit, str, str, int]] = Counter()
-        self.met: set[PlannedFault] = set()
+        self.met: set[InjectedFault] = set()
         """What has done something to a run."""
 
     @classmethod
-    def of(cls, plan: FaultPlan, zone: ZoneInfo, jobs: Collection[str]) -> ActivePlan | None:
+    def for_jobs(cls, plan: FaultPlan, zone: ZoneInfo, jobs: Collection[str]) -> ActivePlan | None:
         """Put a plan in force for jobs of these names; None where it holds nothing that a run could meet."""
         plan.check_jobs(jobs)
         made = cls(plan, zone)
         return made if made.answering or made.full or made.crashes or made.slow else None
 
     @property
-    def unused_faults(self) -> tuple[PlannedFault, ...]:
+    def unused_faults(self) -> tuple[InjectedFault, ...]:
         """What could have done something to a run, and has not."""
         return tuple(one for one in self.faults if one not in self.met and not isinstance(one, SchedulerDown))
 
-    def chance(self, fault: PlannedFault, *key: object) -> Random:
+    def random_for(self, fault: InjectedFault, *key: object) -> Random:
         """Return what decides about one thing that a fault may do, known by its key."""
         return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  no secrets
 
-    def counted(self) -> _Counted:
+    def snapshot(self) -> _Counted:
         """Return what was counted so far, for `restore`."""
         return self.counts.copy(), self.met.copy()
 
@@ -100,7 +100,7 @@ class ActivePlan:
         """Forget what was counted since."""
         self.counts, self.met = counted
 
-    def over(self, tenant: str, job: Job, fire: float) -> FaultInjector:
+    def for_run(self, tenant: str, job: Job, fire: float) -> FaultInjector:
         """Return what happens to the run of a job that was due at an instant."""
         if self.counts:
             self.counts = Counter({key: count for key, count in self.counts.items() if key[-1] >= fire // _MINUTE})
@@ -119,8 +119,8 @@ class FaultInjector:
         self._root = root
         self._asked: Counter[str] = Counter()
         self._calls = 0
-        self._hits: Counter[PlannedFault] = Counter()
-        self._seconds: defaultdict[PlannedFault, float] = defaultdict(float)
+        self._hits: Counter[InjectedFault] = Counter()
+        self._seconds: defaultdict[InjectedFault, float] = defaultdict(float)
         self._crash = min(filter(self._crashes, plan.crashes), key=lambda one: one[0].call, default=(None, None))[0]
         self.killed: str | None = None
         """How the plan killed the run; whoever swallowed the exception, it stays."""
@@ -131,7 +131,7 @@ class FaultInjector:
         return tuple(self._sentence(fault) for fault in self._plan.faults if self._hits[fault])
 
     def call(self, member: str) -> None:
-        """Note that the job calls a member of its context; raises PlannedCrash where the plan kills it there."""
+        """Note that the job calls a member of its context; raises InjectedCrash where the plan kills it there."""
         self._calls += 1
         if self._crash is None or self._calls < self._crash.call:
             return
@@ -140,7 +140,7 @@ class FaultInjector:
             where = call_place(sys._getframe(1), self._root)  # noqa: SLF001  who called us
             at = f"ctx.{member}{f' ({where})' if where else ''}"
             self.killed = f"the fault plan killed it at its {_ordinal(self._calls)} call, {at}"
-        raise PlannedCrash(self.killed)
+        raise InjectedCrash(self.killed)
 
     def ask(self, service: str, *, host: bool = False) -> Refusal | None:
         """Let an answer of a service, or of a host of that name, take its time; say whether it is refused."""
@@ -151,7 +151,7 @@ class FaultInjector:
             if now not in window or fault.of not in names:
                 continue
             if isinstance(fault, Latency):
-                seconds = fault.draw(self._chance(fault, service, number))
+                seconds = fault.draw(self._random(fault, service, number))
                 self._hit(fault)
                 self._seconds[fault] += seconds
                 latency.advance(seconds)
@@ -175,7 +175,7 @@ class FaultInjector:
                 self._hit(fault)
                 latency.advance(cast("float", fault.by))
 
-    def _hit(self, fault: PlannedFault) -> None:
+    def _hit(self, fault: InjectedFault) -> None:
         self._hits[fault] += 1
         self._plan.met.add(fault)
 
@@ -183,7 +183,7 @@ class FaultInjector:
         crash, at = planned
         if crash.job not in {self._key[2], EVERY} or at not in {None, self._key[3]}:
             return False
-        return crash.rate is None or self._chance(crash).random() < crash.rate
+        return crash.rate is None or self._random(crash).random() < crash.rate
 
     def _refusal(self, fault: Answering, service: str, number: int, now: float) -> Refusal | None:
         if isinstance(fault, Outage):
@@ -195,20 +195,20 @@ class FaultInjector:
             if self._plan.counts[key] > fault.per_minute:
                 text = f"{service} is over its {fault.per_minute} a minute (fault plan)"
                 return Refusal(text, 429, ceil((minute + 1) * _MINUTE - now))
-        elif isinstance(fault, Errors) and self._chance(fault, service, number).random() < fault.rate:
+        elif isinstance(fault, Errors) and self._random(fault, service, number).random() < fault.rate:
             return Refusal(f"{service} failed (fault plan)", fault.status)
         return None
 
-    def _chance(self, fault: PlannedFault, service: str = "", number: int = 0) -> Random:
-        return self._plan.chance(fault, *self._key, service, number)
+    def _random(self, fault: InjectedFault, service: str = "", number: int = 0) -> Random:
+        return self._plan.random_for(fault, *self._key, service, number)
 
-    def _sentence(self, fault: PlannedFault) -> str:
+    def _sentence(self, fault: InjectedFault) -> str:
         of = getattr(fault, "of", "")
         name = _SAID[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
         if isinstance(fault, Crash):
             return name
         if isinstance(fault, Slow):
-            return f"{name} ({spelled('by', fault.by)} longer)"
+            return f"{name} ({format_setting('by', fault.by)} longer)"
         unit = "upload" if isinstance(fault, StorageFull) else "call" if of in SERVICES else "request"
         number = f"{self._hits[fault]:,} {unit}{'' if self._hits[fault] == 1 else 's'}"
         took = f", {self._seconds[fault]:.3f}".rstrip("0").rstrip(".") + " s" if isinstance(fault, Latency) else ""

@@ -10,16 +10,16 @@ from sbh_jobkit.errors import FaultPlanError
 from sbh_jobkit.fakes.faults.validation import (
     LONGEST,
     USUAL_STATUS,
-    PlannedFault,
+    InjectedFault,
     check_job,
     check_status,
     check_whole,
-    settle_length,
-    settle_rate,
-    settle_span,
-    settle_target,
-    settle_time,
-    spelled,
+    format_setting,
+    normalize_duration,
+    normalize_period,
+    normalize_rate,
+    normalize_target,
+    normalize_time,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _Z99 = 2.3263478740408408
 
 
 @dataclass(frozen=True, slots=True)
-class Outage(PlannedFault):
+class Outage(InjectedFault):
     """A host or a service does not answer from `start` until before `end`; a host may answer `status` instead."""
 
     word = "outage"
@@ -44,14 +44,14 @@ class Outage(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_target(self, self.of)
-        settle_span(self)
+        normalize_target(self, self.of)
+        normalize_period(self)
         if self.status is not None:
             check_status(self, self.of, self.status)
 
 
 @dataclass(frozen=True, slots=True)
-class Errors(PlannedFault):
+class Errors(InjectedFault):
     """A share of the requests fails (0.1 is one in ten): a host answers `status`, a service an error of its own."""
 
     word = "errors"
@@ -63,15 +63,15 @@ class Errors(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_target(self, self.of)
-        settle_rate(self, self.rate)
+        normalize_target(self, self.of)
+        normalize_rate(self, self.rate)
         if self.status != USUAL_STATUS:
             check_status(self, self.of, self.status)
-        settle_span(self)
+        normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Latency(PlannedFault):
+class Latency(InjectedFault):
     """Every answer takes longer: `median` in one case of two, over `p99` in one of a hundred; without it, always so.
 
     Both are virtual time, seconds or text such as "300ms" or "2s", and come on top of what the world itself takes.
@@ -86,24 +86,26 @@ class Latency(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_target(self, self.of)
-        median = settle_length(self, "median", self.median)
-        if self.p99 is not None and settle_length(self, "p99", self.p99) < median:
-            msg = f"latency: p99={spelled('p99', self.p99)} is less than median={spelled('median', median)}"
+        normalize_target(self, self.of)
+        median = normalize_duration(self, "median", self.median)
+        if self.p99 is not None and normalize_duration(self, "p99", self.p99) < median:
+            msg = (
+                f"latency: p99={format_setting('p99', self.p99)} is less than median={format_setting('median', median)}"
+            )
             raise FaultPlanError(msg)
-        settle_span(self)
+        normalize_period(self)
 
-    def draw(self, chance: Random) -> float:
+    def draw(self, random: Random) -> float:
         """Return how many seconds longer one answer takes: lognormal, with the long tail that real services have."""
         median, p99 = cast("float", self.median), cast("float | None", self.p99)
         if p99 is None:
             return median
         spread = log(p99 / median) / _Z99
-        return exp(min(log(median) + spread * chance.gauss(0, 1), log(LONGEST)))
+        return exp(min(log(median) + spread * random.gauss(0, 1), log(LONGEST)))
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimit(PlannedFault):
+class RateLimit(InjectedFault):
     """A host, or the language model, refuses what goes over so many requests in a minute of the clock (429)."""
 
     word = "rate_limit"
@@ -112,7 +114,7 @@ class RateLimit(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_target(self, self.of)
+        normalize_target(self, self.of)
         if self.of in {"db", "files"}:
             msg = f"rate_limit: hosts and llm have one, {self.of} has none"
             raise FaultPlanError(msg)
@@ -120,7 +122,7 @@ class RateLimit(PlannedFault):
 
 
 @dataclass(frozen=True, slots=True)
-class StorageFull(PlannedFault):
+class StorageFull(InjectedFault):
     """The file storage takes no upload from `start` until before `end`: `ctx.files.upload` returns False."""
 
     word = "storage_full"
@@ -129,11 +131,11 @@ class StorageFull(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_span(self)
+        normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
-class SchedulerDown(PlannedFault):
+class SchedulerDown(InjectedFault):
     """The scheduler is down from `start` until before `end`; naive times are in the zone in force."""
 
     word = "scheduler_down"
@@ -142,11 +144,11 @@ class SchedulerDown(PlannedFault):
 
     def __post_init__(self) -> None:
         """Refuse what is none."""
-        settle_span(self)
+        normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Crash(PlannedFault):
+class Crash(InjectedFault):
     """Runs of a job are killed at their n-th `call` of `ctx`: all, a share of them, or the one that was due `at`."""
 
     word = "crash"
@@ -162,13 +164,13 @@ class Crash(PlannedFault):
             msg = "crash: give a rate or the time of one run (at), not both"
             raise FaultPlanError(msg)
         if self.rate is not None:
-            settle_rate(self, self.rate)
-        settle_time(self, "at")
+            normalize_rate(self, self.rate)
+        normalize_time(self, "at")
         check_whole(self, "call", self.call)
 
 
 @dataclass(frozen=True, slots=True)
-class Slow(PlannedFault):
+class Slow(InjectedFault):
     """Runs of a job (of all: "*") take that much longer: virtual time at their end, which counts for their limit."""
 
     word = "slow"
@@ -178,10 +180,10 @@ class Slow(PlannedFault):
     def __post_init__(self) -> None:
         """Refuse what is none."""
         check_job(self, self.job)
-        settle_length(self, "by", self.by)
+        normalize_duration(self, "by", self.by)
 
 
-KINDS: dict[str, type[PlannedFault]] = {
+KINDS: dict[str, type[InjectedFault]] = {
     kind.word: kind for kind in (Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, Crash, Slow)
 }
 """Every kind by the word that its line begins with."""

@@ -13,13 +13,13 @@ from sbh_jobkit.fakes.faults.validation import LENGTHS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.fakes.faults.validation import InjectedFault
 
 _WHOLE = {"status", "per_minute", "call"}
 _NUMBERS = {"rate", *_WHOLE, *LENGTHS}
 
 
-def parse(line: str) -> PlannedFault:
+def parse(line: str) -> InjectedFault:
     """Read what `str(fault)` writes; raises FaultPlanError with what is accepted."""
     try:
         words = shlex.split(line) if isinstance(line, str) else []
@@ -43,7 +43,7 @@ def parse(line: str) -> PlannedFault:
     return read(word, settings)
 
 
-def read(word: str, settings: Mapping[str, Any]) -> PlannedFault:
+def read(word: str, settings: Mapping[str, Any]) -> InjectedFault:
     """Make a fault of its kind's word and its settings by name."""
     if word not in KINDS:
         hint = did_you_mean(word, KINDS) or f"; there are {', '.join(KINDS)}"

@@ -19,7 +19,7 @@ from sbh_jobkit.fakes.faults.kinds import (
     StorageFull,
 )
 from sbh_jobkit.fakes.faults.parse import parse, read
-from sbh_jobkit.fakes.faults.validation import EVERY, PlannedFault
+from sbh_jobkit.fakes.faults.validation import EVERY, InjectedFault
 from sbh_jobkit.schedule.policy import Window
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class FaultPlan:
 
     __slots__ = ("faults", "seed")
 
-    def __init__(self, *faults: PlannedFault, seed: int = 0) -> None:
+    def __init__(self, *faults: InjectedFault, seed: int = 0) -> None:
         """Take the faults; the same seed makes the same chances."""
         for fault in faults:
-            if not isinstance(fault, PlannedFault):
+            if not isinstance(fault, InjectedFault):
                 kinds = ", ".join(kind.__name__ for kind in KINDS.values())
                 msg = f"a fault plan is made of {kinds}; got {fault!r}"
                 raise FaultPlanError(msg)
@@ -68,7 +68,7 @@ class FaultPlan:
         return hash((self.faults, self.seed))
 
     @classmethod
-    def of(cls, given: FaultPlan | None) -> FaultPlan:
+    def from_argument(cls, given: FaultPlan | None) -> FaultPlan:
         """Take what stands for a plan: none is one without faults; raises FaultPlanError for what is no plan."""
         if given is not None and not isinstance(given, FaultPlan):
             msg = f"faults must be a FaultPlan, got {given!r}; FaultPlan.load('plan.toml') reads one from a file"
@@ -115,7 +115,7 @@ class FaultPlan:
         return windows
 
 
-def _entries(word: str, tables: Any) -> Iterator[PlannedFault]:
+def _entries(word: str, tables: Any) -> Iterator[InjectedFault]:
     if word not in KINDS:
         known = ("seed", *KINDS)
         hint = did_you_mean(word, known) or f"; it takes {', '.join(known)}"

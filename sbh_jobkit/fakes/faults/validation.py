@@ -36,7 +36,7 @@ _MOST_MILLISECONDS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFault:
+class InjectedFault:
     """One thing that goes wrong; as text it is the line that a command line takes."""
 
     word: ClassVar[str]
@@ -45,7 +45,7 @@ class PlannedFault:
     def __str__(self) -> str:
         """Write it as a line, such as `outage of=llm start=2026-01-12T02:00 end=2026-01-12T05:00`."""
         given = [(each.name, value) for each in fields(self) if (value := getattr(self, each.name)) != each.default]
-        return " ".join([self.word, *(f"{name}={_quoted(spelled(name, value))}" for name, value in given)])
+        return " ".join([self.word, *(f"{name}={_quote(format_setting(name, value))}" for name, value in given)])
 
     def window(self, zone: ZoneInfo) -> Window:
         """Return when it is in force; naive times are in `zone`. Raises FaultPlanError for no such time there."""
@@ -65,7 +65,7 @@ class PlannedFault:
             raise FaultPlanError(msg) from error
 
 
-def spelled(name: str, value: Any) -> str:
+def format_setting(name: str, value: Any) -> str:
     """Write a setting's value as a line has it."""
     if not isinstance(value, float):
         return str(value)
@@ -77,7 +77,7 @@ def spelled(name: str, value: Any) -> str:
     )
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Put in double quotes what a shell would take apart; a command line has single ones around the whole."""
     if re.fullmatch(r"[^\s'\"\\]+", text):
         return text
@@ -85,26 +85,26 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _wrong(fault: PlannedFault, name: str, what: str, value: object) -> FaultPlanError:
+def _invalid(fault: InjectedFault, name: str, what: str, value: object) -> FaultPlanError:
     return FaultPlanError(f"{fault.word}: {name} is {what}, got {value!r}")
 
 
-def _settle(fault: PlannedFault, name: str, value: Any) -> Any:
+def _set(fault: InjectedFault, name: str, value: Any) -> Any:
     object.__setattr__(fault, name, value)  # frozen for everybody else
     return value
 
 
-def settle_target(fault: PlannedFault, of: object) -> None:
+def normalize_target(fault: InjectedFault, of: object) -> None:
     """Bring to one spelling what a fault is of."""
     if not isinstance(of, str) or not (of in SERVICES or of == EVERY or _HOST.fullmatch(of)):
         hint = _host_in(of) or did_you_mean(str(of), SERVICES)
         known = f"a host such as 'api.example.com', '{EVERY}' for every host, or one of {', '.join(SERVICES)}"
         msg = f"{fault.word}: of is {known}; got {of!r}{hint}"
         raise FaultPlanError(msg)
-    _settle(fault, "of", of.lower())
+    _set(fault, "of", of.lower())
 
 
-def target_of(url: str) -> str:
+def target_from_url(url: str) -> str:
     """Return a URL's host as a fault names it, or every host where it cannot be told, as where a secret holds it."""
     try:
         host = urlsplit(url).hostname or ""
@@ -118,36 +118,36 @@ def _host_in(url: object) -> str:
     return f", whose host is {found[1]!r}" if found else ""
 
 
-def settle_span(fault: PlannedFault) -> None:
+def normalize_period(fault: InjectedFault) -> None:
     """Bring `start` and `end` to one spelling; they are compared as far as that is possible without a zone."""
-    start, end = settle_time(fault, "start"), settle_time(fault, "end")
+    start, end = normalize_time(fault, "start"), normalize_time(fault, "end")
     if start is not None and end is not None and (start.tzinfo is None) is (end.tzinfo is None) and start >= end:
         raise _reversed(fault)
 
 
-def _reversed(fault: PlannedFault) -> FaultPlanError:
+def _reversed(fault: InjectedFault) -> FaultPlanError:
     start, end = getattr(fault, "start", None), getattr(fault, "end", None)
     return FaultPlanError(f"{fault.word}: the end {end} is not after the start {start}")
 
 
-def settle_time(fault: PlannedFault, name: str) -> datetime | None:
+def normalize_time(fault: InjectedFault, name: str) -> datetime | None:
     """Bring a time to one spelling, and return it; a setting that may be left out may be None."""
     given = getattr(fault, name)
     if given is None and name in _open_ended(fault):
         return None
     try:
-        text = _settle(fault, name, times.format_time(times.parse(given)))
+        text = _set(fault, name, times.format_time(times.parse(given)))
     except TimeFormatError as error:
         msg = f"{fault.word}: {name}: {error}"
         raise FaultPlanError(msg) from error
     return times.parse(text)  # with an offset for its zone: within one zone Python compares what clocks show
 
 
-def _open_ended(fault: PlannedFault) -> set[str]:
+def _open_ended(fault: InjectedFault) -> set[str]:
     return {each.name for each in fields(fault) if each.default is None}
 
 
-def settle_length(fault: PlannedFault, name: str, given: Length) -> float:
+def normalize_duration(fault: InjectedFault, name: str, given: Length) -> float:
     """Bring a length of time to seconds, and return them."""
     try:
         seconds = float(latency.read(given, f"{fault.word}: {name}"))
@@ -155,34 +155,34 @@ def settle_length(fault: PlannedFault, name: str, given: Length) -> float:
         raise FaultPlanError(str(error)) from error
     if not 0 < seconds <= LONGEST:
         what = "longer than nothing" if not seconds else "31 days at most"
-        raise _wrong(fault, name, what, given)
-    _settle(fault, name, seconds)
+        raise _invalid(fault, name, what, given)
+    _set(fault, name, seconds)
     return seconds
 
 
-def settle_rate(fault: PlannedFault, rate: object) -> None:
+def normalize_rate(fault: InjectedFault, rate: object) -> None:
     """Bring a share to a float."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-        raise _wrong(fault, "rate", "a share from 0 to 1", rate)
-    _settle(fault, "rate", float(rate))
+        raise _invalid(fault, "rate", "a share from 0 to 1", rate)
+    _set(fault, "rate", float(rate))
 
 
-def check_status(fault: PlannedFault, of: str, status: object) -> None:
+def check_status(fault: InjectedFault, of: str, status: object) -> None:
     """Refuse what is no status of an error, or one of a service."""
     if of in SERVICES:
         msg = f"{fault.word}: {of} answers no status; leave status={status!r} out"
         raise FaultPlanError(msg)
     if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:  # noqa: PLR2004  HTTP
-        raise _wrong(fault, "status", "that of an error in HTTP, 400 to 599", status)
+        raise _invalid(fault, "status", "that of an error in HTTP, 400 to 599", status)
 
 
-def check_whole(fault: PlannedFault, name: str, number: object) -> None:
+def check_whole(fault: InjectedFault, name: str, number: object) -> None:
     """Refuse what is no whole number from 1."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise _wrong(fault, name, "a whole number from 1", number)
+        raise _invalid(fault, name, "a whole number from 1", number)
 
 
-def check_job(fault: PlannedFault, job: object) -> None:
+def check_job(fault: InjectedFault, job: object) -> None:
     """Refuse what is no name of a job."""
     if not isinstance(job, str) or not job.strip() or not job.isprintable():
-        raise _wrong(fault, "job", f"the name of a job, or '{EVERY}' for every job", job)
+        raise _invalid(fault, "job", f"the name of a job, or '{EVERY}' for every job", job)

@@ -66,14 +66,14 @@ class HttpRoute(respx.Route):
     Its list of answers repeats the last one, and its class of an error fails without a text.
     """
 
-    def __init__(self, *patterns: Any, chance: Callable[[], Random], **lookups: Any) -> None:
+    def __init__(self, *patterns: Any, random: Callable[[], Random], **lookups: Any) -> None:
         """Match what the patterns match; `chance` gives what decides which requests fail."""
         self._given = 0
         super().__init__(*patterns, **lookups)
-        self._chance = chance
-        self.steady()
+        self._random = random
+        self.make_reliable()
 
-    def steady(self) -> None:
+    def make_reliable(self) -> None:
         """Answer at once, and never fail by chance."""
         self._seconds, self._rate = 0.0, 0.0
         self._failure: int | Exception | type[Exception] = 503
@@ -101,7 +101,7 @@ class HttpRoute(respx.Route):
     def resolve(self, request: httpx.Request, **context: Any) -> Any:
         """Answer a request that matches."""
         _latency.advance(self._seconds)
-        if not self._rate or self._chance().random() >= self._rate:
+        if not self._rate or self._random().random() >= self._rate:
             return super().resolve(request, **context)
         if isinstance(self._failure, int):
             return httpx.Response(self._failure, request=request)
@@ -126,11 +126,11 @@ class HttpRoute(respx.Route):
             return effect.number(self._given - 1)
         return _made(effect) if isinstance(effect, type) and issubclass(effect, httpx.RequestError) else effect
 
-    def of(self, chance: Callable[[], Random]) -> HttpRoute:
+    def for_world(self, random: Callable[[], Random]) -> HttpRoute:
         """Return the route itself in its own world, which `chance` tells, and a copy of it in another."""
-        return self if chance is self._chance else HttpRoute(chance=chance)
+        return self if random is self._random else HttpRoute(random=random)
 
-    def keep(self) -> RouteState:
+    def get_state(self) -> RouteState:
         """Keep how it would answer next."""
         return RouteState(
             self._pattern,
@@ -145,7 +145,7 @@ class HttpRoute(respx.Route):
             self._failure,
         )
 
-    def go_back(self, state: RouteState) -> None:
+    def set_state(self, state: RouteState) -> None:
         """Answer as it would have at a snapshot."""
         self._pattern = state.pattern
         self._return_value = state.answer

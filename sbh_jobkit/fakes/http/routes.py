@@ -10,7 +10,7 @@ import respx
 from respx.models import AllMockedAssertionError
 
 from sbh_jobkit.fakes.http.route import HttpRoute, RouteState
-from sbh_jobkit.fakes.persistent_list import Past, PersistentList
+from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,26 +38,26 @@ class HttpState:
     """The routes and what was asked, at one moment."""
 
     routes: tuple[tuple[Any, RouteState | None], ...]
-    log: Past[HttpCall]
+    log: ListSnapshot[HttpCall]
     calls: int
 
 
 class HttpRoutes(respx.Router):
     """`world.http`: respx routes, such as `world.http.get(url).respond(json=[…])`."""
 
-    def __init__(self, chance: Callable[[], Random]) -> None:
+    def __init__(self, random: Callable[[], Random]) -> None:
         """Start without routes; whatever matches none is answered with an error, and a fault."""
         super().__init__(assert_all_called=False)
-        self._chance = chance
+        self._random = random
         self.client = httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True)
         self.log: PersistentList[HttpCall] = PersistentList()
         """Every request, matched or not, and the status of its answer."""
 
     def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> HttpRoute:
         """Add a route by respx patterns; one that is there already begins anew."""
-        route = self.add(HttpRoute(*patterns, chance=self._chance, **lookups), name=name)
+        route = self.add(HttpRoute(*patterns, random=self._random, **lookups), name=name)
         if isinstance(route, HttpRoute):  # not one that the author made and added
-            route.steady()
+            route.make_reliable()
         return cast("HttpRoute", route)
 
     if TYPE_CHECKING:
@@ -79,20 +79,21 @@ class HttpRoutes(respx.Router):
         self.reset()
         self.log.clear()
 
-    def keep(self) -> HttpState:
+    # respx has a `snapshot` and a `rollback` of its own, which know less than a world has to keep
+    def get_state(self) -> HttpState:
         """Keep how the routes would answer next, and what was asked."""
-        kept = tuple((route, route.keep() if isinstance(route, HttpRoute) else None) for route in self.routes)
+        kept = tuple((route, route.get_state() if isinstance(route, HttpRoute) else None) for route in self.routes)
         return HttpState(kept, self.log.snapshot(), len(self.calls))
 
-    def go_back(self, state: HttpState) -> None:
+    def set_state(self, state: HttpState) -> None:
         """Answer as at a moment that was kept, perhaps of another world."""
         self.routes.clear()
         for known, kept in state.routes:
             if kept is None:
                 self.routes.add(known, known.name)
                 continue
-            route = known.of(self._chance)
-            route.go_back(kept)
+            route = known.for_world(self._random)
+            route.set_state(kept)
             self.routes.add(route, kept.name)
         self.log.restore(state.log)
         del self.calls[state.calls :]

@@ -191,7 +191,7 @@ class Dashboard:
         from sbh_jobkit.fakes.world import World
 
         if self._get_world is None:
-            return World.of(plugin.root)
+            return World.for_folder(plugin.root)
         if callable(self._get_world):
             return self._get_world()
         return self._get_world.snapshot().world()  # type: ignore[no-any-return]  # a snapshot's world is a World

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sbh_jobkit.fakes.filestore import StoredFile
-    from sbh_jobkit.fakes.persistent_list import Past
+    from sbh_jobkit.fakes.persistent_list import ListSnapshot
     from sbh_jobkit.fakes.world import World
 
 _MOST_ROWS = 20
@@ -57,7 +57,7 @@ def _title(snapshot: Snapshot) -> str:
     return f"World {snapshot.origin.tenant_id!r} ({snapshot.origin.zone}){when}"
 
 
-def _table(name: str, rows: Past[dict[str, Any]], snapshot: Snapshot) -> dict[str, Any]:
+def _table(name: str, rows: ListSnapshot[dict[str, Any]], snapshot: Snapshot) -> dict[str, Any]:
     redactor = snapshot.origin.redactor()
     shown = [redactor.value(row) for row in islice(rows, _MOST_ROWS)]
     columns = list(dict.fromkeys(name for row in shown for name in row))[:_MOST_COLUMNS]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.tally import Signature
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
@@ -80,7 +80,7 @@ def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
             yield _with(scenario, *(shorter if other is fault else other for other in scenario.plan.faults))
 
 
-def _shorter(fault: PlannedFault, zone: ZoneInfo) -> Iterator[PlannedFault]:
+def _shorter(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
     """Yield the fault for half as long: its first half, and its second."""
     if isinstance(fault, Slow) and (seconds := latency.read(fault.by, fault.word)) >= 2 * _LEAST:
         yield replace(fault, by=seconds // (2 * _LEAST) * _LEAST)
@@ -94,5 +94,5 @@ def _shorter(fault: PlannedFault, zone: ZoneInfo) -> Iterator[PlannedFault]:
         yield replace(fault, start=middle)
 
 
-def _with(scenario: Scenario, *faults: PlannedFault) -> Scenario:
+def _with(scenario: Scenario, *faults: InjectedFault) -> Scenario:
     return replace(scenario, plan=FaultPlan(*faults, seed=scenario.plan.seed))

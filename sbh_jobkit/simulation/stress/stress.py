@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.fakes.faults.validation import target_of
+from sbh_jobkit.fakes.faults.validation import target_from_url
 from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
@@ -24,7 +24,7 @@ from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from sbh_jobkit.fakes.faults.validation import PlannedFault
+    from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
@@ -128,7 +128,7 @@ def _days(day: datetime, number: int) -> datetime:
 
 def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scenario:
     """Return the scenario with a fault of each kind in it, beside its own."""
-    faults: list[PlannedFault] = []
+    faults: list[InjectedFault] = []
     intervals = _intervals(usual)
     limit = scenario.time_limit
     often = {job: seconds for job, seconds in intervals.items() if seconds <= _DAY}
@@ -169,5 +169,5 @@ def _hosts(runs: list[Run]) -> dict[str, set[str]]:
     hosts: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         for call in run.http_calls:
-            hosts[target_of(call.url)].add(run.job)
+            hosts[target_from_url(call.url)].add(run.job)
     return dict(hosts)

@@ -213,13 +213,13 @@ def test_a_slow_answer_is_one_of_a_slow_route(ran):
 def test_a_long_tail_is_as_long_as_was_asked():
     """Of 10,000 draws half are over the median and one in a hundred is over p99."""
     plan = ActivePlan(FaultPlan(fault := Latency("llm", "800ms", "12s"), seed=3), zone("UTC"))
-    chances = (plan.chance(fault, "llm", number) for number in range(10_000))
+    chances = (plan.random_for(fault, "llm", number) for number in range(10_000))
     hundredths = quantiles((fault.draw(chance) for chance in chances), n=100)
     assert hundredths[49] == pytest.approx(0.8, rel=0.05)
     assert hundredths[98] == pytest.approx(12, rel=0.1)
-    assert max(Latency("llm", 1e-300, "31d").draw(plan.chance(fault, "llm", n)) for n in range(2000)) == pytest.approx(
-        31 * 86_400
-    )
+    assert max(
+        Latency("llm", 1e-300, "31d").draw(plan.random_for(fault, "llm", n)) for n in range(2000)
+    ) == pytest.approx(31 * 86_400)
 
 
 CALLS = [

@@ -12,7 +12,7 @@ from sbh_jobkit import Plugin, World
 from sbh_jobkit.cli.main import FAILED, OK, WRONG_USE, main
 from sbh_jobkit.errors import FaultPlanError
 from sbh_jobkit.fakes.faults.plan import FaultPlan, RateLimit
-from sbh_jobkit.fakes.faults.validation import target_of
+from sbh_jobkit.fakes.faults.validation import target_from_url
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.scenario import Scenario
@@ -265,7 +265,7 @@ SECRETS = [
 @pytest.mark.parametrize(("url", "host"), SECRETS)
 def test_hosts_to_take_down(url, host):
     """The host of a URL as a fault takes it; every host where that is a secret, or no fault could name it."""
-    assert target_of(url) == host
+    assert target_from_url(url) == host
     assert RateLimit(host, 1).of == host
 
 
