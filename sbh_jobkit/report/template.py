@@ -1,7 +1,8 @@
 """Jinja2 templates: all that they print is escaped, and indentation is not part of the output.
 
-Beside a tag, a line break and the indentation after it print nothing, as in JSX; within a text they print one space.
-So templates can be laid out for their readers while HTML stays small and notebooks change only with their values.
+Beside a tag, a line break and the indentation after it print nothing, as in JSX; in a text they print one space. A line
+without indentation keeps its line break. So templates can be laid out for their readers, while HTML stays small and
+notebooks change only with their values.
 
 Compiled templates are kept in a folder `__pycache__`, as Python keeps its modules: to compile them takes longer than
 to write a report.
@@ -36,18 +37,19 @@ _INDENTATION = re.compile(r"\n *(?=\{%|\{#)|(?<=%\})\n *|(?<=#\})\n *|\n +")
 
 def render(template: str, /, **values: Any) -> Markup:
     """Return a template's HTML, filled with values."""
-    return Markup(_environment().get_template(f"{template}.html.jinja").render(values))  # noqa: S704  it is escaped
+    return Markup(environment().get_template(f"{template}.html.jinja").render(values))  # noqa: S704  it is escaped
 
 
 @cache
 def macros(template: str) -> Any:
     """Return a template's macros, as functions that return HTML."""
-    return _environment().get_template(f"{template}.html.jinja").module
+    return environment().get_template(f"{template}.html.jinja").module
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the templates of this package, with our filters and our escaping."""
+    made = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         loader=FileSystemLoader(_FOLDER),
@@ -56,8 +58,8 @@ def _environment() -> Environment:
         finalize=_escaped,
         auto_reload=False,
     )
-    environment.globals["colours"] = COLOURS
-    environment.filters |= {
+    made.globals["colours"] = COLOURS
+    made.filters |= {
         "amount": _amount,
         "clip": text.clip,
         "time_of_day": text.time_of_day,
@@ -70,7 +72,7 @@ def _environment() -> Environment:
         "time_element": _time_element,
         "weekday": lambda at: text.DAYS[at.weekday()],
     }
-    return environment
+    return made
 
 
 class _NoIndentation(Extension):
