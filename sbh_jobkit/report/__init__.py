@@ -1,1 +1,1 @@
-"""Results as text and HTML: rows in, text out."""
+"""Results as text and HTML."""

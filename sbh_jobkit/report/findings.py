@@ -1,4 +1,4 @@
-"""What a check found, for a person, for a machine, for SARIF viewers, and as a code host annotates lines."""
+"""The findings of a check as text, JSON, SARIF, and as annotations on a code host."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def sarif(findings: Sequence[Finding], path: str, target: str) -> str:
 
 
 def github(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Return workflow commands, by which GitHub shows each finding at its line of a pull request."""
+    """Return workflow commands, with which GitHub shows each finding at its line of a pull request."""
     del target
     return "\n".join(
         f"::error file={_property(_file(path, found))},line={found.line},title={found.rule}::{_data(_whole(found))}"
@@ -84,11 +84,11 @@ FORMATS: dict[str, Callable[[Sequence[Finding], str, str], str]] = {
     "sarif": sarif,
     "github": github,
 }
-"""What `--format` takes."""
+"""The values of `--format`."""
 
 
 def _file(path: str, found: Finding) -> str:
-    """Return a file as one would type it from where the plugin's path was typed."""
+    """Return the path of a file relative to the directory where the command was typed."""
     typed = PurePath(path)
     folder = typed.parent if typed.suffix in {".py", ".json"} else typed
     return (folder / found.file).as_posix()

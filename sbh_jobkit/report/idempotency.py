@@ -40,7 +40,7 @@ def repeated(runs: Sequence[Run]) -> Counter[str]:
 
 
 def share(those: Sequence[Run], total: int) -> str:
-    """Write how many runs of a job they are, such as `3 of 20 runs`."""
+    """Write a share of the runs of a job, such as `3 of 20 runs`."""
     return f"{len(those):,} of {count(total, 'run')}"
 
 

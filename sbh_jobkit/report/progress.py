@@ -32,7 +32,7 @@ class TerminalBar:
     """A bar on standard error."""
 
     def __init__(self, total: int, what: str) -> None:
-        """Draw an empty bar for so many runs or installations."""
+        """Draw an empty bar; `what` is the name of what is counted, such as runs."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -54,7 +54,7 @@ class Progress:
     """A context manager around the work; it draws nothing before half a second has passed."""
 
     def __init__(self, total: int, what: str = "runs", bar: Callable[[int, str], Bar] | None = TerminalBar) -> None:
-        """Take how much there is to do, of what, and the class of the bar; with None nothing is drawn."""
+        """Take the total, the name of what is counted, and the class of the bar; with None nothing is drawn."""
         self.total = total
         self.done = 0
         self._what = what

@@ -86,7 +86,7 @@ class _NoIndentation(Extension):
 
 
 class _Compiled(BytecodeCache):
-    """Where the folder cannot be written to, nothing is kept, and all works as well."""
+    """Keeps compiled templates in files. If the folder is read-only, templates are compiled in each process."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError), _file(bucket).open("rb") as file:

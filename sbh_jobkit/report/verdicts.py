@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 COLOURS = {"good": "#1a7f37", "note": "#9a6700", "bad": "#cf222e", "muted": "#737a83"}
-"""Of texts in notebooks: each can be read on a white page and on a dark one, since an output does not know its page."""
+"""Of texts in notebooks: each can be read on a white page and on a dark one; an output does not know which it is on."""
 
 _CIRCLE = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
 
@@ -25,9 +25,9 @@ class Sign:
     word: str
     meaning: str
     reach: float
-    """How much of the lane's height a mark takes, from the bottom."""
+    """The height of its marks, as a share of the lane."""
     shape: str
-    """An SVG path around 0,0 for the legend, for runs with a section of their own and for expected failures."""
+    """An SVG path around 0,0, for the legend, for runs with a section and for expected failures."""
     hollow: bool = False
 
 
@@ -87,15 +87,6 @@ _OK = {"ok", "coalesced", "skipped", "expected"}
 
 
 def sign_of(run: Run) -> Sign:
-    """Choose the sign of a run; one that did not start and still has a fault is faulty."""
+    """Return the sign of a run; a run that did not start and has a fault is faulty."""
     verdict = run.verdict
     return SIGNS["faulty"] if verdict in _OK and not run.ok else SIGNS[verdict]
-
-
-def glyph(sign: Sign) -> str:
-    """Draw the sign alone, as text beside it names it."""
-    kind = "hollow" if sign.hollow else "full"
-    return (
-        f'<svg class="glyph v-{sign.verdict}" viewBox="-7 -7 14 14" width="18" height="18" aria-hidden="true">'
-        f'<path class="{kind}" d="{sign.shape}"/></svg>'
-    )

@@ -49,7 +49,7 @@ def counted_fixture():
 
 @pytest.fixture
 def ran():
-    """Make a run of a job at an ISO time, two seconds long unless told otherwise."""
+    """Make a run of a job at an ISO time, two seconds long by default."""
 
     def make(job, at, outcome="ok", **more):
         fire_time = at if isinstance(at, datetime) else datetime.fromisoformat(at)

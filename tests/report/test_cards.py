@@ -120,7 +120,7 @@ def test_nothing_is_loaded_and_nothing_leaks(name):
 
 @pytest.mark.parametrize("name", VALUES)
 def test_pictures_stand_alone(name):
-    """Each is well-formed SVG of its own, loads nothing, and says in words what is to be seen."""
+    """Each is well-formed SVG of its own, loads nothing, and has a text that describes it."""
     for picture in Pictures(html(VALUES[name])).found:
         kind, data = picture["src"].split(",")
         drawn = b64decode(data).decode()
@@ -149,7 +149,7 @@ def test_the_bytes_are_the_same_each_time(name):
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_text_is_for_a_terminal(name):
-    """Not the one line of a repr where there is more to tell, and no secret either."""
+    """More than the one line of a repr, and without secrets."""
     value = VALUES[name]
     text = value._repr_mimebundle_()["text/plain"]
     assert text == view_of(type(value)).text(value)
@@ -184,7 +184,7 @@ def test_white_stands_on_every_shade(shade):
 
 
 class Broken:
-    """What breaks whoever looks at it."""
+    """A value that raises when it is shown."""
 
     def __repr__(self):
         """Break."""
@@ -210,7 +210,7 @@ def test_a_broken_value_does_not_break_the_cell():
 def test_a_run_tells_all_of_it():
     """Outcome, value, output, events, HTTP calls, prompts, files, and faults with advice."""
     page = html(VALUES["run"])
-    for told in (
+    for shown in (
         "faulty",
         "{&quot;status&quot;: &quot;success&quot;}",
         "&lt;b&gt;fetching&lt;/b&gt; ‹secret:KEY›",
@@ -222,12 +222,12 @@ def test_a_run_tells_all_of_it():
         "<strong>secret-missing</strong>",
         "To fix: <code>world.secrets[&quot;OTHER&quot;] = &quot;…&quot;</code>",
     ):
-        assert told in page, told
+        assert shown in page, shown
     assert "Files: 1" not in page
 
 
 def test_a_run_without_moments_tells_its_files():
-    """Of an engine, say."""
+    """A run of an engine has no snapshots."""
     run = VALUES["run"]
     alone = Run(
         **{name: getattr(run, name) for name in run.__slots__ if name not in {"before", "after", "_clean", "_changes"}}
@@ -257,9 +257,9 @@ def test_what_is_long_is_folded():
 def test_a_simulation_tells_each_kind_of_failure_once():
     """With how many there were, and the reasons of what was not started folded away."""
     page = html(VALUES["simulation"])
-    told = [re.sub("<[^>]+>", "", summary).strip() for summary in re.findall("<summary>(.*?)</summary>", page)]
+    shown = [re.sub("<[^>]+>", "", summary).strip() for summary in re.findall("<summary>(.*?)</summary>", page)]
     assert "19 of 20 runs failed" in page
-    first, late = (each for each in told if each.startswith("crashed"))
+    first, late = (each for each in shown if each.startswith("crashed"))
     assert first.endswith("UTC KeyError: &#x27;acme&#x27; and 12 more like it, the last on Mon 2026-01-05 16:00")
     assert late.endswith("the scheduler was down 2026-01-01 23:00–2026-01-02 10:00; KeyError: &#x27;acme&#x27;")
     assert "1 run of <code>crash &lt;em&gt;</code> coalesced" in page
@@ -290,10 +290,10 @@ def test_a_preview_names_what_is_due_then_too():
 
 
 def test_a_preview_of_nothing_says_when_it_is_next():
-    """An empty table would be a riddle."""
-    told = "not due until Thu 2026-01-08 00:00; next: Tue 2028-02-29 09:00 UTC, in 789d 9h"
-    assert told in html(VALUES["preview of nothing"])
-    assert told in VALUES["preview of nothing"]._repr_mimebundle_()["text/plain"]
+    """An empty table would explain nothing."""
+    shown = "not due until Thu 2026-01-08 00:00; next: Tue 2028-02-29 09:00 UTC, in 789d 9h"
+    assert shown in html(VALUES["preview of nothing"])
+    assert shown in VALUES["preview of nothing"]._repr_mimebundle_()["text/plain"]
 
 
 def test_types_of_values_are_shown_by_what_they_are():

@@ -1,4 +1,4 @@
-"""The sections of failing runs, and what is said of runs that have none."""
+"""The sections of failing runs, and the note about runs without a section."""
 
 import re
 from datetime import UTC, datetime
@@ -37,9 +37,9 @@ def test_a_section_tells_all_that_was_seen(written, ran):
     html = written([run])
     assert '<details open id="run-1" class="run v-crashed">' in html
     section = re.sub(r"<[^>]+>", "|", html.split('id="run-1"')[1].split("</details>")[0])
-    told = [part.strip() for part in section.split("|") if part.strip()][1:]
+    shown = [part.strip() for part in section.split("|") if part.strip()][1:]
     calls = ["02:00", "GET https://a/b", "→ 503"] * 20
-    assert told == [
+    assert shown == [
         *("Mon 2026-01-05 02:00", "crashed"),
         "the last attempt of 3; KeyError: &#x27;source&#x27;; secret-missing: no secret &#x27;K&#x27;",
         *("Error", "KeyError", ": &#x27;source&#x27;", "at main.py:84"),
@@ -121,7 +121,7 @@ def test_that_none_failed_is_one_calm_line(written, ran, expected, line):
 
 
 def test_expected_and_skipped_runs_are_folded_with_their_reason(written, ran):
-    """What went as its author or a rule said is counted by job and reason, and closed."""
+    """Expected, skipped and coalesced runs are counted by job and reason, and folded."""
     error = RunError(type="HTTPError", message="503")
     runs = [
         ran("a", datetime(2026, 1, day, tzinfo=PARIS), "crashed", expected="the API is down", error=error)

@@ -112,8 +112,8 @@ def test_failing_runs_come_first():
     )
     assert "<h1>3 of 4 runs failed</h1>" in html
     assert html.index('id="failures"') < html.index('id="peaks"') < html.index('id="plugins"')
-    told = '<p class="more">This one was at a; 2 more failed like it, at 2 tenants in all, the last at <time datetime='
-    assert [text in html for text in (told, "rerun plugins/loud sell", "<h3>loud.sell</h3>")] == [True] * 3
+    shown = '<p class="more">This one was at a; 2 more failed like it, at 2 tenants in all, the last at <time datetime='
+    assert [text in html for text in (shown, "rerun plugins/loud sell", "<h3>loud.sell</h3>")] == [True] * 3
     assert re.findall(r'<tr(?: class="bad")?><th scope="row">(\w+)<small>', html) == ["loud", "calm"]
 
 
@@ -175,7 +175,7 @@ def test_many_plugins_are_folded_away():
 
 
 def test_an_interrupted_fleet():
-    """The headline and the facts say so."""
+    """The headline and the header name it."""
     reached = START + timedelta(hours=2)
     html = written(installed([ran(0)]), installed([ran(0)], slug="post", reached=reached), interrupted=True)
     assert "<h1>Interrupted: 2 runs, all as expected</h1>" in html

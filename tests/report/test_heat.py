@@ -1,4 +1,4 @@
-"""The heat strip."""
+"""The heat map."""
 
 import re
 from datetime import datetime
@@ -46,7 +46,7 @@ def test_an_hour_that_clocks_repeat_counts_twice(ran):
 
 
 def test_the_busiest_minute_is_named_with_its_jobs(ran):
-    """The pile-up is told in words: when, how many, whose."""
+    """The text has the time, the number of runs and their jobs."""
     runs = [
         ran("cleanup", "2026-01-05T02:00:00+01:00"),
         ran("kpi<", "2026-01-05T02:00:30+01:00"),
@@ -58,13 +58,13 @@ def test_the_busiest_minute_is_named_with_its_jobs(ran):
 
 
 def test_other_minutes_as_busy_are_counted(ran):
-    """A tie is said."""
+    """The text counts them."""
     runs = [ran(job, f"2026-01-0{day}T02:00+01:00") for day in (1, 2, 3) for job in "abcdefg"]
     assert busiest_minute(runs, JANUARY).endswith(": a, b, c, d, e and 2 more. 2 other minutes are as busy.")
 
 
 def test_what_is_usual_is_no_busiest_minute(ran):
-    """Beyond nine other minutes as busy the number would be noise: the most and the first time are said."""
+    """Beyond nine other minutes as busy the number is left out: the text has the maximum and the first time."""
     runs = [ran(job, f"2026-01-{day:02}T02:00+01:00") for day in range(1, 12) for job in "ab"]
     assert busiest_minute(runs, JANUARY) == (
         "At most <strong>2 runs at once</strong>, first at <strong>02:00 on 2026-01-01</strong> (Thu): a, b."
@@ -73,6 +73,6 @@ def test_what_is_usual_is_no_busiest_minute(ran):
 
 
 def test_no_pile_up_is_said(ran):
-    """One run a minute is no pile-up, and no run makes no strip."""
+    """One run in each minute is not a peak, and without runs there is no heat map."""
     assert busiest_minute([ran("a", "2026-01-05T02:00Z")], JANUARY) == "No two runs are due in the same minute."
     assert heatmap([], JANUARY) == "<p>No run was due, so no hour is busier than another.</p>"

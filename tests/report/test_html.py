@@ -134,7 +134,7 @@ def test_the_bytes_follow_from_the_values(written, every_verdict):
     ],
 )
 def test_the_headline_is_the_verdict(judged, verdicts, line):
-    """One line tells how the runs went."""
+    """One line sums up the runs."""
     runs = [run for verdict, number in verdicts.items() for run in [judged(verdict)] * number]
     assert headline(runs) == line
 
@@ -180,7 +180,7 @@ def test_budgets_and_second_runs_have_their_place(written, loud):
 
 
 def test_the_header_says_what_was_simulated(written):
-    """Range, zone with its offset, and plugin are told."""
+    """The header has range, zone with its offset, and plugin."""
     summer = written([], end=datetime(2026, 4, 1, tzinfo=PARIS))
     assert "<title>No run was due · hub_ops, 30 days</title>" in summer
     assert "Europe/Paris (+01:00, at the end +02:00)" in summer

@@ -32,7 +32,7 @@ def test_a_difference_is_a_table_and_its_text():
 
 
 def test_no_difference_says_so():
-    """An empty table would be a riddle."""
+    """An empty table would explain nothing."""
     assert diff(World(), World())._repr_mimebundle_()["text/html"] == "<p>no difference</p>"
 
 

@@ -68,7 +68,7 @@ def test_compiled_templates_are_kept(folder, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_to_costs_nothing_but_time(folder):
-    """As for Python's own modules; nor is anything written where Python is told not to."""
+    """As for Python's own modules; nor is anything written where Python is shown not to."""
     (folder / "__pycache__").write_text("not a folder")
     (folder / "t.html.jinja").write_text("{{ value }}")
     assert template.render("t", value=1) == "1"

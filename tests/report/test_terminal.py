@@ -105,12 +105,12 @@ def test_one_run():
     ],
 )
 def test_expectations(run, lines):
-    """A run that was expected to fail says why it counts as it does."""
+    """A run that was expected to fail has the reason for its verdict."""
     assert list(run_lines(run)) == lines
 
 
 def test_failing_runs_are_capped():
-    """Three of a job that fail each in a way of its own are told, the rest are counted."""
+    """Three different failures of a job are listed, the rest are counted."""
     runs = [replace(OK, outcome=Outcome.CRASHED, error=RunError(type="KeyError", message=tea)) for tea in "abcdeab"]
     assert list(failing_runs([*runs, replace(OK, job="buy", outcome=Outcome.FAILED)])) == [
         "Mon 2026-01-05 09:00 CET  sell  crashed",

@@ -45,12 +45,12 @@ def test_the_two_half_past_two_of_a_fold_are_two_marks(ran):
 
 
 def test_clock_changes_are_a_line(ran):
-    """The day clocks go back says where."""
+    """A dashed line marks the hour at which clocks go back."""
     assert "<title>Clocks change: Sun 2026-10-25 02:00 (+01:00)</title>" in drawn([ran("a", "2026-10-25T04:00Z")])
 
 
 def test_a_run_with_a_section_is_a_link_that_names_it(ran):
-    """A failing run can be reached by keyboard and says which it is."""
+    """A failing run can be reached by keyboard and has a label."""
     run = ran("a<b", datetime(2026, 10, 25, 12, 0, tzinfo=PARIS), "crashed")
     label = "a&lt;b, Sun 2026-10-25 12:00: crashed"
     html = drawn([run], sections={7: run})
@@ -59,7 +59,7 @@ def test_a_run_with_a_section_is_a_link_that_names_it(ran):
 
 
 def test_what_needs_a_look_is_taller(every_verdict):
-    """Height tells failing runs from the others without colour."""
+    """Failing runs differ from the others in height, not only in colour."""
     short = {sign_of(run).verdict for run in every_verdict if run.ok}
     assert {sign.verdict for sign in SIGNS.values() if sign.reach < 1} == short
     assert [sign_of(run).verdict for run in every_verdict] == [run.verdict for run in every_verdict]
@@ -111,7 +111,7 @@ def test_marks_that_touch_are_low_and_pale(ran):
 
 
 def test_lanes_are_named_with_their_failures(ran):
-    """The name of a lane says how many of its runs failed."""
+    """The name of a lane has the number of failed runs."""
     html = drawn([ran("a", "2026-10-25T04:00Z", "crashed")], jobs=["a", "b"])
     assert (
         '<ol class="names"><li title="a: 1 of 1 run failed"><span>a</span><b>1<i class="aloud"> failed</i></b></li>'
@@ -129,7 +129,7 @@ def test_many_lanes_are_thinner(jobs, height):
 
 
 def test_lanes_without_room_are_announced(ran):
-    """Of 300 jobs the failing ones are drawn, and a note says how many are not."""
+    """Of 300 jobs the failing ones are drawn, and a note counts the others."""
     names = [f"job_{number}" for number in range(300)]
     runs = [ran("job_299", "2026-10-25T04:00Z", "crashed")]
     html = drawn(runs, jobs=names)
@@ -139,14 +139,14 @@ def test_lanes_without_room_are_announced(ran):
 
 
 def test_more_failing_jobs_than_lanes_are_announced(ran):
-    """When even failing jobs have no room, the note says so."""
+    """If there are too many failing jobs, the note counts those that are not drawn."""
     runs = [ran(f"job_{number}", "2026-10-25T04:00Z", "crashed") for number in range(203)]
     assert "3 jobs not drawn, 3 of them with failures;" in drawn(runs)
     assert len(choose_lanes(counted([], runs))) == 200
 
 
 def test_no_job_no_lane():
-    """A plugin without jobs is said to have none."""
+    """A plugin without jobs gets a note."""
     assert drawn([]) == '<p class="note">There is no job to draw.</p>'
 
 

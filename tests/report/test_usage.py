@@ -32,7 +32,7 @@ LINES = [
 
 @pytest.mark.parametrize(("usage", "line"), LINES)
 def test_a_line_tells_what_was_used(usage, line):
-    """What was not used is not told, and a minute in which one run started is no busy one."""
+    """Amounts of zero are left out, and a minute with one run is not a busy one."""
     assert usage_text(usage) == line
 
 

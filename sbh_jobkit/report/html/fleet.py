@@ -26,7 +26,7 @@ _MOST_TEXT = 2_000
 
 
 def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], str]) -> str:
-    """Write the report; `rerun` returns the command that repeats the first run of a kind."""
+    """Write the report; `rerun` returns the command that repeats the first run of a group."""
     axis = Axis(simulation.start, simulation.end)
     pileup = simulation.concurrency()
     groups = list(failing_groups(simulation))

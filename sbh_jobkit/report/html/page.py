@@ -1,4 +1,4 @@
-"""What all reports have in common: one HTML file that loads nothing, no script, no font, no image, no address.
+"""The parts that all reports share: one HTML file without scripts that loads no font, no image and no other file.
 
 A policy in its head makes browsers enforce that. The bytes follow from the values alone.
 """

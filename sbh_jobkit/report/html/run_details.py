@@ -1,4 +1,4 @@
-"""What a report and a notebook show of one run: plain values, which templates lay out."""
+"""The details of one run as plain values, for the templates of the page and of notebooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_TEXT = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails:
-    """All that is shown of a run."""
+    """Everything that is shown of a run."""
 
     sign: Sign
     colour: str
@@ -30,7 +30,7 @@ class RunDetails:
     zone: tzinfo | None
     """The zone of all times in it."""
     why: str
-    """Why it ended so, in one line; empty if the sign is enough."""
+    """Why it has this verdict, in one line; empty for a plain success."""
     facts: Mapping[str, Any]
     """What is true of the run as a whole, by name."""
     faults: Sequence[Fault]
@@ -41,7 +41,7 @@ class RunDetails:
 
     @classmethod
     def from_run(cls, run: Run) -> RunDetails:
-        """Read a run."""
+        """Take the details from a run."""
         return cls(
             sign=sign_of(run),
             colour="bad" if not run.ok else "note" if run.verdict != "ok" else "good",

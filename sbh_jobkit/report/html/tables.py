@@ -49,7 +49,7 @@ _EXPECTED = " Expected failures do not count as failures."
 
 
 def job_table(summaries: Sequence[InstalledJob], first_section: Mapping[str, int]) -> Markup:
-    """Write a row a job and their sum; failures link to the job's first section."""
+    """Write a row for each job, and the totals; failures link to the job's first section."""
     drawn = choose_lanes(summaries)
     names = {job.name for job in drawn}
     total = _amounts(summaries) if summaries else {}
@@ -88,7 +88,7 @@ def _amounts(jobs: Sequence[InstalledJob]) -> dict[str, int | timedelta]:
 
 
 def plugin_table(rows: Sequence[PluginRow], first_section: Mapping[str, int]) -> Markup:
-    """Write a row a plugin, those with failures first; failures link to the plugin's first section."""
+    """Write a row for each plugin, and the totals; failures link to the plugin's first section."""
     plugins = [
         {
             "label": row.label,

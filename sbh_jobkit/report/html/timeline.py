@@ -35,9 +35,9 @@ _FINEST = 50_000
 _MOST_MARKS = 1_000_000
 _MOST_SIGNS = 2_000
 _WIDTH = 450
-"""Of a lane in strokes, on the page most people see: a month on a laptop."""
+"""How many strokes fit side by side in a lane on a laptop."""
 _CLOSEST = 0.012
-"""The share of the width below which two signs would lie on each other."""
+"""Two signs with less than this share of the width between them would overlap."""
 _CROWDED = 0.5
 _THIN = 0.16
 _MOST_REASONS = 3
@@ -45,7 +45,7 @@ _MOST_TEXT = 300
 
 
 def timeline(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
-    """Draw the runs on their lanes; those in `sections`, by number, link to their section."""
+    """Draw the runs on their lanes; runs in `sections`, by number, link to their section."""
     lanes = choose_lanes(jobs)
     if not lanes:
         return render("timeline", blocks=[], note="")
@@ -64,14 +64,14 @@ def timeline(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sect
 
 
 def choose_lanes(jobs: Sequence[InstalledJob], *, most: int = MOST_LANES) -> list[InstalledJob]:
-    """Choose the jobs that get a lane: all in their order, or, of too many, those with failures before the others."""
+    """Choose the jobs that get a lane: all in their order, or, if there are too many, first the jobs with failures."""
     if len(jobs) <= most:
         return list(jobs)
     return sorted(jobs, key=lambda job: not job.tally.failures)[:most]
 
 
 def lane_height(lanes: int) -> int:
-    """Return how high each of so many lanes is, in pixels."""
+    """Return the height of a lane in pixels, for a number of lanes."""
     return next(height for most, height in _HEIGHTS if lanes <= most)
 
 
@@ -90,11 +90,11 @@ class Drawing:
 
     axis: Axis
     units: int
-    """The width that marks are counted in; marks that share a unit are drawn once."""
+    """The width of the drawing in units; marks at the same unit are drawn once."""
     height: int
-    """Of a lane, in pixels."""
+    """The height of a lane, in pixels."""
     marks: Mapping[tuple[str, str], set[int]]
-    """Places by job and verdict."""
+    """The positions of marks, by job and verdict."""
     pins: Mapping[str, Sequence[tuple[int, Run]]]
     """Runs that link to a section, with its number, by job."""
     expected: Mapping[str, Sequence[Sequence[Run]]]
@@ -129,15 +129,15 @@ class Drawing:
         return cls(axis=axis, units=units, height=lane_height(len(lanes)), marks=marks, pins=pins, expected=merged)
 
     def total(self, lanes: int) -> int:
-        """Return the height of so many lanes with their ticks."""
+        """Return the height of a number of lanes with their ticks."""
         return HEAD + self.height * lanes + FOOT
 
     def middle(self, lane: int) -> int:
-        """Return where the middle of a lane stands, from the top."""
+        """Return the distance of the middle of a lane from the top."""
         return HEAD + self.height * lane + self.height // 2
 
     def plot(self, lanes: Sequence[InstalledJob]) -> str:
-        """Draw the lanes, without their names, as what stands inside an SVG element of their height."""
+        """Draw the lanes without their names, as the content of an SVG element."""
         total = self.total(len(lanes))
         inner = total - HEAD
         lines = "".join(f'<line class="rule" x2="100%" y1="{y}" y2="{y}"/>' for y in range(HEAD, total, self.height))
@@ -197,7 +197,7 @@ class Drawing:
 
 
 def _merged(runs: Sequence[Run], axis: Axis, apart: float) -> list[list[Run]]:
-    """Put runs that stand closer than `apart` to the first of their group into one."""
+    """Group runs that are closer than `apart` to the first run of their group."""
     groups: list[list[Run]] = []
     start = -1.0
     for run in sorted(runs, key=lambda run: run.fire_time.timestamp()):

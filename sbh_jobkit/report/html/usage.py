@@ -46,7 +46,7 @@ def usage_table(usage: Usage, limits: Mapping[str, int]) -> Markup | str:
 
 
 def _names(usage: Usage, limits: Mapping[str, int]) -> Iterator[str]:
-    """Yield the amounts that have a row: the calls to hosts below all HTTP calls."""
+    """Yield the names of the amounts that have a row; HTTP calls by host come below all HTTP calls."""
     hosts = [f"{AT_HOST}{host}" for host in list(usage.http_calls_by_host)[:_MOST_HOSTS]]
     for name in _TITLES:
         if usage.amount(name) or name in limits:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FAILURES_A_JOB = 3
 _OUTPUT_LINES = 20
-"""How many of the last lines of its output are shown of a failing run."""
+"""How many lines of a failing run's output are shown, from its end."""
 _LONGEST_LINE = 200
 _ADVICE = "  try: "
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
@@ -90,16 +90,16 @@ def failure_lines(run: Run, name: str, width: int | None = None) -> Iterator[str
 
 
 def host_differences(runs: Sequence[Run]) -> Iterator[str]:
-    """Write for each difference of today's host how many runs met it, and of which jobs they are."""
+    """Write each difference of today's host that affected runs, with the number of runs and their jobs."""
     known = divergences.table()
-    met: dict[str, list[Run]] = {id_: [] for id_ in known}
+    affected: dict[str, list[Run]] = {id_: [] for id_ in known}
     for run in runs:
         for id_ in known.keys() & {fault.kind for fault in run.faults if not fault.allowed}:
-            met[id_].append(run)
+            affected[id_].append(run)
     lines = [
-        f"{id_:<3}  {count(len(those), 'run')} of {', '.join(dict.fromkeys(run.job for run in those))}"
-        for id_, those in met.items()
-        if those
+        f"{id_:<3}  {count(len(members), 'run')} of {', '.join(dict.fromkeys(run.job for run in members))}"
+        for id_, members in affected.items()
+        if members
     ]
     if lines:
         yield ""

@@ -25,7 +25,7 @@ def did(*events, files=(), sent=()):
 
 @pytest.fixture
 def month(ran):
-    """Make runs of three jobs: one is safe to repeat, one was not once, one is not and says a lot."""
+    """Make runs of three jobs: one is idempotent, one failed once to be, one never is and has many changes."""
     grown = [Change(action="added", name=f"{number}.txt") for number in range(9)]
     return [
         ran("index", "2026-01-05T09:00+00:00", repeated=NOTHING),

@@ -46,7 +46,7 @@ def test_text_of_others_is_made_harmless(text, harmless):
     ],
 )
 def test_durations_read_as_people_say_them(seconds, text):
-    """A duration is told in its two largest units."""
+    """A duration is written in its two largest units."""
     assert format_duration(timedelta(seconds=seconds)) == text
 
 
@@ -61,19 +61,19 @@ def test_durations_read_as_people_say_them(seconds, text):
     ],
 )
 def test_a_time_shows_its_offset_only_where_it_occurs_twice(zone, at, text):
-    """A local time is told with its weekday, and with its offset on the hour that clocks repeat."""
+    """A local time is written with its weekday, and with its offset on the hour that clocks repeat."""
     assert format_time(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone))) == text
 
 
 def test_the_second_of_two_equal_times_has_the_other_offset():
-    """The later 02:30 of the day on which clocks go back is told by its offset."""
+    """The later 02:30 of the day on which clocks go back is marked by its offset."""
     later = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris"))
     assert time_element(later) == '<time datetime="2026-10-25T02:30:00+01:00">Sun 2026-10-25 02:30 (+01:00)</time>'
 
 
 @pytest.mark.parametrize(("minutes", "text"), [(0, "+00:00"), (345, "+05:45"), (-150, "-02:30")])
 def test_offsets(minutes, text):
-    """An offset is told as ISO 8601 writes it."""
+    """An offset is written as in ISO 8601."""
     assert format_offset(timedelta(minutes=minutes)) == text
 
 
