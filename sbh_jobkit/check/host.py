@@ -61,7 +61,10 @@ def _check_manifest(source: Source) -> Iterator[Finding]:
             yield _finding(FILE, source.line(f"$.events[{index}]"), "D16", message)
     if source.entry == "main.py":
         yield _finding(
-            FILE, source.line("$.entry"), "D34", "today's host confuses plugins that have the same entry, main.py"
+            FILE,
+            source.line("$.entry"),
+            "D34",
+            "today's host confuses plugins whose entries have the same name, such as main.py",
         )
 
 

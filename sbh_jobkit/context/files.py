@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 BINARY = "application/octet-stream"
-_NOT_UTF8 = "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 cannot hold"
+_NOT_UTF8 = "upload bytes; data.encode(errors='replace') writes '?' for characters that UTF-8 does not have"
 
 
 @lru_cache(maxsize=1 << 16)

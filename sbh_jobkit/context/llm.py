@@ -53,5 +53,5 @@ class Llm:
 def _check_most(tokens: object) -> None:
     """Refuse a number of tokens that no model takes, as its API would."""
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
-        msg = f"max_tokens must be a whole number from 1, got {tokens!r}"
+        msg = f"max_tokens must be a whole number of at least 1, got {tokens!r}"
         raise ValueError(msg)

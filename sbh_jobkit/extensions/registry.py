@@ -158,7 +158,7 @@ class Extensions(Generic[_S]):
                 elif name in found:
                     wrong = f"is offered by extension {found[name][0]}, too; a world can have only one of them"
                 elif not _has_methods(service, self._methods):
-                    wrong = f"must be an object with {', '.join(self._methods)}, got {_kind(service)}"
+                    wrong = f"must be an object with the methods {', '.join(self._methods)}, got {_kind(service)}"
                 if wrong is not None:
                     msg = f"extension {owner}: {hook}: {name!r} {wrong}"
                     raise ExtensionError(msg)

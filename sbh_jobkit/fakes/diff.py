@@ -117,7 +117,7 @@ def diff(before: _Kept, after: _Kept, *, rewritten: bool = True) -> Difference:
 def _snapshot(world: _Kept) -> Snapshot:
     kept = world if isinstance(world, Snapshot) else getattr(world, "snapshot", lambda: None)()
     if not isinstance(kept, Snapshot):
-        msg = f"diff compares worlds, or snapshots of them, got {world!r}"
+        msg = f"diff compares two worlds or snapshots, got {world!r}"
         raise WorldError(msg)
     return kept
 

@@ -280,7 +280,7 @@ class World(Stores, Shown):
 
 def _known(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:
     if not isinstance(names, Iterable):
-        msg = f"name each {what} in a list, got {names!r}"
+        msg = f"a {what} must be a name or a list of names, got {names!r}"
         raise WorldError(msg)
     given = [names] if isinstance(names, str) else names
     for name in given:
@@ -294,6 +294,6 @@ def _known(what: str, names: Collection[str], known: Collection[str]) -> frozens
 def check_time_limit(seconds: float) -> float:
     """Return how long a run may take; raises WorldError for what is no such time."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
-        msg = f"time_limit is a number of seconds above 0, got {seconds!r}"
+        msg = f"time_limit must be a number of seconds above 0, got {seconds!r}"
         raise WorldError(msg)
     return float(seconds)

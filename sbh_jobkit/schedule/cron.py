@@ -201,7 +201,7 @@ def _foreign(field: _Field, part: str) -> str | None:
 
 def _step(field: _Field, text: str, low: int, high: int) -> int:
     if not text.isdigit() or not text.strip("0"):
-        msg = f"{field.name} step {text!r} is not a whole number from 1"
+        msg = f"{field.name} step {text!r} is not a whole number of at least 1"
         raise ValueError(msg)
     if len(text.lstrip("0")) > len("00") or int(text) > high - low:
         if low == high or int(text) == 1:

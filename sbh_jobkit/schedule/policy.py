@@ -43,7 +43,7 @@ class Policy:
     def __post_init__(self) -> None:
         """Check the values; raises PolicyError."""
         if isinstance(self.max_instances, bool) or not isinstance(self.max_instances, int) or self.max_instances < 1:
-            msg = f"max_instances must be a whole number from 1, got {self.max_instances!r}"
+            msg = f"max_instances must be a whole number of at least 1, got {self.max_instances!r}"
             raise PolicyError(msg)
         for name, known in (("overlap", OVERLAP), ("catch_up", CATCH_UP)):
             given = getattr(self, name)

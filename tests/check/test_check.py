@@ -237,7 +237,7 @@ ON_TODAYS_HOST = {
         [
             "plugin.json:1: today's host requires 'entry' in the manifest [D17]",
             "plugin.json:1: today's host requires 'version' in the manifest [D17]",
-            "plugin.json:1: today's host confuses plugins that have the same entry, main.py [D34]",
+            "plugin.json:1: today's host confuses plugins whose entries have the same name, such as main.py [D34]",
         ],
     ),
     "events": (

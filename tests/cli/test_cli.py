@@ -158,7 +158,7 @@ BAD_PLUGINS = {
     ),
     "a limit that is none": (
         {"world": "def setup(world):\n    world.time_limit = 'long'\n"},
-        "the world could not go on: world.py:2: time_limit is a number of seconds above 0, got 'long'",
+        "the world could not go on: world.py:2: time_limit must be a number of seconds above 0, got 'long'",
     ),
     "an unknown kind of fault": (
         {"world": "def setup(world):\n    world.allow = ['netwrk']\n"},
@@ -248,51 +248,51 @@ BAD_WORDS = {
     ),
     "a time limit of 0": (
         ["simulate", "p", "--time-limit", "0"],
-        "time_limit is a number of seconds above 0, got 0.0",
+        "time_limit must be a number of seconds above 0, got 0.0",
     ),
     "a time limit of 0 to run": (
         ["run", "p", "greet", "--time-limit", "0"],
-        "time_limit is a number of seconds above 0, got 0.0",
+        "time_limit must be a number of seconds above 0, got 0.0",
     ),
     "a time limit of 0 at tenants": (
         ["simulate", "p", "--tenants", "2", "--time-limit", "0"],
-        "time_limit is a number of seconds above 0, got 0.0",
+        "time_limit must be a number of seconds above 0, got 0.0",
     ),
     "a time limit of -1": (
         ["simulate", "p", "--time-limit", "-1"],
-        "time_limit is a number of seconds above 0, got -1.0",
+        "time_limit must be a number of seconds above 0, got -1.0",
     ),
     "a time limit of -1 to run": (
         ["run", "p", "greet", "--time-limit", "-1"],
-        "time_limit is a number of seconds above 0, got -1.0",
+        "time_limit must be a number of seconds above 0, got -1.0",
     ),
     "a time limit of -1 at tenants": (
         ["simulate", "p", "--tenants", "2", "--time-limit", "-1"],
-        "time_limit is a number of seconds above 0, got -1.0",
+        "time_limit must be a number of seconds above 0, got -1.0",
     ),
     "a time limit of nan": (
         ["simulate", "p", "--time-limit", "nan"],
-        "time_limit is a number of seconds above 0, got nan",
+        "time_limit must be a number of seconds above 0, got nan",
     ),
     "a time limit of nan to run": (
         ["run", "p", "greet", "--time-limit", "nan"],
-        "time_limit is a number of seconds above 0, got nan",
+        "time_limit must be a number of seconds above 0, got nan",
     ),
     "a time limit of nan at tenants": (
         ["simulate", "p", "--tenants", "2", "--time-limit", "nan"],
-        "time_limit is a number of seconds above 0, got nan",
+        "time_limit must be a number of seconds above 0, got nan",
     ),
     "a time limit of inf": (
         ["simulate", "p", "--time-limit", "inf"],
-        "time_limit is a number of seconds above 0, got inf",
+        "time_limit must be a number of seconds above 0, got inf",
     ),
     "a time limit of inf to run": (
         ["run", "p", "greet", "--time-limit", "inf"],
-        "time_limit is a number of seconds above 0, got inf",
+        "time_limit must be a number of seconds above 0, got inf",
     ),
     "a time limit of inf at tenants": (
         ["simulate", "p", "--tenants", "2", "--time-limit", "inf"],
-        "time_limit is a number of seconds above 0, got inf",
+        "time_limit must be a number of seconds above 0, got inf",
     ),
     "neither cron nor path": (
         ["preview", "soon"],

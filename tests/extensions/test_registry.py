@@ -299,11 +299,11 @@ LINE = f"test_registry.py:{broken.__code__.co_firstlineno + 3}"
         ),
         (
             {"sbh_services": lambda: {"box": Box}},
-            "sbh_services: 'box' must be an object with open, snapshot, restore, got the class Box",
+            "sbh_services: 'box' must be an object with the methods open, snapshot, restore, got the class Box",
         ),
         (
             {"sbh_services": lambda: {"box": {}}},
-            "sbh_services: 'box' must be an object with open, snapshot, restore, got a value of type dict",
+            "sbh_services: 'box' must be an object with the methods open, snapshot, restore, got a value of type dict",
         ),
         (
             {"sbh_services": lambda: {"bag": Box()}},
@@ -382,5 +382,5 @@ def test_a_live_service_needs_open_alone():
     assert list(live(sbh_live_services=lambda: {"line": Line()}).services) == ["line"]
     with pytest.raises(ExtensionError) as refused:
         _ = live(sbh_live_services=lambda: {"line": 5}).services
-    wrong = "'line' must be an object with open, got a value of type int"
+    wrong = "'line' must be an object with the methods open, got a value of type int"
     assert str(refused.value) == f"extension probe: sbh_live_services: {wrong}"

@@ -120,7 +120,7 @@ def test_text_that_utf_8_cannot_write_is_a_fault(faulted):
     value, (kind, member, message, advice) = faulted("ctx.files.upload('r.txt', '\\ud800')")
     assert (value, kind, member) == (False, "file-type", "ctx.files.upload")
     assert message.startswith("cannot store text as 'r.txt': 'utf-8' codec can't encode character '\\ud800'")
-    assert advice == "upload bytes: data.encode(errors='replace') writes a question mark for what UTF-8 cannot hold"
+    assert advice == "upload bytes; data.encode(errors='replace') writes '?' for characters that UTF-8 does not have"
 
 
 @pytest.mark.parametrize(

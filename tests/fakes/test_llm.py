@@ -209,7 +209,7 @@ def test_an_exception_class_fails_like_its_instance(answered):
 def test_a_wrong_limit_is_an_error(answered, most):
     """Whatever a job passes, `ctx.llm.run` does not raise, and the model is not asked."""
     world = told("a b c")
-    error = f"ValueError: max_tokens must be a whole number from 1, got {most}"
+    error = f"ValueError: max_tokens must be a whole number of at least 1, got {most}"
     assert answered(f"ctx.llm.run('p', max_tokens={most})", world) == {
         "text": "",
         "error": error,

@@ -59,7 +59,7 @@ def test_a_world_without_http_goes_back_to_having_none(ran):
     world.http.get(ROUTE).respond(200)
     world.restore(moment)
     (fault,) = ran(f"ctx.http.get({ROUTE!r})", world).faults
-    assert fault.message == f"GET {ROUTE} matches no route of the world; the world has none"
+    assert fault.message == f"GET {ROUTE} matches no route of the world; the world has no routes"
 
 
 def test_a_world_of_its_own_leaves_no_trace(loaded):
@@ -202,7 +202,7 @@ def test_a_long_difference_ends():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda world: diff(world, 5), "diff compares worlds, or snapshots of them, got 5"),
+        (lambda world: diff(world, 5), "diff compares two worlds or snapshots, got 5"),
         (
             lambda world: world.restore("noon"),
             "world.restore takes what world.snapshot() returned, got 'noon'",

@@ -55,7 +55,10 @@ def test_a_fault_that_is_not_allowed_fails_the_run(ran):
     """Allowing one kind allows no other."""
     run = ran("ctx.secrets.get('K')\nctx.http.get('https://a.example.com')", World(allow="secret-missing"))
     assert (run.ok, run.verdict) == (False, "faulty")
-    assert run.summary == "http-unmatched: GET https://a.example.com matches no route of the world; the world has none"
+    assert (
+        run.summary
+        == "http-unmatched: GET https://a.example.com matches no route of the world; the world has no routes"
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,9 @@ REFUSED = [
     ("* * * * 6-0", "day-of-week range 6-0 runs backwards; write two ranges: 6-6,0-0"),
     ("20-10/2 * * * *", "minute range 20-10 runs backwards; write two ranges: 20-59,0-10"),
     # steps
-    ("*/0 * * * *", "minute step '0' is not a whole number from 1"),
-    ("*/00 * * * *", "minute step '00' is not a whole number from 1"),
-    ("*/x * * * *", "minute step 'x' is not a whole number from 1"),
+    ("*/0 * * * *", "minute step '0' is not a whole number of at least 1"),
+    ("*/00 * * * *", "minute step '00' is not a whole number of at least 1"),
+    ("*/x * * * *", "minute step 'x' is not a whole number of at least 1"),
     ("*/60 * * * *", "minute step 60 is longer than the range 0-59, so only 0 matches; write 0"),
     ("5/55 * * * *", "minute step 55 is longer than the range 5-59, so only 5 matches; write 5"),
     ("5-10/6 * * * *", "minute step 6 is longer than the range 5-10, so only 5 matches; write 5"),

@@ -128,8 +128,8 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_instances": 0}, "max_instances must be a whole number from 1, got 0"),
-        ({"max_instances": True}, "max_instances must be a whole number from 1, got True"),
+        ({"max_instances": 0}, "max_instances must be a whole number of at least 1, got 0"),
+        ({"max_instances": True}, "max_instances must be a whole number of at least 1, got True"),
         ({"overlap": "skp"}, "unknown overlap 'skp'; did you mean 'skip'?"),
         ({"overlap": "parallel"}, "unknown overlap 'parallel'; use one of skip, queue_one, allow"),
         ({"catch_up": 5}, "unknown catch_up 5; use one of latest, all, none"),
@@ -208,11 +208,11 @@ NAMES = "max_instances, overlap, misfire_grace, catch_up"
         ("overlap=skp", "unknown overlap 'skp'; did you mean 'skip'?"),
         ("overlap= skip", "unknown overlap ' skip'; did you mean 'skip'?"),
         ("catch_up=2", "unknown catch_up '2'; use one of latest, all, none"),
-        ("max_instances=0", "max_instances must be a whole number from 1, got 0"),
-        ("max_instances=-1", "max_instances must be a whole number from 1, got '-1'"),
-        ("max_instances=two", "max_instances must be a whole number from 1, got 'two'"),
-        ("max_instances=²", "max_instances must be a whole number from 1, got '²'"),
-        ("max_instances=1.5", "max_instances must be a whole number from 1, got '1.5'"),
+        ("max_instances=0", "max_instances must be a whole number of at least 1, got 0"),
+        ("max_instances=-1", "max_instances must be a whole number of at least 1, got '-1'"),
+        ("max_instances=two", "max_instances must be a whole number of at least 1, got 'two'"),
+        ("max_instances=²", "max_instances must be a whole number of at least 1, got '²'"),
+        ("max_instances=1.5", "max_instances must be a whole number of at least 1, got '1.5'"),
         (
             "misfire_grace=soon",
             "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",

@@ -116,7 +116,7 @@ class RateLimit(InjectedFault):
         """Refuse what is none."""
         normalize_target(self, self.of)
         if self.of in {"db", "files"}:
-            msg = f"rate_limit: hosts and llm have one, {self.of} has none"
+            msg = f"rate_limit: {self.of} cannot have one; use a host or llm"
             raise FaultPlanError(msg)
         check_whole(self, "per_minute", self.per_minute)
 

@@ -134,6 +134,6 @@ def _entries(word: str, tables: Any) -> Iterator[InjectedFault]:
 
 def _seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int):
-        msg = f"seed is a whole number, got {seed!r}"
+        msg = f"seed must be a whole number, got {seed!r}"
         raise FaultPlanError(msg)
     return seed

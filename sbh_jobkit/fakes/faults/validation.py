@@ -86,7 +86,7 @@ def _quote(text: str) -> str:
 
 
 def _invalid(fault: InjectedFault, name: str, what: str, value: object) -> FaultPlanError:
-    return FaultPlanError(f"{fault.word}: {name} is {what}, got {value!r}")
+    return FaultPlanError(f"{fault.word}: {name} must be {what}, got {value!r}")
 
 
 def _set(fault: InjectedFault, name: str, value: Any) -> Any:
@@ -154,7 +154,7 @@ def normalize_duration(fault: InjectedFault, name: str, given: Length) -> float:
     except WorldError as error:
         raise FaultPlanError(str(error)) from error
     if not 0 < seconds <= LONGEST:
-        what = "longer than nothing" if not seconds else "31 days at most"
+        what = "longer than zero" if not seconds else "at most 31 days"
         raise _invalid(fault, name, what, given)
     _set(fault, name, seconds)
     return seconds
@@ -163,7 +163,7 @@ def normalize_duration(fault: InjectedFault, name: str, given: Length) -> float:
 def normalize_rate(fault: InjectedFault, rate: object) -> None:
     """Bring a share to a float."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-        raise _invalid(fault, "rate", "a share from 0 to 1", rate)
+        raise _invalid(fault, "rate", "a number from 0 to 1", rate)
     _set(fault, "rate", float(rate))
 
 
@@ -173,13 +173,13 @@ def check_status(fault: InjectedFault, of: str, status: object) -> None:
         msg = f"{fault.word}: {of} answers no status; leave status={status!r} out"
         raise FaultPlanError(msg)
     if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:  # noqa: PLR2004  HTTP
-        raise _invalid(fault, "status", "that of an error in HTTP, 400 to 599", status)
+        raise _invalid(fault, "status", "an HTTP error status, 400 to 599", status)
 
 
 def check_whole(fault: InjectedFault, name: str, number: object) -> None:
     """Refuse what is no whole number from 1."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise _invalid(fault, name, "a whole number from 1", number)
+        raise _invalid(fault, name, "a whole number of at least 1", number)
 
 
 def check_job(fault: InjectedFault, job: object) -> None:

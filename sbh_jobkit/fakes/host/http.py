@@ -34,7 +34,7 @@ class HostHttp(Http):
         message = f"today's host lets a job reach five hosts only: {method} to {host!r} is answered with an error"
         self._recorder.divergence("D8", f"ctx.http.{method.lower()}", message)
         self._record(method, f"{url}", 0, clock.now(self._zone), served=True)
-        return failed(f"{host!r} is not among the hosts that may be reached")
+        return failed(f"{host!r} is not a host that today's host allows")
 
 
 def _host(url: object) -> str | None:

@@ -40,7 +40,7 @@ class HostRules:
         """Return how the host counts the end of a run, which may have passed the memory limit on its way."""
         where = result.place or self._job.place
         if result.outcome is Outcome.TIMED_OUT and self._seconds > SECONDS:
-            message = f"today's host waits {SECONDS:g} s for a run, not {self._seconds:g}; what it leaves runs on"
+            message = f"today's host only waits {SECONDS:g} s for a run, not {self._seconds:g}, but the run continues"
             self._recorder.divergence("D12", "job", message, where)
         elif result.outcome is Outcome.OUT_OF_MEMORY or memory_passed:
             message = f"today's host holds no run to a memory limit, such as {self._limit_mb:g} MB here"

@@ -33,7 +33,7 @@ def nearest(request: httpx.Request, routes: Iterable[Route]) -> str:
     """Name the routes nearest to a request, as the end of a sentence."""
     asked = [list(route.pattern) for route in routes]
     if not asked:
-        return "; the world has none"
+        return "; the world has no routes"
     differing = [{part.key for part in parts if not part.match(request)} for parts in asked]
     fewest = min(map(len, differing))
     near = [(parts, keys) for parts, keys in zip(asked, differing, strict=True) if len(keys) == fewest]

@@ -102,7 +102,7 @@ class Fleet:
         Ctrl-C raises Interrupted, after what was done until then.
         """
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
-            msg = f"processes is a whole number from 1, got {processes!r}"
+            msg = f"processes must be a whole number of at least 1, got {processes!r}"
             raise FleetError(msg)
         tasks = (Task(path=path, tenant=tenant, conditions=self.conditions) for path, tenant in self.each())
         if min(processes, len(self)) > 1:

@@ -142,7 +142,7 @@ WRONG = {
         'slow = ["slow job=a by=2s"]',
         "plan.toml: slow stands in two pairs of brackets, [[slow]], with its settings below; got ['slow job=a by=2s']",
     ),
-    "a seed that is text": ('seed = "7"', "plan.toml: seed is a whole number, got '7'"),
+    "a seed that is text": ('seed = "7"', "plan.toml: seed must be a whole number, got '7'"),
     "a missing setting": (
         TWO,
         "plan.toml: [[errors]] number 2: errors needs rate; it takes of, rate, status, start, end",
@@ -153,7 +153,7 @@ WRONG = {
     ),
     "a number that is text": (
         f'{TWO}rate = "0.1"',
-        "plan.toml: [[errors]] number 2: errors: rate is a share from 0 to 1, got '0.1'",
+        "plan.toml: [[errors]] number 2: errors: rate must be a number from 0 to 1, got '0.1'",
     ),
     "a time of day": (
         '[[outage]]\nof = "db"\nstart = 02:00:00\nend = 05:00:00',
@@ -192,8 +192,8 @@ def test_a_file_that_cannot_be_read(file, path, why):
                 "got 'outage of=db'"
             ),
         ),
-        (lambda: FaultPlan(seed=None), "seed is a whole number, got None"),
-        (lambda: FaultPlan(seed=True), "seed is a whole number, got True"),
+        (lambda: FaultPlan(seed=None), "seed must be a whole number, got None"),
+        (lambda: FaultPlan(seed=True), "seed must be a whole number, got True"),
     ],
 )
 def test_what_makes_no_plan(make, message):

@@ -205,7 +205,7 @@ def test_a_key_that_begins_as_the_prefix_does_is_a_key(ran, world):
 def test_a_refused_request_reaches_no_route(ran, world):
     """What the host does not send, no route sees; the run shows the request as one without an answer."""
     run = ran("return ctx.http.get('https://api.example.com/data', params={'page': 1})", world)
-    error = "'api.example.com' is not among the hosts that may be reached"
+    error = "'api.example.com' is not a host that today's host allows"
     assert run.value == {"status_code": 0, "error": error, "text": "", "json": None}
     assert world.http.calls.call_count == 0
     assert [(call.method, call.url, call.status) for call in run.http_calls] == [
@@ -292,7 +292,7 @@ def test_a_world_can_change_its_target(ran, world):
         (lambda: World(target=["host"]), "unknown target ['host']; did you mean 'host'?"),
         (lambda: World(allow=["D44"]), "unknown kind of fault 'D44'; did you mean 'D4'?"),
         (lambda: World(allow=[5]), "unknown kind of fault 5; did you mean 'D5'?"),
-        (lambda: World(allow=5), "name each kind of fault in a list, got 5"),
+        (lambda: World(allow=5), "a kind of fault must be a name or a list of names, got 5"),
     ],
 )
 def test_a_wrong_target_is_refused(make, message):

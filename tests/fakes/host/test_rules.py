@@ -35,7 +35,7 @@ def test_five_seconds(ran):
     reason = "timed out: the limit is 5 s, passed at main.py:6"
     assert (run.outcome, run.reason, run.duration) == ("timed_out", reason, timedelta(seconds=5))
     (fault,) = run.faults
-    assert fault.line == "main.py:6: today's host waits 5 s for a run, not 30; what it leaves runs on [D12]"
+    assert fault.line == "main.py:6: today's host only waits 5 s for a run, not 30, but the run continues [D12]"
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ UNMATCHED = [
         World(),
         "get",
         "https://x.example.com/a",
-        "GET https://x.example.com/a matches no route of the world; the world has none",
+        "GET https://x.example.com/a matches no route of the world; the world has no routes",
     ),
     (
         None,

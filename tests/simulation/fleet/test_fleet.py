@@ -84,7 +84,7 @@ def test_processes_are_a_number(processes):
     """From 1."""
     with pytest.raises(JobkitError) as caught:
         next(Fleet("nowhere").results(processes))
-    assert str(caught.value) == f"processes is a whole number from 1, got {processes!r}"
+    assert str(caught.value) == f"processes must be a whole number of at least 1, got {processes!r}"
 
 
 def test_a_folder_stands_for_the_plugins_below_it(platform, write, here):
