@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SERVICES = {"secrets": ports.Secrets, "http": ports.Http, "files": ports.Files, "db": ports.Database, "llm": ports.Llm}
 
+_WITHOUT_TEXT = {"__version__": "The version of the kit.", "hookimpl": "Marks a function of an extension as a hook."}
 _OLD = re.compile(r"Old name of `?(?P<new>\w+)")
 
 
@@ -121,7 +122,7 @@ def kit_hooks() -> dict[str, Any]:
 def public_names() -> Iterator[tuple[str, str]]:
     """Yield what can be imported from the kit, and what it is."""
     for name in sbh_jobkit.__all__:
-        yield name, "The version of the kit." if name == "__version__" else summary(getattr(sbh_jobkit, name))
+        yield name, _WITHOUT_TEXT.get(name) or summary(getattr(sbh_jobkit, name))
 
 
 def old_names() -> Iterator[tuple[str, str]]:

@@ -301,7 +301,7 @@ AGAIN = {
 def test_no_job_is_idempotent():
     """Every job only emits its events again: no file changes, and no request is sent again."""
     week = simulate(plugin, duration="7d", twice=True)
-    found = week.unsafe_to_repeat
+    found = week.not_idempotent
     runs = Counter(run.job for run in week.runs)
     again = [run.repeated for those in found.values() for run in those]
     assert {
