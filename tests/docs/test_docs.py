@@ -209,7 +209,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 def test_names_in_the_text_exist():
     """Where a page says `run.…`, `simulation.…`, `world.…`, `ctx.…` or `dashboard.…`, there is such a name."""
-    simulation = simulate(manual.ROOT / "examples/hello", duration="1d")
+    simulation = simulate(manual.ROOT / "examples/hello", duration="1d", twice=True)
     owners = {"simulation": simulation, "run": simulation.runs[0], "world": simulation.world}
     owners |= {"ctx": simulation.world.context(), "dashboard": Dashboard(simulation.plugin, simulation.world)}
     spans = {span for text in TEXTS.values() for span in _CODE.findall(_FENCED.sub("", manual.TABLE.sub("", text)))}
