@@ -77,6 +77,10 @@ class ManifestError(PluginError):
         return self.problems
 
 
+class StoreError(JobkitError):
+    """A store of runs that cannot be opened, or whose clock jumped."""
+
+
 class FleetError(JobkitError):
     """Plugins and tenants that cannot be simulated together, or a process of the simulation that failed."""
 

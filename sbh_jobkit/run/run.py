@@ -33,6 +33,10 @@ class Outcome(StrEnum):
     MISSED = "missed"
     SKIPPED = "skipped"
     COALESCED = "coalesced"
+    LOST = "lost"
+    """The job started, and its scheduler or worker died."""
+    CANCELLED = "cancelled"
+    """A person stopped the run."""
 
     @property
     def started(self) -> bool:

@@ -117,7 +117,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What happens to one fire time; the reason is None when it simply starts on time."""
+    """What happens to one fire time; the reason is None if it simply starts on time.
+
+    The reason of one that waits is what `decide_queued` needs later, as `since`.
+    """
 
     fire: float
     action: Action
@@ -150,7 +153,7 @@ def decide(
             free -= 1
             decided.append(Decision(fire=fire, action=Action.START, reason=_started_late(fire, now, down, tz)))
         elif backlog:
-            decided.append(Decision(fire=fire, action=Action.WAIT))
+            decided.append(_wait(fire, running, tz))
         else:
             decided.append(_overlapping(policy, fire, running, waiting, tz))
     return sorted(decided, key=_BY_FIRE)
@@ -163,8 +166,19 @@ def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: Zo
     return Decision(fire=fire, action=Action.START, reason=f"started {times.format_elapsed(now - fire)} late: {since}")
 
 
-def format_running(running: Sequence[float], fire: float, tz: ZoneInfo) -> str:
-    """Return which run is still running: the reason why another one waits or is skipped."""
+def decide_never_seen(fire: float, down: Window, tz: ZoneInfo) -> Decision:
+    """Decide what happens to a fire time if the scheduler does not come back before the end of the range."""
+    since = datetime.fromtimestamp(down.start, tz)
+    reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} until after the end of the range"
+    return Decision(fire=fire, action=Action.MISS, reason=reason)
+
+
+def _wait(fire: float, running: Sequence[float], tz: ZoneInfo) -> Decision:
+    reason = _still_running(running, fire, tz) if running else "earlier missed runs started first"
+    return Decision(fire=fire, action=Action.WAIT, reason=reason)
+
+
+def _still_running(running: Sequence[float], fire: float, tz: ZoneInfo) -> str:
     return f"the run of {_local_time(running[-1], fire, tz)} was still running"
 
 
@@ -208,10 +222,10 @@ def _overlapping(
     policy: Policy, fire: float, running: Sequence[float], waiting: Sequence[float], tz: ZoneInfo
 ) -> Decision:
     if not running:  # a missed fire time starts at this same moment
-        return Decision(fire=fire, action=Action.WAIT)
-    still = format_running(running, fire, tz)
+        return _wait(fire, running, tz)
+    still = _still_running(running, fire, tz)
     if policy.overlap == "queue_one" and not waiting:
-        return Decision(fire=fire, action=Action.WAIT)
+        return _wait(fire, running, tz)
     if policy.overlap == "queue_one":
         reason = f"skipped: {still} and the run of {_local_time(waiting[0], fire, tz)} was waiting (overlap=queue_one)"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued, format_running
+from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +37,7 @@ class JobQueue:
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
             if decision.action is Action.WAIT:
-                why = (
-                    format_running(running, decision.fire, self._tz) if running else "earlier missed runs started first"
-                )
-                self._waiting.append((decision.fire, why))
+                self._waiting.append((decision.fire, decision.reason or ""))
         return decisions
 
     def came_back(self, down: Window) -> list[Decision]:

@@ -1,0 +1,143 @@
+"""The store of an engine: a SQLite file, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import create_engine, event, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from sbh_jobkit.engines import schema
+from sbh_jobkit.errors import StoreError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Connection, Engine
+
+SCHEMES = ("sqlite", "postgresql")
+_OWN = {table.name for table in schema.metadata.sorted_tables}
+_PATIENCE = 30_000
+"""Milliseconds for which SQLite waits for another process to end its transaction."""
+
+
+class Store:
+    """A database with the tables of `schema`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine whose tables exist."""
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+
+    def __repr__(self) -> str:
+        """Name the database, without its password."""
+        return f"<Store {self.engine.url.render_as_string(hide_password=True)}>"
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
+
+        Raises StoreError for a URL, a folder or a database that cannot be used, and for a store of a newer version.
+        """
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            _check_folder(parsed)
+            engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
+            _configure_sqlite(engine)
+        else:
+            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        try:
+            with engine.connect() as connection:
+                _check_tables(connection, engine)
+        except StoreError:
+            engine.dispose()
+            raise
+        except DBAPIError as error:
+            engine.dispose()
+            shown = parsed.render_as_string(hide_password=True)
+            msg = f"cannot open the store {shown!r}: {str(error.orig).strip()}"
+            raise StoreError(msg) from error
+        return cls(engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes; what it commits survives a power cut."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a connection that only reads."""
+        with self.engine.connect().execution_options(sbh_reads=True) as connection:
+            yield connection
+
+    def insert(self, table: Any) -> Any:
+        """Return an INSERT of the database's dialect, for `on_conflict_do_nothing`."""
+        if self.is_sqlite:
+            from sqlalchemy.dialects.sqlite import insert
+        else:
+            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment] # the same shape
+        return insert(table)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    scheme = url.partition(":")[0].partition("+")[0]
+    if scheme not in SCHEMES:
+        hint = did_you_mean(scheme, SCHEMES) or f"; use {' or '.join(f'{name}://…' for name in SCHEMES)}"
+        msg = f"unknown store {url!r}{hint}"
+        raise StoreError(msg)
+    try:
+        return make_url(url)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        msg = f"the store {url!r} is not a database URL; write sqlite:///jobs.db or postgresql://user@host/database"
+        raise StoreError(msg) from error
+
+
+def _check_folder(url: URL) -> None:
+    folder = Path(url.database or "").absolute().parent
+    if url.database and url.database != ":memory:" and not folder.is_dir():
+        msg = f"the store {url.database!r} cannot be made: there is no folder {str(folder)!r}"
+        raise StoreError(msg)
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    """Take the write lock when a transaction begins: one that takes it later can fail at once (SQLITE_BUSY)."""
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # sqlite3 itself begins nothing
+        connection.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("sbh_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _check_tables(connection: Connection, engine: Engine) -> None:
+    found = set(inspect(connection).get_table_names())
+    connection.rollback()
+    if not found & _OWN:
+        if found and engine.dialect.name == "sqlite":
+            msg = f"the database {engine.url.database!r} is not a store of jobs: it has the table {min(found)!r}"
+            raise StoreError(msg)
+        if engine.dialect.name == "sqlite":
+            connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr] # open
+        with connection.begin():
+            schema.metadata.create_all(connection)
+            connection.execute(schema.store_version.insert().values(version=schema.VERSION))
+        return
+    version = connection.execute(select(schema.store_version.c.version)).scalar_one()
+    connection.rollback()
+    if version != schema.VERSION:
+        msg = f"the store {engine.url.render_as_string(hide_password=True)!r} has version {version}, and this kit knows"
+        msg += f" {schema.VERSION}; install the kit that wrote it, or name another store"
+        raise StoreError(msg)

@@ -1,0 +1,80 @@
+"""Opening a store: what cannot be used is refused in one sentence, and nothing is half done."""
+
+import sqlite3
+
+import pytest
+
+from sbh_jobkit.engines.schema import VERSION, store_version
+from sbh_jobkit.engines.store import Store
+from sbh_jobkit.errors import StoreError
+
+NO_URL = "is not a database URL; write sqlite:///jobs.db or postgresql://user@host/database"
+BAD = {
+    "redis://localhost": "unknown store 'redis://localhost'; use sqlite://… or postgresql://…",
+    "sqlit:///jobs.db": "unknown store 'sqlit:///jobs.db'; did you mean 'sqlite'?",
+    "jobs.db": "unknown store 'jobs.db'; use sqlite://… or postgresql://…",
+    "": "unknown store ''; use sqlite://… or postgresql://…",
+    "postgresql:": f"the store 'postgresql:' {NO_URL}",
+    "sqlite:////no/where/jobs.db": "the store '/no/where/jobs.db' cannot be made: there is no folder '/no/where'",
+}
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_a_url_that_cannot_be_used_is_refused(url):
+    """The sentence says which, and what to write."""
+    with pytest.raises(StoreError) as refused:
+        Store.open(url)
+    assert str(refused.value) == BAD[url]
+
+
+def test_a_server_that_does_not_answer_is_refused():
+    """Without its password."""
+    with pytest.raises(StoreError) as refused:
+        Store.open("postgresql://ann:hunter2-secret@127.0.0.1:1/jobs")
+    message = str(refused.value)
+    assert message.startswith("cannot open the store 'postgresql://ann:***@127.0.0.1:1/jobs': ")
+    assert "hunter2" not in message
+
+
+def test_a_database_of_others_is_left_alone(tmp_path):
+    """Nothing is written into a file that has other tables."""
+    path = tmp_path / "notes.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as refused:
+        Store.open(f"sqlite:///{path}")
+    assert str(refused.value) == f"the database {str(path)!r} is not a store of jobs: it has the table 'notes'"
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    """As a text file with the wrong name."""
+    path = tmp_path / "jobs.db"
+    path.write_text("not a database, but long enough to be taken for one" * 20)
+    with pytest.raises(StoreError, match=r"cannot open the store .*file is not a database"):
+        Store.open(f"sqlite:///{path}")
+
+
+def test_a_newer_store_is_refused(store, url):
+    """An older kit would not know what its columns mean."""
+    with store.write() as connection:
+        connection.execute(store_version.update().values(version=VERSION + 1))
+    with pytest.raises(StoreError, match=rf"has version {VERSION + 1}, and this kit knows {VERSION}; install the kit"):
+        Store.open(url)
+
+
+def test_a_store_is_opened_again(store, url):
+    """The second time its tables are there."""
+    again = Store.open(url)
+    assert again.is_sqlite is store.is_sqlite
+    again.close()
+
+
+def test_claims_survive_a_power_cut(sqlite_url):
+    """SQLite writes each commit through to the disk, and readers do not wait for writers."""
+    store = Store.open(sqlite_url)
+    with store.read() as connection:
+        names = ("synchronous", "journal_mode")
+        settings = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
+    assert settings == {"synchronous": 2, "journal_mode": "wal"}  # 2 is FULL
