@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import PolicyError, TimeFormatError, did_you_mean
 from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.settings import split_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 OVERLAP = ("skip", "queue_one", "allow")
 CATCH_UP = ("latest", "all", "none")
+_FORM = "SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
 _MAX_CATCH_UP = 100
 """How many missed fire times are caught up at most: after a wrong clock there may be years of them."""
 
@@ -82,11 +84,8 @@ def parse(lines: Sequence[str]) -> dict[str, Policy]:
     """Parse policies of a command line, such as `overlap=queue_one` or `my_job:max_instances=2`; return them by job."""
     settings: dict[str, dict[str, Any]] = {}
     for line in lines:
-        name, sign, value = line.partition("=")
+        name, value = split_setting(line, PolicyError, "a policy", _FORM)
         job, colon, setting = name.rpartition(":")
-        if not sign or not value:
-            msg = f"{line!r} is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
-            raise PolicyError(msg)
         number = int(value) if setting == "max_instances" and value.isdecimal() else value
         settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
     shared = settings.get(ALL_JOBS, {})

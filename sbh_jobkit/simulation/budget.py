@@ -1,4 +1,4 @@
-"""Limits on what the runs of a range may use in all."""
+"""Limits on what all runs of a simulation may use together."""
 
 from __future__ import annotations
 
@@ -9,38 +9,44 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.errors import BudgetError, did_you_mean
 from sbh_jobkit.run.usage import AMOUNTS, AT_HOST, BUSIEST
+from sbh_jobkit.schedule.settings import split_setting
 
 if TYPE_CHECKING:
     from sbh_jobkit.run.usage import Usage
 
 NAMES = (*AMOUNTS, BUSIEST)
+_FORM = "NAME=LIMIT, such as llm_tokens=200k"
 _LIMIT = re.compile(r"([0-9]{1,15})(?:\.([0-9]+))?([kMG]?)")
 _ZEROS = {"": 0, "k": 3, "M": 6, "G": 9}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much may be used of what: `Budget.read(["llm_tokens=200k"])`, or `Budget(limits={"llm_tokens": 200_000})`."""
+    """How much all runs may use: `Budget.read(["llm_tokens=200k"])`, or `Budget(limits={"llm_tokens": 200_000})`."""
 
     limits: Mapping[str, int]
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Check the names and the limits; raises BudgetError."""
         if not isinstance(self.limits, Mapping):
             msg = f"a budget's limits are numbers by name, such as {{'llm_tokens': 200_000}}, got {self.limits!r}"
             raise BudgetError(msg)
         for name, limit in self.limits.items():
-            _check(name)
+            _check_name(name)
             if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
                 msg = f"budget {name!r}: {limit!r} is not a limit; use a whole number from 0"
                 raise BudgetError(msg)
 
     @classmethod
     def read(cls, texts: Iterable[str]) -> Budget:
-        """Read limits such as `llm_tokens=200k` or `http_calls@api.example.com=500`; k, M and G are thousands."""
+        """Read limits such as `llm_tokens=200k` or `http_calls@api.example.com=500`; k is a thousand, then M and G."""
         limits: dict[str, int] = {}
         for text in [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else texts:
-            name, limit = _pair(text)
+            # a name can hold a host of which a part is redacted, with another = in it
+            name, amount = split_setting(text, BudgetError, "a budget", _FORM, at_last=True)
+            name = name.strip()
+            _check_name(name)
+            limit = _read_limit(name, amount.strip())
             if name in limits:
                 msg = f"the budget {name!r} is given twice: {limits[name]:,} and {limit:,}"
                 raise BudgetError(msg)
@@ -48,20 +54,11 @@ class Budget:
         return cls(limits=limits)
 
     def exceeded(self, usage: Usage) -> list[str]:
-        """Say of each limit that was passed how much was used, and which job used most; nothing where all were kept."""
-        return [_told(usage, name, limit) for name, limit in self.limits.items() if usage.amount(name) > limit]
+        """Return a message for each limit that was exceeded: how much was used, and which job used most."""
+        return [_format(usage, name, limit) for name, limit in self.limits.items() if usage.amount(name) > limit]
 
 
-def _pair(text: str) -> tuple[str, int]:
-    name, equals, amount = text.rpartition("=") if isinstance(text, str) else ("", "", "")
-    if not name or not equals:
-        msg = f"{text!r} is not a budget; write a name, = and a limit, such as llm_tokens=200k"
-        raise BudgetError(msg)
-    _check(name.strip())
-    return name.strip(), _number(name.strip(), amount.strip())
-
-
-def _number(name: str, amount: str) -> int:
+def _read_limit(name: str, amount: str) -> int:
     found = _LIMIT.fullmatch(amount)
     whole, part, unit = found.groups("") if found else ("", "", "")
     if not whole or len(part) > _ZEROS[unit]:
@@ -72,17 +69,15 @@ def _number(name: str, amount: str) -> int:
     return int(whole + part.ljust(_ZEROS[unit], "0"))
 
 
-def _check(name: str) -> None:
+def _check_name(name: str) -> None:
     if name in NAMES or (isinstance(name, str) and name.startswith(AT_HOST) and name != AT_HOST):
         return
-    hint = (
-        did_you_mean(f"{name}", NAMES) or f"; there are {', '.join(NAMES)}, and {AT_HOST}HOST for the calls to one host"
-    )
-    msg = f"unknown budget {name!r}{hint}"
+    known = f"; use one of {', '.join(NAMES)}, or {AT_HOST}HOST for the calls to one host"
+    msg = f"unknown budget {name!r}{did_you_mean(f'{name}', NAMES) or known}"
     raise BudgetError(msg)
 
 
-def _told(usage: Usage, name: str, limit: int) -> str:
+def _format(usage: Usage, name: str, limit: int) -> str:
     used = f"{usage.amount(name):,}"
     if name == BUSIEST and usage.busiest_minute is not None:
         return f"{name}: {used} runs started in {usage.busiest_minute.at:%Y-%m-%d %H:%M %Z}, the budget is {limit:,}"

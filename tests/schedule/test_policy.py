@@ -201,7 +201,7 @@ NAMES = "max_instances, overlap, misfire_grace, catch_up"
         ("overlap", f"'overlap' {FORM}"),
         ("overlap=", f"'overlap=' {FORM}"),
         ("sync:overlap", f"'sync:overlap' {FORM}"),
-        ("=skip", f"unknown policy setting ''; use one of {NAMES}"),
+        ("=skip", f"'=skip' {FORM}"),
         ("sync:=skip", f"unknown policy setting ''; use one of {NAMES}"),
         ("overlapp=skip", "unknown policy setting 'overlapp'; did you mean 'overlap'?"),
         ("grace period=5m", f"unknown policy setting 'grace period'; use one of {NAMES}"),

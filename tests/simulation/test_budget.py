@@ -10,7 +10,7 @@ from sbh_jobkit.run.usage import Minute
 
 NAMES = (
     "runs, llm_tokens, llm_calls, http_calls, rows_read, bytes_written, emits, busiest_minute, "
-    "and http_calls@HOST for the calls to one host"
+    "or http_calls@HOST for the calls to one host"
 )
 READ = {
     "llm_tokens=200k": {"llm_tokens": 200_000},
@@ -39,7 +39,7 @@ def test_several_limits_are_one_budget():
 
 def not_a_budget(shown):
     """Say what is wrong with a text."""
-    return f"{shown} is not a budget; write a name, = and a limit, such as llm_tokens=200k"
+    return f"{shown} is not a budget; write NAME=LIMIT, such as llm_tokens=200k"
 
 
 def no_limit(shown):
@@ -50,10 +50,10 @@ def no_limit(shown):
 REFUSED = [
     ("llm_token=5", "unknown budget 'llm_token'; did you mean 'llm_tokens'?"),
     ("LLM_TOKENS=5", "unknown budget 'LLM_TOKENS'; did you mean 'llm_tokens'?"),
-    ("tokens of the model=5", f"unknown budget 'tokens of the model'; there are {NAMES}"),
+    ("tokens of the model=5", f"unknown budget 'tokens of the model'; use one of {NAMES}"),
     (
         "http_calls[api.example.com]=5",
-        f"unknown budget 'http_calls[api.example.com]'; there are {NAMES}",
+        f"unknown budget 'http_calls[api.example.com]'; use one of {NAMES}",
     ),
     ("http_calls@=5", "unknown budget 'http_calls@'; did you mean 'http_calls'?"),
     ("llm_tokens", not_a_budget("'llm_tokens'")),
@@ -61,7 +61,7 @@ REFUSED = [
     ("", not_a_budget("''")),
     (5, not_a_budget("5")),
     ([None], not_a_budget("None")),
-    ("llm_tokens=", no_limit("''")),
+    ("llm_tokens=", not_a_budget("'llm_tokens='")),
     ("llm_tokens=5x", no_limit("'5x'")),
     ("llm_tokens=5 k", no_limit("'5 k'")),
     ("llm_tokens=5K", no_limit("'5K'")),
@@ -89,7 +89,7 @@ def test_what_is_no_budget_is_refused(texts, sentence):
     ("limits", "sentence"),
     [
         ({"emit": 5}, "unknown budget 'emit'; did you mean 'emits'?"),
-        ({5: 5}, f"unknown budget 5; there are {NAMES}"),
+        ({5: 5}, f"unknown budget 5; use one of {NAMES}"),
         ({"emits": -1}, "budget 'emits': -1 is not a limit; use a whole number from 0"),
         ({"emits": True}, "budget 'emits': True is not a limit; use a whole number from 0"),
         ({"emits": "5"}, "budget 'emits': '5' is not a limit; use a whole number from 0"),

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.fakes.faults.validation import LENGTHS
+from sbh_jobkit.schedule.settings import split_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
 
+_FORM = "NAME=VALUE, such as of=api.example.com"
 _WHOLE = {"status", "per_minute", "call"}
 _NUMBERS = {"rate", *_WHOLE, *LENGTHS}
 
@@ -32,10 +34,7 @@ def parse(line: str) -> InjectedFault:
     word, *rest = words
     settings: dict[str, Any] = {}
     for part in rest:
-        name, sign, value = part.partition("=")
-        if not sign:
-            msg = f"{word}: {part!r} is no setting; write name=value, such as of=api.example.com"
-            raise FaultPlanError(msg)
+        name, value = split_setting(part, FaultPlanError, f"a setting of {word}", _FORM)
         if name in settings:
             msg = f"{word}: {name} is given twice, as {settings[name]!r} and as {value!r}"
             raise FaultPlanError(msg)

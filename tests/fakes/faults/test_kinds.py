@@ -174,7 +174,10 @@ WRONG = [
         lambda: parse("earthquake"),
         f"unknown fault 'earthquake'; there are {', '.join(KINDS)}",
     ),
-    (lambda: parse(f"outage {API}"), f"outage: '{API}' is no setting; write name=value, such as of=api.example.com"),
+    (
+        lambda: parse(f"outage {API}"),
+        f"'{API}' is not a setting of outage; write NAME=VALUE, such as of=api.example.com",
+    ),
     (lambda: parse("slow job=a job=b by=2s"), "slow: job is given twice, as 'a' and as 'b'"),
     (lambda: parse("slow jobs=a by=2s"), "slow has no 'jobs'; did you mean 'job'?"),
     (lambda: parse("slow xyz=a"), "slow has no 'xyz'; it takes job, by"),
