@@ -1,4 +1,4 @@
-"""`sbh-jobkit check`: what is wrong with a plugin, before it is deployed."""
+"""`sbh-jobkit check`: problems of a plugin, before it is deployed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def check(options: Namespace) -> bool:
-    """Print what was found, and return whether that is nothing."""
+    """Print the problems, and return whether there are none."""
     if options.format not in FORMATS:
         hint = did_you_mean(options.format, FORMATS) or f"; use one of {', '.join(FORMATS)}"
         msg = f"unknown format {options.format!r}{hint}"
         raise JobkitError(msg)
     found = _check.check(options.path, target=options.target)
-    told = FORMATS[options.format](found, options.path, options.target)
-    if told:
-        print(told)
+    text = FORMATS[options.format](found, options.path, options.target)
+    if text:
+        print(text)
     return not found

@@ -70,7 +70,7 @@ def _of_plugin(options: Namespace) -> _Preview:
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
     simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
     heading = [f"{due.job.name}: {due.schedule.describe()}" for due in simulator.due]
-    heading += [f"{name}: by hand" for name, job in plugin.jobs.items() if job.expression is None]
+    heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)
 
 

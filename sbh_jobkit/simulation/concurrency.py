@@ -1,4 +1,4 @@
-"""How many runs start in the same minute, and which: what a platform has to bear at its worst."""
+"""How many runs start in the same minute, and which: the highest load that a platform has to carry."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ if TYPE_CHECKING:
 
     Job = tuple[str, str]
 
-_WORD = (1 << 64) - 1
+_64_BITS = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyMinute:
-    """A minute in which many runs started, and others in which just the same did."""
+    """A minute in which many runs started, and the other minutes in which the same runs started."""
 
     minute: int
-    """Since 1970; the first of them."""
+    """The first of these minutes, counted since 1970."""
     runs: int
     who: tuple[tuple[Job, int], ...]
-    """Plugin and job, and how many runs of it; the most first."""
+    """Plugin and job, and the number of their runs, largest first."""
     minutes: int
-    """How many minutes are like it, itself among them."""
+    """How many minutes have the same runs, with the first."""
     last: int
-    """The last of them."""
+    """The last of these minutes."""
 
 
 class Concurrency:
-    """Counts starts: of each plugin and job, the minutes since 1970 in which its runs started."""
+    """Counts the runs that start in each minute."""
 
     def __init__(self, starts: Mapping[Job, Sequence[int]]) -> None:
-        """Count."""
+        """Take the minutes since 1970 in which runs started, by plugin and job."""
         self._starts = {who: minutes for who, minutes in starts.items() if minutes}
         self.first = min(map(min, self._starts.values()), default=0)
         """The first minute in which a run started."""
         size = max(map(max, self._starts.values()), default=-1) - self.first + 1
         self.runs = array("Q", bytes(8 * max(0, size)))
-        """How many started in each minute from the first to the last."""
-        self._alike = array("Q", bytes(8 * max(0, size)))
-        """A number for each minute, that is the same where the same runs started."""
+        """How many runs started in each minute, from the first minute to the last."""
+        self._same = array("Q", bytes(8 * max(0, size)))
+        """A number for each minute; it is equal for two minutes in which the same runs started."""
         for number, minutes in enumerate(self._starts.values()):
-            sign = int.from_bytes(blake2b(b"%d" % number, digest_size=8).digest(), "big")
+            hashed = int.from_bytes(blake2b(b"%d" % number, digest_size=8).digest(), "big")
             for minute in minutes:
-                place = minute - self.first
-                self.runs[place] += 1
-                self._alike[place] = (self._alike[place] + sign) & _WORD
+                index = minute - self.first
+                self.runs[index] += 1
+                self._same[index] = (self._same[index] + hashed) & _64_BITS
 
     @property
     def most(self) -> int:
-        """How many runs started in the busiest minute; 0 where none did."""
+        """How many runs started in the busiest minute; 0 if none started."""
         return max(self.runs, default=0)
 
     def peaks(self, most: int) -> list[BusyMinute]:
-        """Return the busiest minutes, at most so many; those in which the same runs started count as one."""
+        """Return the `most` busiest minutes; minutes in which the same runs started count as one."""
         groups: dict[tuple[int, int], list[int]] = {}
-        for place, kind in enumerate(zip(self.runs, self._alike, strict=True)):
+        for place, kind in enumerate(zip(self.runs, self._same, strict=True)):
             if kind[0]:
                 group = groups.setdefault(kind, [place, 0, place])
                 group[1] += 1

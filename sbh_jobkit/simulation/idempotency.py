@@ -1,7 +1,7 @@
-"""What a second run of a fire does, right after the first: nothing, where the job is safe to repeat.
+"""Whether jobs are idempotent: a second run, right after the first, changes and sends nothing.
 
-A scheduler that promises to run a job at least once runs it twice now and then: a worker dies after its work and before
-it says so, somebody presses run-now. A job that is safe to repeat (idempotent, as the books say) does no harm then.
+A scheduler that runs a job at least once sometimes runs it twice: a worker dies after its work but before it reports
+the end, or a person runs the job by hand. An idempotent job does no harm then.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.session import FakeTenant
     from sbh_jobkit.run.run import HttpCall, Run
 
-_ASKING = {"GET", "HEAD"}
-"""Methods by which nothing changes at the other end."""
+_READING = {"GET", "HEAD"}
+"""HTTP methods that change nothing on the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IdempotencyCheck:
-    """What the second run did; true where it changed or sent anything."""
+    """What a second run did; true if it changed or sent anything."""
 
     difference: Difference
-    """Rows, content of files, secrets, events, services; no file that was written again with the same content."""
+    """Rows, content of files, secrets, events, services; a file with the same content does not count."""
     sent: tuple[HttpCall, ...]
-    """Its requests, but for those that only ask (GET and HEAD)."""
+    """Its HTTP requests, without GET and HEAD."""
 
     def __bool__(self) -> bool:
-        """Whether the second run changed or sent anything."""
+        """Return whether the second run changed or sent anything."""
         return bool(self.difference or self.sent)
 
     def __repr__(self) -> str:
-        """Write it as a text."""
+        """Return the lines as one text."""
         return "\n".join(self.lines()) or "nothing changed"
 
     def lines(self) -> Iterator[str]:
@@ -71,5 +71,5 @@ def run_twice(start: Callable[[], Run], tenant: FakeTenant, clock: VirtualClock)
         second = start()
         difference = diff(left, tenant.world, rewritten=False)
     clock.move_to(ended)
-    sent = tuple(call for call in second.http_calls if call.method not in _ASKING)
+    sent = tuple(call for call in second.http_calls if call.method not in _READING)
     return replace(run, repeated=IdempotencyCheck(difference=difference, sent=sent))

@@ -1,4 +1,4 @@
-"""One job's due instants on their way to runs: which of its runs go on, which wait, which the scheduler never saw."""
+"""The fire times of one job that cannot start at once: they wait, or come while the scheduler is down."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class JobQueue:
-    """Follows one job through a range; all times are epoch seconds."""
+    """Decides on the fire times of one job, and keeps those that wait; all times are epoch seconds."""
 
-    __slots__ = ("_policy", "_running", "_tz", "_waiting", "expects_turn", "unseen")
+    __slots__ = ("_policy", "_running", "_tz", "_waiting", "has_turn", "missed")
 
     def __init__(self, policy: Policy, tz: ZoneInfo) -> None:
-        """Begin with nothing going on."""
+        """Start with no run and no waiting fire time; `tz` is for the times in reasons."""
         self._policy = policy
         self._tz = tz
         self._running: list[tuple[float, float]] = []
         self._waiting: deque[tuple[float, str]] = deque()
-        self.unseen: list[float] = []
-        """Fire times that came while the scheduler was down, and has not come back."""
-        self.expects_turn = False
-        """Whether somebody will call `turn`."""
+        self.missed: list[float] = []
+        """Fire times that came while the scheduler was down."""
+        self.has_turn = False
+        """Whether the timeline has planned the next call of `dequeue`."""
 
     def due(self, fires: Sequence[float], now: float, down: Window | None = None) -> list[Decision]:
-        """Decide on fire times that are due; those that wait are remembered."""
-        running = self._going_on(now)
+        """Decide on fire times that are due; those that have to wait are kept."""
+        running = self._still_running(now)
         waiting = [fire for fire, _ in self._waiting]
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
@@ -40,29 +40,29 @@ class JobQueue:
                 self._waiting.append((decision.fire, decision.reason or ""))
         return decisions
 
-    def came_back(self, down: Window) -> list[Decision]:
-        """Decide on what the scheduler did not see while it was down."""
-        fires, self.unseen = self.unseen, []
+    def catch_up(self, down: Window) -> list[Decision]:
+        """Decide on the missed fire times, now that the scheduler is up again."""
+        fires, self.missed = self.missed, []
         return self.due(fires, down.end, down)
 
-    def turn(self, now: float) -> Decision:
-        """Decide on the fire time that has waited longest: its turn has come."""
+    def dequeue(self, now: float) -> Decision:
+        """Take the fire time that has waited longest, and decide on it."""
         fire, why = self._waiting.popleft()
-        self.expects_turn = False
+        self.has_turn = False
         return decide_queued(self._policy, fire, now, since=why, tz=self._tz)
 
     def started(self, fire: float, until: float) -> None:
-        """Know that a run goes on until then."""
+        """Note a run, and when it ends."""
         self._running.append((fire, until))
 
     def next_turn(self, now: float) -> float | None:
-        """Return when the next one that waits may start; None where none waits."""
+        """Return when the next waiting fire time may start; None if none waits."""
         if not self._waiting:
             return None
         ends = sorted(until for _, until in self._running if until > now)
         return ends[-self._policy.max_instances] if len(ends) >= self._policy.max_instances else now
 
-    def _going_on(self, now: float) -> list[float]:
+    def _still_running(self, now: float) -> list[float]:
         if self._running:
             self._running = [(fire, until) for fire, until in self._running if until > now]
         return [fire for fire, _ in self._running]

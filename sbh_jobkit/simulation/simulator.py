@@ -1,4 +1,4 @@
-"""A range of dates, replayed: every fire time in its order, in virtual time, on one world that lives on."""
+"""A simulation: every fire time of a range in order, in virtual time, on one world that keeps its changes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 class Simulator:
-    """What a plugin's jobs do from `start` until before `end`.
+    """Runs a plugin's jobs from `start` until before `end`.
 
-    Times are datetimes or ISO text, naive ones in the zone in force: `tz`, else the world's, else the
-    manifest's, else UTC. Without a world, the `world.py` beside the plugin describes it.
+    Times are datetimes or ISO text; naive ones are in `tz`, else the world's zone, else the manifest's, else UTC.
+    Without `world`, the `world.py` beside the plugin describes it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Simulator:
         self.conditions = conditions
         self.world = world if world is not None else conditions.world_of(plugin.root)
         self.own_zone = conditions.zone_in(self.world)
-        """The zone that was asked for, over the manifest's."""
+        """The zone of `tz` or of the world, which counts instead of the manifest's; None if neither names one."""
         self.zone = self.own_zone or times.zone(plugin.manifest.timezone or "UTC")
         self.start, self.end = conditions.range_in(self.zone)
         policy_of = policy_lookup(conditions.policy, plugin.jobs)
@@ -94,7 +94,7 @@ class Simulator:
         )
 
     def fires(self) -> Iterator[Fire]:
-        """Yield every fire time of every job, in true order; nothing runs."""
+        """Yield every fire time of every job, in the order of time; nothing runs."""
         for epoch, index in merge(*(self._stream(index, due.schedule) for index, due in enumerate(self.due))):
             due = self.due[index]
             at = datetime.fromtimestamp(epoch, due.schedule.tz)
@@ -108,13 +108,13 @@ class Simulator:
         return ((epoch, index) for epoch in schedule.epochs(self.start.timestamp(), self.end.timestamp()))
 
     def runs(self) -> Iterator[Run]:
-        """Yield each run when it has ended; between two of them the process sees the machine's time.
+        """Yield each run when it has ended; between two runs the process sees the machine's time.
 
-        Nothing is kept of past runs, in the world's records either: `world.events` holds those of the latest run.
+        Past runs are not kept, and neither are their records: `world.events` has the events of the latest run only.
         """
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant(snapshots=False)
         sandbox = VirtualSandbox(clock)
-        steps = self._replay(tenant).steps(clock, Runner(tenant, sandbox))
+        steps = self._timeline(tenant).steps(clock, Runner(tenant, sandbox))
         while True:
             self.world.forget()
             with clock, sandbox:
@@ -124,22 +124,22 @@ class Simulator:
             yield run
 
     def each(self, look: Callable[[Run], object]) -> None:
-        """Call `look` with each run when it has ended, in virtual time still, and keep nothing of it.
+        """Call `look` with each run when it has ended, still in virtual time; past runs are not kept.
 
-        Quicker than `runs`, between two of which the process has to see the machine's time. Ctrl-C raises Interrupted.
+        This is faster than `runs`, which returns to the machine's time after each run. Ctrl-C raises Interrupted.
         """
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant(snapshots=False)
-        replay = self._replay(tenant)
+        timeline = self._timeline(tenant)
         try:
             with clock, VirtualSandbox(clock) as sandbox:
-                for run in replay.steps(clock, Runner(tenant, sandbox)):
+                for run in timeline.steps(clock, Runner(tenant, sandbox)):
                     look(run)
                     self.world.forget()
         except KeyboardInterrupt as stop:
             raise Interrupted(clock.now) from stop
 
     def until(self, at: str | datetime) -> Simulator:
-        """Return the same simulator with another end: its last due instants are those of `at`."""
+        """Return the same simulator with another end: the fire times at `at` are its last."""
         last = times.instant(at, self.zone)
         if last < self.start:
             msg = f"{last.isoformat()} is before the start {self.start.isoformat()}"
@@ -149,9 +149,9 @@ class Simulator:
         return shorter
 
     def simulate(self, progress: Callable[[int], None] | None = None) -> Simulation:
-        """Run all of it; `progress` is called with the number of runs so far.
+        """Simulate the whole range; `progress` is called with the number of runs so far.
 
-        Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation as far as it came.
+        Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation up to that time.
         """
 
         def enough(done: int) -> bool:
@@ -162,15 +162,15 @@ class Simulator:
         return next(self.slices(enough))
 
     def slices(self, enough: Callable[[int], bool]) -> Iterator[Simulation]:
-        """Do the same in slices: `enough` is asked after each run, with their number so far, whether one ends there.
+        """Simulate in slices: after each run, `enough` gets the number of runs so far and returns whether a slice ends.
 
-        Yields the simulation as far as it came, and whole at last, all with the same list of runs; between two slices
-        the process sees the machine's time.
+        Yields the simulation up to that time, and at last all of it, always with the same list of runs. Between two
+        slices the process sees the machine's time.
         """
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
-        replay, plan, sandbox = self._replay(tenant), tenant.plan, VirtualSandbox(clock)
-        replay.snapshots, runs = [], list[Run]()
-        steps, going = replay.steps(clock, Runner(tenant, sandbox)), True
+        timeline, plan, sandbox = self._timeline(tenant), tenant.plan, VirtualSandbox(clock)
+        timeline.snapshots, runs = [], list[Run]()
+        steps, going = timeline.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
                 with clock, sandbox:
@@ -180,10 +180,12 @@ class Simulator:
                         if going := enough(len(runs)):
                             break
             except KeyboardInterrupt as stop:
-                raise Interrupted(clock.now, self._told(runs, replay, plan, clock.now)) from stop
-            yield self._told(runs, replay, plan, clock.now if going else None)
+                raise Interrupted(clock.now, self._result(runs, timeline, plan, clock.now)) from stop
+            yield self._result(runs, timeline, plan, clock.now if going else None)
 
-    def _told(self, runs: list[Run], replay: Timeline, plan: ActivePlan | None, reached: datetime | None) -> Simulation:
+    def _result(
+        self, runs: list[Run], timeline: Timeline, plan: ActivePlan | None, reached: datetime | None
+    ) -> Simulation:
         return Simulation(
             plugin=self.plugin,
             world=self.world,
@@ -194,14 +196,14 @@ class Simulator:
             reached=reached,
             runs=runs,
             unused_faults=plan.unused_faults if plan is not None else (),
-            snapshots=replay.snapshots or [],
+            snapshots=timeline.snapshots or [],
         )
 
     def _tenant(self, *, snapshots: bool = True) -> FakeTenant:
         plan = ActivePlan.for_jobs(self.conditions.plan, self.zone, self.plugin.jobs)
         return FakeTenant(self.world, plan=plan, time_limit=self.conditions.time_limit, snapshots=snapshots)
 
-    def _replay(self, tenant: FakeTenant) -> Timeline:
+    def _timeline(self, tenant: FakeTenant) -> Timeline:
         tenant.begin(self.plugin.jobs, self.start, self.zone, self.own_zone)
         schedules = {due.job.name: due.schedule for due in self.due}
         check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
@@ -230,10 +232,10 @@ def simulate(
     twice: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
-    """Run a plugin's jobs through a range of dates (30 days from 2026-01-01 unless told otherwise).
+    """Simulate a plugin's jobs over a range of dates (default: 30 days from 2026-01-01).
 
-    `policy` says what becomes of due instants, of all jobs or by job; `faults` what goes wrong meanwhile. With `twice`,
-    each run knows what a second one would have changed (`run.repeated`), and all else is as without.
+    `policy` is one policy for all jobs, or a policy by job; `faults` is what goes wrong during the simulation. With
+    `twice`, `run.repeated` is what a second run would change; the second run leaves no trace.
     """
     loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
     conditions = Conditions(

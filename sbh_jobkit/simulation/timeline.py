@@ -1,4 +1,4 @@
-"""Going through a range on one world: its life and its jobs' due instants in their order, each ending as a run."""
+"""The order of events in a simulation: `@every` functions of the world, and jobs that are due, wait or catch up."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.schedule import Schedule
 
 _OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
-_TURN, _DUE, _BACK = 0, 1, 2
-"""In this order at one instant: who waited goes first, and a scheduler that comes back sees what is due just then."""
+_TURN, _DUE, _UP = 0, 1, 2
+"""The order at one time: first jobs that waited, then jobs that are due, then the scheduler is up again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A job, the schedule that it has in a simulation, and what becomes of its due instants."""
+    """A job with its schedule and policy in a simulation."""
 
     job: Job
     schedule: Schedule
@@ -51,7 +51,7 @@ class TimedSnapshot:
 
 
 class Timeline:
-    """One way through a range of epoch seconds."""
+    """All events of one simulation, from one world; times are epoch seconds."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Timeline:
         down: Sequence[Window] = (),
         twice: bool = False,
     ) -> None:
-        """Settle what will happen when; `down` are the times, in their order, when the scheduler is down.
+        """Plan the fire times. `down` is when the scheduler is down, in order.
 
-        `twice` lets each run know what a second one would have done.
+        With `twice`, every run is followed by a second one, which is taken back.
         """
         self._tenant = tenant
         self._world = world = tenant.world
@@ -75,72 +75,72 @@ class Timeline:
         self._end = end
         self._twice = twice
         self._down = [window for window in down if window.end > start]
-        self._lanes = [JobQueue(each.policy, each.schedule.tz) for each in due]
+        self._queues = [JobQueue(each.policy, each.schedule.tz) for each in due]
         self._ticks = list(world.script.ticks) if world.script else []
-        first = -len(self._ticks)  # life goes on before the jobs of the same instant look at it
+        first = -len(self._ticks)  # the world changes before the jobs of the same time see it
         schedules = [*(tick.schedule(zone) for tick in self._ticks), *(each.schedule for each in due)]
         self._fires = merge(*(_stream(schedule, start, end, first + n) for n, schedule in enumerate(schedules)))
         self._later: list[tuple[float, int, int]] = []
-        """What was found out on the way: when, what, and whose lane, or which time the scheduler was down."""
+        """Events found on the way: time, kind, and the index of a queue or of a downtime."""
         self.snapshots: list[TimedSnapshot] | None = None
-        """The world at each step, where somebody wants to keep it: put a list here."""
+        """The world after each step; None does not keep it, a list does."""
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        """Yield every due instant as a run, as it ends; extensions see it first."""
+        """Yield a run for every fire time when it has ended; extensions see the run first."""
         return map(self._tenant.notify, self._steps(clock, runner))
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         self._keep(clock.epoch)
         for epoch, index in chain(self._fires, [(inf, 0)]):
             while self._later and self._later[0][:2] < (epoch, _DUE):
-                yield from self._happen(*heappop(self._later), clock, runner)
+                yield from self._run_event(*heappop(self._later), clock, runner)
             if epoch == inf:
                 return
             if index < 0:
                 self._tick(clock, self._ticks[index], epoch)
             elif self._is_up(index, epoch):
-                lane = self._lanes[index]
-                yield from self._carry_out(index, lane.due([epoch], epoch), epoch, clock, runner)
+                queue = self._queues[index]
+                yield from self._run_decisions(index, queue.due([epoch], epoch), epoch, clock, runner)
 
-    def _happen(self, epoch: float, what: int, which: int, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        if what == _TURN:
+    def _run_event(self, epoch: float, kind: int, which: int, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
+        if kind == _TURN:
             until = next((window.end for window in self._down if epoch in window), None)
             if until is not None:
                 heappush(self._later, (until, _TURN, which))
             else:
-                yield from self._carry_out(which, [self._lanes[which].turn(epoch)], epoch, clock, runner)
+                yield from self._run_decisions(which, [self._queues[which].dequeue(epoch)], epoch, clock, runner)
             return
-        for index, lane in enumerate(self._lanes):
-            if lane.unseen and epoch >= self._end:
-                yield from (self._never_seen(index, fire, self._down[which]) for fire in lane.unseen)
-            elif lane.unseen:
-                yield from self._carry_out(index, lane.came_back(self._down[which]), epoch, clock, runner)
+        for index, queue in enumerate(self._queues):
+            if queue.missed and epoch >= self._end:
+                yield from (self._missed_to_the_end(index, fire, self._down[which]) for fire in queue.missed)
+            elif queue.missed:
+                yield from self._run_decisions(index, queue.catch_up(self._down[which]), epoch, clock, runner)
 
     def _is_up(self, index: int, epoch: float) -> bool:
-        """Whether the scheduler sees a fire time; if not, note it for when it comes back."""
+        """Return whether the scheduler is up at a fire time; if not, keep the fire time until it is."""
         for number, window in enumerate(self._down):
-            if window.start <= epoch < window.end or (epoch == window.end and self._lanes[index].unseen):
-                if not any(lane.unseen for lane in self._lanes):
-                    heappush(self._later, (window.end, _BACK, number))
-                self._lanes[index].unseen.append(epoch)
+            if window.start <= epoch < window.end or (epoch == window.end and self._queues[index].missed):
+                if not any(queue.missed for queue in self._queues):
+                    heappush(self._later, (window.end, _UP, number))
+                self._queues[index].missed.append(epoch)
                 return False
         return True
 
-    def _carry_out(
+    def _run_decisions(
         self, index: int, decisions: Sequence[Decision], now: float, clock: VirtualClock, runner: Runner
     ) -> Iterator[Run]:
-        due, lane = self._due[index], self._lanes[index]
+        due, queue = self._due[index], self._queues[index]
         for decision in decisions:
             if decision.action is Action.START:
                 run = self._run(due, decision, now, clock, runner)
-                lane.started(decision.fire, clock.epoch)
+                queue.started(decision.fire, clock.epoch)
                 self._keep(now, run)
                 yield run
             elif decision.action is not Action.WAIT:
                 yield self._not_started(due, decision)
-        turn = None if lane.expects_turn else lane.next_turn(now)
+        turn = None if queue.has_turn else queue.next_turn(now)
         if turn is not None:
-            lane.expects_turn = True
+            queue.has_turn = True
             heappush(self._later, (turn, _TURN, index))
 
     def _run(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
@@ -176,7 +176,7 @@ class Timeline:
             after=kept,
         )
 
-    def _never_seen(self, index: int, fire: float, down: Window) -> Run:
+    def _missed_to_the_end(self, index: int, fire: float, down: Window) -> Run:
         since = datetime.fromtimestamp(down.start, self._due[index].schedule.tz)
         reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} until after the end of the range"
         return self._not_started(self._due[index], Decision(fire=fire, action=Action.MISS, reason=reason))

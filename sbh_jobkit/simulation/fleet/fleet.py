@@ -1,7 +1,7 @@
-"""Several plugins at many tenants: every installation in a world of its own, replayed alone, and put together by time.
+"""Several plugins at many tenants: each installation is simulated alone, in its own world.
 
-No installation sees another, on the platform as here, so each is what `simulate` makes of it, in whatever order and
-by however many processes.
+Installations do not see each other, neither here nor on the platform. So the results do not depend on the order or on
+the number of processes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 class Fleet:
-    """Plugins, given by their paths, each installed at every tenant: a number of them, or their names.
+    """Plugins, given by their paths, each installed at every tenant; `tenants` is their number or their names.
 
-    A folder without a `plugin.json` stands for all plugins below it. Times are read as `Simulator` reads them, for each
-    plugin in its own zone; give an offset or `tz` to let all begin at one instant.
+    A folder without a `plugin.json` means all plugins below it. A naive time is in the zone of each plugin; use an
+    offset or `tz` if all have to start at the same time.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Fleet:
         self.conditions = conditions
 
     def __repr__(self) -> str:
-        """Count."""
+        """Return the numbers of plugins and tenants."""
         return f"<Fleet: {len(self.paths)} plugins at {len(self.tenants)} tenants>"
 
     def __len__(self) -> int:
-        """Count the installations."""
+        """Return the number of installations."""
         return len(self.paths) * len(self.tenants)
 
     def results(self, processes: int = 1) -> Generator[Installation | NotSimulated, None, None]:
-        """Yield what each installation did, in their order, whatever the number of processes that work on it.
+        """Yield the result of each installation, always in the same order.
 
-        Ctrl-C raises Interrupted, after what was done until then.
+        Ctrl-C raises Interrupted, after the results so far.
         """
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             msg = f"processes must be a whole number of at least 1, got {processes!r}"
@@ -119,7 +119,7 @@ class Fleet:
     def simulate(self, processes: int = 1, progress: Callable[[int], None] | None = None) -> FleetSimulation:
         """Simulate every installation; `progress` is called with the number of installations so far.
 
-        Ctrl-C raises Interrupted, whose `so_far` is the simulation as far as it came.
+        Ctrl-C raises Interrupted, whose `so_far` is the result up to that time.
         """
         simulation = FleetSimulation(asked=len(self))
         try:
@@ -139,7 +139,7 @@ class Fleet:
 
 
 def plugins_in(path: str | Path) -> list[str]:
-    """Return the paths of the plugins below a folder that is none itself; what is no such folder stands for itself."""
+    """Return the paths of the plugins below a folder; any other path, and a folder that is a plugin, is returned."""
     if not isinstance(path, (str, Path)):
         msg = f"a fleet loads its plugins itself, so it takes their paths, not {path!r}"
         raise FleetError(msg)
@@ -149,7 +149,7 @@ def plugins_in(path: str | Path) -> list[str]:
     for folder, below, files in os.walk(path):
         if FILE in files:
             found.append(folder)
-            below.clear()  # what a plugin has below it is its own
+            below.clear()  # a plugin is not searched for more plugins
         below[:] = sorted(name for name in below if not name.startswith("."))
     return found or [str(path)]
 

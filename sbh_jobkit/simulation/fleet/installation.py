@@ -1,4 +1,4 @@
-"""One plugin at one tenant, replayed alone: what it is asked, and what it came to, both small enough to be sent."""
+"""One plugin at one tenant: the task and its result, which are small enough to go between processes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Installations replayed by several processes, whose results come in the order in which they were ordered.
+"""Several processes simulate installations; the results come in the order of the tasks.
 
-Workers are deaf to Ctrl-C, which a terminal sends to all of them at once: whoever ordered the work hears it and tells
-them, so that each hands over what it has done. One that does not answer is ended, and none outlives its parent.
+A terminal sends Ctrl-C to all processes at once. Workers ignore it: the parent sets an event, and each worker returns
+what it has done. The parent kills a worker that does not answer, and a worker ends when its parent does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 from collections import deque
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures import TimeoutError as Unanswered
+from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.fleet.installation import Installation, NotSimulated, Task
 
 _PATIENCE = 5.0
-"""Seconds for workers to hand over what they have done, and then to end."""
-_OFTEN = 0.1
-"""Seconds between two looks of a worker at whether to stop."""
+"""Seconds for workers to return what they have done, and then to end."""
+_INTERVAL = 0.1
+"""Seconds after which a worker checks again whether it has to stop."""
 
 
 def run_parallel(tasks: Iterable[Task], processes: int) -> Iterator[Installation | NotSimulated]:
-    """Run all tasks, several at a time; on Ctrl-C yield what was done until then, and raise Interrupted."""
+    """Run tasks in several processes at a time; on Ctrl-C yield the results so far, and raise Interrupted."""
     context = multiprocessing.get_context("spawn")
     stop, others = context.Event(), multiprocessing.active_children()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
     waiting: deque[Future[Installation | NotSimulated | None]] = deque()
     try:
-        with _ignore_sigint():  # those that are started now inherit it
+        with _ignore_sigint():  # the workers that start now inherit it
             waiting.extend(pool.submit(_work, task) for task in tasks)
         while waiting:
-            yield from _answer(waiting[0])
+            yield from _result_of(waiting[0])
             waiting.popleft()
     except KeyboardInterrupt:
         stop.set()
-        yield from _handed_over(waiting)
+        yield from _results_so_far(waiting)
         raise Interrupted(None) from None
     finally:
         stop.set()
@@ -61,7 +61,7 @@ def run_parallel(tasks: Iterable[Task], processes: int) -> Iterator[Installation
         pool.shutdown()
 
 
-def _answer(future: Future[Any]) -> Iterator[Installation | NotSimulated]:
+def _result_of(future: Future[Any]) -> Iterator[Installation | NotSimulated]:
     try:
         result = future.result()
     except BrokenExecutor as error:
@@ -74,14 +74,14 @@ def _answer(future: Future[Any]) -> Iterator[Installation | NotSimulated]:
         yield result
 
 
-def _handed_over(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotSimulated]:
+def _results_so_far(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotSimulated]:
     until = perf_counter() + _PATIENCE
     for future in waiting:
         if future.cancel():
             continue
         try:
             result = future.result(max(0.0, until - perf_counter()))
-        except (Unanswered, CancelledError, BrokenExecutor):
+        except (NoAnswer, CancelledError, BrokenExecutor):
             continue
         if result is not None:
             yield result
@@ -97,21 +97,21 @@ def _ignore_sigint() -> Iterator[None]:
 
 
 class _Worker:
-    """What one process knows: whether to stop, and when to look again."""
+    """The state of a worker process."""
 
     stop: Event
-    next_look = 0.0
+    next_check = 0.0
 
     @classmethod
     def heartbeat(cls) -> None:
-        if perf_counter() >= cls.next_look:
-            cls.next_look = perf_counter() + _OFTEN
+        if perf_counter() >= cls.next_check:
+            cls.next_check = perf_counter() + _INTERVAL
             if cls.stop.is_set():
                 raise KeyboardInterrupt
 
 
 def _begin(stop: Event, folder: str) -> None:
-    """Make this new process a worker, which stands where its parent stood and ends when that does."""
+    """Make this process a worker: it works in the parent's folder, and ends when the parent does."""
     _Worker.stop = stop
     os.chdir(folder)
     Thread(target=_end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A range of dates and what goes wrong in it: one thing to try, and to make smaller."""
+"""A scenario of stress: a range of dates and the faults in it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.policy import Policy
 
 Load = Callable[[], tuple[Plugin, World]]
-"""Makes the plugin and its world anew: what one try has left behind is no part of the next."""
+"""Loads the plugin and its world again for each scenario, so that none sees what another has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What happens between `start` and `end`, to some jobs or to all."""
+    """Jobs, a range and the faults in it."""
 
     start: datetime
     end: datetime
     zone: ZoneInfo
     plan: FaultPlan
     jobs: tuple[str, ...] = ()
-    """None are all."""
+    """Only these jobs; an empty tuple means all."""
     time_limit: float | None = None
     """How long a run may take, in seconds; None leaves it to the world."""
     policy: Policy | Mapping[str, Policy] | None = None
     words: tuple[str, ...] = ()
-    """What else a command line says, such as its policies."""
+    """More options of the command that repeats it, such as its policies."""
 
     @classmethod
     def from_simulator(cls, simulator: Simulator, words: tuple[str, ...] = ()) -> Self:
@@ -59,7 +59,7 @@ class Scenario:
 
     @property
     def conditions(self) -> Conditions:
-        """The same as the conditions of a simulation."""
+        """The scenario as the conditions of a simulation."""
         return Conditions(
             start=self.start,
             end=self.end,
@@ -75,11 +75,11 @@ class Scenario:
         yield from Simulator.under(self.conditions, *load()).runs()
 
     def until(self, instant: datetime) -> Scenario:
-        """Return the same, up to and including an instant."""
+        """Return the same scenario up to the end of the minute of a time."""
         return replace(self, end=(instant.astimezone(UTC) + timedelta(minutes=1)).astimezone(self.zone))
 
     def command(self, path: str) -> str:
-        """Return the one command that repeats it."""
+        """Return the command that repeats it."""
         words = ["sbh-jobkit", "simulate", path, "--from", times.format_time(self.start)]
         words += ["--for", self._length(), "--tz", self.zone.key]
         for job in self.jobs:

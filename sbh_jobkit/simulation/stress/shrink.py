@@ -1,4 +1,4 @@
-"""Making a failing scenario smaller as long as it fails in the same way: what is left is what it takes."""
+"""Make a failing scenario smaller as long as it fails in the same way, to show what the failure needs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _MOST_TRIES = 80
 _LEAST = 60
-"""Seconds below which a fault is not made shorter: cron knows no less than a minute."""
+"""The shortest fault in seconds: cron has no times between minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A run that fails in a scenario, and how many tries it took to make that as small as it is."""
+    """A run that fails, the smallest scenario found for it, and the number of tries."""
 
     scenario: Scenario
     run: Run
@@ -48,7 +48,7 @@ def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | N
 
 
 def shrink(load: Load, scenario: Scenario, run: Run) -> Broken:
-    """Return the smallest scenario found in which a run fails in the same manner: fewer faults, shorter, later."""
+    """Return the smallest scenario found in which a run fails in the same way: fewer faults, shorter, later."""
     signature, best, tries = failure_signature(run, cause_only=True), scenario, 0
     candidates = _smaller(best, run)
     while tries < _MOST_TRIES and (candidate := next(candidates, None)) is not None:
@@ -61,10 +61,10 @@ def shrink(load: Load, scenario: Scenario, run: Run) -> Broken:
 
 
 def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
-    """Yield scenarios that are simpler than one: the boldest steps first."""
+    """Yield simpler scenarios, those that leave out most first."""
     ended = scenario.until(run.fire_time)
     if ended.end.timestamp() < scenario.end.timestamp():
-        yield ended  # a run that starts late may need what comes due after it
+        yield ended  # a run that starts late may need later fire times
     if scenario.jobs != (run.job,):
         yield replace(scenario, jobs=(run.job,))
     if scenario.time_limit is not None:
@@ -81,7 +81,7 @@ def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
 
 
 def _shorter(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
-    """Yield the fault for half as long: its first half, and its second."""
+    """Yield the fault with half its length: a shorter delay, or its first and its second half."""
     if isinstance(fault, Slow) and (seconds := latency.read(fault.by, fault.word)) >= 2 * _LEAST:
         yield replace(fault, by=seconds // (2 * _LEAST) * _LEAST)
     if not isinstance(fault, (Outage, SchedulerDown)):

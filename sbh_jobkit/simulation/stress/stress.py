@@ -1,7 +1,7 @@
-"""The days that come all the same, all at once: clocks change, runs overlap, an API and the scheduler are down.
+"""Stress: a plugin on difficult days, when clocks change, runs overlap, an API or the scheduler is down.
 
-A plain try of the same range tells what fails anyway. What fails only under stress is then made as small as it can
-be, so that one command repeats it.
+A simulation without stress finds what fails anyway. Each failure that needs stress is made as small as possible, so
+that one command repeats it.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ KINDS = ("dst", "overlap", "outage", "late")
 _LEAST_OUTAGE = timedelta(hours=3)
 _DAY = 86_400
 _STRETCH = 1.5
-"""How many of its intervals a stretched run takes."""
+"""How long a slow run takes, in intervals between the fire times of its job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stress:
-    """What came of it."""
+    """The result."""
 
     broken: tuple[Broken, ...]
-    """What fails only under stress, each as small as it was made."""
+    """What fails only under stress, each in the smallest scenario found."""
     anyway: tuple[Run, ...]
-    """The first run of each kind of failure that a plain try has, too."""
+    """What fails without stress, too: the first run of each group."""
     tried: int
-    """How many scenarios."""
+    """How many scenarios were simulated."""
     notes: tuple[str, ...] = ()
-    """What could not be tried, and why."""
+    """Which kinds of stress have nothing to work on, and why."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
+        """Whether nothing failed, with and without stress."""
         return not self.broken and not self.anyway
 
 
-def read(words: str) -> tuple[str, ...]:
-    """Read the kinds of stress as they are typed, such as `dst,outage`."""
-    kinds = tuple(word.strip() for word in words.split(","))
+def read(text: str) -> tuple[str, ...]:
+    """Read kinds of stress, such as `dst,outage`."""
+    kinds = tuple(kind.strip() for kind in text.split(","))
     for kind in kinds:
         if kind not in KINDS:
-            hint = did_you_mean(kind, KINDS) or f"; there are {', '.join(KINDS)}"
+            hint = did_you_mean(kind, KINDS) or f"; use one of {', '.join(KINDS)}"
             msg = f"unknown kind of stress {kind!r}{hint}"
             raise FaultPlanError(msg)
     return kinds
@@ -68,7 +68,7 @@ def read(words: str) -> tuple[str, ...]:
 def run_stress(
     load: Load, plain: Scenario, kinds: Collection[str], *, progress: Callable[[str], object] = lambda _: None
 ) -> Stress:
-    """Try a plugin in a plain range and under stress of some kinds; `progress` hears what is tried."""
+    """Simulate a plugin without stress and with each kind; `progress` is called with the name of each scenario."""
     progress("a plain range")
     usual = list(plain.runs(load))
     anyway = _firsts(run for run in usual if is_failure(run))
@@ -76,9 +76,9 @@ def run_stress(
     scenarios, notes = _scenarios(plain, kinds, usual)
     for scenario in scenarios:
         progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
-        for how, run in _firsts(run for run in scenario.runs(load) if is_failure(run)).items():
-            if how not in anyway:
-                broken.setdefault(how, (scenario, run))
+        for signature, run in _firsts(run for run in scenario.runs(load) if is_failure(run)).items():
+            if signature not in anyway:
+                broken.setdefault(signature, (scenario, run))
     smallest = []
     for scenario, run in broken.values():
         progress(f"making the failure of {run.job} smaller")
@@ -94,32 +94,32 @@ def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
 
 
 def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[list[Scenario], list[str]]:
-    """Return what to try: days of change with all that is asked for, the usual range with each alone and with all."""
+    """Return the scenarios: days when clocks change with all kinds, the plain range with each kind and with all."""
     found: list[Scenario] = []
     notes: list[str] = []
     rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
     if "dst" in kinds:
         days = times.clock_changes(plain.start, plain.zone)
         if not days:
-            notes.append(f"dst: clocks never change in {plain.zone.key} within a year of {plain.start.date()}")
+            notes.append(f"dst: the clocks do not change in {plain.zone.key} within a year of {plain.start.date()}")
         for day in days:
             there = replace(plain, start=_days(day, -1), end=_days(day, 2))
             found += [there, _under(there, rest, usual)]
     together = [rest] if len(rest) > 1 else []
     found += [_under(plain, some, usual) for some in (*([kind] for kind in rest), *together)]
-    notes += _needless(kinds, usual)
+    notes += _without_effect(kinds, usual)
     return [each for number, each in enumerate(found) if each not in (plain, *found[:number])], notes
 
 
-def _needless(kinds: Collection[str], usual: list[Run]) -> Iterator[str]:
-    """Say what kinds of stress have nothing to work on."""
+def _without_effect(kinds: Collection[str], usual: list[Run]) -> Iterator[str]:
+    """Yield a note for each kind of stress that has nothing to work on."""
     intervals = _intervals(usual).values()
     if "overlap" in kinds and not any(seconds <= _DAY for seconds in intervals):
-        yield "overlap: no job is due once a day or more often in the plain range"
+        yield "overlap: no job is due at least once a day in the range"
     if "outage" in kinds and not _hosts(usual):
-        yield "outage: no job asked an HTTP host in the plain range"
+        yield "outage: no job made an HTTP call in the range"
     if "late" in kinds and not intervals:
-        yield "late: no job is due twice in the plain range"
+        yield "late: no job is due twice in the range"
 
 
 def _days(day: datetime, number: int) -> datetime:
@@ -127,7 +127,7 @@ def _days(day: datetime, number: int) -> datetime:
 
 
 def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scenario:
-    """Return the scenario with a fault of each kind in it, beside its own."""
+    """Return the scenario with the faults of some kinds of stress, after its own."""
     faults: list[InjectedFault] = []
     intervals = _intervals(usual)
     limit = scenario.time_limit
@@ -150,14 +150,14 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
 
 
 def _span(scenario: Scenario, start: datetime, length: timedelta) -> tuple[datetime, datetime]:
-    """Return both ends in the scenario's zone, on whole minutes."""
+    """Return start and end in the scenario's zone, on whole minutes."""
     whole = start.replace(second=0, microsecond=0)
     minutes = timedelta(minutes=length // timedelta(minutes=1))
     return whole.astimezone(scenario.zone), (whole + minutes).astimezone(scenario.zone)
 
 
 def _intervals(runs: list[Run]) -> dict[str, float]:
-    """Return how many seconds usually lie between two fire times of a job, of those that fire more than once."""
+    """Return the usual seconds between two fire times, for each job that fires more than once."""
     fires: defaultdict[str, list[float]] = defaultdict(list)
     for run in runs:
         fires[run.job].append(run.fire_time.timestamp())
@@ -165,7 +165,7 @@ def _intervals(runs: list[Run]) -> dict[str, float]:
 
 
 def _hosts(runs: list[Run]) -> dict[str, set[str]]:
-    """Return the hosts that were asked, and by which jobs."""
+    """Return the hosts of HTTP calls, and the jobs that called them."""
     hosts: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         for call in run.http_calls:

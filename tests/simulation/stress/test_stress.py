@@ -20,8 +20,8 @@ from sbh_jobkit.simulation.stress.stress import read, run_stress
 
 ROOT = Path(__file__).parents[3]
 ALL = "dst,overlap,outage,late"
-NO_CHANGE = "note: dst: clocks never change in UTC within a year of 2026-01-01\n"
-NO_HOST = "note: outage: no job asked an HTTP host in the plain range\n"
+NO_CHANGE = "note: dst: the clocks do not change in UTC within a year of 2026-01-01\n"
+NO_HOST = "note: outage: no job made an HTTP call in the range\n"
 COMMAND = "sbh-jobkit simulate examples/pitfalls/"
 SCREENS = {
     "charged_twice": (
@@ -216,16 +216,16 @@ def test_what_fails_anyway(said, put):
 WEEKLY = '@job("weekly", schedule="0 6 * * 1")\ndef weekly(ctx): ...\n'
 NOTES = [
     ("dst", "7d", [NO_CHANGE], 0),
-    ("overlap", "14d", ["note: overlap: no job is due once a day or more often in the plain range\n"], 0),
+    ("overlap", "14d", ["note: overlap: no job is due at least once a day in the range\n"], 0),
     ("late", "14d", [], 1),
     (
         ALL,
         "7d",
         [
             NO_CHANGE,
-            "note: overlap: no job is due once a day or more often in the plain range\n",
+            "note: overlap: no job is due at least once a day in the range\n",
             NO_HOST,
-            "note: late: no job is due twice in the plain range\n",
+            "note: late: no job is due twice in the range\n",
         ],
         0,
     ),
@@ -338,7 +338,7 @@ def test_the_zone_is_the_one_that_is_asked_for(examples):
         OK,
         (
             "Charged twice under stress: dst\n"
-            "note: dst: clocks never change in Asia/Kolkata within a year of 2026-01-01\n"
+            "note: dst: the clocks do not change in Asia/Kolkata within a year of 2026-01-01\n"
             "\n"
             "no failure under stress in 0 scenarios\n"
         ),
@@ -347,8 +347,8 @@ def test_the_zone_is_the_one_that_is_asked_for(examples):
 
 BAD = [
     (["--stress", "dts"], "unknown kind of stress 'dts'; did you mean 'dst'?"),
-    (["--stress", "dst,weather"], "unknown kind of stress 'weather'; there are dst, overlap, outage, late"),
-    (["--stress", ""], "unknown kind of stress ''; there are dst, overlap, outage, late"),
+    (["--stress", "dst,weather"], "unknown kind of stress 'weather'; use one of dst, overlap, outage, late"),
+    (["--stress", ""], "unknown kind of stress ''; use one of dst, overlap, outage, late"),
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
         ["--stress", "dst", "--html", "r.html"],
