@@ -21,7 +21,7 @@ REFUSED = [
         {"duration": "long"},
         "'long' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
     ),
-    ({"time_limit": 0}, "time_limit is a number of seconds above 0, got 0"),
+    ({"time_limit": 0}, "time_limit must be a number of seconds above 0, got 0"),
     (
         {"faults": "outage"},
         "faults must be a FaultPlan, got 'outage'; FaultPlan.load('plan.toml') reads one from a file",
