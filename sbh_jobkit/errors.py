@@ -81,6 +81,10 @@ class StoreError(JobkitError):
     """A store of runs that cannot be opened, or whose clock jumped."""
 
 
+class SettingsError(JobkitError):
+    """Settings of a real tenant that are not valid, or that need what is not installed."""
+
+
 class FleetError(JobkitError):
     """Plugins and tenants that cannot be simulated together, or a process of the simulation that failed."""
 

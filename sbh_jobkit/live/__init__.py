@@ -1,0 +1,1 @@
+"""The real services of a tenant, described by one file."""
