@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FakeContext(PluginContext):
-    """A `PluginContext` that works anywhere; made directly, it belongs to an empty tenant of that name."""
+    """The `ctx` of a fake tenant: `FakeContext("acme")` belongs to a new, empty one."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class FakeContext(PluginContext):
         request: Any = None,
         injector: FaultInjector | None = None,
     ) -> None:
-        """Answer from a tenant's stores; `injector` is what a fault plan does to the run."""
+        """Use a tenant's stores, or new empty ones; `injector` applies a fault plan to the run."""
         self._injector = injector
         self._stores = stores if stores is not None else Stores(tenant_id, user_id, role)
         super().__init__(
@@ -42,6 +42,6 @@ class FakeContext(PluginContext):
             recorder=recorder if recorder is not None else self._stores.recorder(),
             zone=zone if zone is not None else self._stores.zone,
             permissions=permissions,
-            observe=None if injector is None else injector.call,
+            observe=None if injector is None else injector.on_call,
             request=request,
         )

@@ -1,4 +1,4 @@
-"""Rows of a table from a file: CSV with a header, or JSON with a list of objects."""
+"""Read the rows of a table from a file: CSV with a header, or a JSON list of objects."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> list[Row]:
-    """Return a file's rows; raises WorldError with file, line and what to do.
+    """Return a file's rows; raises WorldError with the file, the line and what to do.
 
-    A CSV's values are text, and None where there is nothing; JSON's are what they are.
+    Values in a CSV file are text, or None if empty; values in a JSON file keep their types.
     """
     readers = {".csv": _csv, ".json": _json}
     if path.suffix.lower() not in readers:
@@ -40,7 +40,8 @@ def _csv(path: Path, text: str) -> list[Row]:
         header = next(lines, [])
         _check_header(path, header)
         return [
-            dict(zip(header, [cell or None for cell in cells], strict=True)) for cells in _full(path, lines, header)
+            dict(zip(header, [cell or None for cell in cells], strict=True))
+            for cells in _data_lines(path, lines, header)
         ]
     except csv.Error as error:
         raise _error(path, lines.line_num, f"the line is not CSV: {error}; close the quotes") from error
@@ -56,7 +57,7 @@ def _check_header(path: Path, header: list[str]) -> None:
             raise _error(path, 1, f"two columns are named {name!r}; rename one")
 
 
-def _full(path: Path, lines: Any, header: list[str]) -> Iterator[list[str]]:
+def _data_lines(path: Path, lines: Any, header: list[str]) -> Iterator[list[str]]:
     for cells in lines:
         if cells and len(cells) != len(header):
             counts = f"{len(cells)} values for {len(header)} columns"

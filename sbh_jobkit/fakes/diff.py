@@ -1,4 +1,4 @@
-"""What changed in a world between two moments: rows, files, the names of secrets, events, services of extensions."""
+"""The changes of a world between two snapshots: rows, files, names of secrets, events, services of extensions."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ if TYPE_CHECKING:
     class _World(Protocol):
         def snapshot(self) -> Snapshot: ...
 
-    _Kept = Snapshot | _World
+    _Comparable = Snapshot | _World
     _Redactors = tuple[Redactor, Redactor]
 
 _MOST = 20
-"""As many changes of one table are listed in a text."""
+"""The most changes of one table that a text lists."""
 _NONE: ListSnapshot[Row] = ListSnapshot([], 0)
 _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row, file or secret that is not what it was."""
+    """One row, file, secret, event or service that was added, changed or removed."""
 
     action: str
     """`added`, `changed` or `removed`."""
     name: str
     """A row's id, a file's key, a secret's name."""
     details: tuple[str, ...] = ()
-    """What is new of it, or different; free of secrets' values."""
+    """The fields or properties that were added or changed; secrets' values are redacted."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line, such as `~ id 7: name "Ada" → "Grace"`."""
         return f"{_SIGNS[self.action]} {self.name}{': ' if self.details else ''}{'; '.join(self.details)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Difference(Shown):
-    """What `diff` found; true where anything changed, a text where it is printed, a table in a notebook."""
+    """The changes that `diff` found: false if there are none, text when printed, a table in a notebook."""
 
     tables: dict[str, tuple[Change, ...]]
     files: tuple[Change, ...]
     secrets: tuple[Change, ...]
     events: tuple[Event, ...]
-    """Those emitted in between."""
+    """Events that were emitted between the snapshots."""
     services: tuple[Change, ...] = ()
-    """Those of extensions, by name."""
+    """Services of extensions whose state changed."""
 
     def __bool__(self) -> bool:
         """Whether anything changed."""
         return bool(self.tables or self.files or self.secrets or self.events or self.services)
 
     def __repr__(self) -> str:
-        """Write it as a text."""
+        """Return the lines, or "no difference"."""
         return "\n".join(self.lines()) or "no difference"
 
     def sections(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
-        """Yield what changed, by table and kind."""
+        """Yield a heading and its changes: each table, then files, secrets, events, services."""
         for table, changes in self.tables.items():
             yield f"table {table}", changes
         if self.files:
@@ -78,12 +78,12 @@ class Difference(Shown):
         if self.secrets:
             yield "secrets", self.secrets
         if self.events:
-            yield "events", tuple(map(_emitted, self.events))
+            yield "events", tuple(map(_emitted_change, self.events))
         if self.services:
             yield "services", self.services
 
     def lines(self) -> Iterator[str]:
-        """Yield what changed, line by line; of one table's changes no more than twenty."""
+        """Yield the changes as lines of text, at most twenty per heading."""
         for name, changes in self.sections():
             yield f"{name}: {format_counts(changes)}"
             yield from (f"  {change}" for change in changes[:_MOST])
@@ -92,54 +92,54 @@ class Difference(Shown):
 
 
 def format_counts(changes: Iterable[Change]) -> str:
-    """Count changes by what was done, such as `2 added, 1 removed`."""
+    """Return the number of changes by action, such as `2 added, 1 removed`."""
     actions = [change.action for change in changes]
     return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
 
 
-def diff(before: _Kept, after: _Kept, *, rewritten: bool = True) -> Difference:
-    """Tell what changed between two moments of a world; what they share is not looked at.
+def diff(before: _Comparable, after: _Comparable, *, rewritten: bool = True) -> Difference:
+    """Compare two worlds or snapshots; parts that they share are skipped.
 
-    `rewritten=False` leaves out files of which only the time is new: they were written again, with the same content.
+    `rewritten=False` leaves out files that were written again with the same content.
     """
     old, new = _snapshot(before), _snapshot(after)
-    shown = old.origin.redactor(), new.origin.redactor()
-    tables = {name: _rows(name, old, new, shown) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}
+    redactors = old.origin.redactor(), new.origin.redactor()
+    tables = {name: _rows(name, old, new, redactors) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}
     return Difference(
         tables={name: changes for name, changes in tables.items() if changes},
-        files=tuple(_files(old, new, shown, rewritten=rewritten)),
+        files=tuple(_files(old, new, redactors, rewritten=rewritten)),
         secrets=tuple(_secrets(old.secrets.values, new.secrets.values)),
         events=tuple(new.events.difference(old.events)[0]),
         services=tuple(_services(old.services, new.services)),
     )
 
 
-def _snapshot(world: _Kept) -> Snapshot:
-    kept = world if isinstance(world, Snapshot) else getattr(world, "snapshot", lambda: None)()
-    if not isinstance(kept, Snapshot):
+def _snapshot(world: _Comparable) -> Snapshot:
+    found = world if isinstance(world, Snapshot) else getattr(world, "snapshot", lambda: None)()
+    if not isinstance(found, Snapshot):
         msg = f"diff compares two worlds or snapshots, got {world!r}"
         raise WorldError(msg)
-    return kept
+    return found
 
 
-def _rows(table: str, old: Snapshot, new: Snapshot, shown: _Redactors) -> tuple[Change, ...]:
+def _rows(table: str, old: Snapshot, new: Snapshot, redactors: _Redactors) -> tuple[Change, ...]:
     before, after = old.tables.rows.get(table, _NONE).difference(new.tables.rows.get(table, _NONE))
-    gone, changes = dict(_named(before)), []
-    for name, row in _named(after):
+    gone, changes = dict(_by_name(before)), []
+    for name, row in _by_name(after):
         if name not in gone:
-            changes.append(Change(action="added", name=name, details=tuple(_fields(row, shown[1]))))
-        elif details := tuple(_fields_apart(gone.pop(name), row, shown)):
+            changes.append(Change(action="added", name=name, details=tuple(_fields(row, redactors[1]))))
+        elif details := tuple(_changed_fields(gone.pop(name), row, redactors)):
             changes.append(Change(action="changed", name=name, details=details))
     for name, row in gone.items():
-        changes.append(Change(action="removed", name=name, details=tuple(_fields(row, shown[0]))))
+        changes.append(Change(action="removed", name=name, details=tuple(_fields(row, redactors[0]))))
     return tuple(changes)
 
 
-def _named(rows: list[Row]) -> Iterator[tuple[str, Row]]:
-    """Yield each row under its id, and under a number where several have it."""
+def _by_name(rows: list[Row]) -> Iterator[tuple[str, Row]]:
+    """Yield each row with its id as a name; rows that share an id also get a number."""
     seen: defaultdict[str, int] = defaultdict(int)
     for row in rows:
-        name = f"id {_written(row.get('id'))}"
+        name = f"id {_to_json(row.get('id'))}"
         seen[name] += 1
         yield (name if seen[name] == 1 else f"{name} (number {seen[name]})"), row
 
@@ -147,21 +147,21 @@ def _named(rows: list[Row]) -> Iterator[tuple[str, Row]]:
 def _fields(row: Row, redactor: Redactor) -> Iterator[str]:
     for name, value in redactor.value(row).items():
         if name != "id":
-            yield f"{name} {_written(value)}"
+            yield f"{name} {_to_json(value)}"
 
 
-def _fields_apart(old: Row, new: Row, shown: _Redactors) -> Iterator[str]:
-    before, after = shown[0].value(old), shown[1].value(new)
+def _changed_fields(old: Row, new: Row, redactors: _Redactors) -> Iterator[str]:
+    before, after = redactors[0].value(old), redactors[1].value(new)
     for name in dict.fromkeys([*before, *after]):
         if name not in after:
-            yield f"{name} {_written(before[name])} → nothing"
+            yield f"{name} {_to_json(before[name])} → nothing"
         elif name not in before:
-            yield f"{name} nothing → {_written(after[name])}"
+            yield f"{name} nothing → {_to_json(after[name])}"
         elif old[name] != new[name] or type(old[name]) is not type(new[name]):
-            yield f"{name} {_written(before[name])} → {_written(after[name])}"
+            yield f"{name} {_to_json(before[name])} → {_to_json(after[name])}"
 
 
-def _files(old: Snapshot, new: Snapshot, shown: _Redactors, *, rewritten: bool) -> Iterator[Change]:
+def _files(old: Snapshot, new: Snapshot, redactors: _Redactors, *, rewritten: bool) -> Iterator[Change]:
     was, now = old.files.files, new.files.files
     if was is now:
         return
@@ -169,16 +169,16 @@ def _files(old: Snapshot, new: Snapshot, shown: _Redactors, *, rewritten: bool) 
         before, after = was.get(key), now.get(key)
         if before is after:
             continue
-        name = shown[1].text(shown[0].text(key))
+        name = redactors[1].text(redactors[0].text(key))
         if before is None or after is None:
             file = after or before
             action = "removed" if after is None else "added"
             yield Change(action=action, name=name, details=(f"{len(file.data):,} bytes, {file.content_type}",))  # type: ignore[union-attr]  # one of the two is there
-        elif details := tuple(_file_apart(before, after, rewritten=rewritten)):
+        elif details := tuple(_changed_properties(before, after, rewritten=rewritten)):
             yield Change(action="changed", name=name, details=details)
 
 
-def _file_apart(before: StoredFile, after: StoredFile, *, rewritten: bool) -> Iterator[str]:
+def _changed_properties(before: StoredFile, after: StoredFile, *, rewritten: bool) -> Iterator[str]:
     if before.data != after.data:
         sizes = len(before.data), len(after.data)
         yield f"{sizes[0]:,} → {sizes[1]:,} bytes" if sizes[0] != sizes[1] else f"{sizes[0]:,} bytes, other content"
@@ -204,9 +204,9 @@ def _services(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change
             yield Change(action="changed", name=name, details=("its state",))
 
 
-def _emitted(event: Event) -> Change:
-    return Change(action="added", name=event.type, details=(_written(event.payload),))
+def _emitted_change(event: Event) -> Change:
+    return Change(action="added", name=event.type, details=(_to_json(event.payload),))
 
 
-def _written(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(jsonable(value), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Runs that an author expects to fail, and why; with the meaning of pytest's strict xfail."""
+"""Runs that an author expects to fail, and why: like pytest's strict xfail, a run that does not fail is a failure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """That a job fails in [start, end), and why."""
+    """All runs of a job in [start, end) are expected to fail."""
 
     job: str
     start: str | datetime
@@ -26,11 +26,11 @@ class Expectation:
     because: str
 
     def window(self, zone: ZoneInfo) -> tuple[float, float]:
-        """Return the two ends in epoch seconds, naive ones read in the zone in force."""
+        """Return start and end in epoch seconds; naive times are in `zone`."""
         return times.instant(self.start, zone).timestamp(), times.instant(self.end, zone).timestamp()
 
     def check(self, zone: ZoneInfo) -> None:
-        """Refuse what says nothing."""
+        """Raise WorldError if there is no reason, or if the end is not after the start."""
         if not self.because:
             msg = f"expect_failure({self.job!r}) needs a reason: because='…'"
             raise WorldError(msg)
@@ -40,8 +40,8 @@ class Expectation:
             raise WorldError(msg)
 
 
-def reason(expectations: Iterable[Expectation], job: str, epoch: float, zone: ZoneInfo) -> str | None:
-    """Say why a job is expected to fail at an instant, or None."""
+def expected_reason(expectations: Iterable[Expectation], job: str, epoch: float, zone: ZoneInfo) -> str | None:
+    """Return why a job is expected to fail at an instant (epoch seconds), or None."""
     for expectation in expectations:
         if expectation.job == job:
             first, last = expectation.window(zone)
@@ -57,7 +57,10 @@ def check_due(
     start: datetime,
     end: datetime,
 ) -> None:
-    """Refuse what no run of a range can meet: a job that there is not, or that is never due in that time."""
+    """Check that each expectation can be met in [start, end).
+
+    Raises UnknownJobError for a job that does not exist, WorldError for a job that is never due in the expected time.
+    """
     for expectation in expectations:
         name = expectation.job
         if name not in jobs:

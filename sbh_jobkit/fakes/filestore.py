@@ -1,4 +1,4 @@
-"""The tenant's object storage, in memory, as its author fills it and looks at it."""
+"""The tenant's object storage, in memory: what an author reads and writes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _TYPES = {".json": "application/json", ".txt": "text/plain", ".csv": "text/csv",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """One file: its bytes, its content type, and when it was written."""
+    """One file: its bytes, its content type, and when it was modified."""
 
     data: bytes
     content_type: str
     modified: float | str | datetime | Duration | None
-    """In epoch seconds; before the world begins as it was given: a time, an age, or None for a new file."""
+    """In epoch seconds; before the world begins, the time or age that was given, or None for a new file."""
 
     def epoch(self, begin: datetime) -> float:
-        """Return when it was written, in epoch seconds, in a world that begins then."""
+        """Return when the file was modified, in epoch seconds, if the world begins at `begin`."""
         match self.modified:
             case float():
                 return self.modified
@@ -47,28 +47,28 @@ class StoredFile:
                 return times.instant(given, begin.tzinfo or UTC).timestamp()
 
     @property
-    def waits(self) -> bool:
-        """Whether the world's beginning will say when it was written."""
+    def undated(self) -> bool:
+        """Whether its time is still unknown, because the world has not begun."""
         return not isinstance(self.modified, float)
 
-    def settled(self, begin: datetime) -> StoredFile:
-        """Return the file as it is in a world that begins then."""
-        return replace(self, modified=self.epoch(begin)) if self.waits else self
+    def dated(self, begin: datetime) -> StoredFile:
+        """Return the file with its time in epoch seconds, if the world begins at `begin`."""
+        return replace(self, modified=self.epoch(begin)) if self.undated else self
 
 
 @dataclass(frozen=True, slots=True)
 class FilesState:
-    """Every file at one moment, and how long a call takes."""
+    """The files and the latency of a snapshot."""
 
     files: Map[str, StoredFile]
     latency: float
 
 
 class FileStore:
-    """`world.files`: write and read as the tenant would, with any age."""
+    """`world.files`: read and write files of any age."""
 
     def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
-        """Start empty; naive times are in the zone that `zone` tells."""
+        """Start empty; `zone()` returns the zone of naive times."""
         self._files: Map[str, StoredFile] = Map()
         self._sorted: list[str] | None = None
         self._kept: FilesState | None = None
@@ -77,7 +77,7 @@ class FileStore:
 
     @property
     def latency(self) -> float:
-        """How many seconds of virtual time each of a job's calls takes; set seconds, or text such as "20ms"."""
+        """The virtual time of each call by a job, in seconds; set a number, or text such as "20ms"."""
         return self._latency
 
     @latency.setter
@@ -89,11 +89,11 @@ class FileStore:
         return key in self._files
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the keys, sorted, as they are now."""
-        return iter(self.below(""))
+        """Iterate over the keys, sorted; changes during the iteration do not matter."""
+        return iter(self.list_keys(""))
 
-    def below(self, prefix: str) -> list[str]:
-        """Return the keys that begin so, sorted; the others are not looked at."""
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with a prefix, by binary search."""
         if self._sorted is None:
             self._sorted = sorted(self._files)
         length = len(prefix)
@@ -101,11 +101,11 @@ class FileStore:
         return self._sorted[bisect_left(self._sorted, prefix) : end]
 
     def __len__(self) -> int:
-        """Count the files."""
+        """Return the number of files."""
         return len(self._files)
 
     def __repr__(self) -> str:
-        """Count them."""
+        """Show the number of files."""
         return f"<files: {len(self)}>"
 
     def write(
@@ -117,7 +117,7 @@ class FileStore:
         modified: str | datetime | None = None,
         age: str | timedelta | None = None,
     ) -> None:
-        """Write a file; `modified` (ISO or datetime) or `age` (such as "40d") say when, else it is new."""
+        """Write a file; `modified` (ISO text or datetime) or `age` (such as "40d") set its time, the default is now."""
         if (problem := key_problem(key)) is not None:
             raise WorldError(problem)
         if not isinstance(data, (bytes, str)):
@@ -129,40 +129,42 @@ class FileStore:
             msg = f"file {key!r} is text that UTF-8 cannot write: {error}"
             raise WorldError(msg) from error
         guessed = content_type or _TYPES.get(key[key.rfind(".") :], BINARY)
-        file = StoredFile(data=raw, content_type=guessed, modified=self._given(modified, age))
-        self.put(key, file.settled(clock.now(self._zone())) if clock.is_virtual() else file)
+        file = StoredFile(data=raw, content_type=guessed, modified=self._check_time(modified, age))
+        self.put(key, file.dated(clock.now(self._zone())) if clock.is_virtual() else file)
 
-    def _given(self, modified: str | datetime | None, age: str | timedelta | None) -> str | datetime | Duration | None:
+    def _check_time(
+        self, modified: str | datetime | None, age: str | timedelta | None
+    ) -> str | datetime | Duration | None:
         if modified is not None and age is not None:
             msg = "give a file's modified time or its age, not both"
             raise WorldError(msg)
         if modified is not None:
-            times.instant(modified, self._zone())  # a wrong one is refused where it stands
+            times.instant(modified, self._zone())  # raises here, at the author's line, not when the world begins
         return modified if age is None else times.duration(age, zero=True)
 
     def begin(self, at: datetime) -> None:
-        """Settle when the files were written that wait for the world to begin: naive times, ages, new ones."""
-        self._files = self._files.update({key: file.settled(at) for key, file in self._files.items() if file.waits})
+        """Set the times of files that were written before the world began, or since: naive times, ages, new files."""
+        self._files = self._files.update({key: file.dated(at) for key, file in self._files.items() if file.undated})
 
     def stat(self, key: str) -> StoredFile | None:
         """Return the stored file, or None."""
         return self._files.get(key)
 
     def put(self, key: str, file: StoredFile) -> None:
-        """Store a file as it is."""
+        """Store a file, unchanged."""
         if key not in self._files and self._sorted is not None:
             insort(self._sorted, key)
         self._files = self._files.set(key, file)
 
     def read(self, key: str) -> bytes:
-        """Return a file's bytes; raises WorldError with the nearest key where there is none."""
+        """Return a file's bytes; raises WorldError, with the nearest key, if there is no such file."""
         if key not in self._files:
             msg = f"there is no file {key!r}{did_you_mean(key, self._files)}"
             raise WorldError(msg)
         return self._files[key].data
 
     def read_text(self, key: str) -> str:
-        """Return a file's text, read as UTF-8."""
+        """Return a file's text, decoded as UTF-8."""
         return self.read(key).decode()
 
     def delete(self, key: str) -> bool:
@@ -175,27 +177,28 @@ class FileStore:
         return True
 
     def snapshot(self) -> FilesState:
-        """Keep the files as they are now."""
+        """Return the files as they are now."""
         kept = self._kept
         if kept is None or kept.files is not self._files or kept.latency != self._latency:
             kept = self._kept = FilesState(self._files, self._latency)
         return kept
 
     def restore(self, state: FilesState) -> None:
-        """Have the files of a snapshot again."""
+        """Set the files of a snapshot."""
         self._files, self._sorted = state.files, None
         self._latency = state.latency
 
     def tree(self) -> str:
-        """Show every file, one a line: key, size in bytes, time of writing in the zone in force."""
+        """Return one line per file: key, size in bytes, modified time in the zone in force."""
         zone = self._zone()
         width = max(map(len, self._files), default=0)
         return "\n".join(
-            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_shown(self._files[key], zone)}" for key in self
+            f"{key:<{width}}  {len(self._files[key].data):>9,}  {_format_modified(self._files[key], zone)}"
+            for key in self
         )
 
 
-def _shown(file: StoredFile, zone: ZoneInfo) -> str:
+def _format_modified(file: StoredFile, zone: ZoneInfo) -> str:
     match file.modified:
         case None:
             return "when the world begins"

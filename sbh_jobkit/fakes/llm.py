@@ -1,4 +1,4 @@
-"""The tenant's language model, scripted: text, or a function of the prompt, by regular expression."""
+"""The tenant's language model: its answers are scripted, by a regular expression on the prompt."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reply:
-    """A pattern and its answers, of which the last one repeats."""
+    """A pattern and its answers; the last answer repeats."""
 
     pattern: re.Pattern[str]
     answers: list[Any]
     seconds: float
 
-    def answer(self, given: int) -> Any:
-        return self.answers[min(given, len(self.answers) - 1)]
+    def answer(self, used: int) -> Any:
+        return self.answers[min(used, len(self.answers) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LlmState:
-    """The replies, how many answers each has given, and what was asked, at one moment."""
+    """The replies, the number of answers used of each, and the calls, of a snapshot."""
 
     replies: tuple[_Reply, ...]
-    given: tuple[int, ...]
+    used: tuple[int, ...]
     calls: ListSnapshot[LlmCall]
 
 
 class LlmScript:
-    """`world.llm`: what the model answers; the latest reply whose `when` is found in the prompt counts."""
+    """`world.llm`: the model's answers; of the replies whose `when` matches a prompt, the last one added answers."""
 
     def __init__(self) -> None:
-        """Start with a default answer that is plainly fake."""
+        """Start without replies: every prompt gets a default answer that is plainly fake."""
         self._replies: list[_Reply] = []
-        self._given: list[int] = []
+        self._used: list[int] = []
         self._kept: LlmState | None = None
         self.calls: PersistentList[LlmCall] = PersistentList()
-        """Every prompt and its answer."""
+        """Every prompt and its answer, oldest first."""
 
     def __repr__(self) -> str:
-        """Count replies and calls."""
+        """Show the numbers of replies and calls."""
         return f"<llm: {len(self._replies)} replies, {len(self.calls)} calls>"
 
     def reply(self, answer: Answer | Sequence[Answer], *, when: str = "", latency: Latency = 0) -> None:
-        """Answer with a text, what a function makes of the prompt, or an exception, for prompts that match `when`.
+        """Answer prompts in which the regular expression `when` is found.
 
-        A list answers one prompt after the other, and its last answer repeats. Each takes `latency`, virtual time:
-        seconds, or text such as "300ms" or "2s".
+        `answer` is text, an exception to raise, a function of the prompt, or a list of these: one per prompt, the last
+        one repeats. Each answer takes `latency` of virtual time: seconds, or text such as "300ms" or "2s".
         """
         answers = list(answer) if isinstance(answer, (list, tuple)) else [answer]
-        for one in answers or [answer]:
-            if not isinstance(one, (str, Exception)) and not callable(one):
+        for each in answers or [answer]:
+            if not isinstance(each, (str, Exception)) and not callable(each):
                 kinds = "text, an exception, a function of the prompt, or a list of these"
-                msg = f"world.llm.reply takes {kinds}, got {one!r}"
+                msg = f"world.llm.reply takes {kinds}, got {each!r}"
                 raise WorldError(msg)
         try:
             pattern = re.compile(when)
@@ -73,14 +73,14 @@ class LlmScript:
             msg = f"world.llm.reply: when={when!r} is not a regular expression: {error}"
             raise WorldError(msg) from error
         self._replies.insert(0, _Reply(pattern, answers, _latency.read(latency, "world.llm.reply: latency")))
-        self._given.insert(0, 0)
+        self._used.insert(0, 0)
 
     def answer(self, prompt: str) -> str:
-        """Return the scripted answer to a prompt, or raise the scripted error, after its latency."""
+        """Wait the reply's latency, then return its answer, or raise its exception."""
         for number, reply in enumerate(self._replies):
             if reply.pattern.search(prompt):
-                answer = reply.answer(self._given[number])
-                self._given[number] += 1
+                answer = reply.answer(self._used[number])
+                self._used[number] += 1
                 _latency.advance(reply.seconds)
                 if isinstance(answer, str):
                     return answer
@@ -90,14 +90,14 @@ class LlmScript:
         return f"[fake answer to a prompt of {len(prompt)} characters]"
 
     def snapshot(self) -> LlmState:
-        """Keep what it would answer next, and what it was asked."""
-        state = LlmState(tuple(self._replies), tuple(self._given), self.calls.snapshot())
+        """Return the replies and the calls as they are now."""
+        state = LlmState(tuple(self._replies), tuple(self._used), self.calls.snapshot())
         self._kept = self._kept if self._kept == state else state
         return self._kept
 
     def restore(self, state: LlmState) -> None:
-        """Answer as it would have at a snapshot."""
-        self._replies, self._given = list(state.replies), list(state.given)
+        """Set the replies and the calls of a snapshot."""
+        self._replies, self._used = list(state.replies), list(state.used)
         self.calls.restore(state.calls)
 
 

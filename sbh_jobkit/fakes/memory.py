@@ -1,4 +1,4 @@
-"""The memory that a run may use: scripted by the world's author, or measured."""
+"""The memory that a run uses: scripted by the world's author, or measured."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sbh_jobkit.errors import WorldError
 from sbh_jobkit.run.limits import RealMemory
 
 _NEAR = 0.9
-"""Share of the limit from which `check_memory_usage` answers False."""
+"""The share of the limit from which `check_memory_usage` returns False."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
-    """What was scripted at one moment."""
+    """The memory settings of a snapshot."""
 
     limit_mb: float
     used_mb: float
@@ -22,24 +22,24 @@ class MemoryState:
 
 
 class Memory:
-    """`world.memory`: what `ctx.check_memory_usage()` measures, against `limit_mb`."""
+    """`world.memory`: how much memory jobs use and may use; `ctx.check_memory_usage()` compares the two."""
 
     def __init__(self) -> None:
-        """Let jobs have 100 MB, of which they use nothing."""
+        """Start with a limit of 100 MB and no memory in use."""
         self.limit_mb = 100.0
         self.used_mb = 0.0
         self._kept: MemoryState | None = None
         self.measured = False
-        """Whether what Python allocates in a run is counted, and passing the limit ends it; it is slower then."""
+        """If True, a run's real memory is measured, and a run over the limit ends; this makes runs slower."""
 
     def __repr__(self) -> str:
-        """Say how much is used of how much."""
+        """Show the memory in use and the limit."""
         used = "measured" if self.measured else f"{self.used_mb:g}"
         return f"<memory: {used} of {self.limit_mb:g} MB>"
 
     @property
     def limit_mb(self) -> float:
-        """How much a run may use, in MB."""
+        """The memory limit of a run, in MB."""
         return self._limit_mb
 
     @limit_mb.setter
@@ -47,23 +47,23 @@ class Memory:
         self._limit_mb = _amount("world.memory.limit_mb", mb, above=True)
 
     def use(self, mb: float) -> None:
-        """Let jobs use that much from now on."""
+        """Set the memory that jobs use from now on, in MB."""
         self.used_mb = _amount("world.memory.use", mb)
 
     @property
     def is_near(self) -> bool:
-        """Whether the limit is near or passed."""
+        """Whether at least 90 % of the limit is in use."""
         used = RealMemory.used_mb() if self.measured else self.used_mb
         return used >= self.limit_mb * _NEAR
 
     def snapshot(self) -> MemoryState:
-        """Keep what is scripted now."""
+        """Return the settings as they are now."""
         state = MemoryState(self.limit_mb, self.used_mb, self.measured)
         self._kept = self._kept if self._kept == state else state
         return self._kept
 
     def restore(self, state: MemoryState) -> None:
-        """Use what was scripted at a snapshot."""
+        """Set the settings of a snapshot."""
         self.limit_mb, self.used_mb, self.measured = state.limit_mb, state.used_mb, state.measured
 
 

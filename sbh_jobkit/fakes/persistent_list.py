@@ -1,7 +1,7 @@
-"""A list whose past can be kept without copying it: a snapshot of 100,000 rows costs what a snapshot of none costs.
+"""A list with snapshots that copy nothing: a snapshot of 100,000 rows is as fast as one of none.
 
-Items stand in chunks. An appended item goes into the last chunk, where an earlier snapshot, which knows how many items
-it had, does not see it; what changes or removes items replaces the chunks that they stand in and leaves the others.
+Items are stored in chunks, which the list shares with its snapshots. An append adds to the last chunk; an earlier
+snapshot does not see the new item, because it keeps its length. A change or removal replaces the chunks it touches.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Generic, TypeVar, overload
 Item = TypeVar("Item")
 
 _SIZE = 512
-"""Items of a full chunk."""
+"""The number of items in a full chunk."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListSnapshot(Generic[Item]):
-    """The items that a list had at one moment; whatever becomes of the list, they stay.
+    """The items of a list at one moment; later changes of the list do not change them.
 
-    As long as a list does not change, its past is the same object.
+    While a list does not change, its snapshot is the same object.
     """
 
     chunks: list[list[Item]]
     length: int
 
     def __iter__(self) -> Iterator[Item]:
-        """Go through the items."""
+        """Iterate over the items."""
         return islice(chain.from_iterable(self.chunks), self.length)
 
     def __len__(self) -> int:
-        """Count the items."""
+        """Return the number of items."""
         return self.length
 
     def parts(self) -> Iterator[tuple[list[Item], int]]:
-        """Yield each chunk and how many of its items were there."""
+        """Yield each chunk, and how many of its items belong to the snapshot."""
         left = self.length
         for chunk in self.chunks:
             if left <= 0:
@@ -46,9 +46,9 @@ class ListSnapshot(Generic[Item]):
             left -= len(chunk)
 
     def difference(self, other: ListSnapshot[Item]) -> tuple[list[Item], list[Item]]:
-        """Return the items that only this past has, and those that only the other has; shared chunks are passed over.
+        """Return the items that are only in this snapshot, and those that are only in the other.
 
-        An item is the same where it is the same object.
+        Items are compared by identity; chunks that both share are skipped.
         """
         mine, theirs = self._outside(other), other._outside(self)
         both = {id(item) for item in mine} & {id(item) for item in theirs}
@@ -60,32 +60,32 @@ class ListSnapshot(Generic[Item]):
 
 
 class PersistentList(Sequence[Item]):
-    """A list that shares its items with the pasts that were kept of it."""
+    """A list with fast snapshots."""
 
     __slots__ = ("_chunks", "_kept", "_length")
-    __hash__ = None  # type: ignore[assignment]  # a list has none either
+    __hash__ = None  # type: ignore[assignment]  # unhashable, as a list is
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
-        """Hold these items at first."""
+        """Start with these items."""
         self._chunks: list[list[Item]] = []
         self._length = 0
         self._kept: ListSnapshot[Item] | None = None
         self._set_items(items)
 
     def __repr__(self) -> str:
-        """Show it as a list."""
+        """Show the items as a list."""
         return repr(list(self))
 
     def __eq__(self, other: object) -> bool:
-        """Equal a list of the same items."""
+        """Whether `other` is a list with equal items."""
         return list(self) == list(other) if isinstance(other, (list, PersistentList)) else NotImplemented
 
     def __len__(self) -> int:
-        """Count the items."""
+        """Return the number of items."""
         return self._length
 
     def __iter__(self) -> Iterator[Item]:
-        """Go through the items."""
+        """Iterate over the items."""
         return chain.from_iterable(self._chunks)
 
     @overload
@@ -93,7 +93,7 @@ class PersistentList(Sequence[Item]):
     @overload
     def __getitem__(self, index: slice) -> list[Item]: ...
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        """Return one item, or those of a slice."""
+        """Return one item, or the items of a slice; raises IndexError."""
         if isinstance(index, slice):
             first, end, step = index.indices(self._length)
             return self._between(first, end) if step == 1 else list(self)[index]
@@ -124,14 +124,14 @@ class PersistentList(Sequence[Item]):
         """Remove all items."""
         self._set_items(())
 
-    def replace(self, changed: Callable[[Item], Item]) -> None:
-        """Put what `changed` returns in the place of each item."""
-        new = [[changed(item) for item in chunk] for chunk in self._chunks]
+    def replace(self, function: Callable[[Item], Item]) -> None:
+        """Replace each item by what `function` returns for it, which may be the item itself."""
+        new = [[function(item) for item in chunk] for chunk in self._chunks]
         pairs = zip(new, self._chunks, strict=True)
         self._chunks = [before if all(map(is_, now, before)) else now for now, before in pairs]
 
     def retain(self, wanted: Callable[[Item], object]) -> int:
-        """Remove the items that are not wanted; return how many."""
+        """Remove the items for which `wanted` is false; return how many."""
         left = [[item for item in chunk if wanted(item)] for chunk in self._chunks]
         before, self._length = self._length, sum(map(len, left))
         if self._length == before:
@@ -143,22 +143,22 @@ class PersistentList(Sequence[Item]):
         return before - self._length
 
     def snapshot(self) -> ListSnapshot[Item]:
-        """Keep the items as they are now."""
+        """Return the items as they are now."""
         kept = self._kept
         if kept is None or kept.chunks is not self._chunks or kept.length != self._length:
             kept = self._kept = ListSnapshot(self._chunks, self._length)
         return kept
 
-    def restore(self, past: ListSnapshot[Item]) -> None:
-        """Hold the items of a past again."""
-        if self._chunks is past.chunks and self._length == past.length:
-            return  # they are here
-        parts = [(chunk, length) for chunk, length in past.parts() if length]
+    def restore(self, snapshot: ListSnapshot[Item]) -> None:
+        """Set the items of a snapshot."""
+        if self._chunks is snapshot.chunks and self._length == snapshot.length:
+            return
+        parts = [(chunk, length) for chunk, length in snapshot.parts() if length]
         self._chunks = [chunk for chunk, _ in parts]
         if parts:
             chunk, length = parts[-1]
-            self._chunks[-1] = chunk[:length]  # what is appended from now on is not for whoever has this chunk, too
-        self._length = past.length
+            self._chunks[-1] = chunk[:length]  # a copy: the snapshot's chunk may have later items, and other owners
+        self._length = snapshot.length
 
     def _set_items(self, items: Iterable[Item]) -> None:
         waiting = iter(items)

@@ -1,4 +1,4 @@
-"""The table `plugin_jobs`: what the platform knows of an installed plugin's jobs."""
+"""The table `plugin_jobs`: the status and the last run of each job of an installed plugin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE = "plugin_jobs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """What the platform knows of one job."""
+    """The schedule, the status and the last run of one job."""
 
     schedule: Schedule | None
     status: str = "idle"
@@ -31,24 +31,24 @@ class JobState:
 
 _NEW = JobState(schedule=None)
 JobsState = Map[tuple[str, str], JobState]
-"""By plugin and job."""
+"""States by plugin slug and job name."""
 
 
 class JobTable:
-    """Follows runs as they come and answers `ctx.db.query("plugin_jobs", …)`."""
+    """The rows of `ctx.db.query("plugin_jobs", …)`, updated when a run starts and ends."""
 
     def __init__(self) -> None:
-        """Start without installations."""
+        """Start without jobs."""
         self._states: JobsState = Map()
         self._order: dict[tuple[str, str], None] = {}
 
     def install(self, plugin: str, job: str, schedule: Schedule | None) -> None:
-        """List a job; known ones keep their history."""
+        """Add a job, or give a known job a new schedule; its history stays."""
         self._order[plugin, job] = None
         self._set(plugin, job, replace(self._states.get((plugin, job), _NEW), schedule=schedule))
 
     def start(self, plugin: str, job: str) -> None:
-        """Show a job as running."""
+        """Set a job's status to running."""
         before = self._states[plugin, job]
         after = JobState(
             schedule=before.schedule,
@@ -60,11 +60,11 @@ class JobTable:
         self._set(plugin, job, after)
 
     def abandon(self, plugin: str, job: str) -> None:
-        """Show a job as idle again: its run was interrupted from outside."""
+        """Set a job's status back to idle: its run was interrupted."""
         self._set(plugin, job, replace(self._states[plugin, job], status="idle"))
 
     def finish(self, plugin: str, job: str, *, started_at: datetime, outcome: Outcome, why: str | None) -> None:
-        """Take in how a run ended."""
+        """Record the end of a run; `why` is the reason of a failure."""
         before, failed = self._states[plugin, job], outcome is not Outcome.OK
         after = JobState(
             schedule=before.schedule,
@@ -76,16 +76,16 @@ class JobTable:
         self._set(plugin, job, after)
 
     def snapshot(self) -> JobsState:
-        """Keep what is known now."""
+        """Return the states as they are now."""
         return self._states
 
     def restore(self, states: JobsState) -> None:
-        """Know what a snapshot knew again."""
+        """Set the states of a snapshot."""
         self._states = states
         self._order |= dict.fromkeys(key for key in states if key not in self._order)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a job: times are ISO 8601 in the schedule's zone."""
+        """Return one row per job; times are ISO 8601 in the schedule's zone."""
         return [self._row(*key, self._states[key]) for key in self._order if key in self._states]
 
     def _set(self, plugin: str, job: str, state: JobState) -> None:

@@ -1,4 +1,4 @@
-"""SeededRandom that is the same in every simulation with the same seed, and that a snapshot can go back to."""
+"""Random numbers with a seed and snapshots: the same seed gives the same simulation."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from typing import Any
 
 
 class SeededRandom(Random):
-    """`world.random`: draws as `random.Random` does, and knows whether it has drawn since it was last kept."""
+    """`world.random`: a `random.Random` that can be part of a snapshot."""
 
     def __init__(self, seed: int = 0) -> None:
-        """Begin with a seed."""
+        """Start with a seed."""
         self._kept: Any = None
         super().__init__(seed)
 
     def seed(self, *seed: Any, **version: Any) -> None:
-        """Begin anew."""
+        """Start again with another seed."""
         self._kept = None
         super().seed(*seed, **version)
 
     def random(self) -> float:
-        """Draw a number from 0 to before 1."""
+        """Return a number in [0, 1)."""
         self._kept = None
         return super().random()
 
     def getrandbits(self, k: int, /) -> int:
-        """Draw k random bits."""
+        """Return an integer of `k` random bits."""
         self._kept = None
         return super().getrandbits(k)
 
     def snapshot(self) -> Any:
-        """Keep what would be drawn next; as long as nothing is drawn, it is the same value and costs nothing."""
+        """Return the state; it is computed only if a number was drawn since the last call."""
         if self._kept is None:
             self._kept = self.getstate()
         return self._kept
 
     def restore(self, state: Any) -> None:
-        """Draw what would have been drawn at a snapshot."""
+        """Set the state of a snapshot: the same numbers follow."""
         self.setstate(state)
         self._kept = state

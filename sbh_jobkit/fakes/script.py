@@ -1,4 +1,4 @@
-"""`world.py`: an author's description of the fake tenant, at the start and as time goes by."""
+"""`world.py`: describes the fake tenant at the start, and how it changes with time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FILE = "world.py"
 
 
 def every(expression: str) -> Callable[[_Function], _Function]:
-    """Let a function `(world, now)` change the world whenever a cron expression says so; `now` is aware."""
+    """Call the function `(world, now)` at each fire time of a cron expression; `now` is an aware datetime."""
     if callable(expression):
-        msg = "@every needs its expression: write @every('…') above the function, with parentheses"
+        msg = "@every needs a cron expression in parentheses: write @every('…') above the function"
         raise WorldError(msg)
     Schedule(expression)
 
     def mark(function: _Function) -> _Function:
-        function._sbh_every = expression  # type: ignore[attr-defined] # noqa: SLF001  our mark on the author's function
+        function._sbh_every = expression  # type: ignore[attr-defined] # noqa: SLF001  our attribute
         return function
 
     return mark
@@ -39,19 +39,19 @@ def every(expression: str) -> Callable[[_Function], _Function]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """One function of `@every` and when it is due."""
+    """A function under `@every`, and its cron expression."""
 
     expression: str
     function: Callable[[Any, datetime], Any]
 
     def schedule(self, tz: ZoneInfo) -> Schedule:
-        """When it is due, in the zone in force."""
+        """Return when the function is due; `tz` is the zone in force."""
         return Schedule(self.expression, tz)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class WorldScript:
-    """What a `world.py` holds: `setup(world)` and the functions of `@every`, in their order."""
+    """The contents of a `world.py`: `setup(world)`, and the functions under `@every` in file order."""
 
     setup: Callable[[Any], Any] | None
     ticks: tuple[Tick, ...]
@@ -60,7 +60,7 @@ class WorldScript:
 
     @classmethod
     def load(cls, path: Path) -> WorldScript:
-        """Load a `world.py`; raises WorldError with the line where it failed."""
+        """Load a `world.py`; raises WorldError, with the line if its code fails."""
         path = Path(path).resolve()
         if not path.is_file():
             msg = f"no such file: {str(path)!r}; a world is described in a Python file with setup(world)"
@@ -71,12 +71,12 @@ class WorldScript:
         except PluginError as error:
             raise WorldError(str(error)) from error
         script = cls.from_names(names, root=path.parent, file=path.name)
-        weakref.finalize(script, space.close)  # every world that it made a past of holds it, too
+        weakref.finalize(script, space.close)  # worlds made from snapshots hold the script, too
         return script
 
     @classmethod
     def from_names(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
-        """Take `setup` and the functions of `@every`, each once, from names."""
+        """Take `setup` and the functions under `@every` from a namespace; `root` and `file` are for messages."""
         setup = names.get("setup")
         if setup is not None and not callable(setup):
             msg = f"{file}: setup must be a function setup(world), got {setup!r}"
@@ -84,17 +84,17 @@ class WorldScript:
         marked = {id(value): (value, mark) for value in names.values() if (mark := _mark(value)) is not None}
         ticks = tuple(Tick(expression=mark, function=function) for function, mark in marked.values())
         if setup is None and not ticks:
-            msg = f"{file} has neither setup(world) nor a function under @every(…), so it describes nothing"
+            msg = f"{file} has neither setup(world) nor a function under @every(…); define at least one"
             raise WorldError(msg)
         return cls(setup=setup, ticks=ticks, root=root, file=file)
 
     def begin(self, world: Any) -> None:
-        """Call `setup(world)`."""
+        """Call `setup(world)`; raises WorldError if it fails."""
         if self.setup is not None:
             self._call(self.setup, world)
 
     def tick(self, tick: Tick, world: Any, now: datetime) -> None:
-        """Call a function of `@every`."""
+        """Call a function under `@every`; raises WorldError if it fails."""
         self._call(tick.function, world, now)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
@@ -102,12 +102,12 @@ class WorldScript:
             function(*arguments)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # also what ends a process: to a simulation it is a mistake in its world
+        except BaseException as error:  # SystemExit, too, is a mistake in world.py
             where = explain(error, self.root, otherwise=defined_at(function, self.root) or self.file, beside=self.file)
-            msg = f"the world could not go on: {where}"
+            msg = f"the world's script failed: {where}"
             raise WorldError(msg) from error
 
 
 def _mark(value: Any) -> str | None:
-    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # an object may claim to have every attribute
+    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # not getattr: some objects answer every name
     return mark if callable(value) else None

@@ -1,4 +1,4 @@
-"""The tenant's secrets: the author sets them, a job reads them, nothing shows them."""
+"""The tenant's secrets: an author sets them, a job reads them, and their values are never shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sbh_jobkit.errors import WorldError
 
 @dataclass(frozen=True, slots=True)
 class SecretsState:
-    """Every secret at one moment."""
+    """The secrets of a snapshot, by name."""
 
     values: dict[str, str] = field(repr=False)
 
@@ -20,46 +20,46 @@ class SecretStore(MutableMapping[str, str]):
     """`world.secrets["API_KEY"] = "…"`; values are text and never appear in a repr."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without secrets."""
         self._values: dict[str, str] = {}
         self._kept = SecretsState({})
         self.ever: dict[str, str] = {}
-        """The name of every value that was ever set: a value that was replaced is still a secret."""
+        """Names by value, of every value that was ever set: a replaced value is still a secret."""
 
     def __getitem__(self, key: str) -> str:
-        """Return the value."""
+        """Return a secret's value; raises KeyError if it is not set."""
         return self._values[key]
 
     def __setitem__(self, key: str, value: str) -> None:
-        """Set it; raises WorldError for what is not text."""
+        """Set a secret; raises WorldError if name or value is not text."""
         if (problem := secret_problem(key, value)) is not None:
             raise WorldError(problem)
         self._values[key] = value
         self.ever[value] = key
 
     def __delitem__(self, key: str) -> None:
-        """Remove it."""
+        """Remove a secret; raises KeyError if it is not set."""
         del self._values[key]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
+        """Iterate over the names."""
         return iter(self._values)
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return the number of secrets."""
         return len(self._values)
 
     def __repr__(self) -> str:
-        """Show names only."""
+        """Show the names, never the values."""
         return f"<secrets: {', '.join(self._values) or 'none'}>"
 
     def snapshot(self) -> SecretsState:
-        """Keep the secrets as they are now."""
+        """Return the secrets as they are now."""
         if self._kept.values != self._values:
             self._kept = SecretsState(dict(self._values))
         return self._kept
 
     def restore(self, state: SecretsState) -> None:
-        """Have the secrets of a snapshot again; what was a secret in between stays one."""
+        """Set the secrets of a snapshot; values that were set since are still redacted."""
         self._values = dict(state.values)
         self.ever |= {value: key for key, value in self._values.items()}

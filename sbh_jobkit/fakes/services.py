@@ -1,4 +1,4 @@
-"""A fake tenant's backends as one run meets them: its stores, with the latency and the faults that a plan injects."""
+"""The backends of a fake tenant for one run: its stores, plus latency and injected faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FakeServices:
     __slots__ = ("_injector", "_stores")
 
     def __init__(self, stores: Stores, injector: FaultInjector | None = None) -> None:
-        """Answer from the stores; `injector` is what a fault plan does to the run."""
+        """Use the stores; `injector` applies a fault plan to the run, None applies nothing."""
         self._stores = stores
         self._injector = injector
 
@@ -44,7 +44,7 @@ class FakeServices:
 
     @property
     def http(self) -> HttpBackend:
-        """The routes; httpx and respx load here."""
+        """The routes; httpx and respx are imported here, when a job first uses them."""
         from sbh_jobkit.fakes.http.http import RoutedHttp
 
         return RoutedHttp(self._stores.http, self._stores.redactor, self._injector)
@@ -66,16 +66,16 @@ class FakeServices:
 
     @property
     def hints(self) -> WorldHints:
-        """Lines to paste into `world.py`."""
+        """Advice: lines to paste into `world.py`."""
         return _HINTS
 
     @property
     def extensions(self) -> Extensions[Service]:
-        """What extensions add to the world."""
+        """The services that extensions add to the world."""
         return self._stores.extensions
 
     def memory_is_near(self) -> bool:
-        """Whether the scripted or measured memory is near the limit."""
+        """Whether the scripted or measured memory is at 90 % of the limit or above."""
         return self._stores.memory.is_near
 
 
@@ -89,7 +89,7 @@ class WorldHints:
         return f'world.secrets["{key}"] = "…"'
 
     def table(self, table: object) -> str:
-        """Return the line that makes a table."""
+        """Return the line that creates a table."""
         if not isinstance(table, str):
             return "give the table's name as text"
         return f'world.db.insert("{table}", [{{…}}]), or world.db.create("{table}") for an empty one'
@@ -104,24 +104,24 @@ class FakeFiles:
     __slots__ = ("_injector", "_store")
 
     def __init__(self, store: FileStore, injector: FaultInjector | None) -> None:
-        """Read and write the store."""
+        """Read and write the store; `injector` may make calls fail."""
         self._store = store
         self._injector = injector
 
     def list(self, prefix: str) -> Iterable[FileInfo]:
         """Return the files whose keys begin with a prefix, sorted by key."""
-        self.reach()
-        return [self._info(key, file) for key in self._store.below(prefix) if (file := self._store.stat(key))]
+        self.connect()
+        return [self._info(key, file) for key in self._store.list_keys(prefix) if (file := self._store.stat(key))]
 
     def stat(self, key: str) -> FileInfo | None:
-        """Return one file's facts, or None."""
-        self.reach()
+        """Return a file's key, size, content type and time, or None if there is no such file."""
+        self.connect()
         file = self._store.stat(key)
         return None if file is None else self._info(key, file)
 
     def put(self, key: str, data: bytes, content_type: str) -> bool:
-        """Store a file; False where a fault plan says that the storage is full."""
-        self.reach()
+        """Store a file; False if an injected fault says that the storage is full."""
+        self.connect()
         if self._injector is not None and self._injector.storage_is_full():
             return False
         self._store.put(key, StoredFile(data=data, content_type=content_type, modified=clock.now(UTC).timestamp()))
@@ -132,20 +132,20 @@ class FakeFiles:
         return self._store.delete(key)
 
     def presign(self, key: str, operation: str, expires_in: int) -> str:
-        """Return a link of the usual form; nothing answers it, and the storage is not asked for it."""
+        """Return a link of the usual form; nothing serves it, and it needs no call to the storage."""
         signature = sha256(f"{operation} {key} {expires_in}".encode()).hexdigest()[:16]
         query = urlencode({"operation": operation, "expires": expires_in, "signature": signature})
         return f"https://files.example/{quote(f'{key}')}?{query}"
 
-    def reach(self) -> None:
-        """Take the time of one call; raises ConnectionError where a fault plan has the storage down."""
+    def connect(self) -> None:
+        """Wait the latency of one call; raises ConnectionError if an injected fault refuses it."""
         latency.advance(self._store.latency)
-        if self._injector is not None and (refused := self._injector.ask("files")) is not None:
-            raise ConnectionError(refused.text)
+        if self._injector is not None and (refusal := self._injector.on_request("files")) is not None:
+            raise ConnectionError(refusal.text)
 
     @staticmethod
     def _info(key: str, file: StoredFile) -> FileInfo:
-        modified: Any = file.modified if not file.waits else file.epoch(clock.now(UTC))
+        modified: Any = file.modified if not file.undated else file.epoch(clock.now(UTC))
         return FileInfo(key, len(file.data), file.content_type, modified)
 
 
@@ -155,45 +155,45 @@ class FakeRows:
     __slots__ = ("_injector", "_tables")
 
     def __init__(self, tables: Tables, injector: FaultInjector | None) -> None:
-        """Read the tables."""
+        """Read the tables; `injector` may make queries fail."""
         self._tables = tables
         self._injector = injector
 
     def page(self, table: str, filters: Mapping[str, Any] | None, first: int, end: int) -> list[Row]:
-        """Return copies of matching rows from number `first` to before `end`."""
-        self.reach()
+        """Return copies of the matching rows with numbers in [first, end)."""
+        self.connect()
         return self._tables.page(table, filters, first, end)
 
     def get(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return a copy of the row with that id, or None."""
-        self.reach()
+        self.connect()
         return next(iter(self._tables.select(table, {"id": {"$eq": id}}, end=1)), None)
 
     def count(self, table: str, filters: Mapping[str, Any] | None) -> int:
         """Count matching rows."""
-        self.reach()
+        self.connect()
         return self._tables.count(table, filters)
 
-    def reach(self) -> None:
-        """Take the time of one query; raises TimeoutError where a fault plan has the database down."""
+    def connect(self) -> None:
+        """Wait the latency of one query; raises TimeoutError if an injected fault refuses it."""
         latency.advance(self._tables.latency)
-        if self._injector is not None and (refused := self._injector.ask("db")) is not None:
-            raise TimeoutError(refused.text)
+        if self._injector is not None and (refusal := self._injector.on_request("db")) is not None:
+            raise TimeoutError(refusal.text)
 
 
 class FakeLlm:
-    """The model of `world.llm`; its tokens are words."""
+    """The language model of `world.llm`; it counts a word as a token."""
 
     __slots__ = ("_injector", "_script")
 
     def __init__(self, script: LlmScript, injector: FaultInjector | None) -> None:
-        """Answer from the script."""
+        """Answer from the script; `injector` may make prompts fail."""
         self._script = script
         self._injector = injector
 
     @property
     def default_model(self) -> str:
-        """A name that is plainly fake."""
+        """The model's name if the job gives none."""
         return _MODEL
 
     def tokens(self, text: str) -> int:
@@ -201,9 +201,12 @@ class FakeLlm:
         return len(text.split())
 
     def answer(self, prompt: str, model: str, temperature: float, max_tokens: int) -> LlmAnswer:
-        """Return the scripted answer, cut to `max_tokens` words; raises what the script or a fault plan says."""
+        """Return the scripted answer, cut to `max_tokens` words.
+
+        Raises ServiceError for an injected fault, and the exception that the script has in place of an answer.
+        """
         del model, temperature
-        if self._injector is not None and (refused := self._injector.ask("llm")) is not None:
-            raise ServiceError(refused.text)
+        if self._injector is not None and (refusal := self._injector.on_request("llm")) is not None:
+            raise ServiceError(refusal.text)
         text = " ".join(self._script.answer(prompt).split(" ")[:max_tokens])
         return LlmAnswer(text, self.tokens(prompt), self.tokens(text))

@@ -1,4 +1,4 @@
-"""A world as the runner sees it: the tenant of simulations, of `run_job` and of tests."""
+"""The tenant for simulations, `run_job` and tests: it runs jobs in a world."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class FakeTenant:
-    """A world under a fault plan."""
+    """A world, with or without a fault plan."""
 
     __slots__ = ("plan", "snapshots", "time_limit", "world")
 
     def __init__(
         self, world: World, *, plan: ActivePlan | None = None, time_limit: float | None = None, snapshots: bool = True
     ) -> None:
-        """Run jobs in a world; `plan` is what goes wrong meanwhile.
+        """Run jobs in `world`, under the fault plan `plan` if there is one.
 
-        `time_limit`, in seconds, counts instead of the world's; `keep` says whether each run has the snapshots before
-        and after it.
+        `time_limit`, in seconds, replaces the world's limit; `snapshots=False` leaves out the snapshots of the world
+        before and after each run.
         """
         self.world = world
         self.plan = plan
@@ -49,9 +49,9 @@ class FakeTenant:
         return self.world.tenant_id
 
     def begin(self, jobs: Jobs, at: datetime, zone: ZoneInfo, asked: ZoneInfo | None = None) -> None:
-        """Install a plugin's jobs, and begin the world if it has not begun.
+        """Install a plugin's jobs, and begin the world at `at` unless it has begun.
 
-        `zone` is in force; `asked` is the zone that the caller named, over the manifest's.
+        `zone` is the zone in force; `asked` is the zone that the caller named, which replaces the manifest's.
         """
         self.world.install(jobs, asked)
         self.world.begin(at, zone, jobs.plugin)
@@ -61,23 +61,23 @@ class FakeTenant:
         return FakeSession(self, job, fire, zone)
 
     def notify(self, run: Run) -> Run:
-        """Show an ended run to the world's extensions, and return it."""
+        """Pass an ended run to the world's extensions; return the run."""
         return self.world.extensions.notify(run)
 
     @contextmanager
     def rollback(self) -> Iterator[Snapshot]:
-        """Give the world as it is now; take back afterwards what is done to it, and what the fault plan counts."""
-        state, counted = self.world.snapshot(), self.plan.snapshot() if self.plan is not None else None
+        """Yield a snapshot of the world; at the end, restore the world and the fault plan's counters."""
+        state, counters = self.world.snapshot(), self.plan.snapshot() if self.plan is not None else None
         try:
             yield state
         finally:
             self.world.restore(state)
-            if self.plan is not None and counted is not None:
-                self.plan.restore(counted)
+            if self.plan is not None and counters is not None:
+                self.plan.restore(counters)
 
 
 class FakeSession:
-    """One run in a world."""
+    """One run in a world: its context, recorder, limits and rules."""
 
     __slots__ = (
         *("_finished", "_job", "_tenant", "after", "before", "context", "expected", "injector", "limits"),
@@ -85,7 +85,7 @@ class FakeSession:
     )
 
     def __init__(self, tenant: FakeTenant, job: Job, fire: float, zone: ZoneInfo) -> None:
-        """Keep the world as the run meets it, and make its context."""
+        """Take the snapshot before the run, and make the run's context."""
         world, plan = tenant.world, tenant.plan
         self._tenant = tenant
         self._job = job
@@ -112,11 +112,11 @@ class FakeSession:
 
     @property
     def injected(self) -> tuple[str, ...]:
-        """What the fault plan did to the run, in words."""
+        """The injected faults of the run as text, such as `outage of llm (1 call)`."""
         return self.injector.summary if self.injector is not None else ()
 
     def redactor(self) -> Redactor:
-        """Return what replaces the values of all secrets that the world ever had."""
+        """Return a redactor for the values of all secrets that the world ever had."""
         return self._tenant.world.redactor()
 
     def __enter__(self) -> Self:
@@ -125,40 +125,40 @@ class FakeSession:
         return self
 
     def finish(self, outcome: Outcome, started_at: datetime, why: str | None) -> None:
-        """Write the end into the table `plugin_jobs`, and keep the world as the run left it."""
+        """Update the table `plugin_jobs`, and take the snapshot after the run."""
         world, job = self._tenant.world, self._job
         world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=outcome, why=why)
         self.after = world.snapshot() if self._tenant.snapshots else None
         self._finished = True
 
     def __exit__(self, *_: object) -> None:
-        """Show the job as idle again where a person interrupted its run."""
+        """Set the job back to idle in `plugin_jobs` if its run was interrupted."""
         if not self._finished:
             self._tenant.world.jobs.abandon(self._job.manifest.slug, self._job.name)
 
 
 class FakeRules:
-    """What a fault plan and the emulation of today's host do to one call."""
+    """The rules for one call: of the fault plan and of the emulation of today's host."""
 
     __slots__ = ("_host", "_injector", "awaits")
 
     def __init__(self, injector: FaultInjector | None, host: HostRules | None) -> None:
-        """Follow those that are there."""
+        """Apply the injector and the host's rules; None has no rules."""
         self._injector = injector
         self._host = host
         self.awaits = host is None
 
     def drop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Return what the host makes of a coroutine that it does not await."""
+        """Return the result of an async job on a host that does not await it."""
         return self._host.drop(coroutine) if self._host is not None else coroutine
 
     def delay(self) -> None:
-        """Let the time pass by which the plan slows the run down."""
+        """Advance virtual time by the delay that the plan injects into the run."""
         if self._injector is not None:
             self._injector.delay()
 
     def amend(self, result: CallResult, *, memory_passed: bool) -> CallResult:
-        """Return the crash that the plan injected, or how the host counts the end."""
+        """Return the injected crash if there is one, else the result as the host counts it."""
         if self._injector is not None and self._injector.killed is not None:
             return CallResult(outcome=Outcome.CRASHED, reason=f"crashed: {self._injector.killed}")
         return self._host.amend(result, memory_passed=memory_passed) if self._host is not None else result

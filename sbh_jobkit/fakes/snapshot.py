@@ -1,4 +1,4 @@
-"""A world as it was at one moment: a value that shares what did not change with the world and with other moments."""
+"""The state of a world at one moment; snapshots share the parts that did not change."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class _Origin(Protocol):
         """The zone in force."""
 
     def redactor(self) -> Redactor:
-        """Return what keeps secrets out of sight."""
+        """Return a redactor for the world's secrets."""
 
     def difference(self, before: Snapshot, after: Snapshot) -> Any:
-        """Return what changed between two snapshots."""
+        """Return the changes from one snapshot to another."""
 
     def at(self, snapshot: Snapshot) -> Any:
-        """Return a world of its own that stands there."""
+        """Return a new world in the state of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Snapshot(Shown):
-    """What `world.snapshot()` keeps; `world.restore` goes back to it, `diff` tells two apart."""
+    """The state of a world, from `world.snapshot()`; for `world.restore(snapshot)` and `diff(before, after)`."""
 
     origin: _Origin
     taken: datetime | None
-    """The virtual time at which it was taken; None outside of virtual time."""
+    """The virtual time of the snapshot; None if the clock was real."""
     files: FilesState
     tables: TablesState
     secrets: SecretsState
@@ -58,19 +58,19 @@ class Snapshot(Shown):
     events: ListSnapshot[Event]
     random: Any
     services: Mapping[str, Any]
-    """What extensions keep, by the names of their services."""
+    """The states of extensions, by service name."""
     settings: tuple[Any, ...]
 
     def __repr__(self) -> str:
-        """Say when it was taken, and count."""
+        """Show its time, and count rows, files and events."""
         rows = sum(map(len, self.tables.rows.values()))
         when = f" at {self.taken:%Y-%m-%d %H:%M:%S %Z}" if self.taken else ""
         return f"<Snapshot{when}: {rows} rows, {len(self.files.files)} files, {len(self.events)} events>"
 
     def world(self) -> Any:
-        """Return a world of its own as it was then, a new one each time: what is done there changes nothing here."""
+        """Return a new world in this state; changes to it do not change the snapshot."""
         return self.origin.at(self)
 
     def changes_since(self, before: Snapshot) -> Any:
-        """Return what changed since an earlier snapshot, as `diff(before, after)` does."""
+        """Return the changes since an earlier snapshot, as `diff(before, self)` does."""
         return self.origin.difference(before, self)

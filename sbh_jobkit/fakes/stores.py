@@ -1,4 +1,4 @@
-"""The stores of a fake tenant: filled by its author through a world, and read by a job through its context."""
+"""The stores of a fake tenant: an author fills them through a world, a job reads them through its context."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Stores:
     """The services of one tenant, empty at first."""
 
     def __init__(self, tenant_id: str, user_id: str | None = None, role: str | None = None) -> None:
-        """Start empty."""
+        """Start with empty stores."""
         self.tenant_id = tenant_id
         self.user_id = user_id
         self.role = role
         self.permissions: frozenset[str] | None = None
-        """What jobs may do, over their manifests; None leaves it to those."""
+        """The permissions of all jobs; None means those of their manifests."""
         self.allowed: frozenset[str] = frozenset()
-        """Kinds of fault that do not fail a run."""
+        """Kinds of faults that do not fail a run."""
         self.secrets = SecretStore()
         self.files = FileStore(lambda: self.zone)
         self.db = Tables(lambda: self.zone, lambda: self.folder)
@@ -48,35 +48,35 @@ class Stores:
         self.memory = Memory()
         self.jobs = JobTable()
         self.events: PersistentList[Event] = PersistentList()
-        """What jobs emitted, oldest first."""
+        """The events that jobs emitted, oldest first."""
         self.random = SeededRandom()
-        """SeededRandom that is the same in every simulation with the same seed."""
+        """Random numbers that are the same in every simulation with the same seed."""
         self._http: HttpRoutes | None = None
         self._zone: ZoneInfo | None = None
         self._redactor: Redactor | None = None
         self._extensions: Extensions[Service] | None = None
-        self.db.compute(TABLE, self.jobs.rows, because="its rows follow the plugin's jobs and their runs")
+        self.db.compute(TABLE, self.jobs.rows, because="the kit fills it from the plugin's jobs and their runs")
 
-    def _added(self, name: str) -> Any:
-        """Return what an extension offers; any other name is unknown."""
+    def _extension_service(self, name: str) -> Any:
+        """Return an extension's service; raises AttributeError for any other name."""
         if name.startswith("_") or hasattr(type(self), name):
-            return object.__getattribute__(self, name)  # Python tells what is missing, or the property that raised
+            return object.__getattribute__(self, name)  # raises Python's own AttributeError
         services = self.extensions.services
         if name not in services:
             msg = f"world has no {name!r}{did_you_mean(name, [known for known in dir(self) if known[0] != '_'])}"
             raise AttributeError(msg)
         return services[name]
 
-    if not TYPE_CHECKING:  # type checkers know the kit's own names, and so find those that are misspelt
-        __getattr__ = _added
+    if not TYPE_CHECKING:  # without it, type checkers report misspelled names
+        __getattr__ = _extension_service
 
     def __dir__(self) -> list[str]:
-        """List also what extensions offer."""
+        """Include the services of extensions."""
         return [*super().__dir__(), *self.extensions.services]
 
     @property
     def extensions(self) -> Extensions[Service]:
-        """What third parties add; installed packages are looked through when it is first used."""
+        """The installed extensions; they are searched for when this is first used."""
         if self._extensions is None:
             self._extensions = Extensions(manager(), self, known_kinds())
         return self._extensions
@@ -88,12 +88,12 @@ class Stores:
 
     @property
     def folder(self) -> Path:
-        """Where relative paths begin: where the process stands."""
+        """The folder of relative paths: the current directory."""
         return Path()
 
     @property
     def http(self) -> HttpRoutes:
-        """The internet: respx routes. httpx and respx load when it is first used."""
+        """The routes of the internet (respx); httpx and respx are imported when it is first used."""
         if self._http is None:
             from sbh_jobkit.fakes.http.routes import HttpRoutes
 
@@ -101,10 +101,13 @@ class Stores:
         return self._http
 
     def recorder(self, root: Path | None = None) -> Recorder:
-        """Return an empty record for one run of a plugin in that folder; events and calls are kept here, too."""
-        return Recorder(self.redactor, root, self.allowed, self._keep)
+        """Return a recorder for one run of a plugin in the folder `root`.
 
-    def _keep(self, entry: Entry) -> None:
+        Events, requests and prompts are also added to the logs of this tenant.
+        """
+        return Recorder(self.redactor, root, self.allowed, self._log)
+
+    def _log(self, entry: Entry) -> None:
         if isinstance(entry, HttpCall):
             self.http.log.append(entry)
         elif isinstance(entry, Event):
@@ -113,15 +116,15 @@ class Stores:
             self.llm.calls.append(entry)
 
     def redactor(self) -> Redactor:
-        """Return what keeps the values of all secrets that this tenant ever had out of sight."""
+        """Return a redactor for the values of all secrets that this tenant ever had."""
         if self._redactor is None or len(self._redactor) != len(self.secrets.ever):
             self._redactor = Redactor(self.secrets.ever)
         return self._redactor
 
     def forget(self) -> None:
-        """Drop what was recorded of past runs, so that a long simulation does not grow; the state stays."""
-        for recorded in (self.events, self.llm.calls):
-            if recorded:
-                recorded.clear()
+        """Clear the logs of past runs, so that memory does not grow in a long simulation; the state stays."""
+        for log in (self.events, self.llm.calls):
+            if log:
+                log.clear()
         if self._http is not None:
             self._http.forget()

@@ -1,4 +1,4 @@
-"""The tenant's tables, in memory, as their author fills them and looks at them."""
+"""The tenant's tables, in memory: what an author reads and writes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     Gate = Callable[[str, str], None]
 
 _HERE = Path()
-_WHOLE = frozenset({str, int, float, bool, type(None), bytes})
-"""Types that need no copy."""
-_WRITTEN = _WHOLE | {datetime, date}
-"""Types whose repr tells all of a value: 1 is not True, and a datetime has its fold and its zone."""
+_IMMUTABLE = frozenset({str, int, float, bool, type(None), bytes})
+"""Immutable types: their values are not copied."""
+_EXACT_REPR = _IMMUTABLE | {datetime, date}
+"""Types whose values are equal if their reprs are: 1 and True differ, and a datetime shows fold and zone."""
 
 
 class Tables:
-    """`world.db`: insert, update, delete and look at rows."""
+    """`world.db`: insert, update, delete and read rows."""
 
     def __init__(self, zone: Callable[[], ZoneInfo], folder: Callable[[], Path] = lambda: _HERE) -> None:
-        """Start without tables; naive times in filters are in the zone, relative paths in the folder, as those tell."""
+        """Start without tables; `zone()` is the zone of naive times in filters, `folder()` that of relative paths."""
         self._tables: dict[str, PersistentList[Row]] = {}
         self._numbers: dict[str, int] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
-        self._kept: dict[str, str] = {}
+        self._read_only: dict[str, str] = {}
         self._selections: dict[str, _Selection] = {}
         self._latest: TablesState | None = None
         self._zone = zone
@@ -50,7 +50,7 @@ class Tables:
 
     @property
     def latency(self) -> float:
-        """How many seconds of virtual time each of a job's queries takes; set seconds, or text such as "5ms"."""
+        """The virtual time of each query by a job, in seconds; set a number, or text such as "5ms"."""
         return self._latency
 
     @latency.setter
@@ -62,40 +62,43 @@ class Tables:
         return isinstance(table, str) and (table in self._tables or table in self._computed)
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the tables' names."""
+        """Iterate over the names of the tables."""
         return iter([*self._tables, *self._computed])
 
     def __getitem__(self, table: str) -> Any:
-        """Show a table as a pandas DataFrame."""
+        """Return a table as a pandas DataFrame."""
         return frame(self.rows(table), asked="world.db[…]", instead=", or use world.db.rows(…)")
 
     def __repr__(self) -> str:
-        """Count the rows by table."""
+        """Show the number of rows of each table."""
         return f"<db: {', '.join(f'{name} {len(rows)}' for name, rows in self._tables.items()) or 'no tables'}>"
 
     def create(self, *tables: str) -> None:
-        """Make tables that start empty."""
+        """Create empty tables; existing tables stay as they are."""
         for table in tables:
             self._check_writable(table)
         for table in tables:
             self._tables.setdefault(table, PersistentList())
 
     def compute(self, table: str, rows: Callable[[], list[Row]], *, because: str) -> None:
-        """Make a table whose rows are asked for when someone queries it, and that nobody else can write; say why."""
+        """Create a read-only table: `rows()` is called for each query; `because` explains it in errors."""
         self._computed[table] = rows
-        self._kept[table] = because
+        self._read_only[table] = because
 
     def insert(self, table: str, rows: Mapping[str, Any] | Iterable[Mapping[str, Any]] | Any) -> None:
-        """Add a row, several, or a DataFrame, all or none; a row without `id` gets the next number."""
+        """Insert a dict, a list of dicts or a DataFrame, all rows or none; a row without `id` gets the next number."""
         self._check_writable(table)
         added = [copied(row) for row in _as_rows(table, rows)]
-        stored = self._about_to_change(table, self._tables.setdefault(table, PersistentList()))
+        stored = self._tables.setdefault(table, PersistentList())
+        self._selections.pop(table, None)
         for row in added:
-            number = self._numbers[table] = self._numbers.get(table, 0) + 1  # also with an id, and never again
+            number = self._numbers[table] = (
+                self._numbers.get(table, 0) + 1
+            )  # counts rows with an id, too; a number is never used twice
             stored.append(row if "id" in row else {"id": number, **row})
 
     def load(self, table: str, path: str | Path) -> None:
-        """Insert the rows of a .csv (a header, then text; what is empty is None) or a .json file (a list of objects).
+        """Insert the rows of a .csv file (a header, then text; empty is None) or a .json file (a list of objects).
 
         A relative path begins at the folder of `world.py`. Raises WorldError with the file and the line.
         """
@@ -106,38 +109,38 @@ class Tables:
         self.insert(table, _rows.read(self._folder() / path))
 
     def update(self, table: str, filters: Mapping[str, Any] | None, changes: Mapping[str, Any]) -> int:
-        """Change the rows that match; return how many."""
+        """Set the fields `changes` in the matching rows; return how many matched."""
         self._check_writable(table)
-        rows, matches = self._own(table), self._predicate(filters)
+        rows, matches = self._writable(table), self._predicate(filters)
         matching = {id(row): {**row, **copied(changes)} for row in rows if matches(row)}
         rows.replace(lambda row: matching.get(id(row), row))
         return len(matching)
 
     def delete(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
-        """Remove the rows that match; return how many."""
+        """Remove the matching rows; return how many."""
         self._check_writable(table)
         matches = self._predicate(filters)
-        return self._own(table).retain(lambda row: not matches(row))
+        return self._writable(table).retain(lambda row: not matches(row))
 
     def rows(self, table: str, filters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Return copies of the rows that match, in insertion order."""
+        """Return copies of the matching rows, in insertion order."""
         return list(self.select(table, filters))
 
     def select(
         self, table: str, filters: Mapping[str, Any] | None, *, first: int = 0, end: int | None = None
     ) -> list[Row]:
-        """Return copies of matching rows number `first` to `end`."""
+        """Return copies of the matching rows with numbers in [first, end)."""
         rows = self._stored(table)
-        if self._takes_all(filters):
+        if self._matches_all(filters):
             return [copied(row) for row in rows[first:end]]
         return [copied(row) for row in islice(filter(self._predicate(filters), rows), first, end)]
 
     def page(self, table: str, filters: Mapping[str, Any] | None, first: int, end: int) -> list[Row]:
-        """Do the same for one who comes back for the next page: rows are not looked at again for it."""
-        if self._takes_all(filters) or table in self._computed:
+        """Return what `select` does; the next page of the same filter continues the search where this one stops."""
+        if self._matches_all(filters) or table in self._computed:
             return self.select(table, filters, first=first, end=end)
-        rows, key = self._stored(table), (_spelled(filters), self._zone())
-        selection = self._selections.pop(table, None)  # nobody else has it now, and a limit that hits leaves it out
+        rows, key = self._stored(table), (_filter_key(filters), self._zone())
+        selection = self._selections.pop(table, None)  # if a limit ends the run in here, it is dropped
         if selection is None or selection.key != key or key[0] is None:
             selection = _Selection(key, filter(self._predicate(filters), rows))
         found = selection.rows(first, end)
@@ -145,47 +148,44 @@ class Tables:
         return [copied(row) for row in found]
 
     def count(self, table: str, filters: Mapping[str, Any] | None = None) -> int:
-        """Count the rows that match."""
+        """Count the matching rows."""
         rows = self._stored(table)
-        return len(rows) if self._takes_all(filters) else sum(map(self._predicate(filters), rows))
+        return len(rows) if self._matches_all(filters) else sum(map(self._predicate(filters), rows))
 
     @staticmethod
-    def _takes_all(filters: Mapping[str, Any] | None) -> bool:
-        """Whether there is nothing to filter by; raises FilterError for what is nothing and no filter, such as []."""
+    def _matches_all(filters: Mapping[str, Any] | None) -> bool:
+        """Whether the filter is None or {}; raises FilterError for other empty values, such as []."""
         if not filters:
             language.parse(filters)
         return not filters
 
     def snapshot(self) -> TablesState:
-        """Keep the rows as they are now."""
+        """Return the tables as they are now."""
         rows = {name: rows.snapshot() for name, rows in self._tables.items()}
         state = TablesState(rows, dict(self._numbers), self._latency)
         self._latest = self._latest if self._latest == state else state
         return self._latest
 
     def restore(self, state: TablesState) -> None:
-        """Have the rows of a snapshot again."""
+        """Set the tables of a snapshot."""
         self._selections.clear()
         self._numbers, self._latency = dict(state.numbers), state.latency
         self._tables = {name: PersistentList() for name in state.rows}
-        for name, past in state.rows.items():
-            self._tables[name].restore(past)
+        for name, rows in state.rows.items():
+            self._tables[name].restore(rows)
 
-    def _own(self, table: str) -> PersistentList[Row]:
-        """Return the rows of a table that is no computed one and about to change."""
+    def _writable(self, table: str) -> PersistentList[Row]:
+        """Return the rows of a table that is about to change, and drop the page search on it."""
         self._stored(table)
-        return self._about_to_change(table, self._tables[table])
-
-    def _about_to_change(self, table: str, rows: PersistentList[Row]) -> PersistentList[Row]:
         self._selections.pop(table, None)
-        return rows
+        return self._tables[table]
 
     def _check_writable(self, table: str) -> None:
         if not isinstance(table, str):
             msg = f"a table's name must be text, got {table!r}"
             raise WorldError(msg)
-        if table in self._kept:
-            msg = f"table {table!r} is kept by the kit: {self._kept[table]}"
+        if table in self._read_only:
+            msg = f"table {table!r} cannot be changed: {self._read_only[table]}"
             raise WorldError(msg)
 
     def _stored(self, table: str) -> Sequence[Row]:
@@ -201,7 +201,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class TablesState:
-    """Every table's rows and the last number that it gave, at one moment, and how long a query takes."""
+    """The rows and the last given number of each table, and the latency, of a snapshot."""
 
     rows: dict[str, ListSnapshot[Row]]
     numbers: dict[str, int]
@@ -209,22 +209,22 @@ class TablesState:
 
 
 class _Selection:
-    """The rows of a table that match a filter, found as far as somebody has asked."""
+    """A search for the rows that match a filter; it has gone as far as the last page that was read."""
 
-    __slots__ = ("_found", "_rest", "key")
+    __slots__ = ("_found", "_matching", "key")
 
     def __init__(self, key: tuple[str | None, ZoneInfo], matching: Iterator[Row]) -> None:
         self.key = key
         self._found: list[Row] = []
-        self._rest = matching
+        self._matching = matching
 
     def rows(self, first: int, end: int) -> list[Row]:
-        self._found.extend(islice(self._rest, max(0, end - len(self._found))))
+        self._found.extend(islice(self._matching, max(0, end - len(self._found))))
         return self._found[first:end]
 
 
-def _spelled(filters: Any) -> str | None:
-    """Write a filter down so that two that are written alike mean the same; None where that cannot be known."""
+def _filter_key(filters: Any) -> str | None:
+    """Return a text that only equal filters share, or None if a value's repr may be ambiguous."""
     waiting = [filters]
     while waiting:
         value = waiting.pop()
@@ -232,18 +232,18 @@ def _spelled(filters: Any) -> str | None:
             waiting += [*value, *value.values()]
         elif type(value) in {list, tuple}:
             waiting += value
-        elif type(value) not in _WRITTEN:
+        elif type(value) not in _EXACT_REPR:
             return None
     return repr(filters)
 
 
 def copied(row: Mapping[str, Any]) -> Row:
-    """Return a copy of a row that shares nothing that could be changed."""
-    return {key: value if type(value) in _WHOLE else deepcopy(value) for key, value in row.items()}
+    """Return a deep copy of a row."""
+    return {key: value if type(value) in _IMMUTABLE else deepcopy(value) for key, value in row.items()}
 
 
 def _as_rows(table: str, rows: Any) -> Iterator[Mapping[str, Any]]:
-    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # a DataFrame, without loading pandas to ask
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # a DataFrame; isinstance would need pandas
         rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
     elif isinstance(rows, dict):
         rows = [rows]

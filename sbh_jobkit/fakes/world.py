@@ -1,4 +1,4 @@
-"""The fake tenant, as its author sees it: everything a job can meet, to fill and to look at."""
+"""The fake tenant that an author fills and inspects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.diff import diff
-from sbh_jobkit.fakes.expectations import Expectation, reason
+from sbh_jobkit.fakes.expectations import Expectation, expected_reason
 from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
@@ -37,13 +37,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 TARGETS = {"guide": FakeContext, "host": HostContext}
-"""What answers a job, by what it is asked to be like: the guide's promises, or today's host."""
-
-
+"""The context of a job by target: as the guide promises, or as today's host behaves."""
 TENANT = "acme"
-"""The tenant that is meant where none is named."""
+"""The default tenant."""
 _SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun")
-"""What a snapshot keeps of a world beside its services."""
+"""The attributes that a snapshot keeps, apart from the services."""
 _settings = attrgetter(*_SETTINGS)
 _NO_SERVICES: Mapping[str, Any] = {}
 
@@ -65,12 +63,12 @@ class World(Stores, Shown):
         target: str = "guide",
         extensions: Iterable[object] = (),
     ) -> None:
-        """Start empty.
+        """Start with empty services.
 
-        `tz` names the zone of naive times (the plugin's, or UTC); `permissions` override the manifest's;
-        `time_limit` is in seconds of a run; `allow` names kinds of fault that do not fail a run;
-        `loopback` lets jobs reach real servers of this machine; `target="host"` answers as today's host does;
-        `extensions` are modules or objects that add to the world, beside those that are installed.
+        `tz` names the zone of naive times (default: the plugin's, or UTC); `permissions` replace the manifest's;
+        `time_limit` is the limit of a run in seconds; `allow` names kinds of faults that do not fail a run;
+        `loopback=True` lets jobs connect to real servers on this machine; `target="host"` behaves as today's host;
+        `extensions` are modules or objects to use in addition to the installed extensions.
         """
         super().__init__(tenant_id, user_id, role)
         self.tz = times.zone(tz) if tz is not None else None
@@ -78,7 +76,7 @@ class World(Stores, Shown):
         if extensions:
             self._extensions = Extensions(manager(extensions), self, known_kinds())
         if permissions is not None:
-            self.permissions = _known("permission", permissions, PERMISSIONS)
+            self.permissions = _check_names("permission", permissions, PERMISSIONS)
         self.allow = allow
         self.time_limit = time_limit
         self.loopback = loopback
@@ -89,12 +87,12 @@ class World(Stores, Shown):
         self._settings: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
-        """Say whose world it is and what it holds."""
+        """Show the tenant, and count rows, files, secrets and events."""
         return f"<World {self.tenant_id!r}: {self.db!r} {self.files!r} {self.secrets!r} {len(self.events)} events>"
 
     @property
     def time_limit(self) -> float:
-        """How long a run may take, in seconds."""
+        """The time limit of a run, in seconds."""
         return self._time_limit
 
     @time_limit.setter
@@ -103,7 +101,7 @@ class World(Stores, Shown):
 
     @property
     def allow(self) -> Collection[str]:
-        """Kinds of fault that do not fail a run."""
+        """Kinds of faults that do not fail a run."""
         return self.allowed
 
     @allow.setter
@@ -111,29 +109,29 @@ class World(Stores, Shown):
         own = known_kinds()
         given = [kinds] if isinstance(kinds, str) else kinds
         all_own = isinstance(given, Iterable) and all(kind in own for kind in given)
-        self.allowed = _known("kind of fault", given, own if all_own else [*own, *self.extensions.fault_kinds])
+        self.allowed = _check_names("kind of fault", given, own if all_own else [*own, *self.extensions.fault_kinds])
 
     @property
     def target(self) -> str:
-        """Whose answers a job gets: "guide", what is promised, or "host", what today's host does."""
+        """How `ctx` behaves: "guide" as the guide promises, "host" as today's host does."""
         return self._target
 
     @target.setter
     def target(self, name: str) -> None:
-        (self._target,) = _known("target", [name], TARGETS)
+        (self._target,) = _check_names("target", [name], TARGETS)
 
     @property
     def folder(self) -> Path:
-        """Where relative paths begin: beside the `world.py` that describes the world, if one does."""
+        """The folder of relative paths: that of `world.py`, or the current directory."""
         return (self.script.root if self.script is not None else None) or Path()
 
     @classmethod
     def load(
         cls, path: str | Path, *, tenant_id: str = TENANT, tz: str | None = None, extensions: Iterable[object] = ()
     ) -> Self:
-        """Make the world that a `world.py` describes; its `setup` is called when the world begins."""
+        """Load the world that a `world.py` describes; its `setup` is called when the world begins."""
         world = cls(tenant_id, tz, extensions=extensions)
-        world.script = WorldScript.load(path)  # type: ignore[arg-type] # text is a path, too
+        world.script = WorldScript.load(path)  # type: ignore[arg-type] # accepts text, too
         return world
 
     @classmethod
@@ -162,19 +160,19 @@ class World(Stores, Shown):
         self.expectations.append(expectation)
 
     def expected(self, job: str, epoch: float) -> str | None:
-        """Say why a job is expected to fail at an instant, or None."""
-        return reason(self.expectations, job, epoch, self.zone) if self.expectations else None
+        """Return why a job is expected to fail at an instant (epoch seconds), or None."""
+        return expected_reason(self.expectations, job, epoch, self.zone) if self.expectations else None
 
     def begin(self, at: str | datetime, tz: ZoneInfo | str | None = None, plugin: Plugin | None = None) -> None:
-        """Start the world's time, once: `setup` of its script is called, and files without a time are new then.
+        """Begin the world's time at `at`: call `setup` of its script, and date the files that have no time yet.
 
-        Runs and simulations do it; do it yourself to change what `setup` made before the first of them. Extensions
-        are told the plugin that will run there.
+        Only the first call does this. Runs and simulations call it; call it yourself to change what `setup` made
+        before the first run. `plugin` is passed to extensions.
         """
         if not self._begun:
             self._zone = times.zone(tz) if tz is not None else self.zone
         beginning = times.instant(at, self.zone)
-        self.files.begin(beginning)  # in a world that goes on, those that were written since
+        self.files.begin(beginning)  # in a world that has begun, it dates files that were written since
         if self._begun:
             return
         self._begun = True
@@ -185,9 +183,9 @@ class World(Stores, Shown):
                     self.script.begin(self)
 
     def snapshot(self) -> Snapshot:
-        """Keep the world as it is now, to go back to or to compare with; nothing is copied.
+        """Return the state of the world now, for `restore` and `diff`; it is fast, because nothing is copied.
 
-        What `world.py` keeps in variables of its own is no part of it.
+        Variables of `world.py` are not included.
         """
         services, settings = self.extensions.services, (*_settings(self), tuple(self.expectations))
         self._settings = self._settings if self._settings == settings else settings
@@ -208,7 +206,7 @@ class World(Stores, Shown):
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Make the world what it was when a snapshot was taken, of it or of another world."""
+        """Set the world to the state of a snapshot, which may be of another world."""
         if not isinstance(snapshot, Snapshot):
             msg = f"world.restore takes what world.snapshot() returned, got {snapshot!r}"
             raise WorldError(msg)
@@ -233,27 +231,27 @@ class World(Stores, Shown):
         self.expectations = list(expectations)
 
     def at(self, snapshot: Snapshot) -> Self:
-        """Return a world of its own as it was when a snapshot was taken; what is done there changes nothing here."""
+        """Return a new world in the state of a snapshot; changes to it do not change this world."""
         world = type(self)(self.tenant_id, user_id=self.user_id, role=self.role)
-        world._extensions = Extensions(self.extensions.manager, world, known_kinds())  # noqa: SLF001  one of us
+        world._extensions = Extensions(self.extensions.manager, world, known_kinds())  # noqa: SLF001  same class
         world.tz, world.script = self.tz, self.script
         world.secrets.ever |= self.secrets.ever
         world.restore(snapshot)
         return world
 
     def difference(self, before: Snapshot, after: Snapshot) -> Difference:
-        """Return what changed between two snapshots; what they share costs nothing."""
+        """Return the changes from one snapshot to another, as `diff` does."""
         return diff(before, after)
 
     def context(self, plugin: Plugin | None = None) -> FakeContext:
-        """Return what a job of the plugin would be called with."""
+        """Return a `ctx` as a job of the plugin gets it; without a plugin, everything is permitted."""
         if plugin is None:
             return self.open(self.recorder(None), None, self.zone)
         self.install(plugin.jobs)
         return self.open(self.recorder(plugin.root), plugin.manifest.permissions, self.zone)
 
     def install(self, jobs: Mapping[str, Job], tz: ZoneInfo | None = None) -> None:
-        """List a plugin's jobs in the table `plugin_jobs`, scheduled as if `tz` were in force."""
+        """Add a plugin's jobs to the table `plugin_jobs`; their schedules are in `tz`, if given."""
         for name, job in jobs.items():
             self.jobs.install(job.manifest.slug, name, job.schedule_in(tz or self.tz))
 
@@ -264,7 +262,7 @@ class World(Stores, Shown):
         zone: ZoneInfo,
         injector: FaultInjector | None = None,
     ) -> FakeContext:
-        """Return the context of one run; `injector` is what a fault plan does to it."""
+        """Return the context of one run; `injector` applies a fault plan to it."""
         allowed = permissions if self.permissions is None else self.permissions
         return TARGETS[self.target](
             self.tenant_id,
@@ -278,7 +276,7 @@ class World(Stores, Shown):
         )
 
 
-def _known(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:
+def _check_names(what: str, names: Collection[str], known: Collection[str]) -> frozenset[str]:
     if not isinstance(names, Iterable):
         msg = f"a {what} must be a name or a list of names, got {names!r}"
         raise WorldError(msg)
@@ -292,7 +290,7 @@ def _known(what: str, names: Collection[str], known: Collection[str]) -> frozens
 
 
 def check_time_limit(seconds: float) -> float:
-    """Return how long a run may take; raises WorldError for what is no such time."""
+    """Return a time limit in seconds as a float; raises WorldError if it is not a number above 0."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
         msg = f"time_limit must be a number of seconds above 0, got {seconds!r}"
         raise WorldError(msg)

@@ -146,11 +146,11 @@ BAD_PLUGINS = {
     ),
     "an error in world.py": (
         {"world": "def setup(world):\n    world.secrets['K'] = 1\n"},
-        "the world could not go on: world.py:2: secret 'K' must be text, got a value of type int",
+        "the world's script failed: world.py:2: secret 'K' must be text, got a value of type int",
     ),
     "a world.py that describes nothing": (
         {"world": "x = 1\n"},
-        "world.py has neither setup(world) nor a function under @every(…), so it describes nothing",
+        "world.py has neither setup(world) nor a function under @every(…); define at least one",
     ),
     "no job at all": (
         {"main_": "import json\n"},
@@ -158,11 +158,11 @@ BAD_PLUGINS = {
     ),
     "a limit that is none": (
         {"world": "def setup(world):\n    world.time_limit = 'long'\n"},
-        "the world could not go on: world.py:2: time_limit must be a number of seconds above 0, got 'long'",
+        "the world's script failed: world.py:2: time_limit must be a number of seconds above 0, got 'long'",
     ),
     "an unknown kind of fault": (
         {"world": "def setup(world):\n    world.allow = ['netwrk']\n"},
-        "the world could not go on: world.py:2: unknown kind of fault 'netwrk'; did you mean 'network'?",
+        "the world's script failed: world.py:2: unknown kind of fault 'netwrk'; did you mean 'network'?",
     ),
     "an expectation of an unknown job": (
         {"world": "def setup(world):\n    world.expect_failure('gret', '2026-01-01', '2026-01-02', because='x')\n"},
@@ -400,8 +400,8 @@ def test_simulate_on_todays_host(here, capsys):
             "read  0 6 * * *     5       5         0     0      0\n"
             "\n"
             "Thu 2026-01-01 06:00 UTC  read  faulty\n"
-            "    main.py:5: today's host gives no secret to a job: ctx.secrets.get('KEY') is\n"
-            "      None [D6]\n"
+            "    main.py:5: today's host gives no secret to a job: ctx.secrets.get('KEY')\n"
+            "      returns None [D6]\n"
             "      try: end the run with a clear error if a secret is None\n"
             "    … and 4 more like it, the last on Mon 2026-01-05 06:00 UTC\n"
             "\n"

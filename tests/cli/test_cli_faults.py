@@ -181,7 +181,7 @@ def test_a_month_is_the_same_anywhere(here):
         (
             ["--fault", "outage of=lm start=2026-01-01 end=2026-01-02"],
             (
-                "outage: of is a host such as 'api.example.com', '*' for every host, or one of llm, db, files; "
+                "outage: of must be a host such as 'api.example.com', '*' for every host, or one of llm, db, files; "
                 "got 'lm'; did you mean 'llm'?"
             ),
         ),

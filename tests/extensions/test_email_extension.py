@@ -121,7 +121,7 @@ def test_pytest_has_it(installed, plugin):
 def test_where_it_is_not_installed(plugin):
     """Nobody has ever heard of emails."""
     shown = python("sbh_jobkit", "run", ".", "remind", site="", folder=plugin)
-    wrong = "sbh-jobkit: error: the world could not go on: world.py:2: AttributeError: world has no 'email'\n"
+    wrong = "sbh-jobkit: error: the world's script failed: world.py:2: AttributeError: world has no 'email'\n"
     assert (shown.returncode, shown.stderr) == (2, wrong)
 
 

@@ -541,5 +541,5 @@ def test_what_is_no_latency_is_refused():
     """Where it is set."""
     with pytest.raises(WorldError) as refused:
         World().db.latency = "-5ms"
-    advice = "use seconds from 0, or text such as '300ms' or '2s'"
+    advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"
     assert str(refused.value) == f"world.db.latency: '-5ms' is not a latency; {advice}"

@@ -345,5 +345,5 @@ def test_what_is_no_latency_is_refused():
     """Where it is set."""
     with pytest.raises(WorldError) as refused:
         World().files.latency = "soon"
-    advice = "use seconds from 0, or text such as '300ms' or '2s'"
+    advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"
     assert str(refused.value) == f"world.files.latency: 'soon' is not a latency; {advice}"

@@ -112,5 +112,5 @@ def test_the_host_ends_no_run(ran, measured):
     run = ran("big = bytearray(21 << 20)\nreturn len(big)", measured)
     assert (run.outcome, run.value) == ("ok", 21 << 20)
     assert [(fault.kind, fault.message) for fault in run.faults] == [
-        ("D13", "today's host holds no run to a memory limit, such as 20 MB here")
+        ("D13", "today's host has no memory limit for a run; the limit here is 20 MB")
     ]

@@ -176,5 +176,6 @@ def test_the_kit_keeps_the_table_and_says_so(write):
     with pytest.raises(WorldError) as refused:
         write(World().db)
     assert (
-        str(refused.value) == "table 'plugin_jobs' is kept by the kit: its rows follow the plugin's jobs and their runs"
+        str(refused.value)
+        == "table 'plugin_jobs' cannot be changed: the kit fills it from the plugin's jobs and their runs"
     )

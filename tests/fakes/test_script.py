@@ -201,8 +201,8 @@ def test_a_world_may_be_in_several_files(folder, write):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("x = 1", "world.py has neither setup(world) nor a function under @every(…), so it describes nothing"),
-        ("", "world.py has neither setup(world) nor a function under @every(…), so it describes nothing"),
+        ("x = 1", "world.py has neither setup(world) nor a function under @every(…); define at least one"),
+        ("", "world.py has neither setup(world) nor a function under @every(…); define at least one"),
         ("def setup(world)\n", "world.py:1: SyntaxError: expected ':'"),
         ("\nimport sys\nsys.exit(1)", "world.py:2: SystemExit: 1"),
         ("x = {}\nx['a']", "world.py:2: KeyError: 'a'"),
@@ -220,7 +220,7 @@ def test_a_world_may_be_in_several_files(folder, write):
         ),
         (
             "from sbh_jobkit import every\n@every\ndef f(world, now): pass",
-            "world.py:2: @every needs its expression: write @every('…') above the function, with parentheses",
+            "world.py:2: @every needs a cron expression in parentheses: write @every('…') above the function",
         ),
         ("setup = 5", "world.py: setup must be a function setup(world), got 5"),
     ],
@@ -258,7 +258,7 @@ def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, w
     write(source)
     with pytest.raises(WorldError) as refused:
         simulate(folder, duration="1d")
-    assert str(refused.value) == f"the world could not go on: {message}"
+    assert str(refused.value) == f"the world's script failed: {message}"
 
 
 def test_a_missing_file_is_told():
@@ -282,7 +282,7 @@ def test_names_make_a_world_too():
     with pytest.raises(WorldError) as refused:
         world.begin("2026-01-01")
     line = setup.__code__.co_firstlineno + 2
-    assert str(refused.value) == f"the world could not go on: test_script.py:{line}: LookupError"
+    assert str(refused.value) == f"the world's script failed: test_script.py:{line}: LookupError"
 
 
 def test_a_wrong_expression_is_refused_at_once():

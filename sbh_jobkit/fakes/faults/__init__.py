@@ -1,1 +1,1 @@
-"""What goes wrong in a fake tenant: injected faults and latency."""
+"""Injected faults and latency of a fake tenant."""

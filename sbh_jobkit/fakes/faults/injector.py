@@ -1,7 +1,7 @@
-"""What a fault plan does to the runs of a simulation: the services of a context ask before they answer.
+"""Applies a fault plan to the runs of a simulation: fake services call the injector before they answer.
 
-Chance is keyed, not a stream: each draw has a generator of its own, seeded by the text of what is drawn for. So a
-fault that is taken out of a plan moves no other's chances, and neither does another run, process, zone or machine.
+Each random decision has a generator of its own, seeded by the plan's seed, the fault, the run and the request. So the
+decisions of a fault do not change when another fault is removed from the plan, or on another machine.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.plugin.job import Job
 
-    Answering = Outage | Errors | Latency | RateLimit
-    _Counted = tuple[Counter[tuple[RateLimit, str, str, int]], set[InjectedFault]]
+    _Refusing = Outage | Errors | Latency | RateLimit
+    _Counters = tuple[Counter[tuple[RateLimit, str, str, int]], set[InjectedFault]]
 
 _MINUTE = 60
-_TURNS = (Latency, Outage, RateLimit, Errors)
-"""First an answer takes its time; then the first of these that refuses it counts."""
-_SAID = {
+_PRECEDENCE = (Latency, Outage, RateLimit, Errors)
+"""Latency comes first; then the first kind that refuses the request decides its answer."""
+_SUMMARIES = {
     "outage": "outage of {of}",
     "errors": "errors of {of}",
     "latency": "latency of {of}",
@@ -49,105 +49,108 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """That a service does not answer as it should; each says so in its own way."""
+    """An injected failure of one request; each service turns it into an error of its own."""
 
     text: str
     status: int | None = None
-    """What an HTTP host answers; None where it does not."""
+    """The HTTP status of the answer; None if the host cannot be reached."""
     retry_after: int | None = None
-    """In how many seconds it may be asked again, where it says so."""
+    """The `retry-after` header, in seconds, of a rate limit."""
 
 
 class ActivePlan:
-    """A fault plan in one simulation of one tenant; requests are counted here for its rate limits."""
+    """A fault plan in one simulation of one tenant, with the counters of its rate limits."""
 
-    __slots__ = ("answering", "counts", "crashes", "faults", "full", "met", "seed", "slow")
+    __slots__ = ("counts", "crashes", "faults", "full", "refusing", "seed", "slow", "used")
 
     def __init__(self, plan: FaultPlan, zone: ZoneInfo) -> None:
-        """Begin; naive times of the plan are in `zone`. Raises FaultPlanError for a time that there is not."""
+        """Activate a plan; its naive times are in `zone`. Raises FaultPlanError if one does not exist there."""
         self.seed = plan.seed
         self.faults = tuple(dict.fromkeys(plan.faults))
         windows = {fault: fault.window(zone) for fault in self.faults}
-        self.answering = [(one, windows[one]) for kind in _TURNS for one in self.faults if isinstance(one, kind)]
+        self.refusing = [(one, windows[one]) for kind in _PRECEDENCE for one in self.faults if isinstance(one, kind)]
         self.full = [(one, windows[one]) for one in self.faults if isinstance(one, StorageFull)]
         self.crashes = [(one, one.epoch("at", zone)) for one in self.faults if isinstance(one, Crash)]
         self.slow = [one for one in self.faults if isinstance(one, Slow)]
         self.counts: Counter[tuple[RateLimit, str, str, int]] = Counter()
-        self.met: set[InjectedFault] = set()
-        """What has done something to a run."""
+        self.used: set[InjectedFault] = set()
+        """The faults that were injected into a run at least once."""
 
     @classmethod
     def for_jobs(cls, plan: FaultPlan, zone: ZoneInfo, jobs: Collection[str]) -> ActivePlan | None:
-        """Put a plan in force for jobs of these names; None where it holds nothing that a run could meet."""
+        """Activate a plan for jobs of these names; None if it has no fault that could be injected into a run."""
         plan.check_jobs(jobs)
-        made = cls(plan, zone)
-        return made if made.answering or made.full or made.crashes or made.slow else None
+        active = cls(plan, zone)
+        return active if active.refusing or active.full or active.crashes or active.slow else None
 
     @property
     def unused_faults(self) -> tuple[InjectedFault, ...]:
-        """What could have done something to a run, and has not."""
-        return tuple(one for one in self.faults if one not in self.met and not isinstance(one, SchedulerDown))
+        """The faults that were not injected into any run."""
+        return tuple(one for one in self.faults if one not in self.used and not isinstance(one, SchedulerDown))
 
     def random_for(self, fault: InjectedFault, *key: object) -> Random:
-        """Return what decides about one thing that a fault may do, known by its key."""
-        return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  no secrets
+        """Return the random generator for one decision of a fault; the same key gives the same numbers."""
+        return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  not for secrets
 
-    def snapshot(self) -> _Counted:
-        """Return what was counted so far, for `restore`."""
-        return self.counts.copy(), self.met.copy()
+    def snapshot(self) -> _Counters:
+        """Return the counters as they are now."""
+        return self.counts.copy(), self.used.copy()
 
-    def restore(self, counted: _Counted) -> None:
-        """Forget what was counted since."""
-        self.counts, self.met = counted
+    def restore(self, counters: _Counters) -> None:
+        """Set the counters of a snapshot."""
+        self.counts, self.used = counters
 
     def for_run(self, tenant: str, job: Job, fire: float) -> FaultInjector:
-        """Return what happens to the run of a job that was due at an instant."""
+        """Return the injector for the run of a job that was due at `fire`, in epoch seconds."""
         if self.counts:
             self.counts = Counter({key: count for key, count in self.counts.items() if key[-1] >= fire // _MINUTE})
         return FaultInjector(self, (tenant, job.manifest.slug, job.name, float(fire)), job.root)
 
 
 class FaultInjector:
-    """What a fault plan does to one run."""
+    """Applies a fault plan to one run."""
 
-    __slots__ = ("_asked", "_calls", "_crash", "_hits", "_key", "_plan", "_root", "_seconds", "killed")
+    __slots__ = ("_calls", "_crash", "_hits", "_key", "_plan", "_requests", "_root", "_seconds", "killed")
 
     def __init__(self, plan: ActivePlan, key: tuple[str, str, str, float], root: Path | None) -> None:
-        """Begin a run that is known by tenant, plugin, job and fire time; its plugin is in the folder `root`."""
+        """Start a run; `key` is tenant, plugin, job and fire time, `root` the folder of the plugin."""
         self._plan = plan
         self._key = key
         self._root = root
-        self._asked: Counter[str] = Counter()
+        self._requests: Counter[str] = Counter()
         self._calls = 0
         self._hits: Counter[InjectedFault] = Counter()
         self._seconds: defaultdict[InjectedFault, float] = defaultdict(float)
         self._crash = min(filter(self._crashes, plan.crashes), key=lambda one: one[0].call, default=(None, None))[0]
         self.killed: str | None = None
-        """How the plan killed the run; whoever swallowed the exception, it stays."""
+        """How the plan killed the run; it is kept even if the job catches the exception."""
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """What the plan did to the run, each fault once, such as `outage of api.example.com (3 requests)`."""
+        """A text for each fault that was injected, such as `outage of api.example.com (3 requests)`."""
         return tuple(self._sentence(fault) for fault in self._plan.faults if self._hits[fault])
 
-    def call(self, member: str) -> None:
-        """Note that the job calls a member of its context; raises InjectedCrash where the plan kills it there."""
+    def on_call(self, member: str) -> None:
+        """Count a call of a member of the context; raises InjectedCrash if the plan kills the run at this call."""
         self._calls += 1
         if self._crash is None or self._calls < self._crash.call:
             return
         if self.killed is None:
             self._hit(self._crash)
-            where = call_place(sys._getframe(1), self._root)  # noqa: SLF001  who called us
+            where = call_place(sys._getframe(1), self._root)  # noqa: SLF001  to find the job's line
             at = f"ctx.{member}{f' ({where})' if where else ''}"
             self.killed = f"the fault plan killed it at its {_ordinal(self._calls)} call, {at}"
         raise InjectedCrash(self.killed)
 
-    def ask(self, service: str, *, host: bool = False) -> Refusal | None:
-        """Let an answer of a service, or of a host of that name, take its time; say whether it is refused."""
-        self._asked[service] += 1
-        number, now = self._asked[service], clock.now(UTC).timestamp()
+    def on_request(self, service: str, *, host: bool = False) -> Refusal | None:
+        """Wait the injected latency of a request; return its injected failure, or None.
+
+        `service` is `llm`, `db` or `files`, or with `host=True` the name of an HTTP host.
+        """
+        self._requests[service] += 1
+        number, now = self._requests[service], clock.now(UTC).timestamp()
         names = {service, EVERY}.difference(SERVICES) if host else {service}
-        for fault, window in self._plan.answering:
+        for fault, window in self._plan.refusing:
             if now not in window or fault.of not in names:
                 continue
             if isinstance(fault, Latency):
@@ -161,7 +164,7 @@ class FaultInjector:
         return None
 
     def storage_is_full(self) -> bool:
-        """Whether an upload finds no room now."""
+        """Whether an injected fault refuses an upload now."""
         now = clock.now(UTC).timestamp()
         full = next((fault for fault, window in self._plan.full if now in window), None)
         if full is not None:
@@ -169,7 +172,7 @@ class FaultInjector:
         return full is not None
 
     def delay(self) -> None:
-        """Let the virtual time pass by which the run is slow."""
+        """Advance virtual time by the injected delay of the run."""
         for fault in self._plan.slow:
             if fault.job in {self._key[2], EVERY}:
                 self._hit(fault)
@@ -177,7 +180,7 @@ class FaultInjector:
 
     def _hit(self, fault: InjectedFault) -> None:
         self._hits[fault] += 1
-        self._plan.met.add(fault)
+        self._plan.used.add(fault)
 
     def _crashes(self, planned: tuple[Crash, float | None]) -> bool:
         crash, at = planned
@@ -185,7 +188,7 @@ class FaultInjector:
             return False
         return crash.rate is None or self._random(crash).random() < crash.rate
 
-    def _refusal(self, fault: Answering, service: str, number: int, now: float) -> Refusal | None:
+    def _refusal(self, fault: _Refusing, service: str, number: int, now: float) -> Refusal | None:
         if isinstance(fault, Outage):
             return Refusal(f"{service} is down (fault plan)", fault.status)
         if isinstance(fault, RateLimit):
@@ -193,7 +196,7 @@ class FaultInjector:
             key = (fault, self._key[1], service, minute)
             self._plan.counts[key] += 1
             if self._plan.counts[key] > fault.per_minute:
-                text = f"{service} is over its {fault.per_minute} a minute (fault plan)"
+                text = f"{service} is over its limit of {fault.per_minute} a minute (fault plan)"
                 return Refusal(text, 429, ceil((minute + 1) * _MINUTE - now))
         elif isinstance(fault, Errors) and self._random(fault, service, number).random() < fault.rate:
             return Refusal(f"{service} failed (fault plan)", fault.status)
@@ -204,7 +207,7 @@ class FaultInjector:
 
     def _sentence(self, fault: InjectedFault) -> str:
         of = getattr(fault, "of", "")
-        name = _SAID[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
+        name = _SUMMARIES[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
         if isinstance(fault, Crash):
             return name
         if isinstance(fault, Slow):

@@ -1,4 +1,4 @@
-"""What can go wrong by a fault plan: values, each of which has a line of text that says the same."""
+"""The kinds of faults in a fault plan; each is a value that can also be written as a line of text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from sbh_jobkit.errors import FaultPlanError
 from sbh_jobkit.fakes.faults.validation import (
-    LONGEST,
-    USUAL_STATUS,
+    DEFAULT_STATUS,
+    MAX_SECONDS,
     InjectedFault,
     check_job,
     check_status,
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.latency import Latency as Length
 
 _Z99 = 2.3263478740408408
-"""How many standard deviations above the median the 99th percentile of a normal distribution is."""
+"""The 99th percentile of the standard normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage(InjectedFault):
-    """A host or a service does not answer from `start` until before `end`; a host may answer `status` instead."""
+    """A host or service does not answer in [start, end); a host answers with `status` if one is given."""
 
     word = "outage"
     of: str
@@ -43,7 +43,7 @@ class Outage(InjectedFault):
     status: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_target(self, self.of)
         normalize_period(self)
         if self.status is not None:
@@ -52,29 +52,29 @@ class Outage(InjectedFault):
 
 @dataclass(frozen=True, slots=True)
 class Errors(InjectedFault):
-    """A share of the requests fails (0.1 is one in ten): a host answers `status`, a service an error of its own."""
+    """A share of the requests fails (0.1 is one in ten): a host answers with `status`, a service with an error."""
 
     word = "errors"
     of: str
     rate: float
-    status: int = USUAL_STATUS
+    status: int = DEFAULT_STATUS
     start: str | datetime | None = None
     end: str | datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_target(self, self.of)
         normalize_rate(self, self.rate)
-        if self.status != USUAL_STATUS:
+        if self.status != DEFAULT_STATUS:
             check_status(self, self.of, self.status)
         normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency(InjectedFault):
-    """Every answer takes longer: `median` in one case of two, over `p99` in one of a hundred; without it, always so.
+    """Each answer takes `median` longer; with `p99`, times vary, and 1 % take longer than `p99`.
 
-    Both are virtual time, seconds or text such as "300ms" or "2s", and come on top of what the world itself takes.
+    Both are virtual time, in seconds or as text such as "300ms" or "2s", and are added to the latency of the world.
     """
 
     word = "latency"
@@ -85,7 +85,7 @@ class Latency(InjectedFault):
     end: str | datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_target(self, self.of)
         median = normalize_duration(self, "median", self.median)
         if self.p99 is not None and normalize_duration(self, "p99", self.p99) < median:
@@ -96,24 +96,24 @@ class Latency(InjectedFault):
         normalize_period(self)
 
     def draw(self, random: Random) -> float:
-        """Return how many seconds longer one answer takes: lognormal, with the long tail that real services have."""
+        """Return the extra seconds of one answer: lognormal, because real services have a long tail."""
         median, p99 = cast("float", self.median), cast("float | None", self.p99)
         if p99 is None:
             return median
-        spread = log(p99 / median) / _Z99
-        return exp(min(log(median) + spread * random.gauss(0, 1), log(LONGEST)))
+        sigma = log(p99 / median) / _Z99
+        return exp(min(log(median) + sigma * random.gauss(0, 1), log(MAX_SECONDS)))
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit(InjectedFault):
-    """A host, or the language model, refuses what goes over so many requests in a minute of the clock (429)."""
+    """A host (status 429) or the language model refuses requests over `per_minute` in a minute of the clock."""
 
     word = "rate_limit"
     of: str
     per_minute: int
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_target(self, self.of)
         if self.of in {"db", "files"}:
             msg = f"rate_limit: {self.of} cannot have one; use a host or llm"
@@ -123,33 +123,33 @@ class RateLimit(InjectedFault):
 
 @dataclass(frozen=True, slots=True)
 class StorageFull(InjectedFault):
-    """The file storage takes no upload from `start` until before `end`: `ctx.files.upload` returns False."""
+    """The file storage is full in [start, end): `ctx.files.upload` returns False."""
 
     word = "storage_full"
     start: str | datetime
     end: str | datetime
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerDown(InjectedFault):
-    """The scheduler is down from `start` until before `end`; naive times are in the zone in force."""
+    """The scheduler is down in [start, end); naive times are in the zone in force."""
 
     word = "scheduler_down"
     start: str | datetime
     end: str | datetime
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_period(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Crash(InjectedFault):
-    """Runs of a job are killed at their n-th `call` of `ctx`: all, a share of them, or the one that was due `at`."""
+    """Runs of a job are killed at call number `call` of `ctx`: all runs, a share (`rate`), or the run due `at`."""
 
     word = "crash"
     job: str
@@ -158,10 +158,10 @@ class Crash(InjectedFault):
     call: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         check_job(self, self.job)
         if self.rate is not None and self.at is not None:
-            msg = "crash: give a rate or the time of one run (at), not both"
+            msg = "crash: give a rate or the fire time of one run (at), not both"
             raise FaultPlanError(msg)
         if self.rate is not None:
             normalize_rate(self, self.rate)
@@ -171,14 +171,14 @@ class Crash(InjectedFault):
 
 @dataclass(frozen=True, slots=True)
 class Slow(InjectedFault):
-    """Runs of a job (of all: "*") take that much longer: virtual time at their end, which counts for their limit."""
+    """Runs of a job ("*" for all jobs) take `by` longer, in virtual time; it counts against the time limit."""
 
     word = "slow"
     job: str
     by: Length
 
     def __post_init__(self) -> None:
-        """Refuse what is none."""
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
         check_job(self, self.job)
         normalize_duration(self, "by", self.by)
 
@@ -186,4 +186,4 @@ class Slow(InjectedFault):
 KINDS: dict[str, type[InjectedFault]] = {
     kind.word: kind for kind in (Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, Crash, Slow)
 }
-"""Every kind by the word that its line begins with."""
+"""The kinds by their words."""

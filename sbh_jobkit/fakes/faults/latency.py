@@ -1,4 +1,4 @@
-"""How long a service takes to answer, in virtual time."""
+"""Latency: how long a service takes to answer, in virtual time."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.schedule import times
 
 Latency = str | float | timedelta
-"""As authors write it: `"300ms"`, `"2s"`, a number of seconds, or a timedelta."""
+"""`"300ms"`, `"2s"`, a number of seconds, or a timedelta."""
 
 _MILLISECONDS = re.compile(r"\s*(\d{1,9})\s*ms\s*", re.IGNORECASE)
 
 
 def read(latency: Latency, member: str) -> float:
-    """Return a latency in seconds; raises WorldError, with the member that was given it, for what is none."""
+    """Return a latency in seconds; raises WorldError, which names `member`, if it is not a time from 0."""
     try:
         seconds = _seconds(latency)
     except (TimeFormatError, TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not (isfinite(seconds) and seconds >= 0):
-        msg = f"{member}: {latency!r} is not a latency; use seconds from 0, or text such as '300ms' or '2s'"
+        msg = f"{member}: {latency!r} is not a latency; use a number of seconds from 0, or text such as '300ms' or '2s'"
         raise WorldError(msg)
     return seconds
 
@@ -39,6 +39,6 @@ def _seconds(latency: Latency) -> float:
 
 
 def advance(seconds: float) -> None:
-    """Let that much virtual time pass; outside of a run, where time is the machine's, nobody waits for a fake."""
+    """Advance virtual time; do nothing where the clock is real, so that tests of a fake never wait."""
     if seconds and clock.is_virtual():
         clock.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Reading faults as people write them: a line of a command line, or a table of a plan file."""
+"""Reads faults from a line of text, as on the command line, or from a table of a plan file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import KINDS
-from sbh_jobkit.fakes.faults.validation import LENGTHS
+from sbh_jobkit.fakes.faults.validation import DURATIONS
 from sbh_jobkit.schedule.settings import split_setting
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 _FORM = "NAME=VALUE, such as of=api.example.com"
 _WHOLE = {"status", "per_minute", "call"}
-_NUMBERS = {"rate", *_WHOLE, *LENGTHS}
+_NUMBERS = {"rate", *_WHOLE, *DURATIONS}
 
 
 def parse(line: str) -> InjectedFault:
-    """Read what `str(fault)` writes; raises FaultPlanError with what is accepted."""
+    """Read a line that `str(fault)` writes; raises FaultPlanError with what is accepted."""
     try:
         words = shlex.split(line) if isinstance(line, str) else []
     except ValueError as error:
-        msg = f"the fault {line!r} has a quotation mark too many or too few"
+        msg = f"the fault {line!r} has an unclosed quotation mark, or ends with a backslash"
         raise FaultPlanError(msg) from error
     if not words:
         msg = f"a fault is a line such as 'outage of=api.example.com start=… end=…', got {line!r}"
@@ -43,9 +43,9 @@ def parse(line: str) -> InjectedFault:
 
 
 def read(word: str, settings: Mapping[str, Any]) -> InjectedFault:
-    """Make a fault of its kind's word and its settings by name."""
+    """Make a fault from its word and its settings; raises FaultPlanError with what is accepted."""
     if word not in KINDS:
-        hint = did_you_mean(word, KINDS) or f"; there are {', '.join(KINDS)}"
+        hint = did_you_mean(word, KINDS) or f"; use one of {', '.join(KINDS)}"
         msg = f"unknown fault {word!r}{hint}"
         raise FaultPlanError(msg)
     kind = KINDS[word]
@@ -53,7 +53,7 @@ def read(word: str, settings: Mapping[str, Any]) -> InjectedFault:
     for name in settings:
         if name not in known:
             hint = did_you_mean(name, known) or f"; it takes {', '.join(known)}"
-            msg = f"{word} has no {name!r}{hint}"
+            msg = f"{word} has no setting {name!r}{hint}"
             raise FaultPlanError(msg)
     missing = [name for name, needed in known.items() if needed and name not in settings]
     if missing:
@@ -63,7 +63,7 @@ def read(word: str, settings: Mapping[str, Any]) -> InjectedFault:
 
 
 def _number(name: str, value: str) -> str | float:
-    """Read a number; what is none stays text, for whoever refuses it to show it as it was written."""
+    """Return a number if `value` is one, else the text, so that an error can show it as it was written."""
     if name not in _NUMBERS:
         return value
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong in a simulated range: seeded, repeatable, and a value."""
+"""A fault plan: the faults to inject into a simulation, and a seed."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ __all__ = [
 
 
 class FaultPlan:
-    """Faults that hit a simulation, of which none moves the chances of another; plans of the same are equal."""
+    """Faults to inject into a simulation, such as `FaultPlan(Errors("llm", rate=0.1), seed=7)`; it is a value."""
 
     __slots__ = ("faults", "seed")
 
     def __init__(self, *faults: InjectedFault, seed: int = 0) -> None:
-        """Take the faults; the same seed makes the same chances."""
+        """Make a plan; the same faults and seed always hit the same requests and runs."""
         for fault in faults:
             if not isinstance(fault, InjectedFault):
                 kinds = ", ".join(kind.__name__ for kind in KINDS.values())
@@ -56,20 +56,20 @@ class FaultPlan:
         self.seed = _seed(seed)
 
     def __repr__(self) -> str:
-        """Write it as it is made."""
+        """Return the Python expression that makes this plan."""
         return f"FaultPlan({', '.join([*map(repr, self.faults), f'seed={self.seed}'])})"
 
     def __eq__(self, other: object) -> bool:
-        """Whether another is made of the same."""
+        """Whether `other` has the same faults and seed."""
         return isinstance(other, FaultPlan) and (self.faults, self.seed) == (other.faults, other.seed)
 
     def __hash__(self) -> int:
-        """Hash what it is made of."""
+        """Return a hash of faults and seed."""
         return hash((self.faults, self.seed))
 
     @classmethod
     def from_argument(cls, given: FaultPlan | None) -> FaultPlan:
-        """Take what stands for a plan: none is one without faults; raises FaultPlanError for what is no plan."""
+        """Return the plan, or an empty plan for None; raises FaultPlanError for anything else."""
         if given is not None and not isinstance(given, FaultPlan):
             msg = f"faults must be a FaultPlan, got {given!r}; FaultPlan.load('plan.toml') reads one from a file"
             raise FaultPlanError(msg)
@@ -77,7 +77,7 @@ class FaultPlan:
 
     @classmethod
     def load(cls, path: str | Path) -> FaultPlan:
-        """Read a plan from a TOML file: `seed = 7`, and tables such as `[[outage]]` with the settings of each fault."""
+        """Load a TOML file: `seed = 7`, and one table such as `[[outage]]` with settings per fault."""
         try:
             with Path(path).open("rb") as file:
                 found = tomllib.load(file)
@@ -85,7 +85,7 @@ class FaultPlan:
             msg = f"cannot read the fault plan {str(path)!r}: {error.strerror}"
             raise FaultPlanError(msg) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            msg = f"{path}: a fault plan is TOML, with tables such as [[outage]]: {error}"
+            msg = f"{path}: the fault plan is not valid TOML: {error}; write tables such as [[outage]]"
             raise FaultPlanError(msg) from error
         seed = found.pop("seed", 0)
         try:
@@ -96,7 +96,7 @@ class FaultPlan:
             raise FaultPlanError(msg) from error
 
     def check_jobs(self, jobs: Collection[str]) -> None:
-        """Raise UnknownJobError for a fault of a job that there is not."""
+        """Raise UnknownJobError if a fault names a job that is not in `jobs`."""
         for fault in self.faults:
             name = getattr(fault, "job", EVERY)
             if name != EVERY and name not in jobs:
@@ -104,10 +104,10 @@ class FaultPlan:
                 raise UnknownJobError(msg)
 
     def downtime(self, zone: ZoneInfo) -> list[Window]:
-        """Return when the scheduler is down, in order, overlapping times as one."""
+        """Return when the scheduler is down: sorted, with overlapping times merged."""
         windows: list[Window] = []
         found = [fault.window(zone) for fault in self.faults if isinstance(fault, SchedulerDown)]
-        for window in sorted(found, key=lambda one: one.start):
+        for window in sorted(found, key=lambda window: window.start):
             start, end = window.start, window.end
             if windows and start <= windows[-1].end:
                 start, end = windows[-1].start, max(end, windows.pop().end)
@@ -118,11 +118,11 @@ class FaultPlan:
 def _entries(word: str, tables: Any) -> Iterator[InjectedFault]:
     if word not in KINDS:
         known = ("seed", *KINDS)
-        hint = did_you_mean(word, known) or f"; it takes {', '.join(known)}"
-        msg = f"a fault plan has no {word!r}{hint}"
+        hint = did_you_mean(word, known) or f"; use one of {', '.join(known)}"
+        msg = f"unknown name {word!r} in a fault plan{hint}"
         raise FaultPlanError(msg)
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        msg = f"{word} stands in two pairs of brackets, [[{word}]], with its settings below; got {tables!r}"
+        msg = f"{word} must be a table in double brackets, [[{word}]], with its settings below; got {tables!r}"
         raise FaultPlanError(msg)
     for number, settings in enumerate(tables, start=1):
         try:

@@ -1,7 +1,8 @@
-"""What all faults of a plan share: a line of text that says the same as the value, and settings in one spelling.
+"""The base class of the faults in a plan, and the validation of their settings.
 
-The line is how a command line takes a fault, and chance is drawn by it. So a value is brought to one spelling where
-it is born: a time as ISO 8601, a length of time as seconds, a host in small letters.
+`str(fault)` is the line that the command line accepts, and the seed of the fault's random decisions. So equal faults
+must have equal lines: each setting is normalized when the fault is made, times to ISO 8601, durations to seconds,
+hosts to lower case.
 """
 
 from __future__ import annotations
@@ -26,37 +27,37 @@ if TYPE_CHECKING:
 SERVICES = ("llm", "db", "files")
 EVERY = "*"
 """Every host, or every job."""
-USUAL_STATUS = 503
-LENGTHS = frozenset({"median", "p99", "by"})
-"""The settings that are lengths of time."""
+DEFAULT_STATUS = 503
+DURATIONS = frozenset({"median", "p99", "by"})
+"""The settings that are durations."""
 _HOST = re.compile(r"localhost|[\w-]+(\.[\w-]+)+|[0-9a-f]*(:[0-9a-f.]*)+", re.IGNORECASE)
-LONGEST = 31 * 86_400
-"""The longest length of time, in seconds."""
+MAX_SECONDS = 31 * 86_400
+"""The longest duration, in seconds."""
 _MOST_MILLISECONDS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """One thing that goes wrong; as text it is the line that a command line takes."""
+    """A fault to inject; `str(fault)` is the line that the command line accepts."""
 
     word: ClassVar[str]
-    """What its line begins with, and what a plan file calls it."""
+    """The first word of its line, and its table in a plan file."""
 
     def __str__(self) -> str:
-        """Write it as a line, such as `outage of=llm start=2026-01-12T02:00 end=2026-01-12T05:00`."""
+        """Return a line such as `outage of=llm start=2026-01-12T02:00 end=2026-01-12T05:00`."""
         given = [(each.name, value) for each in fields(self) if (value := getattr(self, each.name)) != each.default]
         return " ".join([self.word, *(f"{name}={_quote(format_setting(name, value))}" for name, value in given)])
 
     def window(self, zone: ZoneInfo) -> Window:
-        """Return when it is in force; naive times are in `zone`. Raises FaultPlanError for no such time there."""
+        """Return when it is active; naive times are in `zone`. Raises FaultPlanError if one does not exist there."""
         start, end = self.epoch("start", zone), self.epoch("end", zone)
         window = Window(start=-inf if start is None else start, end=inf if end is None else end)
         if window.start >= window.end:
-            raise _reversed(self)
+            raise _end_not_after_start(self)
         return window
 
     def epoch(self, name: str, zone: ZoneInfo) -> float | None:
-        """Return a time among its settings in epoch seconds; None where there is none."""
+        """Return the time in the setting `name` in epoch seconds, or None if it is not set."""
         given = getattr(self, name, None)
         try:
             return None if given is None else times.instant(given, zone).timestamp()
@@ -66,11 +67,11 @@ class InjectedFault:
 
 
 def format_setting(name: str, value: Any) -> str:
-    """Write a setting's value as a line has it."""
+    """Return a setting's value as it is written in a line."""
     if not isinstance(value, float):
         return str(value)
     milliseconds = round(value * 1000)
-    if name not in LENGTHS or milliseconds / 1000 != value or milliseconds >= _MOST_MILLISECONDS:
+    if name not in DURATIONS or milliseconds / 1000 != value or milliseconds >= _MOST_MILLISECONDS:
         return repr(value).removesuffix(".0")
     return (
         f"{milliseconds}ms" if milliseconds % 1000 else times.format_duration(times.Duration(0, milliseconds // 1000))
@@ -78,7 +79,7 @@ def format_setting(name: str, value: Any) -> str:
 
 
 def _quote(text: str) -> str:
-    """Put in double quotes what a shell would take apart; a command line has single ones around the whole."""
+    """Quote a text that a shell would split; with double quotes, as the whole line is in single quotes."""
     if re.fullmatch(r"[^\s'\"\\]+", text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -90,22 +91,22 @@ def _invalid(fault: InjectedFault, name: str, what: str, value: object) -> Fault
 
 
 def _set(fault: InjectedFault, name: str, value: Any) -> Any:
-    object.__setattr__(fault, name, value)  # frozen for everybody else
+    object.__setattr__(fault, name, value)  # the fault is frozen; only normalization sets fields
     return value
 
 
 def normalize_target(fault: InjectedFault, of: object) -> None:
-    """Bring to one spelling what a fault is of."""
+    """Set `of` in lower case; raises FaultPlanError unless it is a host, "*" or a service."""
     if not isinstance(of, str) or not (of in SERVICES or of == EVERY or _HOST.fullmatch(of)):
         hint = _host_in(of) or did_you_mean(str(of), SERVICES)
         known = f"a host such as 'api.example.com', '{EVERY}' for every host, or one of {', '.join(SERVICES)}"
-        msg = f"{fault.word}: of is {known}; got {of!r}{hint}"
+        msg = f"{fault.word}: of must be {known}; got {of!r}{hint}"
         raise FaultPlanError(msg)
     _set(fault, "of", of.lower())
 
 
 def target_from_url(url: str) -> str:
-    """Return a URL's host as a fault names it, or every host where it cannot be told, as where a secret holds it."""
+    """Return a URL's host, or "*" if it is unknown, for example because it is a redacted secret."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -119,41 +120,46 @@ def _host_in(url: object) -> str:
 
 
 def normalize_period(fault: InjectedFault) -> None:
-    """Bring `start` and `end` to one spelling; they are compared as far as that is possible without a zone."""
+    """Normalize `start` and `end`; raises FaultPlanError if the end is not after the start.
+
+    A naive and an aware time cannot be compared before the zone is known; `window` does that.
+    """
     start, end = normalize_time(fault, "start"), normalize_time(fault, "end")
     if start is not None and end is not None and (start.tzinfo is None) is (end.tzinfo is None) and start >= end:
-        raise _reversed(fault)
+        raise _end_not_after_start(fault)
 
 
-def _reversed(fault: InjectedFault) -> FaultPlanError:
+def _end_not_after_start(fault: InjectedFault) -> FaultPlanError:
     start, end = getattr(fault, "start", None), getattr(fault, "end", None)
     return FaultPlanError(f"{fault.word}: the end {end} is not after the start {start}")
 
 
 def normalize_time(fault: InjectedFault, name: str) -> datetime | None:
-    """Bring a time to one spelling, and return it; a setting that may be left out may be None."""
+    """Set a time as ISO 8601, and return it; None if an optional setting is not given."""
     given = getattr(fault, name)
-    if given is None and name in _open_ended(fault):
+    if given is None and name in _optional_settings(fault):
         return None
     try:
         text = _set(fault, name, times.format_time(times.parse(given)))
     except TimeFormatError as error:
         msg = f"{fault.word}: {name}: {error}"
         raise FaultPlanError(msg) from error
-    return times.parse(text)  # with an offset for its zone: within one zone Python compares what clocks show
+    return times.parse(
+        text
+    )  # with an offset in place of its zone: within one zone, Python ignores the fold in comparisons
 
 
-def _open_ended(fault: InjectedFault) -> set[str]:
+def _optional_settings(fault: InjectedFault) -> set[str]:
     return {each.name for each in fields(fault) if each.default is None}
 
 
 def normalize_duration(fault: InjectedFault, name: str, given: Length) -> float:
-    """Bring a length of time to seconds, and return them."""
+    """Set a duration in seconds, and return it; raises FaultPlanError unless it is in (0, 31 days]."""
     try:
         seconds = float(latency.read(given, f"{fault.word}: {name}"))
     except WorldError as error:
         raise FaultPlanError(str(error)) from error
-    if not 0 < seconds <= LONGEST:
+    if not 0 < seconds <= MAX_SECONDS:
         what = "longer than zero" if not seconds else "at most 31 days"
         raise _invalid(fault, name, what, given)
     _set(fault, name, seconds)
@@ -161,28 +167,28 @@ def normalize_duration(fault: InjectedFault, name: str, given: Length) -> float:
 
 
 def normalize_rate(fault: InjectedFault, rate: object) -> None:
-    """Bring a share to a float."""
+    """Set `rate` as a float; raises FaultPlanError unless it is in [0, 1]."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
         raise _invalid(fault, "rate", "a number from 0 to 1", rate)
     _set(fault, "rate", float(rate))
 
 
 def check_status(fault: InjectedFault, of: str, status: object) -> None:
-    """Refuse what is no status of an error, or one of a service."""
+    """Raise FaultPlanError for a service, which has no status, or for a status outside 400 to 599."""
     if of in SERVICES:
-        msg = f"{fault.word}: {of} answers no status; leave status={status!r} out"
+        msg = f"{fault.word}: {of} has no HTTP status; remove status={status!r}"
         raise FaultPlanError(msg)
     if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:  # noqa: PLR2004  HTTP
         raise _invalid(fault, "status", "an HTTP error status, 400 to 599", status)
 
 
 def check_whole(fault: InjectedFault, name: str, number: object) -> None:
-    """Refuse what is no whole number from 1."""
+    """Raise FaultPlanError unless a setting is a whole number from 1."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise _invalid(fault, name, "a whole number of at least 1", number)
 
 
 def check_job(fault: InjectedFault, job: object) -> None:
-    """Refuse what is no name of a job."""
+    """Raise FaultPlanError unless a setting can be the name of a job."""
     if not isinstance(job, str) or not job.strip() or not job.isprintable():
         raise _invalid(fault, "job", f"the name of a job, or '{EVERY}' for every job", job)

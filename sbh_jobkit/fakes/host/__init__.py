@@ -1,1 +1,1 @@
-"""The fake tenant's answers where today's host differs from the guide."""
+"""Emulates today's host where it differs from the guide."""

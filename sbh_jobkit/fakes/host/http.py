@@ -1,4 +1,4 @@
-"""`ctx.http` on today's host, which lets a job reach five hosts and no other (D8)."""
+"""`ctx.http` on today's host, which lets a job call only five hosts (D8)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ HOSTS = frozenset(
         "api.anthropic.com",
     }
 )
-"""The hosts that may be reached, each by this name alone: not by a part of it, nor by one that ends so."""
+"""The allowed hosts; a name must match exactly."""
 
 
 class HostHttp(Http):
-    """Asks the tenant's routes for the hosts that may be reached; what goes elsewhere is not sent."""
+    """Sends requests to the allowed hosts; any other request gets an error."""
 
     __slots__ = ()
 
@@ -31,16 +31,16 @@ class HostHttp(Http):
         if host is None or host in HOSTS:
             return super()._request(method, url, **given)
         self._gate(f"http.{method.lower()}", "outbound_http")
-        message = f"today's host lets a job reach five hosts only: {method} to {host!r} is answered with an error"
+        message = f"today's host lets a job call only five hosts: {method} to {host!r} returns an error"
         self._recorder.divergence("D8", f"ctx.http.{method.lower()}", message)
         self._record(method, f"{url}", 0, clock.now(self._zone), served=True)
         return failed(f"{host!r} is not a host that today's host allows")
 
 
 def _host(url: object) -> str | None:
-    """Return the host that a URL names, or None for what is no URL of the web, which is an error anywhere."""
+    """Return the host of an HTTP URL, or None for anything else, which is an error with the guide, too."""
     try:
-        parsed = httpx.URL(url)  # type: ignore[arg-type] # whatever the job gives
+        parsed = httpx.URL(url)  # type: ignore[arg-type] # a job may pass any type
     except (httpx.InvalidURL, TypeError):
         return None
     return parsed.host if parsed.scheme in {"http", "https"} and parsed.host else None

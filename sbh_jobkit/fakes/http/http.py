@@ -1,4 +1,4 @@
-"""A fake tenant's internet as one run meets it: httpx requests, answered by the routes of `world.http`."""
+"""The HTTP backend of a fake tenant: httpx requests, answered by the routes of `world.http`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class RoutedHttp:
-    """Sends requests to the routes."""
+    """Sends requests to the routes of a world."""
 
     __slots__ = ("_extensions", "_redactor", "_routes")
 
     def __init__(self, routes: HttpRoutes, redactor: Callable[[], Redactor], injector: FaultInjector | None) -> None:
-        """Answer by the routes; `injector` is what a fault plan does to the run."""
+        """Use the routes; `injector` may make requests fail, `redactor` hides secrets in advice."""
         self._routes = routes
         self._redactor = redactor
         self._extensions = None if injector is None else {INJECTOR: injector}
@@ -39,7 +39,7 @@ class RoutedHttp:
         data: Any,
         json: Any,
     ) -> httpx.Request:
-        """Return a request; each stands alone, without the cookies of an earlier one."""
+        """Return a request, without cookies of earlier requests."""
         body = {} if data is None else {"data": data} if hasattr(data, "items") else {"content": data}
         client = self._routes.client
         client.cookies.clear()
@@ -48,14 +48,14 @@ class RoutedHttp:
         )
 
     def send(self, request: httpx.Request) -> HttpAnswer:
-        """Return the answer of the route that matches, after redirects; raises NotServedError where none does."""
+        """Return the answer of the matching route, after redirects; raises NotServedError if no route matches."""
         try:
             response = self._routes.client.send(request)
         except UnmatchedError as unmatched:
-            raise self._explained(unmatched.request) from None
+            raise self._explain_unmatched(unmatched.request) from None
         return HttpAnswer(response.status_code, dict(response.headers.items()), response.content)
 
-    def _explained(self, request: httpx.Request) -> NotServedError:
+    def _explain_unmatched(self, request: httpx.Request) -> NotServedError:
         method, url = request.method, str(request.url)
         message = f"{method} {url} matches no route of the world{nearest(request, self._routes.routes)}"
         paste = f"world.http.{method.lower()}({self._redactor().pasteable(url)}).respond(json={{…}})"

@@ -1,4 +1,4 @@
-"""A request that met no route, and the routes that came nearest: what an author wrote, and which part differs."""
+"""Explains a request that matches no route: the nearest routes, and which part differs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     _Miss = tuple[list[Pattern], set[str]]
 
 _MOST = 3
-"""As many routes are named at most."""
+"""The most routes that are named."""
 _PARTS = {
     "cookies": "the cookies differ",
     "data": "the form differs",
@@ -30,29 +30,29 @@ _PARTS = {
 
 
 def nearest(request: httpx.Request, routes: Iterable[Route]) -> str:
-    """Name the routes nearest to a request, as the end of a sentence."""
+    """Return the routes nearest to a request, as the end of a sentence: `; the nearest is GET https://…`."""
     asked = [list(route.pattern) for route in routes]
     if not asked:
         return "; the world has no routes"
     differing = [{part.key for part in parts if not part.match(request)} for parts in asked]
     fewest = min(map(len, differing))
     near = [(parts, keys) for parts, keys in zip(asked, differing, strict=True) if len(keys) == fewest]
-    names = [_named(parts, keys) for parts, keys in _most_alike(request.url.raw_path.decode(), near)]
+    names = [_describe(parts, keys) for parts, keys in _most_similar(request.url.raw_path.decode(), near)]
     return f"; the nearest {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
 
 
-def _most_alike(path: str, near: list[_Miss]) -> list[_Miss]:
-    """Return those whose path is similar, the most similar first; the first ones where none is."""
+def _most_similar(path: str, near: list[_Miss]) -> list[_Miss]:
+    """Return the routes with a similar path, the most similar first; without any, the first routes."""
     by_address: dict[str, list[_Miss]] = {}
     for parts, keys in near:
         by_address.setdefault(_address(parts), []).append((parts, keys))
-    alike = get_close_matches(path, by_address, n=_MOST)
-    return [miss for address in alike or by_address for miss in by_address[address]][:_MOST]
+    similar = get_close_matches(path, by_address, n=_MOST)
+    return [miss for address in similar or by_address for miss in by_address[address]][:_MOST]
 
 
-def _named(parts: list[Pattern], differing: set[str]) -> str:
-    """Write a route as `GET https://api.example.com/users`, with what differs where that is one part."""
-    name = f"{_text(parts, 'method') or 'any request to'} {_origin(parts)}{_address(parts)}"
+def _describe(parts: list[Pattern], differing: set[str]) -> str:
+    """Return a route as `GET https://api.example.com/users`; if only one part differs, name it."""
+    name = f"{_format_part(parts, 'method') or 'any request to'} {_origin(parts)}{_address(parts)}"
     name += "any URL" if name.endswith(" ") else ""
     if len(differing) != 1:
         return name
@@ -61,21 +61,21 @@ def _named(parts: list[Pattern], differing: set[str]) -> str:
 
 
 def _origin(parts: list[Pattern]) -> str:
-    scheme, host, port = (_text(parts, key) for key in ("scheme", "host", "port"))
+    scheme, host, port = (_format_part(parts, key) for key in ("scheme", "host", "port"))
     return f"{scheme + '://' if scheme and host else ''}{host}{':' + port if port else ''}"
 
 
 def _address(parts: list[Pattern]) -> str:
-    query = _text(parts, "params")
-    return f"{_text(parts, 'url')}{_text(parts, 'path')}{'?' + query if query else ''}"
+    query = _format_part(parts, "params")
+    return f"{_format_part(parts, 'url')}{_format_part(parts, 'path')}{'?' + query if query else ''}"
 
 
-def _text(parts: list[Pattern], key: str) -> str:
-    """Write what a route asks of one part of a request; nothing where it does not ask."""
-    return "|".join([_written(part) for part in parts if part.key == key])
+def _format_part(parts: list[Pattern], key: str) -> str:
+    """Return what a route requires of one part of a request, or ""."""
+    return "|".join([_format_value(part) for part in parts if part.key == key])
 
 
-def _written(part: Pattern) -> str:
+def _format_value(part: Pattern) -> str:
     value: Any = part.value
     if part.lookup is Lookup.REGEX:
         return str(value.pattern)

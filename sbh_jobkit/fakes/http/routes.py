@@ -1,4 +1,4 @@
-"""The tenant's internet: a respx router behind one httpx client, nothing patched."""
+"""`world.http`: a respx router behind one httpx client; nothing is patched."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 INJECTOR = "sbh.injector"
-"""The name under which a request carries the fault injector of its run, also through redirects."""
+"""The request extension that holds the run's fault injector; httpx keeps it through redirects."""
 
 
 class UnmatchedError(Exception):
-    """A request met no route; also one that a redirect led to."""
+    """A request, perhaps after a redirect, matches no route."""
 
     def __init__(self, request: httpx.Request) -> None:
-        """Keep the request."""
+        """Keep the request that did not match."""
         super().__init__(request)
         self.request = request
 
 
 @dataclass(frozen=True, slots=True)
 class HttpState:
-    """The routes and what was asked, at one moment."""
+    """The routes and the log of requests, in a snapshot."""
 
     routes: tuple[tuple[Any, RouteState | None], ...]
     log: ListSnapshot[HttpCall]
@@ -46,22 +46,22 @@ class HttpRoutes(respx.Router):
     """`world.http`: respx routes, such as `world.http.get(url).respond(json=[…])`."""
 
     def __init__(self, random: Callable[[], Random]) -> None:
-        """Start without routes; whatever matches none is answered with an error, and a fault."""
+        """Start without routes; a request that matches none gets an error, and the run a fault."""
         super().__init__(assert_all_called=False)
         self._random = random
         self.client = httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True)
         self.log: PersistentList[HttpCall] = PersistentList()
-        """Every request, matched or not, and the status of its answer."""
+        """Every request, matched or not, and the status of its answer, oldest first."""
 
     def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> HttpRoute:
-        """Add a route by respx patterns; one that is there already begins anew."""
+        """Add a route by respx patterns; a route with the same patterns is reset."""
         route = self.add(HttpRoute(*patterns, random=self._random, **lookups), name=name)
-        if isinstance(route, HttpRoute):  # not one that the author made and added
+        if isinstance(route, HttpRoute):  # an author may add a plain respx route
             route.make_reliable()
         return cast("HttpRoute", route)
 
     if TYPE_CHECKING:
-        # what respx makes with our route(), as type checkers and editors should know it
+        # respx makes these from route(); type checkers and editors see the result type
         def get(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
             """Add a route for GET."""
 
@@ -75,18 +75,18 @@ class HttpRoutes(respx.Router):
             """Add a route for DELETE."""
 
     def forget(self) -> None:
-        """Drop what was recorded, so that a long simulation does not grow."""
+        """Clear the log of requests, so that memory does not grow in a long simulation."""
         self.reset()
         self.log.clear()
 
-    # respx has a `snapshot` and a `rollback` of its own, which know less than a world has to keep
+    # not `snapshot`: respx has a method of that name, which keeps less
     def get_state(self) -> HttpState:
-        """Keep how the routes would answer next, and what was asked."""
+        """Return the routes' states and the log, for a snapshot."""
         kept = tuple((route, route.get_state() if isinstance(route, HttpRoute) else None) for route in self.routes)
         return HttpState(kept, self.log.snapshot(), len(self.calls))
 
     def set_state(self, state: HttpState) -> None:
-        """Answer as at a moment that was kept, perhaps of another world."""
+        """Set the state of a snapshot, perhaps of another world."""
         self.routes.clear()
         for known, kept in state.routes:
             if kept is None:
@@ -100,29 +100,29 @@ class HttpRoutes(respx.Router):
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in {"http", "https"}:
-            raise httpx.UnsupportedProtocol(_unsupported(request.url.scheme))
+            raise httpx.UnsupportedProtocol(_explain_scheme(request.url.scheme))
         injector = request.extensions.get(INJECTOR)
-        if injector is not None and (refused := injector.ask(request.url.host, host=True)) is not None:
-            return _refused(refused)
+        if injector is not None and (refusal := injector.on_request(request.url.host, host=True)) is not None:
+            return _refusal_response(refusal)
         try:
             return self.handler(request)
         except AllMockedAssertionError:
             raise UnmatchedError(request) from None
 
     def __repr__(self) -> str:
-        """Count routes and calls."""
+        """Show the numbers of routes and requests."""
         return f"<http: {len(self.routes)} routes, {len(self.log)} calls>"
 
 
-def _refused(refusal: Refusal) -> httpx.Response:
+def _refusal_response(refusal: Refusal) -> httpx.Response:
     if refusal.status is None:
         raise httpx.ConnectError(refusal.text)
     headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
     return httpx.Response(refusal.status, headers=headers, text=refusal.text)
 
 
-def _unsupported(scheme: str) -> str:
-    """Say what is wrong with a protocol in the words of httpx, which only says them on a real connection."""
+def _explain_scheme(scheme: str) -> str:
+    """Return the message of httpx for a bad scheme; httpx itself checks it only on real connections."""
     if not scheme:
         return "Request URL is missing an 'http://' or 'https://' protocol."
     return f"Request URL has an unsupported protocol '{scheme}://'."

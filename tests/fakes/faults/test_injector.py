@@ -126,7 +126,7 @@ def test_a_rate_limit_counts_by_the_minute(seen):
     answer, _, _ = seen(third, line)
     assert (answer["headers"]["retry-after"], answer["text"]) == (
         "48",
-        "api.example.com is over its 2 a minute (fault plan)",
+        "api.example.com is over its limit of 2 a minute (fault plan)",
     )
     waited = f"[{GET}['status_code'], __import__('time').sleep(20), {GET}['status_code']]"
     assert seen(waited, "rate_limit of=* per_minute=1", at="2026-01-05T09:00:45")[0] == [200, None, 200]
@@ -149,7 +149,7 @@ SERVICES = [
     (
         "rate_limit of=llm per_minute=1",
         f"[{PROMPT}, {PROMPT}][1]",
-        SILENT | {"error": "llm is over its 1 a minute (fault plan)"},
+        SILENT | {"error": "llm is over its limit of 1 a minute (fault plan)"},
         "rate limit of llm (1 call)",
     ),
     *(

@@ -33,5 +33,5 @@ def test_what_is_none_is_refused(given):
     """Anything else is refused where it stands, with an example."""
     with pytest.raises(WorldError) as refused:
         latency.read(given, "world.llm.reply: latency")
-    advice = "use seconds from 0, or text such as '300ms' or '2s'"
+    advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"
     assert str(refused.value) == f"world.llm.reply: latency: {given!r} is not a latency; {advice}"

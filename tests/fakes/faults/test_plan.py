@@ -116,31 +116,43 @@ WRONG = {
     "YAML": (
         "outage:\n  - of: db\n",
         (
-            "plan.toml: a fault plan is TOML, with tables such as [[outage]]: "
-            "Expected '=' after a key in a key/value pair (at line 1, column 7)"
+            "plan.toml: the fault plan is not valid TOML: "
+            "Expected '=' after a key in a key/value pair (at line 1, column 7); write tables such as [[outage]]"
         ),
     ),
     "JSON": (
         '{"seed": 7}',
-        "plan.toml: a fault plan is TOML, with tables such as [[outage]]: Invalid statement (at line 1, column 1)",
+        (
+            "plan.toml: the fault plan is not valid TOML: Invalid statement (at line 1, column 1); "
+            "write tables such as [[outage]]"
+        ),
     ),
     "another encoding": (
         "# été".encode("latin-1"),
         (
-            "plan.toml: a fault plan is TOML, with tables such as [[outage]]: "
-            "'utf-8' codec can't decode byte 0xe9 in position 2: invalid continuation byte"
+            "plan.toml: the fault plan is not valid TOML: 'utf-8' codec can't decode byte 0xe9 in position 2: "
+            "invalid continuation byte; write tables such as [[outage]]"
         ),
     ),
-    "a misspelt kind": ('[[outtage]]\nof = "db"\n', "plan.toml: a fault plan has no 'outtage'; did you mean 'outage'?"),
-    "a misspelt seed": ("sead = 7", "plan.toml: a fault plan has no 'sead'; did you mean 'seed'?"),
-    "an unknown kind": ("earthquake = 7", f"plan.toml: a fault plan has no 'earthquake'; it takes seed, {KNOWN}"),
+    "a misspelt kind": (
+        '[[outtage]]\nof = "db"\n',
+        "plan.toml: unknown name 'outtage' in a fault plan; did you mean 'outage'?",
+    ),
+    "a misspelt seed": ("sead = 7", "plan.toml: unknown name 'sead' in a fault plan; did you mean 'seed'?"),
+    "an unknown kind": (
+        "earthquake = 7",
+        f"plan.toml: unknown name 'earthquake' in a fault plan; use one of seed, {KNOWN}",
+    ),
     "single brackets": (
         '[slow]\njob = "a"',
-        "plan.toml: slow stands in two pairs of brackets, [[slow]], with its settings below; got {'job': 'a'}",
+        "plan.toml: slow must be a table in double brackets, [[slow]], with its settings below; got {'job': 'a'}",
     ),
     "a line": (
         'slow = ["slow job=a by=2s"]',
-        "plan.toml: slow stands in two pairs of brackets, [[slow]], with its settings below; got ['slow job=a by=2s']",
+        (
+            "plan.toml: slow must be a table in double brackets, [[slow]], with its settings below; "
+            "got ['slow job=a by=2s']"
+        ),
     ),
     "a seed that is text": ('seed = "7"', "plan.toml: seed must be a whole number, got '7'"),
     "a missing setting": (
@@ -149,7 +161,7 @@ WRONG = {
     ),
     "a misspelt setting": (
         f"{TWO}rates = 0.1",
-        "plan.toml: [[errors]] number 2: errors has no 'rates'; did you mean 'rate'?",
+        "plan.toml: [[errors]] number 2: errors has no setting 'rates'; did you mean 'rate'?",
     ),
     "a number that is text": (
         f'{TWO}rate = "0.1"',

@@ -26,67 +26,67 @@ SAID = {
     "ctx.db.query('users', offset=1)": (
         "D1",
         "ctx.db.query",
-        "today's host takes no offset: ctx.db.query('users', offset=1) raises TypeError",
+        "today's host accepts no offset: ctx.db.query('users', offset=1) raises TypeError",
     ),
     "ctx.check_memory_usage()": (
         "D2",
         "ctx.check_memory_usage",
-        "today's host has no ctx.check_memory_usage: AttributeError",
+        "today's host has no ctx.check_memory_usage: it raises AttributeError",
     ),
     "ctx.db.query('builds')": (
         "D3",
         "ctx.db.query",
-        "today's host knows no row of 'builds': ctx.db.query answers []",
+        "today's host has no row in 'builds': ctx.db.query returns []",
     ),
     "ctx.db.query('users')": (
         "D3",
         "ctx.db.query",
-        "today's host knows one row of 'users': ctx.db.query answers it alone",
+        "today's host has only one row in 'users': ctx.db.query returns that row",
     ),
     "ctx.db.count('users')": (
         "D3",
         "ctx.db.count",
-        "today's host knows one row of 'users': ctx.db.count answers 1",
+        "today's host has only one row in 'users': ctx.db.count returns 1",
     ),
     "ctx.db.count('builds')": (
         "D3",
         "ctx.db.count",
-        "today's host knows no row of 'builds': ctx.db.count answers 0",
+        "today's host has no row in 'builds': ctx.db.count returns 0",
     ),
     "ctx.db.get_by_id('builds', 1)": (
         "D3",
         "ctx.db.get_by_id",
-        "today's host knows no row of 'builds': ctx.db.get_by_id answers None",
+        "today's host has no row in 'builds': ctx.db.get_by_id returns None",
     ),
     "ctx.files.get('temp/a.log')": (
         "D4",
         "ctx.files.get",
-        "today's host gives last_modified with the offset +00:00: ctx.files.get('temp/a.log')",
+        "today's host returns last_modified with the offset +00:00: ctx.files.get('temp/a.log')",
     ),
     "ctx.files.delete('acme/temp/a.log')": (
         "D5",
         "ctx.files.delete",
-        "today's host removes nothing by a key as it lists it: ctx.files.delete('acme/temp/a.log') answers True",
+        "today's host does not remove a file by its listed key: ctx.files.delete('acme/temp/a.log') returns True",
     ),
     "ctx.secrets.get('API_KEY')": (
         "D6",
         "ctx.secrets.get",
-        "today's host gives no secret to a job: ctx.secrets.get('API_KEY') is None",
+        "today's host gives no secret to a job: ctx.secrets.get('API_KEY') returns None",
     ),
     "ctx.secrets.get('API_KEY', 'x')": (
         "D7",
         "ctx.secrets.get",
-        "today's host takes no default: ctx.secrets.get('API_KEY', …) raises TypeError",
+        "today's host accepts no default: ctx.secrets.get('API_KEY', …) raises TypeError",
     ),
     "ctx.secrets.has('API_KEY')": (
         "D7",
         "ctx.secrets.has",
-        "today's host has no ctx.secrets.has: AttributeError",
+        "today's host has no ctx.secrets.has: it raises AttributeError",
     ),
     "ctx.http.get('https://api.example.com/data')": (
         "D8",
         "ctx.http.get",
-        "today's host lets a job reach five hosts only: GET to 'api.example.com' is answered with an error",
+        "today's host lets a job call only five hosts: GET to 'api.example.com' returns an error",
     ),
 }
 
@@ -102,8 +102,8 @@ def test_a_list_of_files_differs_twice(ran, world):
     run = ran("return ctx.files.list('temp/')", world)
     assert run.value == [{"key": "acme/temp/a.log", "size": 1, "last_modified": "2026-01-05T08:00:00+00:00"}]
     assert [fault.line for fault in run.faults] == [
-        "main.py:5: today's host gives last_modified with the offset +00:00: ctx.files.list('temp/') [D4]",
-        "main.py:5: today's host puts 'acme/' before each key: ctx.files.list('temp/') [D5]",
+        "main.py:5: today's host returns last_modified with the offset +00:00: ctx.files.list('temp/') [D4]",
+        "main.py:5: today's host lists keys with the prefix 'acme/': ctx.files.list('temp/') [D5]",
     ]
 
 

@@ -79,7 +79,7 @@ def test_memory_has_no_limit(ran):
     """What would be out of memory by the guide is told as what the host does not watch."""
     run = ran("raise MemoryError", World(target="host"))
     assert (run.outcome, faults(run)) == ("out_of_memory", [("D13", "main.py:6")])
-    assert run.faults[0].message == "today's host holds no run to a memory limit, such as 100 MB here"
+    assert run.faults[0].message == "today's host has no memory limit for a run; the limit here is 100 MB"
 
 
 @pytest.mark.parametrize("body", ["print('ran'); return 1", "await asyncio.sleep(9)"])
@@ -89,7 +89,7 @@ def test_a_coroutine_is_its_own_result(ran, body):
     assert (run.outcome, run.verdict, run.value, run.stdout) == ("ok", "faulty", "<coroutine object work>", "")
     (fault,) = run.faults
     assert fault.line == (
-        "main.py:4: today's host awaits no job: the result is a coroutine, whose code never runs [D33]"
+        "main.py:4: today's host does not await jobs: the result is a coroutine, and its code never runs [D33]"
     )
 
 
@@ -113,7 +113,9 @@ def test_an_exit_is_a_success(ran, body, code):
     run = ran(body)
     assert (run.outcome, run.verdict, run.error, run.value) == ("ok", "faulty", None, None)
     (fault,) = run.faults
-    assert fault.line == f"main.py:6: today's host counts sys.exit as a success, here with exit code {code} [D36]"
+    assert (
+        fault.line == f"main.py:6: today's host counts sys.exit as a success; the job ended with exit code {code} [D36]"
+    )
 
 
 def test_a_crash_is_a_crash(ran):

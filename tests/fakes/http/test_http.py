@@ -396,7 +396,7 @@ def test_what_fails_by_chance_takes_nothing_from_a_list(answered, rate, answers)
     [
         (
             lambda route: route.after("soon"),
-            "a route's after: 'soon' is not a latency; use seconds from 0, or text such as '300ms' or '2s'",
+            "a route's after: 'soon' is not a latency; use a number of seconds from 0, or text such as '300ms' or '2s'",
         ),
         (
             lambda route: route.failing(10),

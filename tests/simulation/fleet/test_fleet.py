@@ -186,7 +186,7 @@ def test_what_cannot_be_replayed_does_not_stop_the_others(platform, write):
         NotSimulated(
             path="plugins/lost",
             tenant="acme",
-            why="the world could not go on: world.py:1: there is no table 'users'; there are plugin_jobs",
+            why="the world's script failed: world.py:1: there is no table 'users'; there are plugin_jobs",
         ),
     ]
     assert [one.plugin for one in results if isinstance(one, Installation)] == ["loud", "quiet"]
