@@ -38,7 +38,7 @@ class Claim:
 
     @property
     def row(self) -> ColumnElement[bool]:
-        """The condition for the row, whoever has it."""
+        """The condition for the row, whichever worker has it."""
         return and_(
             job_run.c.tenant == self.tenant,
             job_run.c.plugin == self.plugin,
@@ -56,7 +56,7 @@ def start(store: Store, claim: Claim, now: float) -> bool:
 
 
 def finish(store: Store, claim: Claim, run: Run, now: float) -> bool:
-    """End a running row as its run ended; where somebody else has ended it, keep the report as a note beside it."""
+    """End a running row as its run ended; if the row has ended already, keep the report as a note beside it."""
     mine = claim.row, job_run.c.state == State.RUNNING, job_run.c.worker == claim.worker
     record = json.dumps(run.to_dict())
     ended = {"state": State.ENDED, "outcome": run.outcome, "reason": run.reason, "finished_at": to_store(now)}

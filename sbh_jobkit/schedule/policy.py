@@ -165,7 +165,7 @@ def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: Zo
     return Decision(fire=fire, action=Action.START, reason=f"started {times.format_elapsed(now - fire)} late: {since}")
 
 
-def decide_never_seen(fire: float, down: Window, tz: ZoneInfo) -> Decision:
+def decide_still_down(fire: float, down: Window, tz: ZoneInfo) -> Decision:
     """Decide what happens to a fire time if the scheduler does not come back before the end of the range."""
     since = datetime.fromtimestamp(down.start, tz)
     reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} until after the end of the range"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
+from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued, decide_still_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,10 @@ class JobQueue:
         """Decide on the missed fire times, now that the scheduler is up again."""
         fires, self.missed = self.missed, []
         return self.due(fires, down.end, down)
+
+    def give_up(self, down: Window) -> list[Decision]:
+        """Decide on the missed fire times of a scheduler that is down until after the end of the range."""
+        return [decide_still_down(fire, down, self._tz) for fire in self.missed]
 
     def dequeue(self, now: float) -> Decision:
         """Take the fire time that has waited longest, and decide on it."""

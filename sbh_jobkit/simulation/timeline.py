@@ -112,7 +112,7 @@ class Timeline:
             return
         for index, queue in enumerate(self._queues):
             if queue.missed and epoch >= self._end:
-                yield from (self._missed_to_the_end(index, fire, self._down[which]) for fire in queue.missed)
+                yield from (self._not_started(self._due[index], each) for each in queue.give_up(self._down[which]))
             elif queue.missed:
                 yield from self._run_decisions(index, queue.catch_up(self._down[which]), epoch, clock, runner)
 
@@ -175,11 +175,6 @@ class Timeline:
             before=kept,
             after=kept,
         )
-
-    def _missed_to_the_end(self, index: int, fire: float, down: Window) -> Run:
-        since = datetime.fromtimestamp(down.start, self._due[index].schedule.tz)
-        reason = f"missed: the scheduler was down from {since:%Y-%m-%d %H:%M} until after the end of the range"
-        return self._not_started(self._due[index], Decision(fire=fire, action=Action.MISS, reason=reason))
 
 
 def _stream(schedule: Schedule, start: float, end: float, index: int) -> Iterator[tuple[float, int]]:

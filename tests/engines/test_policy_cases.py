@@ -14,7 +14,7 @@ from sbh_jobkit.engines.planner import PlannedJob, plan
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import Action, Policy, Window, decide_never_seen
+from sbh_jobkit.schedule.policy import Action, Policy, Window, decide_still_down
 from sbh_jobkit.schedule.schedule import Schedule
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "policy.json").read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ class Day:
             if back >= end:
                 for row in [row for row in self.everything() if row.state == State.DUE]:
                     fire = from_store(row.fire_time)
-                    missed = decide_never_seen(fire, Window(start=start, end=back), self.zone)
+                    missed = decide_still_down(fire, Window(start=start, end=back), self.zone)
                     ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "reason": missed.reason}
                     with self.store.write() as connection:
                         update = job_run.update().where(self.claim(fire).row)
