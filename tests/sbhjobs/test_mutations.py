@@ -63,7 +63,7 @@ TABLE = {
         replace=(("main.py", "timedelta(days=30)", "timedelta(days=31)"),),
         shows=(
             "______________ test_clean_up_deletes_the_old_and_keeps_the_young _______________",
-            '        """A temp file of 31 days goes; one of 29 days stays, and so does anything outside temp/."""',
+            '        """A temp file of 31 days is deleted; one of 29 days and files outside temp/ are kept."""',
             "E         Left contains one more item: 'temp/young.log'",
         ),
     ),
