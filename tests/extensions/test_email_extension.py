@@ -1,4 +1,4 @@
-"""The example extension as its users get it: built and installed by pip, found by the command line and by pytest."""
+"""The example extension, built and installed by pip, is found by the command line and by pytest."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_pytest_has_it(installed, plugin):
 
 
 def test_where_it_is_not_installed(plugin):
-    """Nobody has ever heard of emails."""
+    """Without the extension, `ctx.email` and `world.email` are unknown."""
     shown = python("sbh_jobkit", "run", ".", "remind", site="", folder=plugin)
     wrong = "sbh-jobkit: error: the world's script failed: world.py:2: AttributeError: world has no 'email'\n"
     assert (shown.returncode, shown.stderr) == (2, wrong)

@@ -1,4 +1,4 @@
-"""How extensions are found, and what is said of those that cannot be."""
+"""How extensions are found, and the errors for those that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def extension(**hooks):
 
 
 class Watcher:
-    """See runs."""
+    """Record every run."""
 
     @hookimpl
     def sbh_run(self, run):
@@ -34,11 +34,11 @@ class Watcher:
 
 
 def nothing():
-    """Offer nothing."""
+    """Offer no services."""
 
 
 def misread(job):
-    """Ask for what the hook does not give."""
+    """Ask for an argument that the hook does not have."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Counted:
     ],
 )
 def test_what_is_no_extension(given, message):
-    """Each mistake is told in a sentence."""
+    """Each mistake has an error message of one sentence."""
     with pytest.raises(ExtensionError) as refused:
         manager(given)
     assert str(refused.value) == message
@@ -97,7 +97,7 @@ def test_one_given_twice_is_there_once():
 
 
 def test_two_of_a_kind_have_names_of_their_own():
-    """Objects of one class are told apart."""
+    """Two objects of one class get different names."""
     assert [name for name, _ in manager([Watcher(), Watcher(), Watcher()]).list_name_plugin()] == [
         "Watcher",
         "Watcher #2",
@@ -147,7 +147,7 @@ def test_a_package_offers_a_module(package):
     ],
 )
 def test_a_package_that_cannot_be_imported(package, module, source, why):
-    """The package is named, its line, and how to get on without it."""
+    """The message names the package, the line, and how to continue without it."""
     entries = package("acme-mail", module, source)
     with pytest.raises(ExtensionError) as refused:
         list(loaded(entries))
@@ -156,7 +156,7 @@ def test_a_package_that_cannot_be_imported(package, module, source, why):
 
 
 def test_the_one_that_raised_is_named():
-    """Also where another one wraps the hook, or raises in its stead."""
+    """Also if another extension wraps the hook or raises in its place."""
 
     class Wrapper:
         @hookimpl(wrapper=True)
@@ -183,7 +183,7 @@ def test_the_one_that_raised_is_named():
 
 
 def test_where_nobody_can_be_named_all_are():
-    """What pluggy itself raises stands in nobody's code."""
+    """An error that pluggy itself raises is in no extension's code, so the message names all of them."""
 
     class Silent:
         @hookimpl(wrapper=True)
@@ -197,7 +197,7 @@ def test_where_nobody_can_be_named_all_are():
 
 
 def test_an_interrupt_is_nobodys_mistake():
-    """Whoever presses Ctrl-C is heard."""
+    """Ctrl-C interrupts an extension's hook."""
 
     def interrupted():
         raise KeyboardInterrupt
@@ -223,7 +223,7 @@ def printed(code):
     ],
 )
 def test_nothing_is_looked_for_before_it_is_needed(code):
-    """Neither the packages nor pluggy, by what needs no extension."""
+    """Code that needs no extension loads neither packages nor pluggy."""
     before, after = (
         "import sys; start = set(sys.modules)",
         "print({*sys.modules} - start & {'importlib.metadata', 'pluggy'})",
@@ -232,7 +232,7 @@ def test_nothing_is_looked_for_before_it_is_needed(code):
 
 
 def test_the_packages_are_looked_through_once():
-    """However many worlds begin in a process, or are asked for what they do not have."""
+    """The packages are searched once per process, also with many worlds and unknown names."""
     told = printed("""
         import sys
         from sbh_jobkit import World, hookimpl

@@ -1,4 +1,4 @@
-"""What extensions add to worlds, and what is said where they do it wrong."""
+"""What extensions add to worlds, and the errors for wrong extensions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Box:
         return tuple(self.things)
 
     def restore(self, state):
-        """Have those things."""
+        """Set the things of a snapshot."""
         self.things = list(state)
 
 
@@ -41,7 +41,7 @@ class Lid:
     """What a job sees of a box."""
 
     def __init__(self, box, access):
-        """Lie on the box."""
+        """Wrap a box."""
         self.put = box.things.append
         self.access = access
 
@@ -106,7 +106,7 @@ def test_a_service_is_opened_once_a_run():
 
 
 def test_what_is_not_used_is_not_opened():
-    """A service costs a run that does not ask for it nothing."""
+    """A run that does not use a service does not open it."""
 
     class Sealed(Box):
         def open(self, access):
@@ -117,7 +117,7 @@ def test_what_is_not_used_is_not_opened():
 
 
 def test_a_name_that_nobody_offers():
-    """It is answered with the nearest, on worlds and contexts alike."""
+    """The error names the nearest name, on worlds and on contexts."""
     world = boxed()
     told = []
     for asked in (lambda: world.bxo, lambda: world.context().bxo, lambda: FakeContext("t").fils, lambda: World().box):
@@ -145,7 +145,7 @@ def test_worlds_and_contexts_are_ordinary_objects():
 
 
 def test_a_property_that_raises_is_not_a_name_that_is_missing():
-    """`__getattr__` does not hide whose AttributeError it was."""
+    """An AttributeError inside a property is not reported as an unknown name."""
 
     class Odd(World):
         @property
@@ -233,7 +233,7 @@ def test_who_looks_at_a_run_takes_none_of_its_time():
 
 
 def test_its_own_kinds_of_fault():
-    """A world can allow them, and whoever misspells one is told."""
+    """A world can allow them, and a misspelled kind is an error."""
     probe = extension(sbh_fault_kinds=lambda: {"box-full": "there was no room"})
     world = World(extensions=[probe], allow=["box-full", "network"])
     assert world.allow == {"box-full", "network"}
@@ -256,7 +256,7 @@ def test_no_answer_is_an_answer():
 
 
 def test_services_that_look_for_each_other():
-    """While services are asked for there are none."""
+    """A service is not available while services are being made."""
     probe = extension(sbh_services=lambda world: {"bag" if hasattr(world, "box") else "box": Box()})
     assert list(World(extensions=[probe]).extensions.services) == ["box"]
 
@@ -344,7 +344,7 @@ def test_an_extensions_mistake_stops_the_world(hooks, message):
 
 
 def test_a_mistake_is_told_again():
-    """Asking a second time does not make it good."""
+    """The second use raises the same error."""
     extensions = World(extensions=[extension(sbh_services=broken)]).extensions
     assert isinstance(extensions, Extensions)
     for _ in range(2):
@@ -378,7 +378,7 @@ def test_an_extension_offers_a_live_service_beside_the_one_for_worlds():
 
 
 def test_a_live_service_needs_open_alone():
-    """What has not even that is refused, with the extension's name."""
+    """A service without `open` is an error that names the extension."""
     assert list(live(sbh_live_services=lambda: {"line": Line()}).services) == ["line"]
     with pytest.raises(ExtensionError) as refused:
         _ = live(sbh_live_services=lambda: {"line": 5}).services

@@ -25,7 +25,7 @@ class Phone:
 
 
 class Handset:
-    """`ctx.phone`, with all of the access in a job's hands."""
+    """`ctx.phone`, which gives a job the whole access."""
 
     def __init__(self, access):
         """Take it."""
@@ -64,7 +64,7 @@ def test_a_fault_of_the_kits(faulted):
 
 
 def test_a_fault_can_be_allowed(ran):
-    """By the kind that the extension declares."""
+    """A service may report the kinds that its extension declares."""
     run = ran("ctx.phone.fault('line-busy', 'call', 'nobody')", phoned(allow="line-busy"))
     assert (run.ok, [fault.allowed for fault in run.faults]) == (True, [True])
 
@@ -123,7 +123,7 @@ def test_an_extensions_mistake_shows_although_the_job_swallows_it(faulted, expre
 
 
 def refusing(access):
-    """Be permitted to do nothing at all."""
+    """Make a world that permits nothing."""
     access.need("ring", "db.write")
 
 

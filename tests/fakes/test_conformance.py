@@ -56,7 +56,7 @@ class Services(Protocol):
         """Install a job that has not run yet."""
 
     def use_memory(self, mb: float) -> None:
-        """Let the job have used that much of its 100 MB."""
+        """Set the memory that the job uses, of its 100 MB."""
 
     def permit(self, permissions: list[str]) -> None:
         """Permit this alone; everything is permitted otherwise."""
@@ -183,7 +183,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedRun:
-    """What came of a call."""
+    """The result of a call."""
 
     result: Any = None
     raises: str | None = None
@@ -220,7 +220,7 @@ def prepare(services: Services, given: Mapping[str, Any]) -> None:
 
 
 def call(row: Mapping[str, Any], services: Services) -> TrackedRun:
-    """Make the call of a row on services that are set up, and see what comes of it."""
+    """Make a row's call on prepared services, and return its result."""
     result, raises = None, None
     with services.context() as ctx:
         try:
@@ -233,7 +233,7 @@ def call(row: Mapping[str, Any], services: Services) -> TrackedRun:
 
 
 def expected(row: Mapping[str, Any]) -> TrackedRun:
-    """Return what should come of it."""
+    """Return the expected result."""
     faults = [row["fault"]] if "fault" in row else row.get("faults", [])
     return TrackedRun(result=row.get("result"), raises=row.get("raises"), faults=faults, events=row.get("events", []))
 
@@ -246,7 +246,7 @@ def on_host(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check(row: Mapping[str, Any], services: Services) -> None:
-    """Hold services against a row of the table."""
+    """Check services against a row of the table."""
     prepare(services, given_in(row))
     assert call(row, services) == expected(row), row["why"]
     said = row.get("said", ())
@@ -314,7 +314,7 @@ OF_A_RUN = {"D12", "D13", "D33", "D36"}
 
 
 def test_every_divergence_of_a_call_is_pinned():
-    """Each divergence that a job's call can meet stands in a row, and no other does."""
+    """The rows have every divergence that a job's call can show, and no other."""
     kinds = {kind for row in ROWS for kind in row.get("host", {}).get("faults", ())}
     assert {kind for kind in kinds if kind in divergences.table()} == {*divergences.ids_for("job")} - OF_A_RUN
 

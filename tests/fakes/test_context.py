@@ -62,7 +62,7 @@ def test_signatures_are_the_contracts(member, signature):
     ],
 )
 def test_every_service_fulfils_its_port(member, port):
-    """A fake is what production is."""
+    """A fake context is an instance of PluginContext."""
     assert isinstance(getattr(FakeContext("acme"), member), port)
     assert isinstance(FakeContext("acme"), ports.Context)
 

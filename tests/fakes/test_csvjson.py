@@ -104,7 +104,7 @@ def test_what_is_no_path_is_refused():
 
 
 def test_a_bad_file_leaves_no_table(tmp_path):
-    """All of a file or none of it."""
+    """All rows of a file are inserted, or none."""
     (tmp_path / "a.csv").write_text("a\n1\n1,2\n", encoding="utf-8")
     world = World()
     with pytest.raises(WorldError):

@@ -80,7 +80,7 @@ def test_what_a_job_is_answered(answered, world, expression, value):
     ],
 )
 def test_a_run_knows_how_many_rows_it_read(ran, world, target, expression, rows):
-    """Those that the database answered with, on either target; what it only counted is not among them."""
+    """`rows_read` counts the rows that were returned, on either target, not rows that were only counted."""
     world.target = target
     assert ran(expression, world).rows_read == rows[target]
 
@@ -195,7 +195,7 @@ def test_pages_may_be_asked_for_by_threads(answered):
 
 
 def test_a_first_page_looks_no_further(answered):
-    """Rows behind the page are not looked at."""
+    """The search does not continue after the page's last row."""
     world = World()
     world.db.insert("orders", [{"state": Counted("open")} for _ in range(2_000)])
     Counted.looks = 0
@@ -507,7 +507,7 @@ def test_asking_whether_writing_is_offered_is_no_writing(ran, name):
 
 @pytest.mark.parametrize("filters", ["[]", "''", "0"])
 def test_nothing_is_no_filter(ran, filters):
-    """What is empty and no filter is refused, as it would be if it were full."""
+    """An empty value that is not a filter, such as [], is an error."""
     world = World()
     world.db.insert("users", {"name": "ada"})
     run = ran(f"ctx.db.query('users', {filters})", world)
@@ -526,7 +526,7 @@ def test_a_limit_may_be_as_large_as_one_likes(ran):
 
 @pytest.mark.parametrize("query", ["query('users')", "get_by_id('users', 1)", "count('users')"])
 def test_a_query_takes_its_time(ran, query):
-    """As long as the author says, by virtual time, and again in a world that goes back."""
+    """It takes the latency that the author sets, in virtual time; `restore` restores it."""
     world = World()
     world.db.insert("users", {"name": "Ann"})
     quick = world.snapshot()
@@ -538,7 +538,7 @@ def test_a_query_takes_its_time(ran, query):
 
 
 def test_what_is_no_latency_is_refused():
-    """Where it is set."""
+    """A wrong latency is an error at the author's line."""
     with pytest.raises(WorldError) as refused:
         World().db.latency = "-5ms"
     advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"

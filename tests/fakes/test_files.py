@@ -116,7 +116,7 @@ def test_what_is_no_key_finds_nothing_and_is_a_fault(faulted, member, given, val
 
 
 def test_text_that_utf_8_cannot_write_is_a_fault(faulted):
-    """Half of a character pair is text to Python, but no file."""
+    """Text with half of a surrogate pair cannot be stored as UTF-8."""
     value, (kind, member, message, advice) = faulted("ctx.files.upload('r.txt', '\\ud800')")
     assert (value, kind, member) == (False, "file-type", "ctx.files.upload")
     assert message.startswith("cannot store text as 'r.txt': 'utf-8' codec can't encode character '\\ud800'")
@@ -312,7 +312,7 @@ def test_an_empty_store_shows_nothing_and_a_new_file_waits_for_the_beginning():
 
 
 def test_reading_what_is_not_there_names_the_nearest(world):
-    """A typing error in a key is answered with the key that was meant."""
+    """The error for a misspelled key names the nearest key."""
     with pytest.raises(WorldError) as missing:
         world.files.read("temp/b.text")
     assert str(missing.value) == "there is no file 'temp/b.text'; did you mean 'temp/b.txt'?"
@@ -331,7 +331,7 @@ def test_a_file_may_have_no_age():
 
 @pytest.mark.parametrize("call", ["list()", "get('a')", "upload('a', b'')", "delete('a')"])
 def test_a_call_takes_its_time(ran, call):
-    """As long as the author says, by virtual time, and again in a world that goes back; making a link takes none."""
+    """It takes the latency that the author sets, in virtual time; `restore` restores it; a link takes none."""
     world = World()
     quick = world.snapshot()
     world.files.latency = timedelta(milliseconds=20)
@@ -342,7 +342,7 @@ def test_a_call_takes_its_time(ran, call):
 
 
 def test_what_is_no_latency_is_refused():
-    """Where it is set."""
+    """A wrong latency is an error at the author's line."""
     with pytest.raises(WorldError) as refused:
         World().files.latency = "soon"
     advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"

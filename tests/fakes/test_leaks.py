@@ -1,4 +1,4 @@
-"""Secrets that a job lets slip: each is a fault that names the secret and where, and never its value."""
+"""Secrets that a job leaks: each is a fault that names the secret and the place, never the value."""
 
 import pytest
 

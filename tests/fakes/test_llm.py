@@ -83,7 +83,7 @@ def test_the_latest_reply_that_matches_counts(answered, prompt, text):
 
 
 def test_a_later_reply_replaces_an_earlier_one(answered):
-    """Telling the model anew is enough."""
+    """The latest of several replies for the same prompt answers."""
     world = told("old", "new")
     assert answered("ctx.llm.run('p')['text']", world) == "new"
 
@@ -193,7 +193,7 @@ def test_permission(faulted):
     ],
 )
 def test_what_is_no_reply_is_refused(reply, when, message):
-    """A wrong reply is refused where it is told."""
+    """A wrong reply is an error at the author's line."""
     with pytest.raises(WorldError) as refused:
         World().llm.reply(reply, when=when)
     assert str(refused.value) == message

@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         self.pasts = []
 
     def teardown(self):
-        """Give the machine's time back."""
+        """Close the virtual clock."""
         self.clock.__exit__(None, None, None)
 
     @rule(minutes=st.integers(1, 600))
@@ -173,12 +173,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def snapshot(self):
-        """Keep the world as it is now, and a copy of the model."""
+        """Take a snapshot of the world, and copy the model."""
         self.pasts.append((self.world.snapshot(), self.model()))
 
     @rule(number=st.integers(0, 3))
     def restore(self, number):
-        """Go back to a moment that was kept, before or after another one."""
+        """Restore a snapshot, earlier or later than the last restored one."""
         if self.pasts:
             past, model = self.pasts[number % len(self.pasts)]
             self.world.restore(past)
@@ -186,7 +186,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 3))
     def look_back(self, number):
-        """Change a world of its own that stands at a moment, without a trace in this one."""
+        """Change `snapshot.world()`; this world does not change."""
         if self.pasts:
             past, (rows, _, stored, secrets, events) = self.pasts[number % len(self.pasts)]
             other = past.world()
@@ -201,7 +201,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 3))
     def compare(self, number):
-        """Tell a moment and now apart: what differs in the model, and nothing else."""
+        """Compare a snapshot with now: `diff` finds what differs in the model, and nothing else."""
         if self.pasts:
             past, (rows, _, stored, secrets, events) = self.pasts[number % len(self.pasts)]
             found = diff(past, self.world)
@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(table=tables, rows=st.lists(new_rows, max_size=2), wrong=st.sampled_from([5, "row", None, {1: 2}]))
     def insert_wrong(self, table, rows, wrong):
-        """Refuse all rows for one that is none."""
+        """Insert nothing if one row is wrong."""
         with pytest.raises(WorldError, match="a row is a dict"):
             self.world.db.insert(table, [*rows, wrong])
 
@@ -325,7 +325,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(key=keys, wrong=st.sampled_from([None, 5, {}, ["x"]]))
     def upload_wrong(self, key, wrong):
-        """Refuse what is neither bytes nor text."""
+        """Try to store data that is neither bytes nor text: an error."""
         assert self.ctx.files.upload(key, wrong) is False
         self.faults.append("file-type")
 
@@ -376,7 +376,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=names, wrong=st.sampled_from([None, 5, b"bytes", ["s3cret"]]))
     def set_wrong_secret(self, name, wrong):
-        """Refuse what is not text."""
+        """Try to set a secret that is not text: an error."""
         assert self.ctx.secrets.set(name, wrong) is False
         self.faults.append("secret-type")
 
@@ -417,7 +417,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(payload=not_json)
     def emit_not_json(self, payload):
-        """Publish nothing that is not JSON."""
+        """Try to publish a payload that is not JSON: nothing is published."""
         assert self.ctx.emit("happened", payload) is None
         self.faults.append("payload-not-json")
 

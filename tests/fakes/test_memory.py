@@ -56,7 +56,7 @@ def test_a_run_within_its_limit_is_counted(ran, measured):
     ],
 )
 def test_a_run_that_passes_its_limit_ends(ran, measured, body):
-    """Whatever it catches, and also where it had the memory for a moment only."""
+    """A job over the limit ends, even if it catches errors or frees the memory at once."""
     run = ran(body, measured)
     assert (run.outcome, run.reason) == ("out_of_memory", "out of memory: the limit is 20 MB")
     assert tracemalloc.is_tracing() is False

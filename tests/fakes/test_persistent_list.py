@@ -1,4 +1,4 @@
-"""The list behind tables and records: a list in every way, whose pasts stay what they were."""
+"""The list behind tables and logs: it behaves as a list, and its snapshots do not change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ steps = st.lists(
 
 @given(steps)
 def test_it_is_a_list_and_its_pasts_stay(steps):
-    """Whatever is done, it equals a plain list, and every past equals the copy that was made of it."""
+    """After any operations it equals a plain list, and each snapshot equals a copy made at that time."""
     shared, plain, pasts, numbers = PersistentList(), [], [], ((number, 0) for number in range(100_000))
     for step, number in steps:
         match step:
@@ -77,7 +77,7 @@ def test_items_by_number():
 
 
 def test_what_did_not_change_is_shared():
-    """Changing one of 100,000 items leaves every chunk but its own shared with the past."""
+    """After a change of one of 100,000 items, all other chunks are shared with the snapshot."""
     shared = PersistentList(range(100_000))
     past = shared.snapshot()
     shared.replace(lambda item: -item if item == 70_000 else item)

@@ -172,7 +172,7 @@ def test_a_world_without_a_plugin_has_no_jobs():
     ],
 )
 def test_the_kit_keeps_the_table_and_says_so(write):
-    """What an author writes there would be lost: it is refused, not dropped."""
+    """An author cannot write to the table: it is an error, because the kit would overwrite the rows."""
     with pytest.raises(WorldError) as refused:
         write(World().db)
     assert (

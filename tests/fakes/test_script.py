@@ -90,7 +90,7 @@ def test_one_run_has_the_world_at_its_beginning(folder, write):
 
 
 def test_a_world_begins_once(folder, write):
-    """Several runs and simulations on one world: `setup` is called for the first only."""
+    """With several runs and simulations on one world, `setup` is called only in the first."""
     world = World.load(write(LIVELY))
     plugin = Plugin.load(folder)
     run_job(plugin.jobs["count"], world, at="2026-01-01T00:00")
@@ -159,7 +159,7 @@ class Claims:
 
 
 def test_an_object_that_claims_every_attribute_is_no_function_of_every():
-    """What has every attribute that is asked for was not decorated."""
+    """An object that answers every attribute is not taken for a decorated function."""
     assert WorldScript.from_names({"setup": print, "claims": Claims()}).ticks == ()
 
 
@@ -254,7 +254,7 @@ def test_what_is_no_world_is_refused_with_its_line(write, source, message):
     ],
 )
 def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, write, source, message):
-    """A mistake of the author's is no run's outcome: it is told, with its line."""
+    """An error in world.py stops the simulation with its line; it is not a run's outcome."""
     write(source)
     with pytest.raises(WorldError) as refused:
         simulate(folder, duration="1d")
@@ -262,7 +262,7 @@ def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, w
 
 
 def test_a_missing_file_is_told():
-    """A wrong path is answered with what belongs there."""
+    """The error for a wrong path says what the file should be."""
     with pytest.raises(WorldError) as missing:
         World.load("/nowhere/world.py")
     assert str(missing.value) == (

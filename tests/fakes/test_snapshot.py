@@ -1,4 +1,4 @@
-"""A world as a value: kept, gone back to, looked into and compared."""
+"""Snapshots of a world: taken, restored, inspected and compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUTE = "https://api.example.com/state"
 
 
 def test_every_service_goes_back(ran):
-    """After `restore`, jobs meet the rows, files, secrets, answers, chance and memory of the snapshot."""
+    """After `restore`, jobs get the rows, files, secrets, answers, random numbers and memory of the snapshot."""
     world = World()
     world.db.insert("users", [{"name": "Ada"}])
     world.files.write("a.txt", "one")
@@ -88,7 +88,7 @@ def test_a_secret_of_another_time_is_still_a_secret(loaded):
 
 
 def test_runs_of_a_simulation_keep_their_world(loaded):
-    """Each run knows the world before and after it, and can be repeated there; a stream of runs keeps nothing."""
+    """Each run has the world before and after it, and can be repeated there; runs of a stream have neither."""
     plugin = loaded("""
     number = len(ctx.files.list())
     ctx.files.upload(f"{number}.txt", "x" * number)
@@ -160,7 +160,7 @@ def test_what_changed_is_told():
 
 
 def test_a_file_with_the_same_content_may_be_left_out():
-    """`rewritten=False` passes over files of which only the time is new."""
+    """`rewritten=False` skips files of which only the time changed."""
     world = World()
     world.files.write("same.txt", "abc", modified="2026-01-01")
     world.files.write("kind", "abc", modified="2026-01-01", content_type="text/plain")
@@ -172,7 +172,7 @@ def test_a_file_with_the_same_content_may_be_left_out():
 
 
 def test_records_of_requests_go_back(ran):
-    """What was asked after the snapshot was never asked: not of the internet, and not of a route."""
+    """`restore` removes later requests from the log of the world and of each route."""
     world = World()
     route = world.http.get(ROUTE).respond(200)
     ran(f"ctx.http.get({ROUTE!r})", world)
@@ -184,14 +184,14 @@ def test_records_of_requests_go_back(ran):
 
 
 def test_nothing_changed():
-    """The same moment twice is no difference, and false."""
+    """Two equal snapshots have no difference, which is false."""
     world = World()
     world.db.insert("users", {"name": "Ada"})
     assert (bool(diff(world, world)), str(diff(world.snapshot(), world))) == (False, "no difference")
 
 
 def test_a_long_difference_ends():
-    """Of a table's changes twenty are listed."""
+    """At most twenty changes of a table are listed."""
     world = World()
     before = world.snapshot()
     world.db.insert("users", [{"n": number} for number in range(1_500)])
@@ -220,7 +220,7 @@ class Counted:
     """A service of an extension that counts what jobs did."""
 
     def __init__(self):
-        """Start at none."""
+        """Start the count at 0."""
         self.count = 0
 
     def open(self, access):

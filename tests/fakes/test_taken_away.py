@@ -1,4 +1,4 @@
-"""Whatever a job of Hub Ops needs and does not get, its run fails and says what it was: the jobs swallow exceptions."""
+"""A job of Hub Ops without something it needs fails and names it, although the jobs catch exceptions."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -138,7 +138,7 @@ def test_the_zone_in_force(ran, own, manifest, zone):
 
 
 def test_a_world_begins_in_virtual_time_and_leaves_none_behind():
-    """`begin` by hand opens a clock and closes it again."""
+    """A direct call of `begin` opens a virtual clock and closes it."""
     world = World()
     world.files.write("a.txt", "x")
     world.begin("2026-01-05T09:00", "Europe/Paris")
@@ -170,7 +170,7 @@ def test_a_bad_window_is_refused(start, end, message):
 
 
 def test_an_expectation_needs_a_reason():
-    """Whoever reads it later must know why."""
+    """An expectation needs a reason."""
     with pytest.raises(WorldError) as refused:
         World().expect_failure("work", "2026-01-01", "2026-01-02", because="")
     assert str(refused.value) == "expect_failure('work') needs a reason: because='…'"

@@ -43,7 +43,7 @@ def test_everything_is_given_back(error):
 
 
 def test_captures_nest():
-    """The inner one takes, the outer one goes on."""
+    """A nested capture gets the output; the outer one continues after it."""
     with Capture() as outer:
         print("a")  # noqa: T201
         with Capture() as inner:
@@ -124,7 +124,7 @@ CUT = "\n… cut after 1,000,000 characters\n"
     ],
 )
 def test_huge_output_is_cut_and_says_so(writes, cut):
-    """A job that prints for ever does not take the machine with it, and what is missing is never missing silently."""
+    """The output of an endless print is cut at a bound, and the end of it says so."""
     with Capture() as capture:
         told = [sys.stdout.write("x" * length) for length in writes]
     text = capture.take()[0]

@@ -167,7 +167,7 @@ async def at_the_same_time():
     ],
 )
 def test_a_coroutine_runs_in_virtual_time(clock, job, value):
-    """What awaits an hour is an hour later at once."""
+    """A coroutine that awaits an hour ends at once, and the clock is an hour later."""
     assert loop.run(job(), clock) == value
 
 

@@ -177,7 +177,7 @@ print(run.verdict, [fault.kind for fault in run.faults])
 
 
 def test_in_a_process_that_has_never_asked_for_the_temporary_folder(tmp_path):
-    """The first to ask for the temporary folder writes a file there, which must not ask again."""
+    """Python writes a file when it first looks for the temporary folder; the guard must not look for it again then."""
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
     code = FRESH.format(path=str(tmp_path / "real.txt"))

@@ -51,13 +51,13 @@ def test_as_a_table_it_has_a_row_a_call(month):
 
 
 def test_without_calls_it_is_an_empty_table():
-    """With the same columns."""
+    """An empty table has the same columns."""
     table = simulate(Plugin.load({}), World(), duration="1d").http.to_frame()
     assert (len(table), list(table.columns)[:2]) == (0, ["job", "fire_time"])
 
 
 def test_without_pandas_it_says_what_is_missing(month, monkeypatch):
-    """As all tables do."""
+    """The error says which extra to install, as for all tables."""
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(WorldError) as caught:
         month.http.to_frame()

@@ -143,7 +143,7 @@ def test_the_longest_of_overlapping_values_is_taken(secrets, text, shown):
 
 @pytest.mark.parametrize(("value", "shown"), [("", "abc 1 abcd"), ("abc", "abc 1 abcd"), ("abcd", "abc 1 ‹secret:A›")])
 def test_values_of_less_than_four_characters_are_left_alone(value, shown):
-    """They would blot out ordinary text; they are counted all the same."""
+    """Short values are not replaced, because they are part of ordinary text; they are counted."""
     redactor = Redactor({value: "A"})
     assert (redactor.text("abc 1 abcd"), len(redactor)) == (shown, 1)
 
@@ -162,7 +162,7 @@ def test_values_in_structures_are_shown_as_their_names(value, shown):
 
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
 def test_numbers_and_times_stay_what_they_are(value):
-    """They hold no text."""
+    """Numbers and times are not changed, because they contain no text."""
     assert Redactor(SECRETS).value(value) is value
 
 
@@ -276,7 +276,7 @@ def test_a_short_value_has_no_longer_spelling(value):
     st.lists(st.text(max_size=12) | st.integers(), max_size=4),
 )
 def test_no_value_remains_in_any_text(secrets, rest):
-    """Whatever the values and whatever stands around them."""
+    """For any secrets and any text around them, no value remains."""
     redactor = Redactor(secrets)
     for value in secrets:
         text = redactor.text(f"{rest} {value} {rest}")

@@ -153,13 +153,13 @@ def test_leaving_the_process_is_a_crash(ran, body, kind, message):
 
 
 def test_an_exception_that_cannot_be_told_is_still_a_crash(ran):
-    """An exception whose text raises does not take the simulation with it."""
+    """An exception whose text raises does not stop the simulation."""
     run = ran("class Bad(Exception):\n    def __str__(self):\n        raise ValueError\nraise Bad")
     assert (run.outcome, run.error.type, run.error.place) == ("crashed", "Bad", "main.py:8")
 
 
 def test_a_value_that_cannot_be_told_is_still_a_run(ran):
-    """A returned object whose repr raises does not take the simulation with it."""
+    """A returned object whose repr raises does not stop the simulation."""
     run = ran("class Bad:\n    def __repr__(self):\n        raise ValueError\nreturn Bad()")
     assert run.outcome is Outcome.OK
     assert json.loads(json.dumps(run.to_dict()))["outcome"] == "ok"
@@ -266,7 +266,7 @@ def test_virtual_time_counts_against_the_limit(ran, body, line):
 
 
 def test_a_job_may_use_its_whole_limit(ran):
-    """Thirty seconds of thirty are fine."""
+    """A run of exactly its time limit is ok."""
     run = ran("import time\ntime.sleep(30)\nreturn 1")
     assert (run.outcome, run.value, run.duration) == ("ok", 1, timedelta(seconds=30))
 
@@ -283,7 +283,7 @@ def test_a_job_may_use_its_whole_limit(ran):
     ],
 )
 def test_an_endless_loop_ends_in_real_time(ran, body, head):
-    """What no virtual clock can end, the real one does, also within `except Exception`."""
+    """A real-time alarm ends an endless loop, also within `except Exception`."""
     before = time.perf_counter()
     run = ran(body, World(time_limit=0.3), head=head)
     assert 0.25 < time.perf_counter() - before < 3
@@ -399,7 +399,7 @@ def test_output_is_kept_however_the_run_ends(ran):
 
 
 def test_huge_output_is_cut(ran):
-    """A job that prints ten million characters leaves a million and a word."""
+    """Of ten million printed characters, a million and a note are kept."""
     run = ran("for _ in range(100): print('x' * 100_000, end='')")
     assert run.stdout == "x" * 1_000_000 + "\n… cut after 1,000,000 characters\n"
 

@@ -49,7 +49,7 @@ class DictTenant:
         self.extensions, self.memory_is_near = Extensions(None, None, ()), lambda: False
 
     def open(self, job, _fire, naive_in):
-        """Open a session, of which nothing is kept."""
+        """Open a session without snapshots."""
         redactor = Redactor({value: name for name, value in self.secrets.items()})
         recorder = Recorder(lambda: redactor, job.root)
         context = PluginContext(self.id, services=self, recorder=recorder, zone=naive_in)

@@ -97,7 +97,7 @@ def test_what_a_failing_run_used_counts(outcome):
 
 @pytest.mark.parametrize("outcome", ["skipped", "coalesced", "missed"])
 def test_what_did_not_start_used_nothing(outcome):
-    """A due instant that became no run is none here."""
+    """A due instant without a run used nothing."""
     assert Usage.of([made(outcome=outcome, started_at=None)]) == Usage()
 
 
@@ -236,7 +236,7 @@ def test_a_simulation_knows_its_usage():
 
 
 def test_a_meter_is_read_on_the_way():
-    """Whoever looks at each run of a stream adds it up meanwhile."""
+    """The usage of a stream can be read after each run."""
     meter, seen = Meter(), []
     for run in Simulator(DAILY, ready(), duration="3d").runs():
         meter.add(run)

@@ -1,4 +1,4 @@
-"""What a fault plan does to runs: what the job sees of it, and what the run says of it."""
+"""What a fault plan does to runs: what the job gets, and what the run records."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ran(loaded):
 
 @pytest.fixture
 def seen(ran):
-    """Return what an expression came to (or its error), how long that took in seconds, and what the plan did."""
+    """Return an expression's value (or its error), its duration in seconds, and the injected faults."""
 
     def see(expression, *lines, **more):
         body = f"try: return {{'seen': {expression}}}\nexcept Exception as error: return {{'seen': repr(error)}}"
@@ -101,7 +101,7 @@ HTTP = [
 
 @pytest.mark.parametrize(("line", "expression", "value", "does"), HTTP)
 def test_a_host(seen, line, expression, value, does):
-    """It does not answer, or answers an error, inside of its time; the job gets the contract's answers."""
+    """Inside its window, a host does not answer or answers with an error, as the contract says."""
     of = "every host" if "of=*" in line else "api.example.com"
     number = "3 requests" if expression is BRIEF else "1 request"
     told = (f"{does} of {of} ({number})",) if does else ()
@@ -109,7 +109,7 @@ def test_a_host(seen, line, expression, value, does):
 
 
 def test_a_host_that_is_named_like_a_service_is_a_host(seen):
-    """`db` is the database, also where some host has that name; every host is that one, too."""
+    """`of=db` is the database, even if a host is named db; `of=*` includes that host."""
     world = tenant()
     world.http.get("http://db/").respond(200)
     asked = "ctx.http.get('http://db/')['status_code']"
@@ -118,7 +118,7 @@ def test_a_host_that_is_named_like_a_service_is_a_host(seen):
 
 
 def test_a_rate_limit_counts_by_the_minute(seen):
-    """What goes over the limit gets 429 and a Retry-After; the next minute of the clock begins anew."""
+    """Requests over the limit get 429 and Retry-After; the count restarts in the next minute of the clock."""
     line = "rate_limit of=api.example.com per_minute=2"
     said = ("rate limit of api.example.com (2 requests)",)
     assert seen(STATUSES, line) == ([200, 200, 429, 429], 0, said)
@@ -135,7 +135,7 @@ def test_a_rate_limit_counts_by_the_minute(seen):
 
 
 def test_a_rate_limit_counts_over_runs():
-    """Jobs of a plugin share it, in whatever order they run; a simulation that keeps nothing says the same."""
+    """Jobs of a plugin share the limit in any order; a stream of runs gives the same result."""
     jobs = {name: job(name, schedule="0 9 * * *")(lambda ctx: ctx.http.get(API)["status_code"]) for name in "ab"}
     plan = FaultPlan(faultplan.parse("rate_limit of=* per_minute=1"))
     simulator = Simulator(Plugin.load(jobs), tenant(), duration="2d", faults=plan)
@@ -195,7 +195,7 @@ def test_nothing_is_uploaded_where_there_is_no_room(ran):
     ],
 )
 def test_an_answer_takes_longer(seen, of, expression, unit):
-    """By virtual time; the run's calls know it, too."""
+    """It takes virtual time, which the run's calls record, too."""
     of_all = "every host" if of == "*" else of
     value, took, told = seen(expression, f"latency of={of} median=300ms")
     assert (value == seen(expression)[0], took, told) == (True, 0.3, (f"latency of {of_all} (1 {unit}, 0.3 s)",))
@@ -259,7 +259,7 @@ def test_a_run_is_killed_at_its_nth_call(ran, number, said):
 
 
 def test_a_run_with_fewer_calls_lives(ran):
-    """A crash that never came is no trouble."""
+    """A crash that was not reached is not an injected fault of the run."""
     run = ran("ctx.emit('e', 1)", "crash job=work call=2")
     assert (run.outcome, run.troubles) == ("ok", ())
 
@@ -291,7 +291,7 @@ SWALLOWING = {
 
 @pytest.mark.parametrize("body", SWALLOWING.values(), ids=SWALLOWING)
 def test_a_crash_cannot_be_swallowed(ran, body):
-    """Whatever the job catches, it is over, and its further calls do nothing."""
+    """A job that catches the exception has crashed all the same, and its further calls do nothing."""
     run = ran(body, "crash job=work")
     assert (run.outcome, run.value, run.events) == ("crashed", None, ())
     assert run.reason.startswith("crashed: the fault plan killed it at its 1st call, ctx.emit")
@@ -322,7 +322,7 @@ def test_a_slow_run_takes_longer(ran):
 
 
 def test_the_other_jobs_are_left_alone():
-    """What a plan says of a job is of that one."""
+    """A fault for one job does not affect other jobs."""
     jobs = {name: job(name, schedule="0 9 * * *")(lambda ctx: ctx.emit("e", {})) for name in "ab"}
     plan = FaultPlan(faultplan.parse("slow job=a by=2s"), faultplan.parse("crash job=b"))
     runs = simulate(Plugin.load(jobs), World(), duration="1d", faults=plan).runs
@@ -342,7 +342,7 @@ def test_a_latency_may_pass_the_limit(ran):
 
 
 def test_troubles_are_no_faults(ran):
-    """A run that deals with an outage is only what its outcome says; what the job gets wrong still is a fault."""
+    """A run that handles an outage is ok; a mistake of the job is still a fault."""
     run = ran(f"{GET}\nctx.secrets.get('K')", f"outage of=* {AROUND}")
     assert ([fault.kind for fault in run.faults], run.ok) == (["secret-missing"], False)
     assert run.troubles == ("outage of every host (1 request)",)
@@ -374,7 +374,7 @@ def month(plugin, lines, seed=1):
 
 @pytest.mark.parametrize("left_out", SHAKY[:-1])
 def test_a_fault_less_moves_no_others_chances(loaded, left_out):
-    """So that whoever makes a failing plan smaller looks at the same month."""
+    """Without one of its faults, a plan injects the other faults into the same runs."""
     plugin = loaded(BUSY)
     name = left_out.split()[0] + " of " + left_out.split()[1].removeprefix("of=")
     fewer = month(plugin, [line for line in SHAKY if line != left_out])
@@ -391,7 +391,7 @@ def test_chance_is_of_seed_plugin_job_and_fire_time(loaded):
 
 
 def test_chance_knows_no_zone(loaded):
-    """The same instants have the same troubles, in whatever zone they are told."""
+    """The same instants get the same injected faults, in whatever zone they are given."""
     plugin = loaded(BUSY)
     plan = FaultPlan(*map(faultplan.parse, SHAKY))
     job = plugin.jobs["work"]
@@ -409,7 +409,7 @@ def test_about_as_many_fail_as_was_asked(loaded):
 
 
 def test_what_did_nothing_is_told(loaded):
-    """A fault that met no run is perhaps one of a host that nobody asks."""
+    """Faults that were not injected into any run are listed."""
     lines = ["outage of=api.exmaple.com start=2026-01-05 end=2026-01-06", "errors of=api.example.com rate=1"]
     plan = FaultPlan(*map(faultplan.parse, lines))
     simulation = simulate(loaded(GET), tenant(), duration="2d", faults=plan)
@@ -435,7 +435,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("line", "kind", "message"), WRONG)
 def test_what_fits_no_simulation_is_refused_before_it(loaded, line, kind, message):
-    """A job that there is not, a time that clocks skip: before anything runs."""
+    """An unknown job or a time that clocks skip is an error before anything runs."""
     plugin, plan = loaded("ctx.emit('e', 1)"), FaultPlan(faultplan.parse(line))
     for start in (
         lambda: simulate(plugin, World(tz="Europe/Paris"), duration="1d", faults=plan),
@@ -447,7 +447,7 @@ def test_what_fits_no_simulation_is_refused_before_it(loaded, line, kind, messag
 
 
 def test_what_is_no_plan_is_refused(loaded):
-    """A path, say."""
+    """Something else than a FaultPlan, such as a path, is an error."""
     with pytest.raises(FaultPlanError) as refused:
         simulate(loaded("pass"), faults="plan.toml")
     assert str(refused.value) == (

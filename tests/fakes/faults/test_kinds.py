@@ -1,4 +1,4 @@
-"""What can go wrong by a plan, as values and as lines."""
+"""The kinds of faults in a plan, as values and as lines."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ LINES = [
 
 @pytest.mark.parametrize(("fault", "line"), LINES, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_fault_and_its_line(fault, line):
-    """Each says the other, in one spelling."""
+    """A fault gives its line, and the line gives an equal fault."""
     assert (str(fault), parse(line)) == (line, fault)
 
 
 def test_every_kind_is_in_the_table():
-    """So that what holds of the table holds of all."""
+    """The table of these tests has every kind of fault."""
     assert {type(fault) for fault, _ in LINES} == set(KINDS.values())
 
 
@@ -110,7 +110,7 @@ def test_a_line_is_read_as_it_was_written(fault):
 
 
 def test_values_are_kept_in_one_spelling():
-    """What means the same is the same fault: chance is drawn by its text."""
+    """Two spellings of a value make equal faults, because the line seeds the random decisions."""
     paris = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris"), fold=1)
     spellings = {
         Outage(API.upper(), "2026-10-25T02:30+01:00", "2026-10-25T03:00+01:00"),
@@ -189,7 +189,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message[:50] for _, message in WRONG])
 def test_what_is_none_is_refused(make, message):
-    """Where it is born, in one sentence."""
+    """A wrong value is an error when the fault is made, in one sentence."""
     with pytest.raises(FaultPlanError) as refused:
         make()
     assert str(refused.value) == message
@@ -212,7 +212,7 @@ SKIPPED = "clocks skip it; use 2026-03-29T03:30:00 or add an offset"
     ],
 )
 def test_what_is_none_in_a_zone_is_refused_there(fault, message):
-    """A time that clocks skip, or two of which only the zone tells that they are the wrong way round."""
+    """A time that clocks skip, or an end before its start that only the zone reveals."""
     with pytest.raises(FaultPlanError) as refused:
         fault.window(ZoneInfo("Europe/Paris"))
     assert str(refused.value) == message

@@ -30,7 +30,7 @@ def test_what_is_a_latency(given, seconds):
 
 @pytest.mark.parametrize("given", ["2", "ms", "", "-1s", "1.5s", "0s", -1, float("nan"), float("inf"), True, None, [2]])
 def test_what_is_none_is_refused(given):
-    """Anything else is refused where it stands, with an example."""
+    """Anything else is an error at the author's line, with an example."""
     with pytest.raises(WorldError) as refused:
         latency.read(given, "world.llm.reply: latency")
     advice = "use a number of seconds from 0, or text such as '300ms' or '2s'"

@@ -1,4 +1,4 @@
-"""Fault plans: values, files, and what is no plan."""
+"""Fault plans: values, files, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_a_file_is_a_plan(file):
 
 
 def test_a_file_may_be_empty(file):
-    """Then nothing goes wrong."""
+    """An empty file is a plan without faults."""
     assert FaultPlan.load(file("")) == FaultPlan()
 
 
 def test_a_plan_is_a_value():
-    """Of its faults and its seed, written as it is made."""
+    """Plans with equal faults and seeds are equal, and a plan's repr makes an equal plan."""
     plan = FaultPlan(Slow("sync", "45m"), seed=7)
     assert len({plan, FaultPlan(faultplan.parse("slow job=sync by=2700"), seed=7)}) == 1
     assert plan not in {FaultPlan(*plan.faults), FaultPlan(seed=7), "plan"}
@@ -101,7 +101,7 @@ def test_a_plan_is_a_value():
 
 
 def test_downtime_is_of_the_scheduler_alone():
-    """In order, what overlaps as one."""
+    """Downtimes are sorted, and overlapping ones are merged."""
     hour = [f"2026-01-12T0{number}:00Z" for number in range(10)]
     spans = [(6, 7), (1, 3), (2, 4), (4, 5), (8, 9)]
     plan = FaultPlan(*FAULTS[:3], *(SchedulerDown(hour[start], hour[end]) for start, end in spans))
@@ -187,7 +187,7 @@ def test_a_file_that_is_no_plan(file, text, message):
 
 @pytest.mark.parametrize(("path", "why"), [("plans.toml", "No such file or directory"), (".", "Is a directory")])
 def test_a_file_that_cannot_be_read(file, path, why):
-    """As the machine says it."""
+    """The message has the operating system's reason."""
     file(PLAN)
     with pytest.raises(FaultPlanError) as refused:
         FaultPlan.load(path)

@@ -1,4 +1,4 @@
-"""What a run on today's host says of each divergence; the answers themselves stand in conformance.json."""
+"""The fault that a run on today's host gets for each divergence; the answers are in conformance.json."""
 
 import numpy as np
 import pytest
@@ -152,7 +152,7 @@ def test_what_does_not_differ_is_the_same(ran, world, expression):
 
 
 def test_each_line_says_it_once(ran, world):
-    """A job that asks a hundred times on one line is told once, and again on another line."""
+    """A line that makes a hundred calls has one fault; another line has its own."""
     run = ran(
         "for _ in range(100):\n    ctx.db.count('builds')\n    ctx.secrets.get('API_KEY'); ctx.secrets.get('API_KEY')\n"
         "ctx.db.count('builds')",
@@ -166,7 +166,7 @@ def test_each_line_says_it_once(ran, world):
 
 
 def test_the_next_run_says_it_again(ran, world):
-    """Once a run, not once for ever."""
+    """A divergence is reported once per run, and again in the next run."""
     assert [len(ran("ctx.db.count('builds')", world).faults) for _ in range(2)] == [1, 1]
 
 
@@ -274,7 +274,7 @@ def test_rows_are_copies_here_too(ran, world):
 
 
 def test_a_world_can_change_its_target(ran, world):
-    """Each run asks anew."""
+    """Each run uses the target that is set when it starts."""
     kinds = []
     for target in ("guide", "host", "guide"):
         world.target = target

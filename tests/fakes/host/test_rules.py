@@ -58,7 +58,7 @@ def test_five_seconds_of_real_time(ran):
 
 
 def test_a_run_within_five_seconds_is_no_divergence(ran):
-    """What the host waits for, it waits for."""
+    """A run within five seconds has no divergence."""
     run = ran("time.sleep(5); return 1")
     assert (run.outcome, run.value, run.faults) == ("ok", 1, ())
 
@@ -76,7 +76,7 @@ def test_the_guide_waits_longer(ran):
 
 
 def test_memory_has_no_limit(ran):
-    """What would be out of memory by the guide is told as what the host does not watch."""
+    """A run over the guide's memory limit is ok on the host, and has a fault."""
     run = ran("raise MemoryError", World(target="host"))
     assert (run.outcome, faults(run)) == ("out_of_memory", [("D13", "main.py:6")])
     assert run.faults[0].message == "today's host has no memory limit for a run; the limit here is 100 MB"
@@ -94,7 +94,7 @@ def test_a_coroutine_is_its_own_result(ran, body):
 
 
 def test_a_coroutine_that_is_allowed(ran):
-    """Who knows that it does nothing may say so."""
+    """A world can allow the divergence."""
     assert ran("return 1", World(target="host", allow=["D33"]), begin="async ").ok
 
 

@@ -14,7 +14,7 @@ API = "https://api.example.com"
 
 @pytest.fixture
 def world():
-    """Make an internet with one host and answers of every kind."""
+    """Make a world with one host and answers of every kind."""
     made = World()
     http = made.http
     http.get(f"{API}/users").respond(json=[{"id": 1}])
@@ -172,7 +172,7 @@ def test_it_never_raises(ran, world, call):
     ],
 )
 def test_what_is_no_address_is_said_as_production_says_it(answered, world, url, message):
-    """The error is the one that httpx has for such a URL."""
+    """The error text is that of httpx for such a URL."""
     assert answered(f"ctx.http.get({url!r})", world) == error(message)
 
 
@@ -211,7 +211,7 @@ def test_a_request_without_a_route_is_an_error_and_a_fault(faulted, own, method,
 
 
 def test_a_redirect_to_nowhere_names_where_it_leads(faulted, world):
-    """It is the address of the redirect that has no route."""
+    """The fault names the address of the redirect, which has no route."""
     value, (kind, member, message, paste) = faulted(f"ctx.http.get('{API}/away')", world)
     assert value == error("no route for GET https://elsewhere.example.com/x")
     assert (kind, member) == ("http-unmatched", "ctx.http.get")
@@ -358,7 +358,7 @@ def drawn(answered, seed, count=200, **how):
 
 
 def test_the_same_seed_has_the_same_failures(answered):
-    """Which requests fail is drawn from the world's chance."""
+    """`world.random` decides which requests fail."""
     first, again, other = drawn(answered, 1), drawn(answered, 1), drawn(answered, 2)
     assert first == again != other
     assert set(first) == {200, 503}
@@ -376,13 +376,13 @@ def test_the_same_seed_has_the_same_failures(answered):
     ],
 )
 def test_how_a_route_fails(answered, how, answer):
-    """By a status, which is an answer, or by an exception, which is none."""
+    """A failure is a status, which is an answer, or an exception, which is not."""
     assert set(drawn(answered, 1, count=40, **how)) == {200, answer}
 
 
 @pytest.mark.parametrize(("rate", "answers"), [(0, [1, 2, 2]), (1, [503, 503, 503])])
 def test_what_fails_by_chance_takes_nothing_from_a_list(answered, rate, answers):
-    """All requests fail, or none does; a route that is told anew is neither slow nor failing."""
+    """With rates 1 and 0, all requests fail or none; a route that is set again is neither slow nor failing."""
     world = World()
     world.http.get(API).failing(rate).side_effect = [httpx.Response(200, text=text) for text in "12"]
     calls = f"[int(answer['text'] or answer['status_code']) for answer in [ctx.http.get('{API}') for _ in '123']]"
@@ -421,7 +421,7 @@ def test_what_fails_by_chance_takes_nothing_from_a_list(answered, rate, answers)
     ],
 )
 def test_what_is_no_trouble_is_refused(wrong, message):
-    """A wrong latency, rate or failure is refused where it is told."""
+    """A wrong latency, rate or failure is an error at the author's line."""
     with pytest.raises(WorldError) as refused:
         wrong(World().http.get(API))
     assert str(refused.value) == message
