@@ -1,1 +1,1 @@
-"""A tenant in memory, and what goes wrong in it."""
+"""A fake tenant in memory, and the faults to inject into it."""

@@ -120,7 +120,7 @@ class FakeSession:
         return self._tenant.world.redactor()
 
     def __enter__(self) -> Self:
-        """Show the job as running in the table `plugin_jobs`."""
+        """Set the job to running in the table `plugin_jobs`."""
         self._tenant.world.jobs.start(self._job.manifest.slug, self._job.name)
         return self
 

@@ -67,7 +67,7 @@ class Stores:
             raise AttributeError(msg)
         return services[name]
 
-    if not TYPE_CHECKING:  # without it, type checkers report misspelled names
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report misspelled names
         __getattr__ = _extension_service
 
     def __dir__(self) -> list[str]:

@@ -154,7 +154,7 @@ class World(Stores, Shown):
         return cls.for_folder(root, tenant_id, seed)
 
     def expect_failure(self, job: str, start: str | datetime, end: str | datetime, *, because: str) -> None:
-        """Expect every run of a job in [start, end) to fail; one that does not fail is then the failure."""
+        """Expect every run of a job in [start, end) to fail; a run that succeeds is then a failure."""
         expectation = Expectation(job=job, start=start, end=end, because=because)
         expectation.check(self.zone)
         self.expectations.append(expectation)

@@ -343,7 +343,7 @@ def test_an_extensions_mistake_stops_the_world(hooks, message):
     assert str(stopped.value).startswith(f"extension probe: {message}")
 
 
-def test_a_mistake_is_told_again():
+def test_a_mistake_is_reported_again():
     """The second use raises the same error."""
     extensions = World(extensions=[extension(sbh_services=broken)]).extensions
     assert isinstance(extensions, Extensions)

@@ -85,7 +85,7 @@ def test_a_run_knows_how_many_rows_it_read(ran, world, target, expression, rows)
     assert ran(expression, world).rows_read == rows[target]
 
 
-def test_a_query_answers_a_hundred_rows_unless_told_otherwise(answered):
+def test_a_query_returns_a_hundred_rows_by_default(answered):
     """The default limit is the contract's."""
     world = World()
     world.db.insert("users", [{"n": number} for number in range(250)])
@@ -478,14 +478,14 @@ def test_without_pandas_rows_are_still_there(world, monkeypatch):
         lambda db: db.delete("user"),
     ],
 )
-def test_the_author_is_told_of_unknown_tables_too(world, use):
+def test_an_unknown_table_is_an_error_for_the_author_too(world, use):
     """Only `insert` and `create` make tables."""
     with pytest.raises(UnknownTableError) as unknown:
         use(world.db)
     assert str(unknown.value) == "there is no table 'user'; did you mean 'users'?"
 
 
-def test_the_author_is_told_of_wrong_filters_too(world):
+def test_a_wrong_filter_is_an_error_for_the_author_too(world):
     """`rows` speaks the same language as `ctx.db.query`."""
     with pytest.raises(FilterError):
         world.db.rows("users", {"age": {"$foo": 1}})

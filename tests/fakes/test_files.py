@@ -144,7 +144,7 @@ def test_permissions(faulted, call, permission):
     assert fault == ("permission-denied", f"ctx.{member}", message, advice)
 
 
-def test_a_run_tells_what_it_changed(ran, world):
+def test_a_run_lists_what_it_changed(ran, world):
     """Uploads and deletions are in the run; a deletion of what is not there is none."""
     run = ran("ctx.files.upload('r', b'123'); ctx.files.delete('temp/a.csv'); ctx.files.delete('no')", world)
     assert run.to_dict()["files"] == [

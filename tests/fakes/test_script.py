@@ -261,7 +261,7 @@ def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, w
     assert str(refused.value) == f"the world's script failed: {message}"
 
 
-def test_a_missing_file_is_told():
+def test_a_missing_file_is_an_error():
     """The error for a wrong path says what the file should be."""
     with pytest.raises(WorldError) as missing:
         World.load("/nowhere/world.py")

@@ -110,7 +110,7 @@ def test_equal_runs_do_not_ask_for_their_worlds(ran):
     assert ran("return 1") == ran("return 1")
 
 
-def test_what_changed_is_told():
+def test_changes_are_listed():
     """Rows by id, files by key, secrets by name, events: nothing else, and no secret's value."""
     world = World()
     world.db.insert("users", [{"name": "Ada", "plan": "trial"}, {"name": "Bob"}, {"name": "Eve"}])

@@ -124,7 +124,7 @@ AWKWARD = '-----BEGIN KEY-----\nit\'s "a"+b/c\\d é&?\n-----END KEY-----'
         ("sbh_plugins.py my_sbh_plugins.p1.x", None, None),
     ],
 )
-def test_a_text_is_told_in_its_authors_terms(text, root, shown):
+def test_a_text_is_in_its_authors_terms(text, root, shown):
     """Modules without the package that keeps plugins apart, files from the plugin's folder."""
     assert authors_terms(text, root and Path(root)) == (text if shown is None else shown)
 

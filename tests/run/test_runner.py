@@ -152,13 +152,13 @@ def test_leaving_the_process_is_a_crash(ran, body, kind, message):
     assert (run.outcome, run.error.type, run.error.message, run.error.place) == ("crashed", kind, message, "main.py:5")
 
 
-def test_an_exception_that_cannot_be_told_is_still_a_crash(ran):
+def test_an_exception_that_cannot_be_shown_is_still_a_crash(ran):
     """An exception whose text raises does not stop the simulation."""
     run = ran("class Bad(Exception):\n    def __str__(self):\n        raise ValueError\nraise Bad")
     assert (run.outcome, run.error.type, run.error.place) == ("crashed", "Bad", "main.py:8")
 
 
-def test_a_value_that_cannot_be_told_is_still_a_run(ran):
+def test_a_value_that_cannot_be_shown_is_still_a_run(ran):
     """A returned object whose repr raises does not stop the simulation."""
     run = ran("class Bad:\n    def __repr__(self):\n        raise ValueError\nreturn Bad()")
     assert run.outcome is Outcome.OK

@@ -72,7 +72,7 @@ class Errors(InjectedFault):
 
 @dataclass(frozen=True, slots=True)
 class Latency(InjectedFault):
-    """Each answer takes `median` longer; with `p99`, times vary, and 1 % take longer than `p99`.
+    """Each answer takes `median` longer; with `p99`, times vary: half take over `median`, 1 % over `p99`.
 
     Both are virtual time, in seconds or as text such as "300ms" or "2s", and are added to the latency of the world.
     """

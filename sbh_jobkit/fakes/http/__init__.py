@@ -1,1 +1,1 @@
-"""The fake tenant's internet: respx routes."""
+"""HTTP of a fake tenant: respx routes in place of the internet."""

@@ -341,7 +341,7 @@ def test_a_latency_may_pass_the_limit(ran):
     assert (run.outcome, run.troubles) == ("timed_out", ("latency of every host (1 request, 31 s)",))
 
 
-def test_troubles_are_no_faults(ran):
+def test_injected_faults_are_not_faults_of_the_run(ran):
     """A run that handles an outage is ok; a mistake of the job is still a fault."""
     run = ran(f"{GET}\nctx.secrets.get('K')", f"outage of=* {AROUND}")
     assert ([fault.kind for fault in run.faults], run.ok) == (["secret-missing"], False)
@@ -408,7 +408,7 @@ def test_about_as_many_fail_as_was_asked(loaded):
     assert sum(run.value for run in runs) == pytest.approx(200, rel=0.2)
 
 
-def test_what_did_nothing_is_told(loaded):
+def test_unused_faults_are_listed(loaded):
     """Faults that were not injected into any run are listed."""
     lines = ["outage of=api.exmaple.com start=2026-01-05 end=2026-01-06", "errors of=api.example.com rate=1"]
     plan = FaultPlan(*map(faultplan.parse, lines))

@@ -107,7 +107,7 @@ def test_a_list_of_files_differs_twice(ran, world):
     ]
 
 
-def test_a_time_is_told_in_utc(ran):
+def test_a_time_is_in_utc(ran):
     """Whatever the schedule's zone, the host's own is UTC."""
     world = World(tz="America/New_York", target="host")
     world.files.write("a.txt", b"a", modified="2026-01-05T08:00")
@@ -237,7 +237,7 @@ def test_what_the_kit_refuses_it_refuses_here_too(faulted, world, expression, ki
     assert faulted(expression, world, permissions=[])[1][0] == kind
 
 
-def test_other_faults_are_told_here_too(ran, world):
+def test_other_faults_are_recorded_here_too(ran, world):
     """A missing secret, an unmatched route and a payload that is no JSON are faults on either target."""
     body = "ctx.secrets.get('NONE'); ctx.http.get('https://api.github.com/x'); ctx.emit('x', {'a': {1}})"
     kinds = ["secret-missing", "http-unmatched", "payload-not-json"]

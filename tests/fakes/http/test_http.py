@@ -420,14 +420,14 @@ def test_what_fails_by_chance_takes_nothing_from_a_list(answered, rate, answers)
         ),
     ],
 )
-def test_what_is_no_trouble_is_refused(wrong, message):
+def test_a_wrong_latency_or_failure_is_an_error(wrong, message):
     """A wrong latency, rate or failure is an error at the author's line."""
     with pytest.raises(WorldError) as refused:
         wrong(World().http.get(API))
     assert str(refused.value) == message
 
 
-def test_an_exception_class_is_told_by_its_name(answered):
+def test_an_exception_class_is_shown_by_its_name(answered):
     """A class of httpx will do as a failure, and reads like a real one."""
     world = World()
     world.http.get(API).side_effect = httpx.ConnectTimeout
