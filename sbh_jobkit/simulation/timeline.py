@@ -87,7 +87,7 @@ class Timeline:
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         """Yield a run for every fire time when it has ended; extensions see the run first."""
-        return map(self._tenant.notify, self._steps(clock, runner))
+        return map(self._world.extensions.notify, self._steps(clock, runner))
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         self._keep(clock.epoch)
@@ -132,7 +132,11 @@ class Timeline:
         due, queue = self._due[index], self._queues[index]
         for decision in decisions:
             if decision.action is Action.START:
-                run = self._run(due, decision, now, clock, runner)
+                if self._twice:
+                    run = self._run_twice(due, decision, now, clock, runner)
+                else:
+                    clock.move_to(now, due.schedule.tz)
+                    run = runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
                 queue.started(decision.fire, clock.epoch)
                 self._keep(now, run)
                 yield run
@@ -143,12 +147,12 @@ class Timeline:
             queue.has_turn = True
             heappush(self._later, (turn, _TURN, index))
 
-    def _run(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
+    def _run_twice(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
         def start() -> Run:
             clock.move_to(now, due.schedule.tz)
             return runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
 
-        return run_twice(start, self._tenant, clock) if self._twice else start()
+        return run_twice(start, self._tenant, clock)
 
     def _tick(self, clock: VirtualClock, tick: Tick, epoch: float) -> None:
         clock.move_to(epoch, self._zone)
