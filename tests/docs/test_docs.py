@@ -154,6 +154,16 @@ def test_the_reference_of_ctx_has_each_call():
     assert sorted(heading.replace('"', "'") for heading in headings) == sorted(manual_tables.members())
 
 
+def test_tables_by_hand_have_each_row():
+    """Each outcome, permission and budget has a row in the table of its page."""
+    rows = {name: re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name, text in TEXTS.items()}
+    cells = {name: {word for cell in found for word in _CODE.findall(cell)} for name, found in rows.items()}
+    assert {outcome.value for outcome in Outcome} - cells["runs.md"] == set()
+    assert manifest.PERMISSIONS - cells["write-a-job.md"] == set()
+    assert {*BUDGETS} - cells["simulate.md"] == set()
+    assert {*KINDS} - {cell.split()[0] for cell in cells["faults.md"]} == set()
+
+
 def test_the_reference_of_the_manifest_has_each_key():
     """Each key of plugin.json, and of its jobs, has a row."""
     keys = {name for kind in (manifest.Manifest, manifest.ManifestJob) for name in inspect.signature(kind).parameters}
