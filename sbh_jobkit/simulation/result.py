@@ -195,7 +195,7 @@ class Simulation(SimulationResult, Shown):
     def not_idempotent(self) -> dict[str, list[Run]]:
         """The runs whose second run changed or sent something, by job; raises WorldError if nothing ran twice."""
         if any(run.repeated is None and run.outcome.started for run in self.runs):
-            msg = "nothing ran twice, so nobody knows what is safe to repeat: simulate(…, twice=True)"
+            msg = "nothing ran twice, so it is not known which jobs are idempotent: use simulate(…, twice=True)"
             raise WorldError(msg)
         return not_idempotent(self.runs)
 

@@ -528,7 +528,7 @@ THRIFTLESS = MAIN.replace(
 
 
 def test_usage_and_budget(here, capsys):
-    """What was used is told, and a limit that was passed fails the command."""
+    """The summary shows what was used; an exceeded budget fails the command."""
     write(here / "p", main_=THRIFTLESS)
     assert said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--budget", "llm_calls=1") == (
         FAILED,
@@ -548,8 +548,8 @@ def test_usage_and_budget(here, capsys):
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--json")
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (OK, True, [])
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
-    told = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]
-    assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (FAILED, False, told)
+    exceeded = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]
+    assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (FAILED, False, exceeded)
 
 
 def test_twice(here, capsys):
@@ -607,7 +607,7 @@ def test_a_report_knows_budgets_and_second_runs(here, capsys):
 
 
 def test_report(here, capsys):
-    """`--html` writes the report where it was told to, and makes the folder."""
+    """`--html` writes the report to the file, and makes its folder."""
     write(here / "p", main_=FAILING)
     code, out, _ = said(capsys, "simulate", "p", "--html", "build/r.html")
     text = (here / "build/r.html").read_text()

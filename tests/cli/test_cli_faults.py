@@ -66,12 +66,12 @@ def said(here, capsys):
     """Run a command; return its exit code and what it printed."""
     del here
 
-    def say(*arguments):
+    def run_cli(*arguments):
         code = main(arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    return say
+    return run_cli
 
 
 def test_a_failing_run_says_what_the_plan_did(said):

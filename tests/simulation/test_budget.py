@@ -139,8 +139,8 @@ def test_what_is_said_of_a_limit_that_was_passed(text, sentences):
 
 def test_every_limit_that_was_passed_has_its_sentence():
     """In the order in which they were given."""
-    told = Budget.read(["busiest_minute=1", "emits=3", "llm_tokens=1k"]).exceeded(USAGE)
-    assert [sentence.partition(":")[0] for sentence in told] == ["busiest_minute", "llm_tokens"]
+    messages = Budget.read(["busiest_minute=1", "emits=3", "llm_tokens=1k"]).exceeded(USAGE)
+    assert [sentence.partition(":")[0] for sentence in messages] == ["busiest_minute", "llm_tokens"]
 
 
 def test_a_usage_without_jobs_will_do():

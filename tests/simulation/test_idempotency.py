@@ -120,7 +120,7 @@ def test_a_job_that_is_safe_to_repeat(body):
 
 @pytest.mark.parametrize(("body", "lines"), UNSAFE.values(), ids=UNSAFE)
 def test_a_job_that_is_not_safe_to_repeat(body, lines):
-    """What its second run changed or sent is told, and no secret with it."""
+    """The check shows what the second run changed or sent, without secrets."""
     month = simulate(daily(body), stocked(), duration="1d", twice=True)
     (run,) = month.runs
     assert (bool(run.repeated), repr(run.repeated).splitlines()) == (True, lines)
@@ -128,7 +128,7 @@ def test_a_job_that_is_not_safe_to_repeat(body, lines):
 
 
 def test_what_a_second_run_did_is_plain_json():
-    """Changes by kind as they are told, and requests."""
+    """Changes by kind, and requests."""
     plugin = daily(f"ctx.emit('done', {{}}); ctx.http.post('{API}', json={{'total': 5}})")
     (run,) = simulate(plugin, stocked(), duration="1d", twice=True).runs
     assert json.loads(json.dumps(run.to_dict()["repeated"])) == {
@@ -239,7 +239,7 @@ class Bell:
     [("ctx.bell.ring()", ["services: 1 changed", "  ~ bell: its state"], 1), ("ctx.bell", [], 0)],
 )
 def test_a_service_of_an_extension_is_looked_at(body, lines, rung):
-    """What the second run does with it is told, and taken back."""
+    """The check shows what the second run does with it, and the world takes it back."""
     world = World(extensions=[Bell()])
     (run,) = simulate(daily(body), world, duration="1d", twice=True).runs
     assert (list(run.repeated.lines()), world.bell.rung) == (lines, rung)
@@ -293,7 +293,9 @@ def test_nobody_knows_what_did_not_run_twice():
     """A month without second runs does not pass for one whose jobs are safe; one without runs has none that is not."""
     with pytest.raises(WorldError) as refused:
         _ = simulate(daily("return 1"), World(), duration="1d").unsafe_to_repeat
-    assert str(refused.value) == ("nothing ran twice, so nobody knows what is safe to repeat: simulate(…, twice=True)")
+    assert str(refused.value) == (
+        "nothing ran twice, so it is not known which jobs are idempotent: use simulate(…, twice=True)"
+    )
     assert simulate(daily("return 1"), World(), duration="1h").unsafe_to_repeat == {}
 
 

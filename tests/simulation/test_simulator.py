@@ -1,4 +1,4 @@
-"""A range of dates replayed: what fires when, in which order, and what is left."""
+"""A simulated range of dates: what fires when, in which order, and what stays in the world."""
 
 import gc
 import json
@@ -39,7 +39,7 @@ def plugin_of(**jobs):
     return Plugin.load(names)
 
 
-def told(runs):
+def summary_of(runs):
     """Return when which job ran, in short."""
     return [f"{run.fire_time:%m-%dT%H:%M%z} {run.job}" for run in runs]
 
@@ -55,7 +55,7 @@ def instants(run):
 def test_jobs_fire_in_true_order():
     """Jobs are merged by instant, whatever their order in the file."""
     plugin = plugin_of(noon="0 12 * * *", six="0 6,18 * * *", night="30 23 * * *")
-    assert told(simulate(plugin, World(), duration="2d").runs) == [
+    assert summary_of(simulate(plugin, World(), duration="2d").runs) == [
         "01-01T06:00+0000 six",
         "01-01T12:00+0000 noon",
         "01-01T18:00+0000 six",
@@ -70,7 +70,7 @@ def test_jobs_fire_in_true_order():
 def test_ties_fire_in_the_order_of_declaration():
     """Jobs that are due at the same instant run as they stand in the file."""
     plugin = plugin_of(zebra="0 9 * * *", ant="0 9 * * *", mole="0 */9 * * *")
-    assert told(simulate(plugin, World(), start="2026-01-01T09:00", duration="1h").runs) == [
+    assert summary_of(simulate(plugin, World(), start="2026-01-01T09:00", duration="1h").runs) == [
         "01-01T09:00+0000 zebra",
         "01-01T09:00+0000 ant",
         "01-01T09:00+0000 mole",
@@ -142,7 +142,7 @@ def test_the_range_is_half_open():
     """The start is in it, the end is not."""
     plugin = plugin_of(hourly="0 * * * *")
     runs = simulate(plugin, World(), start="2026-01-01T09:00", end="2026-01-01T11:00").runs
-    assert told(runs) == ["01-01T09:00+0000 hourly", "01-01T10:00+0000 hourly"]
+    assert summary_of(runs) == ["01-01T09:00+0000 hourly", "01-01T10:00+0000 hourly"]
 
 
 def test_a_month_from_a_fixed_day_unless_told_otherwise():
@@ -546,7 +546,7 @@ def test_until_includes_its_instant():
     """`until` is for replaying up to one run."""
     plugin = plugin_of(hourly="0 * * * *")
     runs = Simulator(plugin, World(), duration="1d").until("2026-01-01T02:00").runs()
-    assert told(runs) == ["01-01T00:00+0000 hourly", "01-01T01:00+0000 hourly", "01-01T02:00+0000 hourly"]
+    assert summary_of(runs) == ["01-01T00:00+0000 hourly", "01-01T01:00+0000 hourly", "01-01T02:00+0000 hourly"]
     with pytest.raises(TimeFormatError) as refused:
         Simulator(plugin, World()).until("2025-12-31")
     assert str(refused.value) == "2025-12-31T00:00:00+00:00 is before the start 2026-01-01T00:00:00+00:00"
@@ -664,7 +664,7 @@ def test_a_path_will_do(tmp_path):
 
 
 def test_one_run_by_hand():
-    """`run_job` takes a job or a function, and a job without a schedule too; its time is now unless told."""
+    """`run_job` takes a job or a function, and a job without a schedule too; its time is now by default."""
     plugin = plugin_of(by_hand=(None, lambda ctx: ctx and time.strftime("%Y-%m-%dT%H:%M")))
     assert run_job(plugin.jobs["by_hand"], World(tz="Asia/Tokyo"), at="2026-01-05T09:00").value == "2026-01-05T09:00"
     assert run_job(plugin.jobs["by_hand"].function, at="2026-01-05T09:00Z", tz="Asia/Tokyo").value == "2026-01-05T18:00"

@@ -1,1 +1,1 @@
-"""The same range under disturbances, and the smallest one that breaks it."""
+"""A plugin under stress, and the smallest scenario of each failure."""

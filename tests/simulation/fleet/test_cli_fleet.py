@@ -123,8 +123,8 @@ def test_json(platform, capsys):
     }
 
 
-def test_what_cannot_be_replayed(platform, write, capsys):
-    """The rest is simulated, the reason is told once, and the exit code is that of wrong use."""
+def test_what_cannot_be_simulated(platform, write, capsys):
+    """The rest is simulated, the reason is printed once, and the exit code is that of wrong use."""
     write("plugins/broken", "import nothing_of_the_kind")
     code, out, err = said(capsys, "simulate", platform, "--tenants", "2", "--for", "1d")
     assert (code, out.splitlines()[-1]) == (

@@ -16,7 +16,7 @@ from sbh_jobkit.simulation.fleet.installation import NotSimulated
 TENANTS = ["acme", "globex"]
 
 
-def told(fleet, processes=1):
+def counts_of(fleet, processes=1):
     """Return what each installation came to, in short."""
     return [(one.plugin, one.tenant, one.runs, one.failures) for one in fleet.results(processes)]
 
@@ -28,7 +28,7 @@ def test_every_plugin_is_installed_at_every_tenant(platform):
     """In the order of plugins, then of tenants; each with a world of its own."""
     fleet = Fleet(platform, TENANTS, duration="1d")
     assert (repr(fleet), len(fleet)) == ("<Fleet: 2 plugins at 2 tenants>", 4)
-    assert told(fleet) == [
+    assert counts_of(fleet) == [
         ("loud", "acme", 4, 0),
         ("loud", "globex", 4, 4),
         ("quiet", "acme", 49, 0),
@@ -171,8 +171,8 @@ def test_conditions_hold_everywhere(write):
     assert (slow_one.start.isoformat(), other_one.jobs) == ("2026-01-01T10:00:00+09:00", ())
 
 
-def test_what_cannot_be_replayed_does_not_stop_the_others(platform, write):
-    """A plugin that does not load, and a world that fails, are told with the reason."""
+def test_what_cannot_be_simulated_does_not_stop_the_others(platform, write):
+    """A plugin that does not load and a world that fails are reported with the reason."""
     write("plugins/broken", "import nothing_of_the_kind")
     write("plugins/lost", QUIET_JOB, "def setup(world): world.db.rows('users')")
     results = list(Fleet(platform, duration="1d").results())

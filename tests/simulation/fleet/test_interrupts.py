@@ -67,7 +67,7 @@ def is_gone(group):
 
 
 def test_a_simulation(endless, here):
-    """The table and the report have the runs until then, and say how far it came."""
+    """The table and the report have the runs until then, and show how far it came."""
     work = endless("--html", "r.html")
     work.send_signal(signal.SIGINT)
     out, err = work.communicate(timeout=60)
@@ -92,7 +92,7 @@ def test_a_simulation_for_machines(endless):
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("to", ["parent", "all"])
 def test_a_fleet(endless, here, jobs, to):
-    """Each process hands over what it has done, whether a terminal told all of them or a person told the first."""
+    """Each process returns what it has done, whether Ctrl-C reaches all processes or only the first."""
     work = endless("--tenants", "a,b,c", "--jobs", jobs, "--html", "r.html", tenants=int(jobs))
     (os.killpg if to == "all" else os.kill)(work.pid, signal.SIGINT)
     out, err = work.communicate(timeout=60)
@@ -104,7 +104,7 @@ def test_a_fleet(endless, here, jobs, to):
 
 
 def test_workers_end_with_their_parent(endless):
-    """Also where it is killed, and cannot say good-bye."""
+    """Also if it is killed and cannot tidy up."""
     work = endless("--tenants", "2", "--jobs", "2", tenants=2)
     work.kill()
     work.wait()

@@ -1,4 +1,4 @@
-"""Making a failing scenario smaller: what is left still fails in the same manner, and is little."""
+"""Make a failing scenario smaller: what is left still fails in the same way, and is small."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ faults = st.one_of(
     overlap=st.sampled_from(["skip", "queue_one", "allow"]),
     time_limit=st.sampled_from([None, 3600]),
 )
-def test_what_is_left_fails_in_the_same_manner(plan, overlap, time_limit):
-    """Whatever the plan: each manner of failure is still there in what was made of it, which is no larger."""
+def test_what_is_left_fails_in_the_same_way(plan, overlap, time_limit):
+    """For any plan: the smaller scenario has the same failure, and is not larger than the first one."""
     tried = scenario(*plan, policy={"*": Policy(overlap=overlap)}, time_limit=time_limit)
     ways = {failure_signature(run, cause_only=True): run for run in reversed(list(tried.runs(LOAD))) if is_failure(run)}
     for how, run in ways.items():

@@ -1,4 +1,4 @@
-"""The days that come all the same: what breaks on them, told with the one command that repeats it."""
+"""Stress: what fails on difficult days, with the command that repeats it."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def said(capsys, monkeypatch):
     """Run a command in 80 columns; return its exit code and what it printed."""
     monkeypatch.setenv("COLUMNS", "80")
 
-    def say(*arguments):
+    def run_cli(*arguments):
         code = main(arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    return say
+    return run_cli
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_an_honest_plugin(said, put):
 
 
 def test_what_fails_anyway(said, put):
-    """It is told as such, once, and not as a find of stress; what only stress finds is told beside it."""
+    """It is shown once, and not as a failure under stress; what only stress finds is shown beside it."""
     put(
         f'{RAISES}\n\n@job("bad", schedule="0 6 * * *")\ndef bad(ctx):\n    raise KeyError("coffee")\n', ANSWERS, **HTTP
     )
@@ -270,7 +270,7 @@ def test_hosts_to_take_down(url, host):
 
 
 def test_a_host_that_is_a_secret(said, put):
-    """It counts as every host, and is not told."""
+    """It counts as every host, and is not shown."""
     asks = RAISES.replace('"https://api.example.com/data"', 'ctx.secrets.get("URL")')
     world = (
         "def setup(world):\n"
