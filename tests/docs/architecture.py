@@ -26,7 +26,7 @@ SIMULATE = (
     "plugin.plugin:Plugin.load",
     "simulation.simulator:Simulator.under",
     "simulation.timeline:Timeline.steps",
-    "schedule.policy:decide",
+    "simulation.job_queue:JobQueue.due",
     "run.runner:Runner.run",
     "fakes.session:FakeTenant.open",
     "run.virtual:VirtualSandbox.call",
