@@ -281,7 +281,7 @@ def test_a_world_that_fails_on_the_third_day_keeps_the_runs_done(folder):
     (folder / "world.py").write_text(WORLD + "    if now.day == 3: raise ValueError('no')\n")
     dashboard = Dashboard(Plugin.load(folder), duration="5d")
     dashboard.controls.simulate.click()
-    assert "the world's script failed: world.py:11: ValueError: no" in errors(dashboard)
+    assert "the world&#x27;s script failed: world.py:11: ValueError: no" in errors(dashboard)
     assert (len(dashboard.runs), dashboard.controls.simulate.disabled) == (4, False)
     assert clean()
     dashboard.close()
@@ -330,6 +330,25 @@ def test_stop_keeps_the_runs_done(folder):
     assert f"of {4000:,} runs" in dashboard.controls.status.value
     dashboard.rerun(data="world.db.insert('users', {})")
     dashboard.close()
+
+
+def test_the_buttons_are_enabled_when_a_click_counts_again(folder):
+    """Not before: a click on an enabled button would be ignored while the task before it ends."""
+
+    async def use():
+        dashboard = Dashboard(Plugin.load(folder), duration="5d")
+        at_update = []
+        dashboard.static.update = lambda: at_update.append(dashboard.controls.simulate.disabled)
+        dashboard.controls.simulate.click()
+        while dashboard.controls.simulate.disabled or not at_update:  # noqa: ASYNC110  as a browser
+            await asyncio.sleep(0)
+        dashboard.controls.duration.value = "2d"
+        dashboard.controls.simulate.click()
+        await dashboard.done()
+        dashboard.close()
+        return at_update, len(dashboard.runs)
+
+    assert asyncio.run(use()) == ([True, True], 4)
 
 
 def test_an_interrupt_keeps_the_runs_done(folder):

@@ -130,7 +130,10 @@ class Dashboard:
 
     def simulate(self) -> Simulation:
         """Run everything due in the range, and show the first failing run; returns when all is done."""
-        return list(self._simulate_in_slices())[-1]
+        try:
+            return list(self._simulate_in_slices())[-1]
+        finally:
+            self._set_busy(False)
 
     def stop(self) -> None:
         """Stop the simulation that runs; the runs done so far stay."""
@@ -203,11 +206,14 @@ class Dashboard:
         self._tasks.start(self._report_errors(steps, banner))
 
     def _report_errors(self, steps: Iterator[object], banner: ErrorBanner) -> Iterator[object]:
-        with self._errors_in(banner):
-            yield from steps
-        if not self._closed:
-            with suppress(JobkitError):  # a broken plugin; the banner shows its error
-                self.static.update()
+        try:
+            with self._errors_in(banner):
+                yield from steps
+            if not self._closed:
+                with suppress(JobkitError):  # a broken plugin; the banner shows its error
+                    self.static.update()
+        finally:
+            self._set_busy(False)  # last, because a click is ignored as long as this task runs
 
     @contextmanager
     def _errors_in(self, banner: ErrorBanner) -> Iterator[None]:
@@ -218,7 +224,7 @@ class Dashboard:
             yield
 
     def _simulate_in_slices(self) -> Iterator[Simulation]:
-        """Yield the simulation so far after each slice; at any end show the runs done and enable the buttons."""
+        """Disable the buttons and yield the simulation so far after each slice; at any end show the runs done."""
         so_far: Simulation | None = None
         self._set_busy(True)
         try:
@@ -239,7 +245,6 @@ class Dashboard:
             raise
         finally:
             if not self._closed:
-                self._set_busy(False)
                 if so_far is not None:
                     self._show(so_far, so_far.runs)
                 with suppress(JobkitError):  # a broken plugin; the error is already on its way to the banner
@@ -257,8 +262,9 @@ class Dashboard:
         return Simulator.under(conditions, plugin, self._world(plugin))
 
     def _set_busy(self, busy: bool) -> None:
-        self.controls.set_busy(busy)
-        self.editor.rerun.disabled = busy
+        if not self._closed:
+            self.controls.set_busy(busy)
+            self.editor.rerun.disabled = busy
 
     def _show(self, simulation: Simulation | None, runs: Sequence[Run]) -> None:
         self.simulation, self.runs, self.chosen = simulation, runs, None

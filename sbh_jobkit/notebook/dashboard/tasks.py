@@ -34,6 +34,7 @@ class TaskRunner:
         except RuntimeError:
             self._loop = None
         self._task: Future[None] | None = None
+        self._running = False
         self._stopping = False
         self._raise_if_interrupted: Callable[[], None]
         self._slice_end = 0.0
@@ -43,8 +44,9 @@ class TaskRunner:
         if self._loop is None or not self._loop.is_running():
             for _ in steps:
                 pass
-        elif self._task is None or self._task.done():
-            self._task = asyncio.run_coroutine_threadsafe(_run_steps(steps), self._loop)
+        elif not self._running:
+            self._running = True
+            self._task = asyncio.run_coroutine_threadsafe(self._run(steps), self._loop)
 
     def stop(self) -> None:
         """Stop the simulation that runs, after its slice."""
@@ -75,7 +77,9 @@ class TaskRunner:
         self._raise_if_interrupted()
         return perf_counter() >= self._slice_end
 
-
-async def _run_steps(steps: Iterable[object]) -> None:
-    for _ in steps:
-        await asyncio.sleep(0)
+    async def _run(self, steps: Iterable[object]) -> None:
+        try:
+            for _ in steps:
+                await asyncio.sleep(0)
+        finally:
+            self._running = False
