@@ -1,4 +1,4 @@
-"""The signs of a report: each verdict's word, shape and place in a lane.
+"""The signs of a report: each verdict's word, shape and place in a track.
 
 A reader who does not see colours knows them by height (runs that need attention are tall) and by the sign on top.
 """
@@ -25,7 +25,7 @@ class Sign:
     word: str
     meaning: str
     reach: float
-    """The height of its marks, as a share of the lane."""
+    """The height of its marks, as a share of the track."""
     shape: str
     """An SVG path around 0,0, for the legend, for runs with a section and for expected failures."""
     hollow: bool = False

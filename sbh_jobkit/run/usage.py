@@ -60,6 +60,11 @@ class Usage:
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> Usage:
+        """Old name of `from_runs`."""
+        return cls.from_runs(runs)
+
+    @classmethod
+    def from_runs(cls, runs: Iterable[Run]) -> Usage:
         """Add up runs in the order of their starts, as simulations yield them."""
         meter = Meter()
         for run in runs:

@@ -159,7 +159,7 @@ class Simulation(SimulationResult, Shown):
     @property
     def usage(self) -> Usage:
         """What the runs used, in total and by job."""
-        return Usage.of(self.runs)
+        return Usage.from_runs(self.runs)
 
     @property
     def plugins(self) -> Mapping[str, InstalledPlugin]:

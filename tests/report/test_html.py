@@ -166,7 +166,7 @@ def test_the_headline_has_its_reservations(judged, runs, more, line):
 def test_budgets_and_second_runs_have_their_place(written, loud):
     """The page stays well formed and accessible with both of them, whatever jobs and hosts are called."""
     run = replace(loud, repeated=UNSAFE)
-    usage, budget = Usage.of([run]), Budget.read(["http_calls=0", "emits=5", f"http_calls@{HOSTILE}=0"])
+    usage, budget = Usage.from_runs([run]), Budget.read(["http_calls=0", "emits=5", f"http_calls@{HOSTILE}=0"])
     page = Page(written([run], usage=usage, budget=budget))
     links = [attributes["href"] for attributes in page.all("a")]
     assert {link for link in links if link.removeprefix("#") not in page.ids} == set()
@@ -266,7 +266,7 @@ def test_columns_that_are_zero_for_every_job_are_left_out(written, ran, every_ve
     assert columns(every_verdict) == [*more, "Faults"]
 
 
-def test_a_long_table_folds_what_has_no_lane(written, ran):
+def test_a_long_table_folds_what_has_no_track(written, ran):
     """Beyond 200 jobs the others are one click away, and none is lost."""
     names = [f"job_{number}" for number in range(250)]
     html = written([ran("job_240", "2026-01-05T02:00+01:00", "crashed")], jobs=names)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.html.timeline import choose_lanes, timeline
+from sbh_jobkit.report.html.timeline import choose_tracks, timeline
 from sbh_jobkit.report.verdicts import SIGNS, sign_of
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
 
@@ -24,7 +24,7 @@ def counted(jobs, runs):
 
 
 def drawn(runs, axis=FOLD, jobs=(), sections=None):
-    """Draw runs on the lanes of their jobs."""
+    """Draw runs on the tracks of their jobs."""
     return timeline(counted(jobs, runs), runs, axis, sections or {})
 
 
@@ -85,7 +85,7 @@ def test_expected_failures_that_lie_on_each_other_share_a_sign(ran):
 
 
 def test_signs_of_expected_failures_are_few(ran):
-    """A sign names three reasons, and two hundred lanes full of signs have two thousand of them at most."""
+    """A sign names three reasons, and two hundred tracks full of signs have two thousand of them at most."""
     runs = [
         ran(f"job_{job}", datetime(2026, 10, 25, hour, tzinfo=PARIS), "failed", expected=f"{hour}")
         for job in range(200)
@@ -98,7 +98,7 @@ def test_signs_of_expected_failures_are_few(ran):
 
 
 def test_marks_that_touch_are_low_and_pale(ran):
-    """Where runs fill a lane their bar is thin, so that signs stand out; a mark that needs a look stays tall."""
+    """Where runs fill a track their bar is thin, so that signs stand out; a mark that needs a look stays tall."""
 
     def marks(minutes, outcome):
         start = datetime(2026, 10, 25, tzinfo=PARIS).astimezone(UTC)
@@ -110,8 +110,8 @@ def test_marks_that_touch_are_low_and_pale(ran):
     assert marks(5, "failed") == [("v-failed dense", "25")]
 
 
-def test_lanes_are_named_with_their_failures(ran):
-    """The name of a lane has the number of failed runs."""
+def test_tracks_are_named_with_their_failures(ran):
+    """The name of a track has the number of failed runs."""
     html = drawn([ran("a", "2026-10-25T04:00Z", "crashed")], jobs=["a", "b"])
     assert (
         '<ol class="names"><li title="a: 1 of 1 run failed"><span>a</span><b>1<i class="aloud"> failed</i></b></li>'
@@ -120,15 +120,15 @@ def test_lanes_are_named_with_their_failures(ran):
 
 
 @pytest.mark.parametrize(("jobs", "height"), [(12, 30), (30, 22), (200, 14), (300, 14)])
-def test_many_lanes_are_thinner(jobs, height):
+def test_many_tracks_are_thinner(jobs, height):
     """Two hundred jobs still fit, each with its name."""
     names = [f"job_{number}" for number in range(jobs)]
     html = drawn([], jobs=names)
-    assert f'class="scroll lanes h{height}"' in html
+    assert f'class="scroll tracks h{height}"' in html
     assert html.count("<li ") == min(jobs, 200)
 
 
-def test_lanes_without_room_are_announced(ran):
+def test_tracks_without_room_are_announced(ran):
     """Of 300 jobs the failing ones are drawn, and a note counts the others."""
     names = [f"job_{number}" for number in range(300)]
     runs = [ran("job_299", "2026-10-25T04:00Z", "crashed")]
@@ -138,14 +138,14 @@ def test_lanes_without_room_are_announced(ran):
     assert "<span>job_199</span>" not in html
 
 
-def test_more_failing_jobs_than_lanes_are_announced(ran):
+def test_more_failing_jobs_than_tracks_are_announced(ran):
     """If there are too many failing jobs, the note counts those that are not drawn."""
     runs = [ran(f"job_{number}", "2026-10-25T04:00Z", "crashed") for number in range(203)]
     assert "3 jobs not drawn, 3 of them with failures;" in drawn(runs)
-    assert len(choose_lanes(counted([], runs))) == 200
+    assert len(choose_tracks(counted([], runs))) == 200
 
 
-def test_no_job_no_lane():
+def test_no_job_no_track():
     """A plugin without jobs gets a note."""
     assert drawn([]) == '<p class="note">There is no job to draw.</p>'
 

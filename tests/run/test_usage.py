@@ -64,7 +64,7 @@ RICH_USED = {
 def test_everything_is_added_up_in_all_and_by_job():
     """Amounts add up; what was deleted was not written; each job has the same of its own."""
     poor = made("poor", AT + timedelta(minutes=1), llm_calls=(asked(5),), http_calls=(called("https://b.example"),) * 2)
-    assert Usage.of([RICH, poor]) == Usage(
+    assert Usage.from_runs([RICH, poor]) == Usage(
         runs=2,
         llm_tokens=125,
         llm_calls=3,
@@ -86,19 +86,19 @@ def test_everything_is_added_up_in_all_and_by_job():
             ),
         },
     )
-    assert list(Usage.of([RICH, poor]).http_calls_by_host) == ["b.example", "a.example"]
+    assert list(Usage.from_runs([RICH, poor]).http_calls_by_host) == ["b.example", "a.example"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "crashed", "timed_out", "out_of_memory"])
 def test_what_a_failing_run_used_counts(outcome):
     """A model is paid for the tokens of a run that crashed, too."""
-    assert Usage.of([replace(RICH, outcome=Outcome(outcome))]).llm_tokens == 120
+    assert Usage.from_runs([replace(RICH, outcome=Outcome(outcome))]).llm_tokens == 120
 
 
 @pytest.mark.parametrize("outcome", ["skipped", "coalesced", "missed"])
 def test_what_did_not_start_used_nothing(outcome):
     """A due instant without a run used nothing."""
-    assert Usage.of([made(outcome=outcome, started_at=None)]) == Usage()
+    assert Usage.from_runs([made(outcome=outcome, started_at=None)]) == Usage()
 
 
 HOSTS = {
@@ -125,13 +125,13 @@ HOSTS = {
 @pytest.mark.parametrize(("url", "host"), HOSTS.items())
 def test_the_host_of_a_call(url, host):
     """Without user, port and path; a host that is kept as a secret is called by the secret's name."""
-    usage = Usage.of([made(http_calls=(called(url),))])
+    usage = Usage.from_runs([made(http_calls=(called(url),))])
     assert (usage.http_calls_by_host, usage.amount(f"http_calls@{host}")) == ({host: 1}, 1)
 
 
 def test_amounts_go_by_the_names_of_a_budget():
     """Each by its own name, the calls to a host by `http_calls@`, in whatever letters, the minute by its runs."""
-    usage = Usage.of([RICH])
+    usage = Usage.from_runs([RICH])
     names = ["runs", "llm_tokens", "rows_read", "http_calls@A.example", "http_calls@c.example", "busiest_minute"]
     assert [usage.amount(name) for name in names] == [1, 120, 7, 2, 0, 1]
     assert [Usage().amount(name) for name in names] == [0] * 6
@@ -149,7 +149,7 @@ def test_amounts_go_by_the_names_of_a_budget():
 def test_the_job_that_used_most_is_known(name, most):
     """Of several that used as much it is the first; of what nobody used it is none."""
     poor = made("poor", http_calls=(called("https://b.example"),) * 2)
-    assert Usage.of([RICH, poor]).most(name) == most
+    assert Usage.from_runs([RICH, poor]).most(name) == most
 
 
 MINUTES = {
@@ -176,7 +176,7 @@ def test_the_busiest_minute(starts, busiest):
     """The minute of the clock in which most runs started, and how many."""
     zone = ZoneInfo("Europe/Paris")
     times = [datetime.fromisoformat(start) for start in starts]
-    found = Usage.of(made(at=at if at.tzinfo else at.replace(tzinfo=zone)) for at in times).busiest_minute
+    found = Usage.from_runs(made(at=at if at.tzinfo else at.replace(tzinfo=zone)) for at in times).busiest_minute
     if busiest is not None:
         at = datetime.fromisoformat(busiest[0])
         busiest = Minute(at=at if at.tzinfo else at.replace(tzinfo=zone), runs=busiest[1])
@@ -186,7 +186,7 @@ def test_the_busiest_minute(starts, busiest):
 def test_a_run_that_started_late_counts_when_it_started():
     """Two fire times that were caught up at one instant are busy then."""
     late = made(at="2026-01-05T08:00+00:00", started_at=AT)
-    assert Usage.of([late, made()]).busiest_minute == Minute(at=AT, runs=2)
+    assert Usage.from_runs([late, made()]).busiest_minute == Minute(at=AT, runs=2)
 
 
 def working(ctx):
@@ -232,7 +232,7 @@ def test_a_simulation_knows_its_usage():
     }
     assert month.usage.to_dict() == {**plain, "jobs": {"daily": plain}}
     assert json.loads(json.dumps(month.usage.to_dict())) == month.usage.to_dict()
-    assert Usage.of(Simulator(DAILY, ready(), duration="3d").runs()) == month.usage
+    assert Usage.from_runs(Simulator(DAILY, ready(), duration="3d").runs()) == month.usage
 
 
 def test_a_meter_is_read_on_the_way():
@@ -260,7 +260,7 @@ def test_a_stream_costs_no_memory():
     gc.collect()
     tracemalloc.start()
     try:
-        usage = Usage.of(runs)
+        usage = Usage.from_runs(runs)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -270,8 +270,13 @@ def test_a_stream_costs_no_memory():
 
 def test_a_usage_fits_a_line():
     """In a notebook it shows its amounts; those of each job are asked for."""
-    assert repr(Usage.of([made()])) == (
+    assert repr(Usage.from_runs([made()])) == (
         "Usage(runs=1, llm_tokens=0, llm_calls=0, http_calls=0, rows_read=0, bytes_written=0, emits=0, "
         "http_calls_by_host={}, busiest_minute=Minute(at=datetime.datetime(2026, 1, 5, 9, 0, "
         "tzinfo=datetime.timezone.utc), runs=1))"
     )
+
+
+def test_the_old_name_still_works():
+    """`Usage.of` is `Usage.from_runs`."""
+    assert Usage.of([RICH]) == Usage.from_runs([RICH])

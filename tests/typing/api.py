@@ -212,7 +212,7 @@ def measure(plugin: Plugin) -> list[str]:
     assert_type(simulation.usage, Usage)
     assert_type(simulation.unsafe_to_repeat, dict[str, list[Run]])
     again = simulation.runs[0].repeated
-    streamed = Usage.of(Simulator(plugin, twice=False).runs())
+    streamed = Usage.from_runs(Simulator(plugin, twice=False).runs())
     assert_type(streamed.jobs["nightly"].llm_tokens, int)
     busiest: datetime | None = streamed.busiest_minute.at if streamed.busiest_minute else None
     print(bool(again), busiest, streamed.http_calls_by_host)  # noqa: T201  to use them

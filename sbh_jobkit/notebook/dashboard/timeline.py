@@ -15,7 +15,7 @@ from sbh_jobkit.notebook.dashboard.static_output import STATIC
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook.svg import INKS
-from sbh_jobkit.report.notebook.timeline import Lanes
+from sbh_jobkit.report.notebook.timeline import Tracks
 from sbh_jobkit.report.text import format_time
 
 if TYPE_CHECKING:
@@ -87,32 +87,32 @@ class Timeline(AnyWidget):
         super().__init__()
         self._on_choice = on_choice
         self._runs: Sequence[Run] = ()
-        self._lanes: Lanes | None = None
+        self._tracks: Tracks | None = None
         self.on_msg(lambda _, content, __: self.on_input(content))
 
     def show(self, simulation: Simulation | None) -> None:
         """Draw a simulation; None clears the timeline."""
-        self._runs, self._lanes, self.cursor, self.image = (), None, [], ""
+        self._runs, self._tracks, self.cursor, self.image = (), None, [], ""
         if simulation is None or not simulation.due:
             return
         self._runs, axis = simulation.runs, Axis(simulation.start, simulation.end)
         (plugin,) = simulation.plugins.values()
-        self._lanes = Lanes.from_jobs(plugin.jobs, axis)
-        self.image = self._lanes.draw(self._runs, choose_runs(plugin.jobs, self._runs).shown)
+        self._tracks = Tracks.from_jobs(plugin.jobs, axis)
+        self.image = self._tracks.draw(self._runs, choose_runs(plugin.jobs, self._runs).shown)
 
     def move_cursor(self, position: int, run: Run) -> None:
         """Put the cursor on a run."""
         with self.hold_sync():
             self.position, self.label = position, f"{run.job}, {format_time(run.fire_time)}: {run.verdict}"
-            self.cursor = list(self._lanes.spot(run) or ()) if self._lanes is not None else []
+            self.cursor = list(self._tracks.spot(run) or ()) if self._tracks is not None else []
 
     def on_input(self, message: dict[str, Any]) -> None:
         """Choose the run of a click (the nearest in its row) or of a key (some steps away)."""
-        if self._lanes is None or not self._runs:
+        if self._tracks is None or not self._runs:
             return
         if "step" in message:
             self._on_choice(min(max(self.position + int(message["step"]), 0), len(self._runs) - 1))
             return
-        position = self._lanes.nearest(float(message["left"]), float(message["top"]), self._runs)
+        position = self._tracks.nearest(float(message["left"]), float(message["top"]), self._runs)
         if position is not None:
             self._on_choice(position)

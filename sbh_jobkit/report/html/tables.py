@@ -1,6 +1,6 @@
 """The tables by job and by plugin, and the table of second runs.
 
-Some columns are left out if they are zero for every job. Beyond 200 jobs, those without a lane in the
+Some columns are left out if they are zero for every job. Beyond 200 jobs, those without a track in the
 timeline are folded, and plugins beyond 100, so that the failing runs stay near the top.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.report.html.timeline import choose_lanes
+from sbh_jobkit.report.html.timeline import choose_tracks
 from sbh_jobkit.report.idempotency import example, repeated, share
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import count
@@ -50,7 +50,7 @@ _EXPECTED = " Expected failures do not count as failures."
 
 def job_table(summaries: Sequence[InstalledJob], first_section: Mapping[str, int]) -> Markup:
     """Write a row for each job, and the totals; failures link to the job's first section."""
-    drawn = choose_lanes(summaries)
+    drawn = choose_tracks(summaries)
     names = {job.name for job in drawn}
     total = _amounts(summaries) if summaries else {}
     columns: dict[str, bool] = {}

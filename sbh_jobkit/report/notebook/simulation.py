@@ -10,7 +10,7 @@ from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.headline import headline, title
 from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook import run as _run
-from sbh_jobkit.report.notebook.timeline import lanes_drawing
+from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
@@ -49,7 +49,7 @@ def html(simulation: Simulation) -> str:
         ok=simulation.ok,
         title=title(simulation),
         span=_range(simulation),
-        timeline=lanes_drawing(jobs, runs, axis, choose_runs(jobs, runs).shown),
+        timeline=tracks_drawing(jobs, runs, axis, choose_runs(jobs, runs).shown),
         jobs=jobs,
         expected=list(expected_runs(runs)),
         unstarted=list(_unstarted(runs)),

@@ -1,4 +1,4 @@
-"""The timeline as one drawing for notebooks: the lanes of the report, with the names of their jobs."""
+"""The timeline as one drawing for notebooks: the tracks of the report, with the names of their jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from sbh_jobkit.report.html.grid import FOOT, HEAD
-from sbh_jobkit.report.html.timeline import Drawing, choose_lanes, lane_height
+from sbh_jobkit.report.html.timeline import Drawing, choose_tracks, track_height
 from sbh_jobkit.report.notebook.svg import FONT, INKS, document, img
 from sbh_jobkit.report.text import count, escape
 
@@ -26,7 +26,7 @@ _PLOT = _WIDTH - _NAMES - _GAP - 8
 _MOST_NAME = 22
 _FINEST = 1_480
 """Places for marks: two in each pixel."""
-_MOST_LANES = 40
+_MOST_TRACKS = 40
 _RULES = f"""
 text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
 .when{{font-size:11px}}
@@ -42,27 +42,29 @@ text{{{FONT};font-size:12px;fill:{INKS["text"]}}}
 """
 
 
-def lanes_drawing(jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]) -> Markup:
-    """Draw the runs on their lanes, as the report does; empty where there is no job."""
-    lanes = Lanes.from_jobs(jobs, axis)
-    if not lanes.jobs:
+def tracks_drawing(
+    jobs: Sequence[InstalledJob], runs: Sequence[Run], axis: Axis, sections: Mapping[int, Run]
+) -> Markup:
+    """Draw the runs on their tracks, as the report does; empty where there is no job."""
+    tracks = Tracks.from_jobs(jobs, axis)
+    if not tracks.jobs:
         return Markup()
-    left_out = len(jobs) - len(lanes.jobs)
+    left_out = len(jobs) - len(tracks.jobs)
     note = Markup("<p>and {}, not drawn</p>").format(count(left_out, "more job")) if left_out else ""
-    return lanes.draw(runs, sections) + note
+    return tracks.draw(runs, sections) + note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lanes:
-    """The jobs that get a lane, and where a run is on the drawing; positions are shares of its width and height."""
+class Tracks:
+    """The jobs that get a track, and where a run is on the drawing; positions are shares of its width and height."""
 
     jobs: Sequence[InstalledJob]
     axis: Axis
 
     @classmethod
-    def from_jobs(cls, jobs: Sequence[InstalledJob], axis: Axis) -> Lanes:
-        """Choose the lanes."""
-        return cls(jobs=choose_lanes(jobs, most=_MOST_LANES), axis=axis)
+    def from_jobs(cls, jobs: Sequence[InstalledJob], axis: Axis) -> Tracks:
+        """Choose the tracks."""
+        return cls(jobs=choose_tracks(jobs, most=_MOST_TRACKS), axis=axis)
 
     def draw(self, runs: Sequence[Run], sections: Mapping[int, Run]) -> Markup:
         """Draw the runs; those in `sections` get a sign."""
@@ -80,7 +82,7 @@ class Lanes:
         return img(svg, f"{count(len(runs), 'run')} of {count(len(jobs), 'job')} on a timeline")
 
     def spot(self, run: Run) -> tuple[float, float, float] | None:
-        """Return the position of a run's mark: left, top and height; None for a job without a lane."""
+        """Return the position of a run's mark: left, top and height; None for a job without a track."""
         places = [place for place, job in enumerate(self.jobs) if job.name == run.job]
         if not places:
             return None
@@ -88,18 +90,18 @@ class Lanes:
         return left, (HEAD + places[0] * self._height) / self._total, self._height / self._total
 
     def nearest(self, left: float, top: float, runs: Sequence[Run]) -> int | None:
-        """Return the index of the run nearest to a point, in the lane of the point."""
+        """Return the index of the run nearest to a point, in the track of the point."""
         if not self.jobs:
             return None
-        lane = int((top * self._total - HEAD) // self._height)
-        job = self.jobs[min(max(lane, 0), len(self.jobs) - 1)].name
+        track = int((top * self._total - HEAD) // self._height)
+        job = self.jobs[min(max(track, 0), len(self.jobs) - 1)].name
         share = (left * _WIDTH - _NAMES - _GAP) / _PLOT
         of_job = [place for place, run in enumerate(runs) if run.job == job]
         return min(of_job, key=lambda place: abs(self.axis.share(runs[place].fire_time) - share), default=None)
 
     @property
     def _height(self) -> int:
-        return lane_height(len(self.jobs))
+        return track_height(len(self.jobs))
 
     @property
     def _total(self) -> int:
