@@ -53,6 +53,7 @@ class Secrets:
         if (problem := secret_problem(key, value)) is not None:
             self._recorder.fault("secret-type", "ctx.secrets.set", problem, _ADVICE)
             return False
+        self._recorder.secret(key, value)
         self._backend[key] = value
         return True
 

@@ -31,8 +31,8 @@ class Capture:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._out, self._err = _BoundedText(), _BoundedText()
-        self._lines = _Lines()
+        self._out, self._err = BoundedText(), BoundedText()
+        self._lines = LogLines()
         self._restore: Callable[[], None]
 
     def __enter__(self) -> Self:
@@ -55,22 +55,29 @@ class Capture:
         """Return what was written since the last time."""
         out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
         if out:
-            self._out = _BoundedText()
+            self._out = BoundedText()
         if err:
-            self._err = _BoundedText()
+            self._err = BoundedText()
         if lines:
             self._lines.lines.clear()
         return Output(out, err, lines)
 
 
-class _BoundedText(StringIO):
+class BoundedText(StringIO):
     """Text up to a limit, so that a job that prints without end does not fill the memory."""
 
     def __init__(self) -> None:
+        """Start empty."""
         super().__init__()
         self._room = _MOST_CHARACTERS
 
+    @property
+    def is_full(self) -> bool:
+        """Whether text was cut, so that no more is kept."""
+        return self._room < 0
+
     def write(self, text: str) -> int:
+        """Keep the text as far as there is room."""
         if len(text) <= self._room:
             self._room -= len(text)
             return super().write(text)
@@ -83,13 +90,18 @@ class _BoundedText(StringIO):
         """Stay open: the text is read after the run."""
 
 
-class _Lines(logging.Handler):
-    def __init__(self) -> None:
+class LogLines(logging.Handler):
+    """Log lines up to a limit."""
+
+    def __init__(self, sink: Callable[[str], object] | None = None) -> None:
+        """Start empty; `sink` is called with each line as it is logged."""
         super().__init__()
+        self._sink = sink
         self.lines: list[str] = []
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
         if record.name.partition(".")[0] in _HTTP_LIBRARIES or len(self.lines) > _MOST_LINES:
             return
         if len(self.lines) == _MOST_LINES:
@@ -97,5 +109,7 @@ class _Lines(logging.Handler):
             return
         try:
             self.lines.append(self.format(record))
+            if self._sink is not None:
+                self._sink(self.lines[-1])
         except Exception:  # noqa: BLE001  logging's own convention: a wrong log call does not stop the program
             self.handleError(record)

@@ -70,7 +70,7 @@ class RealTime:
     def _ring(self, number: int, frame: FrameType | None) -> None:
         del number
         self._clock.expired = _REAL_TIME
-        if not _between_tasks(frame):
+        if not between_tasks(frame):
             raise TimeLimitExceeded(self._clock.expired)
 
 
@@ -129,11 +129,11 @@ class RealMemory:
         del number
         if tracemalloc.get_traced_memory()[0] - self._base > self._limit:
             self.passed = True
-            if self._ends and not _between_tasks(frame):
+            if self._ends and not between_tasks(frame):
                 raise MemoryLimitExceeded
 
 
-def _between_tasks(frame: FrameType | None) -> bool:
+def between_tasks(frame: FrameType | None) -> bool:
     """Whether a frame is in the event loop itself and not in a task: an exception raised there would be lost.
 
     `Handle._run` calls each step of a task; the first frame inside it is the task's coroutine, or it is the loop's.

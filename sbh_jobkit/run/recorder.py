@@ -46,7 +46,7 @@ class Recorder:
     """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
-        *("_redactor", "_sink", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root"),
+        *("_learned", "_redactor", "_sink", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root"),
         "rows_read",
     )
 
@@ -64,6 +64,7 @@ class Recorder:
         """
         self._redactor = redactor
         self._sink = sink
+        self._learned: Callable[[str, str], object] | None = None
         self.root = root
         self.allowed = allowed
         self.events: list[Event] = []
@@ -72,6 +73,16 @@ class Recorder:
         self.files: list[FileChange] = []
         self.rows_read = 0
         self.faults: list[Fault] = []
+
+    def listen(self, sink: Callable[[Entry], object], learned: Callable[[str, str], object]) -> None:
+        """Call `sink` with each entry from now on, and `learned` with name and value of each secret that is set."""
+        self._sink = sink
+        self._learned = learned
+
+    def secret(self, name: str, value: str) -> None:
+        """Hand on a secret that the run sets, so that its value is redacted wherever output is kept."""
+        if self._learned is not None:
+            self._learned(name, value)
 
     def event(self, type_: str, written: str, at: datetime) -> Event:
         """Record an event; `written` is its payload as JSON."""

@@ -32,11 +32,12 @@ _LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
 class Redactor:
     """Replaces the values of a tenant's secrets by their names."""
 
-    __slots__ = ("_harmless", "_names", "_pattern", "_size")
+    __slots__ = ("_harmless", "_names", "_pattern", "given")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of the secrets by their values."""
-        self._size = len(names)
+        self.given = dict(names)
+        """The names by values that it was made for."""
         plain = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
         self._names = {spelling: name for value, name in plain.items() for spelling in _spellings(value)} | plain
         addresses = list(filter(_API.fullmatch, plain))
@@ -46,7 +47,7 @@ class Redactor:
 
     def __len__(self) -> int:
         """Return how many values it was made for."""
-        return self._size
+        return len(self.given)
 
     def concerns(self, text: str) -> bool:
         """Whether a text has anything that must be replaced."""

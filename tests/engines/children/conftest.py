@@ -1,0 +1,81 @@
+"""A starter process for a module of tests, and a look at which processes are left."""
+
+import os
+import signal
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit.engines.request import RunRequest
+from sbh_jobkit.engines.starter import Starter
+
+DATA = Path(__file__).parents[2] / "data"
+FIRE = 1_767_585_600.0  # 2026-01-05 04:00 UTC
+MARK = "SBH_TEST_PROCESSES"
+
+
+def marked(mark):
+    """Return the processes whose environment has a mark: the starter, and all that comes from it."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+class WatchedStarter(Starter):
+    """A starter whose processes can be found."""
+
+    mark = ""
+
+    def left(self, seconds=3.0):
+        """Return what is still there of its runs, after so many seconds at most."""
+        until = time.monotonic() + seconds
+        while (left := sorted({*marked(self.mark)} - {self.pid, os.getpid()})) and time.monotonic() < until:
+            time.sleep(0.01)
+        return left
+
+
+@pytest.fixture(scope="module")
+def starter():
+    """Start one; whatever it leaves is killed when the tests have ended, also if they failed."""
+    mark = uuid.uuid4().hex
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, mark)
+        patch.setenv("PYTHONPATH", str(DATA / "tenants"), prepend=os.pathsep)
+        started = WatchedStarter(["dict_tenant"])
+        started.mark = mark
+        started.check()
+        yield started
+        started.close()
+    for pid in {*marked(mark)} - {os.getpid()}:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def ask(starter):
+    """Return a function that asks for a run of a hostile job, which ends with the test at the latest."""
+    handles = []
+
+    def ask(job, plugin="hostile", on_message=None, path=None, **settings):
+        request = RunRequest(
+            plugin=str(path or DATA / plugin),
+            slug=plugin,
+            job=job,
+            fire=FIRE,
+            tenant="acme",
+            factory="dict_tenant:make",
+            settings=settings,
+            timezone="Europe/Berlin",
+        )
+        handles.append(starter.request(request, on_message))
+        return handles[-1]
+
+    yield ask
+    for handle in handles:
+        handle.close()

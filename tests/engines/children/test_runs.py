@@ -1,0 +1,318 @@
+"""One run, one child: how a server asks for it, follows it, ends it, and what becomes of it when a process dies."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sbh_jobkit.engines.processes import children, scanned
+from sbh_jobkit.engines.request import RunRequest
+from sbh_jobkit.engines.starter import Starter
+from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.run.run import Outcome
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def kinds(seen):
+    """Return the kinds of messages."""
+    return [message["kind"] for message in seen]
+
+
+def until(handle, seen, kind):
+    """Read until a message of a kind has come."""
+    for _ in range(1000):
+        if handle.poll() or kind in kinds(seen):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"no {kind} within ten seconds")
+
+
+@pytest.fixture
+def waiting(ask):
+    """Start the job that waits, and return its handle once it has emitted its event."""
+    seen = []
+    handle = ask("wait", on_message=seen.append)
+    assert handle.wait_ready(10)
+    handle.go("started 3 s late")
+    until(handle, seen, "entry")
+    return handle
+
+
+def test_a_run_is_as_in_simulation(ask):
+    """The run has its times in the zone of its schedule, its value, its output, and no fault."""
+    seen = []
+    handle = ask("well", on_message=seen.append)
+    assert handle.wait_ready(10)
+    assert not handle.is_over
+    handle.go("started 3 s late")
+    run = handle.result(10)
+    assert (run.tenant, run.plugin, run.job, run.verdict) == ("acme", "hostile", "well", "ok")
+    assert run.fire_time == datetime(2026, 1, 5, 5, tzinfo=BERLIN)
+    assert (run.fire_time.tzinfo, run.started_at.tzinfo) == (BERLIN, BERLIN)
+    assert (run.reason, run.stdout, run.faults) == ("started 3 s late", "well\n", ())
+    assert run.value["pid"] not in {os.getpid(), handle.fileno()}
+    assert timedelta(0) < run.duration < timedelta(seconds=5)
+    assert kinds(seen) == ["ready", "began", "ended", "over"]
+
+
+def test_nothing_starts_before_go(ask):
+    """A run that is ready and not told to go has started nothing; closing it ends it."""
+    handle = ask("well")
+    assert handle.wait_ready(10)
+    handle.close()
+    assert handle.result().outcome is Outcome.LOST
+    assert handle.result().reason == "lost: its supervisor died before it began"
+
+
+def test_a_time_out_of_the_server_ends_nothing(ask):
+    """Who waits may stop waiting, and wait again."""
+    handle = ask("wait")
+    assert handle.wait_ready(10)
+    handle.go()
+    with pytest.raises(TimeoutError):
+        handle.result(0.05)
+    handle.cancel("ann")
+    assert handle.result(10).outcome is Outcome.CANCELLED
+
+
+def test_a_person_stops_a_run(waiting, starter):
+    """It ends as cancelled, with who asked, what it printed and did so far, and without any process left."""
+    waiting.cancel("ann")
+    run = waiting.result(10)
+    assert (run.verdict, run.reason, run.stdout) == ("cancelled", "cancelled by ann; started 3 s late", "waiting\n")
+    assert [event.type for event in run.events] == ["waiting"]
+    assert (run.ok, run.outcome.started) == (False, True)
+    assert starter.left() == []
+    waiting.cancel("bob")  # too late: it is over
+
+
+def test_output_of_a_killed_run_has_no_secret(ask):
+    """Secrets of the tenant, and those that the run has set, are redacted; that they were printed is a fault."""
+    handle = ask("tell_a_secret", secrets={"KEY": "key-of-the-tenant"})
+    assert handle.wait_ready(10)
+    handle.go()
+    run = handle.result(10)
+    assert run.stdout == "‹secret:KEY› ‹secret:NEW›\n‹secret:KEY›\n"
+    assert run.stderr == "‹secret:KEY›"
+    assert [fault.message for fault in run.faults] == [
+        f"secret {name!r} is in what the job printed" for name in ("KEY", "NEW")
+    ]
+
+
+def test_no_message_has_a_secret(ask):
+    """What passes from the supervisor to the server names secrets, and never has their values."""
+    seen = []
+    handle = ask("tell_a_secret", on_message=seen.append, secrets={"KEY": "key-of-the-tenant"})
+    assert handle.wait_ready(10)
+    handle.go()
+    handle.result(10)
+    assert not re.search("key-of|a-new-secret", f"{seen}")
+
+
+def test_the_server_goes(waiting, starter):
+    """When nobody listens any more, the run is killed."""
+    waiting.close()
+    assert starter.left() == []
+
+
+def test_the_supervisor_dies(waiting, starter):
+    """The run is lost with what it did, and the starter ends what the supervisor left."""
+    (supervisor,) = children(starter.pid)
+    os.kill(supervisor, signal.SIGKILL)
+    run = waiting.result(10)
+    assert (run.verdict, run.reason) == ("lost", "lost: its supervisor died while it ran; started 3 s late")
+    assert [event.type for event in run.events] == ["waiting"]
+    assert starter.left() == []
+
+
+def test_the_starter_dies(ask, waiting, starter):
+    """Runs go on, and the next request starts another one."""
+    before = starter.pid
+    os.kill(before, signal.SIGKILL)
+    handle = ask("well")
+    assert handle.wait_ready(20)
+    handle.go()
+    assert handle.result(10).verdict == "ok"
+    assert starter.pid != before
+    waiting.cancel("ann")
+    assert waiting.result(10).verdict == "cancelled"
+    assert starter.left() == []
+
+
+SERVER = """
+import sys, time
+from sbh_jobkit.engines.request import RunRequest
+from sbh_jobkit.engines.starter import Starter
+starter = Starter.start(["dict_tenant"])
+handle = starter.request(RunRequest.from_json(sys.argv[1]))
+handle.wait_ready(10)
+handle.go()
+print("runs", flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_server_is_killed(starter):
+    """Its starter ends, and so does the run, with all of its processes."""
+    data = os.path.join(os.path.dirname(__file__), "../../data/hostile")  # noqa: PTH118, PTH120
+    request = RunRequest(
+        plugin=os.path.abspath(data),  # noqa: PTH100
+        slug="hostile",
+        job="wait",
+        fire=0.0,
+        tenant="acme",
+        factory="dict_tenant:make",
+    )
+    line = [sys.executable, "-c", SERVER, request.to_json()]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"runs\n"
+        assert len(starter.left(0)) > 3
+        server.kill()
+    assert starter.left() == []
+
+
+REFUSED = {
+    "a plugin that is not there": (
+        {"path": "/no/where"},
+        "well",
+        "no such path: '/no/where'; give a plugin's directory, its plugin.json, main.py or zip",
+    ),
+    "a job that is not there": ({}, "wel", "the plugin has no job 'wel'; did you mean 'well'?"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_run_that_cannot_begin(case, ask):
+    """It is not ready; it crashed, and says why."""
+    given, job, why = REFUSED[case]
+    handle = ask(job, **given)
+    assert handle.wait_ready(10) is False
+    run = handle.result(10)
+    assert (run.verdict, run.summary, run.started_at) == ("crashed", why, None)
+
+
+def test_a_plugin_that_fails_to_load(ask, tmp_path):
+    """Its line and its error are named, and what it printed meanwhile is kept."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    (tmp_path / "main.py").write_text("print('loading')\nimport math\nmath.sqrt(-1)\n")
+    run = ask("well", plugin="p", path=tmp_path).result(10)
+    assert (run.verdict, run.summary) == ("crashed", "main.py:3: ValueError: math domain error")
+    assert run.stdout == "loading\n"
+
+
+FACTORIES = {
+    "nowhere:make": "the factory of tenant 'acme' is 'nowhere:make', and there is no module 'nowhere'",
+    "dict_tenant:mak": "the factory of tenant 'acme' is 'dict_tenant:mak', and dict_tenant has no 'mak'"
+    "; did you mean 'make'?",
+}
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_a_factory_that_is_not_there(factory, starter, ask):
+    """A sentence says which, of which tenant."""
+    request = ask("well")._account._request  # noqa: SLF001  the smallest way to a valid request
+    values = {name: getattr(request, name) for name in request.__slots__} | {"factory": factory}
+    run = starter.request(RunRequest(**values)).result(10)
+    assert (run.verdict, run.summary) == ("crashed", FACTORIES[factory])
+
+
+def test_a_factory_without_a_function():
+    """It is refused where the request is made."""
+    with pytest.raises(JobkitError) as refused:
+        RunRequest(plugin="p", slug="p", job="j", fire=0.0, tenant="acme", factory="make")
+    assert f"{refused.value}" == "the factory of tenant 'acme' is 'make'; write it as module:function"
+
+
+MODULES = {
+    "no_such_module": "no_such_module cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",
+    "threaded": "threaded starts a thread when it is loaded, and a process with threads must not be forked",
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_starter_that_cannot_begin(name, tmp_path, monkeypatch):
+    """It says which module is the reason, and nothing is left of it."""
+    (tmp_path / "threaded.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(JobkitError) as refused:
+        Starter.start([name])
+    assert f"{refused.value}" == f"the process that starts runs cannot begin: {MODULES[name]}"
+
+
+def test_two_plugins_with_one_job_name_are_never_mixed(ask, tmp_path):
+    """Run alternately a hundred times, each answers with its own name."""
+    for slug in ("tea", "milk"):
+        (tmp_path / slug).mkdir()
+        (tmp_path / slug / "plugin.json").write_text(f'{{"slug": "{slug}", "name": "{slug}"}}')
+        (tmp_path / slug / "helper.py").write_text(f"NAME = {slug!r}\n")
+        code = "from src.ext.sdk import job\nfrom helper import NAME\n\n\n"
+        code += "@job('fetch')\ndef fetch(ctx):\n    return NAME\n"
+        (tmp_path / slug / "main.py").write_text(code)
+    found = []
+    for _ in range(100):
+        handles = [ask("fetch", plugin=slug, path=tmp_path / slug) for slug in ("tea", "milk")]
+        for handle in handles:
+            assert handle.wait_ready(10)
+            handle.go()
+        found += [(run.plugin, run.value) for run in (handle.result(10) for handle in handles)]
+    assert found == [("tea", "tea"), ("milk", "milk")] * 100
+
+
+def test_memory_is_stopped_in_time(ask, tmp_path):
+    """A job that fills memory as fast as it can gets no further than one and a half times the limit."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    (tmp_path / "main.py").write_text(
+        "from src.ext.sdk import job\n\n\n@job('fill')\ndef fill(ctx):\n    kept = []\n    while True:\n"
+        "        kept.append(b'x' * (1 << 20))\n        print(len(kept))\n"
+    )
+    handle = ask("fill", plugin="p", path=tmp_path, memory_mb=100.0)
+    assert handle.wait_ready(10)
+    handle.go()
+    run = handle.result(10)
+    assert (run.verdict, run.reason) == ("out_of_memory", "out of memory: the limit is 100 MB")
+    assert 80 < int(run.stdout.split()[-1]) < 150
+
+
+LIGHT = """
+import sys
+from sbh_jobkit.engines import starter
+print(starter._load([]))
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(sorted(name for name in sys.modules if name.startswith("sbh_jobkit.fakes")))
+print(sorted(loaded & {"time_machine", "respx", "httpx", "immutables", "sqlalchemy"}))
+"""
+
+
+def test_the_child_needs_no_fakes():
+    """What the starter loads has no fake, no virtual clock's library and no store."""
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("None\n[]\n[]\n", "")
+
+
+def test_children_without_the_kernels_lists():
+    """A kernel that keeps no lists of children is asked for each process."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        try:
+            assert process.pid in children()
+            assert set(scanned(os.getpid())) == {*children()}
+        finally:
+            process.kill()
+
+
+def test_the_starter_dies_while_it_is_asked(ask, starter):
+    """A request that it took and did not carry out has started nothing, so it is asked for once more."""
+    before = starter.pid
+    os.kill(before, signal.SIGSTOP)
+    handle = ask("well")
+    os.kill(before, signal.SIGKILL)
+    assert handle.wait_ready(20)
+    assert starter.pid != before
