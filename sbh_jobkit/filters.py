@@ -154,7 +154,7 @@ def _compile(node: Condition | Group, tz: tzinfo) -> Predicate:
 
 
 def _compile_condition(condition: Condition, tz: tzinfo) -> Predicate:
-    field, test = condition.field, _test(condition.operator, condition.operand, _instant_parser(tz))
+    field, test = condition.field, _test(condition.operator, condition.operand, instant_parser(tz))
     default = _MISSING if condition.operator == "$exists" else None
     names = field.split(".") if "." in field else []
 
@@ -236,7 +236,7 @@ def _time_ordering(compare: Compare, operand: Any, at: timedelta, to_instant: To
     return test
 
 
-def _instant_parser(tz: tzinfo) -> ToInstant:
+def instant_parser(tz: tzinfo) -> ToInstant:
     """Return a function from a value to its time since 1970: comparing datetimes ignores `fold` within a zone."""
     naive, local = _EPOCH.replace(tzinfo=None), _EPOCH.replace(tzinfo=tz)
     offset: Callable[[datetime], timedelta] = tz.utcoffset  # type: ignore[assignment]  # None raises below
