@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush, merge
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule.policy import Action, Decision, Policy, Window
@@ -40,8 +40,7 @@ class Due:
     policy: Policy = field(default_factory=Policy)
 
 
-@dataclass(frozen=True, slots=True)
-class TimedSnapshot:
+class TimedSnapshot(NamedTuple):
     """The world at a point of the simulation."""
 
     epoch: float
@@ -98,7 +97,7 @@ class Timeline:
                 return
             if index < 0:
                 self._tick(clock, self._ticks[index], epoch)
-            elif self._is_up(index, epoch):
+            elif not self._down or self._is_up(index, epoch):
                 queue = self._queues[index]
                 yield from self._run_decisions(index, queue.due([epoch], epoch), epoch, clock, runner)
 
