@@ -42,19 +42,22 @@ class LiveEvents:
         secrets: Mapping[str, str],
         *,
         store: Callable[[Event], object] | None = None,
-        http: LiveHttp | None = None,
+        transport: Any = None,
         wait: Callable[[float], object] = clock.sleep,
     ) -> None:
-        """Publish as the settings say; `store` is called with each event, and `wait` between two attempts."""
+        """Publish as the settings say; `store` is called with each event, and `wait` between two attempts.
+
+        `transport` is as for LiveHttp.
+        """
         self._settings = settings
         self._tenant = tenant
         self._secrets = secrets
         self._store = store
         self._wait = wait
         self._waiting: list[Event] = []
-        self._http = http
-        if settings.webhook is not None and http is None:
-            self._http = LiveHttp(HttpSettings(allow=(urlsplit(settings.webhook).hostname or "",)))
+        self._http: LiveHttp | None = None
+        if settings.webhook is not None:
+            self._http = LiveHttp(HttpSettings(allow=(urlsplit(settings.webhook).hostname or "",)), transport)
 
     def publish(self, event: Event) -> None:
         """Log an event, give it to the callback, and keep it for the webhook."""

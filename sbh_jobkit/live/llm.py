@@ -24,12 +24,12 @@ class LiveLlm:
 
     __slots__ = ("_http", "_secrets", "_settings")
 
-    def __init__(self, settings: LlmSettings, secrets: Mapping[str, str], http: LiveHttp | None = None) -> None:
-        """Ask the service at the settings' address, with the key among the secrets."""
+    def __init__(self, settings: LlmSettings, secrets: Mapping[str, str], transport: Any = None) -> None:
+        """Ask the service at the settings' address, with the key among the secrets; `transport` is as for LiveHttp."""
         self._settings = settings
         self._secrets = secrets
         allowed = HttpSettings(allow=(urlsplit(settings.url).hostname or "",), timeout=settings.timeout)
-        self._http = LiveHttp(allowed) if http is None else http
+        self._http = LiveHttp(allowed, transport)
 
     @property
     def default_model(self) -> str:

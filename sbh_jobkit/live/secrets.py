@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.optional import needed
@@ -45,12 +45,12 @@ class Source(Protocol):
 class LiveSecrets(MutableMapping[str, str]):
     """The secrets of all sources, as a dict."""
 
-    __slots__ = ("_every", "_sources")
+    __slots__ = ("_seen", "_sources")
 
     def __init__(self, sources: Iterable[Source]) -> None:
         """Ask the sources in this order."""
         self._sources = tuple(sources)
-        self._every: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings, environment: Mapping[str, str] | None = None) -> LiveSecrets:
@@ -68,7 +68,7 @@ class LiveSecrets(MutableMapping[str, str]):
         """Return the secret of the first source that has it."""
         for source in self._sources:
             if (value := source.get(name)) is not None:
-                self._every[value] = name
+                self._seen[value] = name
                 return value
         raise KeyError(name)
 
@@ -76,7 +76,7 @@ class LiveSecrets(MutableMapping[str, str]):
         """Store a secret in the first source that can be written; raises SettingsError where it would not count."""
         for source in self._sources:
             if source.writable:
-                self._every[value] = name
+                self._seen[value] = name
                 source.put(name, value)
                 return
             self._refuse_to_hide(source, name)
@@ -107,11 +107,15 @@ class LiveSecrets(MutableMapping[str, str]):
             msg = f"the secret {name!r} comes from the environment, where it can be neither replaced nor deleted"
             raise SettingsError(msg)
 
-    def every_value(self) -> Mapping[str, str]:
-        """Return the names by value of all secrets that there are, and of those that were read or set before."""
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """The names by value of all secrets that were read or set, also of those that are gone."""
+        return self._seen
+
+    def read_all(self) -> None:
+        """Read every secret, so that `seen` has them all."""
         for name in self:
             self.get(name)
-        return dict(self._every)
 
 
 def _open(text: str, folder: Path, environment: Mapping[str, str]) -> Source:
@@ -235,24 +239,24 @@ class Keyring:
 
     def put(self, name: str, value: str) -> None:
         """Write an entry, and its name into the list of names."""
-        import keyring
-
-        keyring.set_password(self._service, name, value)
-        self._list({*self.names(), name})
+        self._call("set_password", name, value)
+        self._call("set_password", _INDEX, " ".join(sorted({*self.names(), name})))
 
     def remove(self, name: str) -> None:
         """Remove an entry."""
-        import keyring
-
-        keyring.delete_password(self._service, name)
-        self._list({*self.names()} - {name})
+        self._call("delete_password", name)
+        self._call("set_password", _INDEX, " ".join(sorted({*self.names()} - {name})))
 
     def _entry(self, name: str) -> str | None:
+        found: str | None = self._call("get_password", name)
+        return found
+
+    def _call(self, function: str, *given: str) -> Any:
         import keyring
+        from keyring.errors import KeyringError
 
-        return keyring.get_password(self._service, name)
-
-    def _list(self, names: set[str]) -> None:
-        import keyring
-
-        keyring.set_password(self._service, _INDEX, " ".join(sorted(names)))
+        try:
+            return getattr(keyring, function)(self._service, *given)
+        except KeyringError as error:
+            msg = f"the keyring cannot be used (source 'keyring:{self._service}'): {error}"
+            raise SettingsError(msg) from error

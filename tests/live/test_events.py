@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from sbh_jobkit.live.events import LiveEvents
-from sbh_jobkit.live.http import LiveHttp
-from sbh_jobkit.live.settings import EventSettings, HttpSettings
+from sbh_jobkit.live.settings import EventSettings
 from sbh_jobkit.run.run import Event
 
 EVENT = Event(type="report.written", payload={"rows": 3}, at=datetime(2026, 1, 5, 9, tzinfo=UTC))
@@ -23,9 +22,11 @@ def hook(server):
     opened = []
 
     def open_(secrets=(), **settings):
-        http, waits, stored = LiveHttp(HttpSettings(allow=("hooks.example",), timeout=1), server.transport), [], []
+        waits, stored = [], []
         given = EventSettings(webhook=HOOK, **settings)
-        events = LiveEvents(given, "acme", dict(secrets), store=stored.append, http=http, wait=waits.append)
+        events = LiveEvents(
+            given, "acme", dict(secrets), store=stored.append, wait=waits.append, transport=server.transport
+        )
         opened.append(events)
         return SimpleNamespace(events=events, waits=waits, stored=stored)
 

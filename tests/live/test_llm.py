@@ -6,9 +6,8 @@ import pytest
 
 from sbh_jobkit.context.gate import Gate
 from sbh_jobkit.context.llm import Llm
-from sbh_jobkit.live.http import LiveHttp
 from sbh_jobkit.live.llm import LiveLlm, NoLlm
-from sbh_jobkit.live.settings import HttpSettings, LlmSettings
+from sbh_jobkit.live.settings import LlmSettings
 from sbh_jobkit.run.recorder import Recorder
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.schedule.times import zone
@@ -28,9 +27,8 @@ def ask(server):
     opened = []
 
     def run(*given, secrets=(), **settings):
-        http = LiveHttp(HttpSettings(allow=("llm.example",), timeout=1), server.transport)
         named = {"url": "https://llm.example/v1/", "model": "small", **settings}
-        opened.append(LiveLlm(LlmSettings(**named), dict(secrets), http))
+        opened.append(LiveLlm(LlmSettings(**named), dict(secrets), server.transport))
         return front(opened[-1]).run(*given)
 
     yield run

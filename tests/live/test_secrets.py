@@ -5,6 +5,7 @@ import builtins
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from keyring.backends import fail
 
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.secrets import LiveSecrets
@@ -126,7 +127,8 @@ def test_all_values_are_known_to_redact(tmp_path):
     secrets[NAME] = "first"
     secrets[NAME] = "second"
     del secrets[NAME]
-    assert secrets.every_value() == {"k-12345": "KEY", "first": "TOKEN", "second": "TOKEN"}
+    secrets.read_all()
+    assert secrets.seen == {"k-12345": "KEY", "first": "TOKEN", "second": "TOKEN"}
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
@@ -141,6 +143,13 @@ def test_a_name_that_a_file_cannot_hold_is_refused(tmp_path):
     secrets = opened(tmp_path, "dotenv:.env")
     with pytest.raises(SettingsError, match=r"^the secret 'A=B' cannot be kept in \.env"):
         secrets["A=B"] = "x"
+
+
+def test_a_machine_without_a_keyring_is_one_sentence(tmp_path):
+    """As most servers are."""
+    keyring.set_keyring(fail.Keyring())
+    with pytest.raises(SettingsError, match=r"^the keyring cannot be used \(source 'keyring:acme'\): No recommended"):
+        dict(opened(tmp_path, "keyring:acme"))
 
 
 @pytest.mark.parametrize(
