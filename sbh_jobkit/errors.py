@@ -144,7 +144,9 @@ class Interrupted(KeyboardInterrupt):
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:
     """Return `; did you mean 'x'?` for the most similar choice, or "" if none is similar; nearness 1 means equal."""
     folded = {choice.casefold(): choice for choice in choices}
-    near = get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
+    letters = sorted(name.casefold())
+    swapped = [choice for choice in folded if sorted(choice) == letters]  # difflib takes --form for --for, not --from
+    near = swapped or get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    options = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a job can print what the terminal cannot show
     try:
+        if not typed:
+            _parser()[0].print_help(sys.stderr)
+            return WRONG_USE
+        options = _read(typed)
         command = getattr(importlib.import_module(f"sbh_jobkit.cli.{options.command}"), options.command)
         ok = command(options)
         sys.stdout.flush()
@@ -44,8 +49,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return OK if ok else FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all errors of the kit are, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise JobkitError with the command and where its help is."""
+        command = self.prog.partition(" ")[2]
+        msg = f"{f'{command}: ' if command else ''}{message}; see {self.prog} --help"
+        raise JobkitError(msg)
+
+
+def _read(typed: list[str]) -> argparse.Namespace:
+    """Parse the command line; raises JobkitError for a word that is unknown."""
+    parser, commands = _parser()
+    name = next((word for word in typed if not word.startswith("-")), None)  # no option before it takes a value
+    if name is not None and name not in commands:
+        hint = did_you_mean(name, commands) or f"; use one of {', '.join(commands)}"
+        msg = f"there is no command {name!r}{hint}"
+        raise JobkitError(msg)
+    options, rest = parser.parse_known_args(typed)
+    if rest:
+        wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
+        usage = commands[options.command].format_usage()
+        hint = did_you_mean(wrong, re.findall(r"--[a-z-]+", usage)) if wrong.startswith("-") else ""
+        what = f"has no option {wrong!r}" if wrong.startswith("-") else f"does not take {wrong!r}, an argument too many"
+        msg = f"{options.command} {what}{hint}{'' if hint else ';'} see sbh-jobkit {options.command} --help"
+        raise JobkitError(msg)
+    return options
+
+
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """Return the parser of the command line, and those of the commands by name."""
+    parser = _Parser(
         prog="sbh-jobkit",
         description="Run, simulate, preview and check the scheduled jobs of an SBH plugin before it is deployed.",
         epilog="Exit codes: 0 ok; 1 a run failed, a budget was exceeded, or a check found a problem; 2 wrong use.",
@@ -99,7 +134,23 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--target", default="guide", metavar="guide|host", help=text)
     text = "output format (default: text)"
     check.add_argument("--format", default="text", metavar="text|json|sarif|github", help=text)
-    return parser
+    return parser, commands.choices
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        msg = f"--seed {text!r} is not a whole number"
+        raise JobkitError(msg) from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        msg = f"--time-limit {text!r} is not a number of seconds"
+        raise JobkitError(msg) from None
 
 
 def _add_start(parser: argparse.ArgumentParser, text: str) -> None:
@@ -114,9 +165,11 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
         parser.add_argument("--target", metavar="guide|host", help=text)
         text = "rule for runs that overlap or are late, such as overlap=queue_one or JOB:overlap=allow; may be repeated"
         parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
-        parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="how long a run may take (default: 30)")
+        parser.add_argument(
+            "--time-limit", type=_seconds, metavar="SECONDS", help="how long a run may take (default: 30)"
+        )
         parser.add_argument("--faults", metavar="FILE", help="a fault plan (TOML): what goes wrong during the runs")
         parser.add_argument("--fault", action="append", metavar="LINE", help="one more injected fault; may be repeated")
         parser.add_argument(
-            "--seed", type=int, metavar="N", help="seed of world.random and the fault plan (default: 0)"
+            "--seed", type=_whole_number, metavar="N", help="seed of world.random and the fault plan (default: 0)"
         )

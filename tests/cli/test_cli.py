@@ -321,23 +321,47 @@ def test_bad_words(here, capsys, words, sentence):
     assert said(capsys, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
+WRONG_WORDS = {
+    "no path": (
         ["simulate"],
-        ["simulat", "p"],
-        ["simulate", "p", "--form", "x"],
+        "simulate: the following arguments are required: PATH; see sbh-jobkit simulate --help",
+    ),
+    "a misspelt command": (["simulte", "p"], "there is no command 'simulte'; did you mean 'simulate'?"),
+    "an unknown command": (
+        ["deploy"],
+        "there is no command 'deploy'; use one of simulate, run, preview, check",
+    ),
+    "a misspelt option": (
+        ["simulate", "p", "--form", "2026-01-01"],
+        "simulate has no option '--form'; did you mean '--from'? see sbh-jobkit simulate --help",
+    ),
+    "an unknown option": (["check", "p", "--deep=1"], "check has no option '--deep'; see sbh-jobkit check --help"),
+    "an argument too many": (
+        ["run", "p", "greet", "twice"],
+        "run does not take 'twice', an argument too many; see sbh-jobkit run --help",
+    ),
+    "an option without its value": (
+        ["run", "p", "greet", "--at"],
+        "run: argument --at: expected one argument; see sbh-jobkit run --help",
+    ),
+    "a seed that is not a number": (["simulate", "p", "--seed", "x"], "--seed 'x' is not a whole number"),
+    "a limit that is not a number": (
         ["run", "p", "greet", "--time-limit", "long"],
-    ],
-    ids=" ".join,
-)
-def test_words_that_argparse_refuses(capsys, words):
-    """A missing or unknown word gets the usage, and exit code 2."""
-    with pytest.raises(SystemExit) as stopped:
-        main(words)
-    assert stopped.value.code == WRONG_USE
-    assert capsys.readouterr().err.startswith("usage: sbh-jobkit")
+        "--time-limit 'long' is not a number of seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), WRONG_WORDS.values(), ids=WRONG_WORDS)
+def test_wrong_words(capsys, words, sentence):
+    """A missing or unknown word is one line that names the command, and exit code 2."""
+    assert said(capsys, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
+
+
+def test_no_words(capsys):
+    """The command alone prints its help on standard error, with exit code 2."""
+    code, out, err = said(capsys)
+    assert (code, out, err.splitlines()[0]) == (WRONG_USE, "", "usage: sbh-jobkit [-h] [--version] COMMAND ...")
 
 
 def test_simulate(here, capsys):

@@ -95,7 +95,7 @@ def members() -> Iterator[str]:
 
 def all_commands() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of each command of `sbh-jobkit`."""
-    parser = cli._parser()  # noqa: SLF001  argparse has no public way to list its words
+    parser = cli._parser()[0]  # noqa: SLF001  argparse has no public way to list its words
     return next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction)).choices  # noqa: SLF001
 
 
