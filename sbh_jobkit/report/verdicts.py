@@ -61,6 +61,22 @@ _SIGNS = (
     ),
     Sign(verdict="missed", word="missed", meaning="not started in time", reach=1, shape=_CIRCLE, hollow=True),
     Sign(
+        verdict="cancelled",
+        word="cancelled",
+        meaning="stopped by a person",
+        reach=1,
+        shape="M-4-4H4V4H-4z",
+        hollow=True,
+    ),
+    Sign(
+        verdict="lost",
+        word="lost",
+        meaning="started, and its scheduler or worker died",
+        reach=1,
+        shape="M-5-5H5L-5 5H5z",
+        hollow=True,
+    ),
+    Sign(
         verdict="unexpected_ok",
         word="passed unexpectedly",
         meaning="its world says that it fails",

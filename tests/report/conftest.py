@@ -26,6 +26,8 @@ VERDICTS = {
     "missed": {"outcome": "missed", "started_at": None},
     "skipped": {"outcome": "skipped", "started_at": None, "reason": "max instances: the last run is still going"},
     "coalesced": {"outcome": "coalesced", "started_at": None, "reason": "folded into the run of 09:00"},
+    "lost": {"outcome": "lost", "reason": "lost: its worker died"},
+    "cancelled": {"outcome": "cancelled", "reason": "cancelled by ann"},
     "faulty": {"faults": (FAULT,)},
     "expected": {"outcome": "crashed", "expected": "the API is under maintenance"},
     "unexpected_ok": {"expected": "the API is under maintenance"},

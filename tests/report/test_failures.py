@@ -15,7 +15,7 @@ def test_every_failing_run_has_its_command(written, every_verdict):
     """Each failing run's section holds the one command that reruns it; the others have none."""
     commands = re.findall(r'<code tabindex="0">([^<]*)</code></p></div></details>', written(every_verdict))
     failing = [run for run in every_verdict if not run.ok]
-    assert len(failing) == 7
+    assert len(failing) == 9
     assert commands == [f"sbh-jobkit run hub_ops {run.job} --at {run.fire_time.isoformat()}" for run in failing]
 
 

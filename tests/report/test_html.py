@@ -209,6 +209,8 @@ def test_the_legend_counts_each_verdict(written, every_verdict):
             "out of memory",
             "timed out",
             "passed unexpectedly",
+            "lost",
+            "cancelled",
             "missed",
             "faulty",
             "failed as expected",

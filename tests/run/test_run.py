@@ -57,6 +57,8 @@ VERDICTS = [
     ("timed_out", (), "why", "expected", True),
     ("out_of_memory", (), None, "out_of_memory", False),
     ("missed", (), None, "missed", False),
+    ("lost", (), None, "lost", False),
+    ("cancelled", (), None, "cancelled", False),
     ("skipped", (), None, "skipped", True),
     ("coalesced", (), None, "coalesced", True),
 ]

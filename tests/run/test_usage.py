@@ -89,7 +89,7 @@ def test_everything_is_added_up_in_all_and_by_job():
     assert list(Usage.from_runs([RICH, poor]).http_calls_by_host) == ["b.example", "a.example"]
 
 
-@pytest.mark.parametrize("outcome", ["failed", "crashed", "timed_out", "out_of_memory"])
+@pytest.mark.parametrize("outcome", ["failed", "crashed", "timed_out", "out_of_memory", "lost", "cancelled"])
 def test_what_a_failing_run_used_counts(outcome):
     """A model is paid for the tokens of a run that crashed, too."""
     assert Usage.from_runs([replace(RICH, outcome=Outcome(outcome))]).llm_tokens == 120

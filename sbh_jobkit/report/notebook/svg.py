@@ -19,6 +19,8 @@ INKS = {
     "expected": "#8a7fc0",
     "faulty": "#a87800",
     "missed": "#70777f",
+    "cancelled": "#5a7d4f",
+    "lost": "#2f8f83",
     "unexpected_ok": "#3b6fe0",
     "timed_out": "#c06a10",
     "out_of_memory": "#9a4fc0",
