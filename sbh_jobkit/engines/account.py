@@ -41,6 +41,11 @@ class Account:
         return "ready" in self._heard
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the job's code has begun."""
+        return "began" in self._heard
+
+    @property
     def is_over(self) -> bool:
         """Whether the supervisor has reported the end of all processes."""
         return "over" in self._heard

@@ -63,6 +63,11 @@ class RunHandle:
         return self._account.is_ready
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the job's code has begun."""
+        return self._account.has_begun
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing of the run is left."""
         return self._closed or self._account.is_over

@@ -29,9 +29,8 @@ class Memory:
         """Begin to count here."""
         self.limit_mb = limit_mb
         self._resident = resident(pid)
-        self._proportional = proportional(pid)
         self._measured: dict[int, tuple[int, int]] = {}
-        self._cost = 0.0
+        self._cost, self._looked = 0.0, perf_counter()
         self.used_mb = 0.0
 
     def look(self) -> bool:
@@ -42,7 +41,8 @@ class Memory:
         if len(sizes) > 1 and self._passes(used):
             used = self._shared(sizes)
         self.used_mb = max(0, used) / _MB
-        self._cost = perf_counter() - begin
+        self._looked = perf_counter()
+        self._cost = self._looked - begin
         return self._passes(used)
 
     def _passes(self, used: int) -> bool:
@@ -61,16 +61,22 @@ class Memory:
                 if again or pid not in self._measured:
                     self._measured[pid] = proportional(pid), size
             parts = (self._measured[pid][0] + max(0, size - self._measured[pid][1]) for pid, size in sizes.items())
-            used = sum(parts) - self._proportional
+            used = sum(parts) - proportional(os.getpid())  # forked from the same process, and it has not grown
             if not self._passes(used):
                 break
         return used
 
     @property
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        return self.seconds <= 0
+
+    @property
     def seconds(self) -> float:
         """When to look again: before the rest of the limit can be filled, but not all the time at many processes."""
         left = (self.limit_mb - self.used_mb) / _FASTEST
-        return max(min(max(left, _SOONEST), _LATEST), self._cost * _SHARE)
+        pause = max(min(max(left, _SOONEST), _LATEST), self._cost * _SHARE)
+        return max(0.0, self._looked + pause - perf_counter())
 
 
 def build_wall() -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from sbh_jobkit.engines.handle import RunHandle
 from sbh_jobkit.engines.processes import become_subreaper, end_children
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _NEEDED = (
     *("sbh_jobkit.engines.supervisor", "sbh_jobkit.plugin.sdk", "sbh_jobkit.context.context"),
-    *("asyncio", "croniter", "importlib.readers", "tzdata"),
+    *("asyncio", "importlib.readers", "tzdata"),
 )
 """What the child would load otherwise, each time."""
 _PATIENCE = 30.0
@@ -183,6 +184,7 @@ def _load(modules: Iterable[str]) -> str | None:
             return f"{name} cannot be loaded: {type(error).__name__}: {error}"
         if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208  the names are enough
             return f"{name} starts a thread when it is loaded, and a process with threads must not be forked"
+    Schedule("0 0 * * *")  # reads what schedules and time zones need
     return None
 
 

@@ -129,7 +129,7 @@ class _Supervisor:
         if monotonic() >= self._deadline:
             stopped = status(self._pid)[:1] == ["T"]
             self._end(by="time", why="it had stopped itself" if stopped else None)
-        elif self._memory.look():
+        elif self._memory.is_due and self._memory.look():
             self._end(by="memory")
 
     def _end(self, **how: Any) -> None:

@@ -49,8 +49,14 @@ def zone(name: str | tzinfo) -> ZoneInfo:
 
 
 @cache
+def _known_zones() -> frozenset[str]:
+    """Return the names of all zones, which takes 10 ms to find out."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})  # their meaning depends on the machine
+
+
+@cache
 def _named_zone(name: str) -> ZoneInfo:
-    known = available_timezones() - {"localtime", "Factory"}  # their meaning depends on the machine
+    known = _known_zones()
     if name not in known:
         hint = did_you_mean(name, known) or "; use a name such as 'UTC' or 'Europe/Paris'"
         msg = f"unknown time zone {name!r}{hint}"
