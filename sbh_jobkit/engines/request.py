@@ -36,6 +36,9 @@ class RunRequest:
     timezone: str | None = None
     """The zone of its schedule; without a schedule, the zone of its naive times."""
 
+    loading_seconds: float = 60.0
+    """How long loading the plugin and making the tenant may take."""
+
     def __post_init__(self) -> None:
         """Raise JobkitError for a factory that is not of the form `module:function`."""
         module, _, function = self.factory.partition(":")

@@ -21,13 +21,12 @@ from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.messages import Lines, Message, pack
 from sbh_jobkit.engines.processes import become_subreaper, end_children, status
 from sbh_jobkit.engines.request import RunRequest
-from sbh_jobkit.run.session import Limits
 
 if TYPE_CHECKING:
     import socket
 
-_LOADING = Limits(seconds=60.0, memory_mb=1024.0)
-"""The limits of loading a plugin and opening its tenant."""
+_LOADING_MB = 1024.0
+"""The memory limit of loading a plugin and making its tenant."""
 _GRACE = 1.0
 """Seconds between the exception that the time limit raises in the job and the end of its processes."""
 _CHUNK = 1 << 16
@@ -67,7 +66,7 @@ class _Supervisor:
         self._selector = selectors.DefaultSelector()
         self._pid, self._orders = self._fork(request)
         self._began = monotonic()
-        self._limit(_LOADING.seconds, _LOADING.memory_mb)
+        self._limit(request.loading_seconds, _LOADING_MB)
 
     def run(self, more: list[Message]) -> NoReturn:
         """Supervise the run to its end; `more` came together with the request."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import logging
 import mmap
 import os
 import re
@@ -43,12 +44,12 @@ def sleep_in_c(ctx: PluginContext):
 
 @job("swallow")
 def swallow(ctx: PluginContext):
+    print("before the sleep")
     while True:
         try:
-            print("again", flush=True)
             time.sleep(60)  # HERE swallow
         except BaseException:
-            ctx.emit("swallowed", {})
+            pass
 
 
 @job("swallow_and_return")
@@ -56,6 +57,7 @@ def swallow_and_return(ctx: PluginContext):
     try:
         time.sleep(60)  # HERE swallow_and_return
     except BaseException:
+        ctx.emit("swallowed", {})
         return "all is well"
 
 
@@ -163,8 +165,16 @@ def hold_the_pipes(ctx: PluginContext):
 @job("fork_much")
 def fork_much(ctx: PluginContext):
     for _ in range(500):
-        if os.fork() == 0:
-            time.sleep(600)
+        if LIBC.fork() == 0:
+            LIBC.pause()
+
+
+@job("run_away")
+def run_away(ctx: PluginContext):
+    if LIBC.fork() == 0:
+        for _ in range(20_000):
+            if LIBC.fork() != 0:
+                LIBC._exit(0)  # noqa: SLF001
 
 
 @job("fork_and_return")
@@ -228,6 +238,18 @@ def tell_a_secret(ctx: PluginContext):
     sys.stderr.write(ctx.secrets.get("KEY")[:4])
     os.write(2, ctx.secrets.get("KEY")[4:].encode())
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("log_a_secret")
+def log_a_secret(ctx: PluginContext):
+    logging.getLogger("shop").info("the key is %s", ctx.secrets.get("KEY"))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("emit_much")
+def emit_much(ctx: PluginContext):
+    for number in range(24):
+        ctx.emit("much", {"number": number, "text": "x" * MB})
 
 
 @job("wait")

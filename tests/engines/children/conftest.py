@@ -62,7 +62,7 @@ def ask(starter):
     """Return a function that asks for a run of a hostile job, which ends with the test at the latest."""
     handles = []
 
-    def ask(job, plugin="hostile", on_message=None, path=None, **settings):
+    def ask(job, plugin="hostile", on_message=None, path=None, loading_seconds=60.0, **settings):
         request = RunRequest(
             plugin=str(path or DATA / plugin),
             slug=plugin,
@@ -72,6 +72,7 @@ def ask(starter):
             factory="dict_tenant:make",
             settings=settings,
             timezone="Europe/Berlin",
+            loading_seconds=loading_seconds,
         )
         handles.append(starter.request(request, on_message))
         return handles[-1]

@@ -316,3 +316,41 @@ def test_the_starter_dies_while_it_is_asked(ask, starter):
     os.kill(before, signal.SIGKILL)
     assert handle.wait_ready(20)
     assert starter.pid != before
+
+
+def test_a_plugin_that_loads_for_ever(ask, tmp_path, starter):
+    """Loading has a time limit of its own."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    (tmp_path / "main.py").write_text("import time\ntime.sleep(60)\n")
+    run = ask("well", plugin="p", path=tmp_path, loading_seconds=0.1).result(10)
+    assert (run.verdict, run.summary) == ("crashed", "loading the plugin and the tenant took too long")
+    assert starter.left() == []
+
+
+def test_log_lines_of_a_killed_run(ask):
+    """They are reported as they come, without secrets."""
+    handle = ask("log_a_secret", secrets={"KEY": "key-of-the-tenant"})
+    assert handle.wait_ready(10)
+    handle.go()
+    assert handle.result(10).logs == ("INFO shop: the key is ‹secret:KEY›",)
+
+
+def test_a_server_that_is_slow_to_read(ask):
+    """What a run reports waits for the server, and nothing of it is missing."""
+    handle = ask("emit_much")
+    assert handle.wait_ready(10)
+    handle.go()
+    time.sleep(1)
+    run = handle.result(20)
+    assert run.verdict == "ok"
+    assert [event.payload["number"] for event in run.events] == [*range(24)]
+
+
+def test_a_server_that_is_slow_to_read_cannot_stop_a_limit(ask, starter):
+    """The time limit of a run that waits for the server is kept all the same."""
+    handle = ask("emit_much", seconds=0.2)
+    assert handle.wait_ready(10)
+    handle.go()
+    time.sleep(2)
+    assert children(*children(starter.pid)) == []
+    assert handle.result(20).verdict == "timed_out"
