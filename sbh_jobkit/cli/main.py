@@ -99,7 +99,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "fail if all runs together use more, such as llm_tokens=200k or http_calls@api.example.com=500; may be repeated"
     )
     simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
-    text = "run everything twice; fail if a second run changes or sends anything"
+    text = "follow each run by a second one; fail if a second run changes or sends anything"
     simulate.add_argument("--twice", action="store_true", help=text)
     simulate.add_argument(
         "--stress", metavar="KINDS", help="find failures on difficult days: any of dst,overlap,outage,late"

@@ -101,7 +101,7 @@ def purpose(chapter: str) -> str:
     if chapter == "base":
         return "Time, errors, and the ports of services."
     text = (ROOT / "sbh_jobkit" / chapter / "__init__.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(text)) or ""
+    return (ast.get_docstring(ast.parse(text)) or "").replace("`", "")
 
 
 def called(way: str, file: Path) -> list[str]:
@@ -153,7 +153,7 @@ def picture() -> str:
         for column, name in enumerate(row):
             parts += _box(_ARCS + column * (_BOX + _GAP), _y(number) + (_ROW - _HIGH) / 2, name)
         if len(row) == 1:
-            wrapped = wrap(purpose(row[0]), 46)
+            wrapped = wrap(purpose(row[0]), 42)
             parts += [
                 _text(
                     _ARCS + _BOX + 14,
