@@ -141,10 +141,13 @@ class _Compiler:
         if isinstance(operand, bytes):
             return twice(_and(_is(column, "blob"), COMPARE[operator](column.sql, sa.literal(operand))))
         if isinstance(operand, (str, date)):
-            guard, unsure = _is(column, "text"), column.kind in {Kind.NAIVE, Kind.DATE, Kind.AWARE}
+            guard, at = _is(column, "text"), self._to_instant(operand)
             surely, perhaps = self._text(column, operator, operand)
-            if unsure and operator != "$eq" and self._to_instant(operand) is None:
-                surely, perhaps = UNKNOWN  # a value that is a time is not compared as text
+            if column.kind in {Kind.NAIVE, Kind.DATE}:
+                if at is not None:
+                    surely, perhaps = self._written_time(column, operator, at, (surely, perhaps))
+                elif operator != "$eq":
+                    surely, perhaps = UNKNOWN  # a value that is a time is not compared as text
             return _and(guard, surely), _and(guard, perhaps)
         return NEVER
 
@@ -184,28 +187,37 @@ class _Compiler:
             return twice(COMPARE[operator](_text(column, ordered=operator != "$eq"), _bind_text(operand)))
         return NEVER if operator == "$eq" else UNKNOWN
 
+    def _written_time(self, column: Column, operator: str, at: timedelta, others: tuple[Sql, Sql]) -> tuple[Sql, Sql]:
+        """Return what matches among times that SQLite has as text: those in the usual form sort as they are."""
+        try:
+            early, late = self._local_times(at)
+        except (OverflowError, TypeError):
+            return others
+        usual, sortable = _usual_time(column.sql)
+        first, last = (_bind_text(when.isoformat(" ", "microseconds")) for when in (early, late))
+        surely, perhaps = _between(operator, sortable, first, last, exact=early == late)
+        return (
+            sa.or_(sa.and_(usual, surely), sa.and_(sa.not_(usual), others[0])),
+            sa.or_(sa.and_(usual, perhaps), sa.and_(sa.not_(usual), others[1])),
+        )
+
     def _time(self, column: Column, operator: str, at: timedelta) -> tuple[Sql, Sql]:
         """Return what matches among times, as instants."""
-        compare = COMPARE[operator]
         try:
-            utc = _EPOCH + at
             if column.kind is Kind.AWARE:
-                return twice(compare(column.sql, sa.literal(utc, sa.DateTime(timezone=True))))
-            least, most = self._offsets(utc.replace(tzinfo=None))
-            early, late = ((utc + by).replace(tzinfo=None) for by in (least, most))
+                return twice(COMPARE[operator](column.sql, sa.literal(_EPOCH + at, sa.DateTime(timezone=True))))
+            early, late = self._local_times(at)
         except (OverflowError, TypeError):  # at the ends of the calendar, or a zone without offsets
             return UNKNOWN
         sql = column.sql if column.kind is Kind.NAIVE else sa.cast(column.sql, sa.DateTime)
         first, last = (sa.literal(when, sa.DateTime()) for when in (early, late))
-        if early == late:
-            return twice(compare(sql, first))
-        if operator == "$eq":
-            return sa.false(), sa.and_(sql >= first, sql <= last)
-        return (
-            (compare(sql, last), compare(sql, first))
-            if operator in ABOVE
-            else (compare(sql, first), compare(sql, last))
-        )
+        return _between(operator, sql, first, last, exact=early == late)
+
+    def _local_times(self, at: timedelta) -> tuple[datetime, datetime]:
+        """Return the earliest and the latest naive time that may be this instant."""
+        utc = (_EPOCH + at).replace(tzinfo=None)
+        least, most = self._offsets(utc)
+        return utc + least, utc + most
 
     def _offsets(self, utc: datetime) -> tuple[timedelta, timedelta]:
         """Return the least and the largest offset of naive times that may be this instant."""
@@ -215,6 +227,38 @@ class _Compiler:
         if len(known) < len(found):
             raise TypeError
         return min(known), max(known)
+
+
+def _between(operator: str, sql: Any, first: Any, last: Any, *, exact: bool) -> tuple[Sql, Sql]:
+    """Compare with a naive time that lies between two, as an instant."""
+    compare = COMPARE[operator]
+    if exact:
+        return twice(compare(sql, first))
+    if operator == "$eq":
+        return sa.false(), sa.and_(sql >= first, sql <= last)
+    sure, maybe = (last, first) if operator in ABOVE else (first, last)
+    return compare(sql, sure), compare(sql, maybe)
+
+
+def _usual_time(sql: Any) -> tuple[Sql, Any]:
+    """Return whether a text of SQLite is a valid time as programs write it, and that time in a form that sorts."""
+    cut, day = sa.func.substr, sa.func.substr(sql, 1, 10)
+    second = day.concat(" ").concat(cut(sql, 12, 8))
+    valid = sa.func.strftime("%Y-%m-%d %H:%M:%S", cut(sql, 1, 19)) == second  # also 30 February is refused so
+    whole = sql.in_([day.concat(" ").concat(cut(sql, 12, 15)), day.concat("T").concat(cut(sql, 12, 15))])  # no NUL
+    sixth = cut(sql, 20).op("GLOB")("." + "[0-9]" * 6)
+    usual = sa.case(
+        (sa.func.length(sql) == len("2026-01-05"), sa.func.strftime("%Y-%m-%d", sql) == sql),
+        (sa.func.length(sql) == len("2026-01-05 09:00:00"), sa.and_(valid, whole)),
+        (sa.func.length(sql) == len("2026-01-05 09:00:00.000000"), sa.and_(valid, whole, sixth)),
+        else_=sa.false(),
+    )
+    sortable = sa.case(
+        (sa.func.length(sql) == len("2026-01-05"), day.concat(" 00:00:00.000000")),
+        (sa.func.length(sql) == len("2026-01-05 09:00:00"), second.concat(".000000")),
+        else_=second.concat(cut(sql, 20)),
+    )
+    return sa.func.coalesce(usual, sa.false()), sa.collate(sortable, "BINARY")
 
 
 def _and(guard: Sql, bound: Sql) -> Sql:

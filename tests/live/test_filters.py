@@ -141,7 +141,13 @@ FILLED = {
 RAW = INTS | FLOATS | TEXTS | st.sampled_from(["a\0b", "\0"]) | ISO | BYTES | NAIVE.map(str) | JSONS.map(json.dumps)
 """What any column of SQLite can hold."""
 ROWS = st.lists(st.fixed_dictionaries({name: sampled(values) for name, values in FILLED.items()}), max_size=6)
-LITE_ROWS = st.lists(st.fixed_dictionaries({name: sampled(RAW) for name in LITE}), max_size=6)
+WRITTEN = st.builds(str, NAIVE) | NAIVE.map(datetime.isoformat) | DATES.map(str)
+WRITTEN |= st.sampled_from(["2026-02-30 00:00:00", "2026-10-25 24:00:00", "2026-10-25 02:30:00.5", "2026-99-99"])
+WRITTEN |= st.sampled_from(
+    ["2026-10-25 23:59:59.999999", "2026-10-25 02:30:00Z", "2026-10-25 02:30:00+02:0", "0999-01-01"]
+)
+TIMES = {name: sampled(WRITTEN | RAW) for name in ("nv", "d", "ts")}
+LITE_ROWS = st.lists(st.fixed_dictionaries({**{name: sampled(RAW) for name in LITE}, **TIMES}), max_size=6)
 
 
 class Sqlite:
