@@ -17,19 +17,18 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PATIENT = 20
 """How many rounds of killing children are enough, unless they fork faster than they are found."""
 _PROC = Path("/proc")
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
 _has_lists = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """Whether the kernel keeps lists of children; most do."""
 
 
 def die_with_parent() -> None:
     """Let the kernel kill this process when the process that forked it ends."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def become_subreaper() -> None:
     """Become the parent of every process below this one whose own parent has ended."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children(pid: int | None = None) -> list[int]:
@@ -58,6 +57,11 @@ def scanned(pid: int) -> Iterator[int]:
     for folder in _PROC.iterdir():
         if folder.name.isdigit() and status(int(folder.name))[1:2] == [f"{pid}"]:
             yield int(folder.name)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal, and does nothing until another one lets it go on."""
+    return status(pid)[:1] == ["T"]
 
 
 def status(pid: int) -> list[str]:

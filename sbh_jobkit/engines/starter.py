@@ -1,7 +1,7 @@
 """The starter: a process with the kit loaded and nothing else, from which each run's processes are forked.
 
-It has one thread and never a plugin's code, so that what it forks begins in 3 ms, shares its memory, and inherits no
-lock that another thread holds. A server starts it, over a UNIX socket, and it ends with the server.
+It has one thread and never a plugin's code, so that what it forks begins within milliseconds, shares its memory, and
+inherits no lock that another thread holds. A server starts it, over a UNIX socket, and it ends with the server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from sbh_jobkit.engines.handle import RunHandle
-from sbh_jobkit.engines.processes import become_subreaper, end_children
+from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.schedule.schedule import Schedule
 
@@ -36,6 +36,8 @@ _NEEDED = (
     *("asyncio", "importlib.readers", "tzdata"),
 )
 """What the child would load otherwise, each time."""
+_LOOK = 1000
+"""Milliseconds between two looks at the supervisors."""
 _PATIENCE = 30.0
 """Seconds for the starter to load the kit."""
 
@@ -73,9 +75,12 @@ class Starter:
         return self._process.pid if self._process is not None else None
 
     def check(self) -> None:
-        """Start the process if it is not there, or has died."""
+        """Start the process if it is not there, has died, or was stopped by a signal."""
+        if sys.platform != "linux":
+            msg = f"runs in processes of their own need Linux, and this is {sys.platform}; simulations run here, too"
+            raise JobkitError(msg)
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None or is_stopped(self._process.pid):
                 self._start()
 
     def request(self, request: RunRequest, on_message: Callable[[Message], object] | None = None) -> RunHandle:
@@ -133,7 +138,7 @@ class Starter:
         if self._process is not None:
             self._channel.close()
             try:
-                self._process.wait(1)
+                self._process.wait(0 if is_stopped(self._process.pid) else 1)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -152,7 +157,9 @@ def main(descriptor: int, modules: Iterable[str]) -> NoReturn:
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     while True:
-        for descriptor_, _ in poll.poll():
+        for pid in filter(is_stopped, supervisors.values()):  # by its run, which nobody would end then
+            os.kill(pid, signal.SIGKILL)
+        for descriptor_, _ in poll.poll(_LOOK if supervisors else None):
             if descriptor_ != channel.fileno():
                 poll.unregister(descriptor_)
                 _bury(supervisors.pop(descriptor_), descriptor_, supervisors)

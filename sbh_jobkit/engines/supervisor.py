@@ -19,7 +19,7 @@ from sbh_jobkit.engines import child
 from sbh_jobkit.engines.kept import KeptText, KeptTrace, Redaction
 from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.messages import Lines, Message, pack
-from sbh_jobkit.engines.processes import become_subreaper, end_children, status
+from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.engines.request import RunRequest
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class _Supervisor:
     def _look(self) -> None:
         """End the run where it has passed a limit."""
         if monotonic() >= self._deadline:
-            stopped = status(self._pid)[:1] == ["T"]
-            self._end(by="time", why="it had stopped itself" if stopped else None)
+            self._end(by="time", why="it had stopped itself" if is_stopped(self._pid) else None)
         elif self._memory.is_due and self._memory.look():
             self._end(by="memory")
 

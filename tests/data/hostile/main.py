@@ -240,6 +240,19 @@ def tell_a_secret(ctx: PluginContext):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@job("kill_its_supervisor")
+def kill_its_supervisor(ctx: PluginContext):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+@job("stop_its_supervisor")
+def stop_its_supervisor(ctx: PluginContext):
+    subprocess.Popen(["setsid", "sleep", "600"])
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(60)
+
+
 @job("log_a_secret")
 def log_a_secret(ctx: PluginContext):
     logging.getLogger("shop").info("the key is %s", ctx.secrets.get("KEY"))

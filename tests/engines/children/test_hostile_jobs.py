@@ -55,6 +55,8 @@ TABLE = {
     "print_much": Case(stdout=("x" * ((1 << 20) - 1))[:1_000_000] + CUT, within=10.0),
     "half_a_line": Case(outcome="crashed", why=f"the process was ended by SIGKILL {BEFORE}", stdout="half a line"),
     "print_elsewhere": Case(stdout="from C\nfrom a shell\nfrom Python\n", stderr="and its errors\n"),
+    "kill_its_supervisor": Case(outcome="lost", why="lost: its supervisor died while it ran"),
+    "stop_its_supervisor": Case(outcome="lost", why="lost: its supervisor died while it ran"),
     "leave_a_child": Case(),
     "leave_a_session": Case(),
     "hold_the_pipes": Case(),

@@ -3,14 +3,17 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from sbh_jobkit.engines.handle import RunHandle
 from sbh_jobkit.engines.processes import children, scanned
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
@@ -310,12 +313,38 @@ def test_children_without_the_kernels_lists():
 
 def test_the_starter_dies_while_it_is_asked(ask, starter):
     """A request that it took and did not carry out has started nothing, so it is asked for once more."""
+    request, tries = ask("well")._account._request, []  # noqa: SLF001  the smallest way to a valid request
+
+    def dies_first(request):
+        tries.append(request)
+        if len(tries) == 1:
+            ours, theirs = socket.socketpair()
+            theirs.close()
+            return ours
+        return starter._ask(request)  # noqa: SLF001  what a starter gives its handles
+
+    handle = RunHandle(partial(dies_first, request), request)
+    assert handle.wait_ready(20)
+    assert tries == [request, request]
+    handle.close()
+
+
+def test_a_starter_that_was_stopped(ask, starter):
+    """It is replaced when the next run is asked for."""
     before = starter.pid
     os.kill(before, signal.SIGSTOP)
-    handle = ask("well")
-    os.kill(before, signal.SIGKILL)
-    assert handle.wait_ready(20)
+    assert ask("well").wait_ready(20)
     assert starter.pid != before
+
+
+def test_another_system(monkeypatch):
+    """It says that it needs Linux."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(JobkitError) as refused:
+        Starter.start()
+    assert f"{refused.value}" == (
+        "runs in processes of their own need Linux, and this is darwin; simulations run here, too"
+    )
 
 
 def test_a_plugin_that_loads_for_ever(ask, tmp_path, starter):
