@@ -141,7 +141,9 @@ class _SimulationView:
     def headline(self) -> str:
         from sbh_jobkit.report.headline import headline
 
-        return headline(self._simulation.runs, over_budget=bool(self._exceeded))
+        (plugin,) = self._simulation.plugins.values()
+        again = len(self._not_idempotent)
+        return headline(plugin.jobs, over_budget=bool(self._exceeded), not_idempotent=again)
 
     def html(self) -> str:
         from sbh_jobkit.report.html.simulation import page

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.text import count
-from sbh_jobkit.simulation.idempotency import not_idempotent
+from sbh_jobkit.run.tally import count_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Iterable, Sequence
 
-    from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
+    from sbh_jobkit.simulation.installed import InstalledJob
     from sbh_jobkit.simulation.result import Simulation
 
 _MOST_NAMED = 3
@@ -32,23 +32,25 @@ def fleet_title(simulation: FleetSimulation) -> str:
     return f"{name} at {count(len(tenants), 'tenant')}"
 
 
-def headline(runs: Sequence[Run], *, over_budget: bool = False) -> str:
-    """Return one line about the runs, such as `3 of 2,298 runs failed`."""
-    found = not_idempotent(runs)
+def headline(
+    jobs: Iterable[InstalledJob], *, over_budget: bool = False, not_idempotent: int = 0, not_simulated: int = 0
+) -> str:
+    """Return one line about the runs of jobs, such as `3 of 2,298 runs failed`.
+
+    `not_idempotent` is a number of jobs, `not_simulated` one of installations.
+    """
+    counts = [job.tally for job in jobs]
+    verdicts = count_verdicts(counts)
     exceptions = ["over budget"] if over_budget else []
-    exceptions += [f"{count(len(found), 'job')} not idempotent"] if found else []
-    return _sentence(Counter(run.verdict for run in runs), sum(not run.ok for run in runs), exceptions)
+    exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
+    sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions)
+    return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 
 
 def fleet_headline(simulation: FleetSimulation) -> str:
     """Return one line about the runs of all installations."""
-    verdicts: Counter[str] = Counter()
-    for plugin in simulation.plugins.values():
-        for job in plugin.jobs:
-            verdicts += job.tally.verdicts
-    sentence = _sentence(verdicts, simulation.failure_count, [])
-    missing = len(simulation.not_simulated)
-    return f"{sentence}, {count(missing, 'installation')} could not be simulated" if missing else sentence
+    jobs = (job for plugin in simulation.plugins.values() for job in plugin.jobs)
+    return headline(jobs, not_simulated=len(simulation.not_simulated))
 
 
 def _sentence(verdicts: Counter[str], failures: int, exceptions: Sequence[str]) -> str:

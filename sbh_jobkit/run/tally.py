@@ -171,6 +171,14 @@ class Tally:
         return next((group for group in self.failure_groups if group.signature == signature), None)
 
 
+def count_verdicts(tallies: Iterable[Tally]) -> Counter[str]:
+    """Return how many runs of several jobs have each verdict."""
+    total: Counter[str] = Counter()
+    for tally in tallies:
+        total += tally.verdicts
+    return total
+
+
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((at for at in (one, other) if at is not None), key=_instant, default=None)
 

@@ -13,7 +13,7 @@ from sbh_jobkit.report.headline import headline
 from sbh_jobkit.run.run import Event, Fault, HttpCall, LlmCall, RunError
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.simulation.budget import Budget
-from sbh_jobkit.simulation.idempotency import IdempotencyCheck
+from sbh_jobkit.simulation.idempotency import IdempotencyCheck, not_idempotent
 
 PARIS = ZoneInfo("Europe/Paris")
 VOID = {"meta", "link", "br"}
@@ -133,10 +133,10 @@ def test_the_bytes_follow_from_the_values(written, every_verdict):
         ({"ok": 3, "unexpected_ok": 2, "missed": 1}, "3 of 6 runs failed"),
     ],
 )
-def test_the_headline_is_the_verdict(judged, verdicts, line):
+def test_the_headline_is_the_verdict(judged, counted, verdicts, line):
     """One line sums up the runs."""
     runs = [run for verdict, number in verdicts.items() for run in [judged(verdict)] * number]
-    assert headline(runs) == line
+    assert headline(counted([], runs)) == line
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,11 @@ def test_the_headline_is_the_verdict(judged, verdicts, line):
         ),
     ],
 )
-def test_the_headline_has_its_reservations(judged, runs, more, line):
+def test_the_headline_has_its_reservations(judged, counted, runs, more, line):
     """A passed budget and second runs that did something stand in it, too."""
     again = {True: UNSAFE, False: None}
-    assert headline([replace(judged(verdict), repeated=again[unsafe]) for verdict, unsafe in runs], **more) == line
+    made = [replace(judged(verdict), repeated=again[unsafe]) for verdict, unsafe in runs]
+    assert headline(counted([], made), not_idempotent=len(not_idempotent(made)), **more) == line
 
 
 def test_budgets_and_second_runs_have_their_place(written, loud):

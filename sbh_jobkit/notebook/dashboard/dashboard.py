@@ -273,7 +273,8 @@ class Dashboard:
         colour = "good" if all(run.ok for run in runs) else "bad"
         reached = simulation.reached if simulation is not None else None
         stopped = muted(f"stopped at {reached:%Y-%m-%d %H:%M %Z} virtual time") if reached else ""
-        self.summary.value = line(coloured(headline(runs), colour), stopped) if simulation is not None else ""
+        jobs = [job for plugin in simulation.plugins.values() for job in plugin.jobs] if simulation is not None else []
+        self.summary.value = line(coloured(headline(jobs), colour), stopped) if simulation is not None else ""
         if runs:
             self.slider.choose(next((position for position, run in enumerate(runs) if not run.ok), 0))
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.axis import Axis
@@ -16,7 +15,8 @@ from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import unstarted
 from sbh_jobkit.report.html.usage import usage_table
 from sbh_jobkit.report.text import count
-from sbh_jobkit.report.verdicts import SIGNS, sign_of
+from sbh_jobkit.report.verdicts import SIGNS
+from sbh_jobkit.run.tally import count_verdicts
 from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def report(
     failures = choose_runs(jobs, runs)
     failing = sum(job.tally.failures for job in jobs)
     over_budget = budget.exceeded(usage) if budget and usage else []
-    verdict = headline(runs, over_budget=bool(over_budget))
+    again = not_idempotent(runs)
+    verdict = headline(jobs, over_budget=bool(over_budget), not_idempotent=len(again))
     repeats = second_runs(runs)
     sections = {
         "timeline": "Timeline",
@@ -90,7 +91,7 @@ def report(
         "simulation",
         title=title,
         headline=f"Interrupted: {verdict}" if interrupted else verdict,
-        ok=not (failing or over_budget or not_idempotent(runs)),
+        ok=not (failing or over_budget or again),
         facts={
             "Plugin": plugin,
             **range_facts(axis, zone),
@@ -98,7 +99,7 @@ def report(
         },
         over_budget=over_budget,
         sections={name: label for name, label in sections.items() if label},
-        legend=_legend(runs),
+        legend=_legend(jobs),
         signs_missing=bool(failures.rest),
         clock_changes=clock_changes(axis),
         timeline=timeline(jobs, runs, axis, failures.shown),
@@ -111,7 +112,7 @@ def report(
     )
 
 
-def _legend(runs: Sequence[Run]) -> list[tuple[Sign, int]]:
-    """Count the runs of each sign, the most serious first."""
-    counted = Counter(sign_of(run).verdict for run in runs)
+def _legend(jobs: Sequence[InstalledJob]) -> list[tuple[Sign, int]]:
+    """Return how many runs have each sign, the most serious first."""
+    counted = count_verdicts(job.tally for job in jobs)
     return [(sign, counted[sign.verdict]) for sign in reversed(SIGNS.values()) if counted[sign.verdict]]

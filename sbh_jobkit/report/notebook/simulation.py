@@ -14,6 +14,7 @@ from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
+from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ def text(simulation: Simulation) -> str:
     console.print(summary_table(_jobs(simulation)))
     table = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
-    heading, ending = f"{title(simulation)}: {_range(simulation)}", headline(simulation.runs)
+    heading, ending = f"{title(simulation)}: {_range(simulation)}", _headline(simulation)
     return "\n".join([heading, "", *table, "", *more, *([""] if more else []), ending])
 
 
@@ -45,7 +46,7 @@ def html(simulation: Simulation) -> str:
     groups = [group for _, group in simulation.failure_groups]
     return render(
         "simulation_card",
-        verdict=headline(runs),
+        verdict=_headline(simulation),
         ok=simulation.ok,
         title=title(simulation),
         span=_range(simulation),
@@ -59,6 +60,10 @@ def html(simulation: Simulation) -> str:
         ],
         more_failures=len(groups) - _MOST_FAILURES,
     )
+
+
+def _headline(simulation: Simulation) -> str:
+    return headline(_jobs(simulation), not_idempotent=len(not_idempotent(simulation.runs)))
 
 
 def _jobs(simulation: Simulation) -> tuple[InstalledJob, ...]:
