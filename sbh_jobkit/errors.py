@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 
@@ -143,14 +143,42 @@ class Interrupted(KeyboardInterrupt):
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:
     """Return `; did you mean 'x'?` for the most similar choice, or "" if none is similar; nearness 1 means equal."""
+    near = nearest(name, choices, nearness=nearness)
+    return f"; did you mean {near!r}?" if near is not None else ""
+
+
+def nearest(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str | None:
+    """Return the most similar choice, or None if none is similar; nearness 1 means equal."""
     folded = {choice.casefold(): choice for choice in choices}
     letters = sorted(name.casefold())
     swapped = [choice for choice in folded if sorted(choice) == letters]  # difflib takes --form for --for, not --from
     near = swapped or get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+    return folded[near[0]] if near else None
 
 
 def format_error(error: BaseException) -> str:
     """Return an error's class and text; drop its traceback, which would grow each time the same error is raised."""
     error.__traceback__ = None
     return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+class Members:
+    """A service of `ctx` or `world`; the error for an unknown member suggests the nearest one."""
+
+    __slots__ = ()
+    _called: ClassVar[str]
+    """What the author calls the service, such as `ctx.files`."""
+    _synonyms: ClassVar[Mapping[str, str]] = {}
+    """Members that other libraries have, and the member that does the same here."""
+
+    def _unknown_member(self, name: str) -> NoReturn:
+        """Raise AttributeError; Python calls this for missing names only."""
+        if name.startswith("_") or hasattr(type(self), name):
+            object.__getattribute__(self, name)  # raises Python's own AttributeError, which copy and pickle need
+        known = [member for member in dir(type(self)) if member[0] != "_"]
+        hint = did_you_mean(self._synonyms.get(name, name), known)
+        msg = f"{self._called} has no {name!r}{hint}"
+        raise AttributeError(msg)
+
+    if not TYPE_CHECKING:  # type checkers know the members, and so find those that are misspelt
+        __getattr__ = _unknown_member

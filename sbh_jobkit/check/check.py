@@ -16,6 +16,7 @@ from sbh_jobkit.check import code, host, source
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.errors import JobkitError, PluginError, did_you_mean
 from sbh_jobkit.plugin import archive
+from sbh_jobkit.plugin.loader import no_such_path
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.plugin.plugin import Plugin
@@ -63,8 +64,7 @@ def _folder(path: Path) -> Iterator[tuple[Path, str | None]]:
             yield Path(folder), None
         return
     if not path.exists():
-        msg = f"no such path: {str(path)!r}; give a plugin's directory, its plugin.json, main.py or zip"
-        raise PluginError(msg)
+        raise PluginError(no_such_path(path))
     if path.is_dir() and not (path / FILE).is_file():
         msg = f"{path} has no {FILE}; a plugin is a directory with {FILE} and main.py"
         raise PluginError(msg)

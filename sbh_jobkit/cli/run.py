@@ -42,6 +42,9 @@ def _alone(simulator: Simulator, options: Namespace) -> Run:
 def _in_simulation(simulator: Simulator, options: Namespace) -> Run:
     """Simulate up to the run, so that it meets the same world as in the simulation."""
     job, at = simulator.plugin.jobs[options.job], times.instant(options.at, simulator.zone)
+    if at < simulator.start:
+        msg = f"--at {options.at} is before --from {options.start}"
+        raise TimeFormatError(msg)
     for done in simulator.until(at).runs():
         if done.job == job.name and done.fire_time == at:
             return done

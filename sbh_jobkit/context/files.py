@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sbh_jobkit.errors import Members
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.context.backends import FileBackend, FileInfo
@@ -22,10 +25,12 @@ def _naive(epoch: float, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(epoch, zone).replace(tzinfo=None).isoformat()
 
 
-class Files:
+class Files(Members):
     """The tenant's object storage."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+    _called = "ctx.files"
+    _synonyms: ClassVar[Mapping[str, str]] = {"write": "upload", "put": "upload", "read": "get", "download": "get"}
 
     def __init__(self, backend: FileBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Read and write the backend's files; `last_modified` is naive, in `zone`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import NotServedError
-from sbh_jobkit.errors import format_error
+from sbh_jobkit.errors import Members, format_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 
-class Http:
+class Http(Members):
     """Outbound HTTP; an answer that never came has `status_code` 0 and `error`."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+    _called = "ctx.http"
 
     def __init__(self, backend: HttpBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Send by the backend; times in records are in `zone`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import ServiceError
-from sbh_jobkit.errors import format_error
+from sbh_jobkit.errors import Members, format_error
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 
-class Llm:
+class Llm(Members):
     """The tenant's language model."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+    _called = "ctx.llm"
 
     def __init__(self, backend: LlmBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Ask the backend's model; times in records are in `zone`."""

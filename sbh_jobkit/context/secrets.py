@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.errors import Members, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -17,10 +17,11 @@ _NOT_GIVEN: Any = None.__class__  # tells a missing default from None; no job ha
 _ADVICE = "set text: json.dumps(…) makes text of an object"
 
 
-class Secrets:
+class Secrets(Members):
     """The tenant's secrets; needs no permission."""
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")
+    _called = "ctx.secrets"
 
     def __init__(self, backend: MutableMapping[str, str], recorder: Recorder, gate: Gate, hints: Hints) -> None:
         """Read and write the backend's secrets."""

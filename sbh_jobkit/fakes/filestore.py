@@ -5,19 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from immutables import Map
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.files import BINARY, key_problem
-from sbh_jobkit.errors import WorldError, did_you_mean
+from sbh_jobkit.errors import Members, WorldError, did_you_mean
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.times import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.latency import Latency
@@ -64,8 +64,11 @@ class FilesState:
     latency: float
 
 
-class FileStore:
+class FileStore(Members):
     """`world.files`: read and write files of any age."""
+
+    _called = "world.files"
+    _synonyms: ClassVar[Mapping[str, str]] = {"upload": "write", "download": "read"}
 
     def __init__(self, zone: Callable[[], ZoneInfo]) -> None:
         """Start empty; `zone()` returns the zone of naive times."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit.errors import Members, WorldError
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
 
@@ -40,8 +40,10 @@ class LlmState:
     calls: ListSnapshot[LlmCall]
 
 
-class LlmScript:
+class LlmScript(Members):
     """`world.llm`: the model's answers; of the replies whose `when` matches a prompt, the last one added answers."""
+
+    _called = "world.llm"
 
     def __init__(self) -> None:
         """Start without replies: every prompt gets a default answer that is plainly fake."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit.errors import Members, WorldError
 from sbh_jobkit.run.limits import RealMemory
 
 _NEAR = 0.9
@@ -21,8 +21,10 @@ class MemoryState:
     measured: bool
 
 
-class Memory:
+class Memory(Members):
     """`world.memory`: how much memory jobs use and may use; `ctx.check_memory_usage()` compares the two."""
+
+    _called = "world.memory"
 
     def __init__(self) -> None:
         """Start with a limit of 100 MB and no memory in use."""

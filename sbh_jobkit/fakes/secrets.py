@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 
 from sbh_jobkit.context.secrets import secret_problem
-from sbh_jobkit.errors import WorldError
+from sbh_jobkit.errors import Members, WorldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,10 @@ class SecretsState:
     values: dict[str, str] = field(repr=False)
 
 
-class SecretStore(MutableMapping[str, str]):
+class SecretStore(MutableMapping[str, str], Members):
     """`world.secrets["API_KEY"] = "…"`; values are text and never appear in a repr."""
+
+    _called = "world.secrets"
 
     def __init__(self) -> None:
         """Start without secrets."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import filters as language
-from sbh_jobkit.errors import UnknownTableError, WorldError, did_you_mean
+from sbh_jobkit.errors import Members, UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import csvjson as _rows
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import PersistentList
@@ -33,8 +33,10 @@ _EXACT_REPR = _IMMUTABLE | {datetime, date}
 """Types whose values are equal if their reprs are: 1 and True differ, and a datetime shows fold and zone."""
 
 
-class Tables:
+class Tables(Members):
     """`world.db`: insert, update, delete and read rows."""
+
+    _called = "world.db"
 
     def __init__(self, zone: Callable[[], ZoneInfo], folder: Callable[[], Path] = lambda: _HERE) -> None:
         """Start without tables; `zone()` is the zone of naive times in filters, `folder()` that of relative paths."""

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from sbh_jobkit.clock import bind_sleep
-from sbh_jobkit.errors import PluginError
+from sbh_jobkit.errors import PluginError, nearest
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.manifest import FILE, Manifest
@@ -68,10 +68,17 @@ def load_source(source: str | Path | ModuleType | Mapping[str, Any], given: Mani
         raise PluginError(msg)
     path = Path(source)
     if not path.exists():
-        msg = f"no such path: {str(source)!r}; give a plugin's directory, its plugin.json, main.py or zip"
-        raise PluginError(msg)
+        raise PluginError(no_such_path(path))
     is_zip = path.suffix.lower() == ".zip" and path.is_file()
     return replace(_from_zip(path, given) if is_zip else _from_files(path, given), typed=str(source))
+
+
+def no_such_path(path: Path) -> str:
+    """Return the error for a path that does not exist, with the nearest file or folder beside it."""
+    beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, (name for name in beside if not name.startswith(".")))
+    hint = "give a plugin's directory, its plugin.json, main.py or zip"
+    return f"no such path: {str(path)!r}; {hint if near is None else f'did you mean {str(path.with_name(near))!r}?'}"
 
 
 def load_edited(root: Path, found: Manifest, text: str) -> Source:

@@ -58,14 +58,25 @@ def _known_zones() -> frozenset[str]:
 def _named_zone(name: str) -> ZoneInfo:
     known = _known_zones()
     if name not in known:
-        hint = did_you_mean(name, known) or "; use a name such as 'UTC' or 'Europe/Paris'"
-        msg = f"unknown time zone {name!r}{hint}"
+        msg = f"unknown time zone {name!r}{_zone_hint(name, known)}"
         raise TimeFormatError(msg)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         msg = f"time zone {name!r} has no usable data on this machine ({error}); install the package 'tzdata'"
         raise TimeFormatError(msg) from error
+
+
+def _zone_hint(name: str, known: set[str]) -> str:
+    """Suggest a zone, but no other abbreviation: EST looks like CEST, and is six hours away from it."""
+    same = [each for each in known if each.casefold() == name.strip().casefold()]
+    if same:
+        return did_you_mean(name, same)
+    if name.isupper() and "/" not in name:
+        return "; use a name such as 'Europe/Paris'"
+    return did_you_mean(name, {each for each in known if not each.isupper()}) or (
+        "; use a name such as 'UTC' or 'Europe/Paris'"
+    )
 
 
 def instant(value: str | date | datetime, tz: tzinfo) -> datetime:

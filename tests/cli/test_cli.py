@@ -174,6 +174,20 @@ BAD_WORDS = {
         ["simulate", "nowhere"],
         "no such path: 'nowhere'; give a plugin's directory, its plugin.json, main.py or zip",
     ),
+    "a misspelt path": (["simulate", "./note.txt"], "no such path: 'note.txt'; did you mean 'notes.txt'?"),
+    "a path to check that is not there": (
+        ["check", "q"],
+        "no such path: 'q'; give a plugin's directory, its plugin.json, main.py or zip",
+    ),
+    "a misspelt path to check": (["check", "bat.zip"], "no such path: 'bat.zip'; did you mean 'bad.zip'?"),
+    "an injected fault of an unknown job": (
+        ["simulate", "p", "--fault", "crash job=copy"],
+        "crash: there is no job 'copy'; the plugin's jobs are greet",
+    ),
+    "an abbreviation of a zone": (
+        ["simulate", "p", "--tz", "CEST"],
+        "unknown time zone 'CEST'; use a name such as 'Europe/Paris'",
+    ),
     "a path that is no plugin": (
         ["simulate", "notes.txt"],
         "notes.txt is not a plugin; give a directory, a plugin.json, a .py file or a .zip",
@@ -202,7 +216,7 @@ BAD_WORDS = {
     "an unknown job to run": (["run", "p", "farewell"], "the plugin has no job 'farewell'; its jobs are greet"),
     "an end before the start": (
         ["run", "p", "greet", "--from", "2026-02-01", "--at", "2026-01-01"],
-        "2026-01-01T00:00:00+00:00 is before the start 2026-02-01T00:00:00+00:00",
+        "--at 2026-01-01 is before --from 2026-02-01",
     ),
     "a start without an end": (
         ["run", "p", "greet", "--from", "2026-02-01"],

@@ -1,5 +1,6 @@
 """`ctx` as a whole: its members, emit, memory, and contexts that a user's own test makes."""
 
+import copy
 import inspect
 
 import pytest
@@ -234,3 +235,42 @@ def test_an_event_has_a_type(faulted, kind):
     message = f"an event's type must be text that is not empty, got {kind}"
     assert (value, fault) == (None, ("payload-not-json", "ctx.emit", message, None))
     assert world.events == []
+
+
+MISSING_MEMBERS = [
+    ("ctx.files.write", "ctx.files has no 'write'; did you mean 'upload'?"),
+    ("ctx.files.uplod", "ctx.files has no 'uplod'; did you mean 'upload'?"),
+    ("ctx.files.read", "ctx.files has no 'read'; did you mean 'get'?"),
+    ("ctx.secrets.gett", "ctx.secrets has no 'gett'; did you mean 'get'?"),
+    ("ctx.secrets.items", "ctx.secrets has no 'items'"),
+    ("ctx.http.pots", "ctx.http has no 'pots'; did you mean 'post'?"),
+    ("ctx.llm.rnu", "ctx.llm has no 'rnu'; did you mean 'run'?"),
+    ("ctx.llm.chat", "ctx.llm has no 'chat'"),
+    ("ctx.db.querry", "ctx.db has no 'querry'; did you mean 'query'?"),
+    ("world.db.crate", "world.db has no 'crate'; did you mean 'create'?"),
+    ("world.db.query", "world.db has no 'query'"),
+    ("world.secrets.updat", "world.secrets has no 'updat'; did you mean 'update'?"),
+    ("world.files.upload", "world.files has no 'upload'; did you mean 'write'?"),
+    ("world.files.red_text", "world.files has no 'red_text'; did you mean 'read_text'?"),
+    ("world.llm.replay", "world.llm has no 'replay'; did you mean 'reply'?"),
+    ("world.memory.limit", "world.memory has no 'limit'; did you mean 'limit_mb'?"),
+]
+
+
+@pytest.mark.parametrize(("path", "sentence"), MISSING_MEMBERS, ids=[path for path, _ in MISSING_MEMBERS])
+def test_a_missing_member(path, sentence):
+    """The error names the service as the author calls it, and the nearest member; private names stay Python's."""
+    world = World()
+    service = world if path.startswith("world") else world.context()
+    _, attribute, missing = path.split(".")
+    service = getattr(service, attribute)
+    with pytest.raises(AttributeError) as raised:
+        getattr(service, missing)
+    assert (str(raised.value), hasattr(service, missing), hasattr(service, "__deepcopy__")) == (sentence, False, False)
+
+
+@pytest.mark.parametrize("name", ["files", "secrets", "http", "llm", "db"])
+def test_a_copy_of_a_service(name):
+    """A service can be copied although it answers names that it does not have."""
+    service = getattr(World().context(), name)
+    assert type(copy.copy(service)) is type(service)

@@ -100,7 +100,8 @@ class FaultPlan:
         for fault in self.faults:
             name = getattr(fault, "job", EVERY)
             if name != EVERY and name not in jobs:
-                msg = f"{fault.word}: there is no job {name!r}{did_you_mean(name, jobs)}"
+                known = f"; the plugin's jobs are {', '.join(jobs)}" if jobs else "; the plugin has none"
+                msg = f"{fault.word}: there is no job {name!r}{did_you_mean(name, jobs) or known}"
                 raise UnknownJobError(msg)
 
     def downtime(self, zone: ZoneInfo) -> list[Window]:
