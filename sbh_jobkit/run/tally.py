@@ -75,6 +75,29 @@ def group_failures(runs: Iterable[Run]) -> list[FailureGroup]:
     return list(groups.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGroup:
+    """Runs of one job that are ok without being plain successes, for the same reason."""
+
+    job: str
+    verdict: str
+    """`expected`, `skipped` or `coalesced`."""
+    reason: str
+    runs: list[Run]
+
+
+def group_exceptions(runs: Iterable[Run], *, by_reason: bool = True) -> list[RunGroup]:
+    """Return expected failures and runs that a policy kept from starting, by job, verdict and reason."""
+    groups: dict[tuple[str, str, str], RunGroup] = {}
+    for run in runs:
+        if run.ok and run.verdict != "ok":
+            key = run.job, run.verdict, (run.expected or run.reason or "") if by_reason else ""
+            if key not in groups:
+                groups[key] = RunGroup(job=key[0], verdict=key[1], reason=key[2], runs=[])
+            groups[key].runs.append(run)
+    return list(groups.values())
+
+
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """Counts the runs of one job: `add` each run, or `merge` the tally of another tenant."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.template import render
-from sbh_jobkit.report.verdicts import SIGNS, sign_of
+from sbh_jobkit.report.verdicts import SIGNS
+from sbh_jobkit.run.tally import group_exceptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from markupsafe import Markup
 
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.run.tally import RunGroup
 
 _KINDS = {
     "expected": ("expected failure", "These runs failed, and the world says that they do."),
@@ -24,29 +25,27 @@ _KINDS = {
 
 def unstarted(runs: Sequence[Run]) -> Markup:
     """Write one folded section for each kind: its runs by job and reason, with their number, first and last time."""
-    kinds: defaultdict[str, defaultdict[tuple[str, str], list[Run]]] = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        if run.ok:
-            kinds[sign_of(run).verdict][run.job, run.expected or run.reason or ""].append(run)
-    return render("unstarted", kinds=[_kind(name, kinds[name]) for name in _KINDS if name in kinds])
+    groups = group_exceptions(runs)
+    kinds = {name: [group for group in groups if group.verdict == name] for name in _KINDS}
+    return render("unstarted", kinds=[_kind(name, those) for name, those in kinds.items() if those])
 
 
-def _kind(name: str, groups: Mapping[tuple[str, str], Sequence[Run]]) -> dict[str, Any]:
+def _kind(name: str, groups: Sequence[RunGroup]) -> dict[str, Any]:
     noun, meaning = _KINDS[name]
     return {
         "sign": SIGNS[name],
         "noun": noun,
         "meaning": meaning,
-        "runs": sum(map(len, groups.values())),
+        "runs": sum(len(group.runs) for group in groups),
         "groups": [
             {
-                "job": job,
-                "reason": reason,
-                "error": runs[0].summary if runs[0].expected else "",
-                "runs": len(runs),
-                "first": runs[0].fire_time,
-                "last": runs[-1].fire_time,
+                "job": group.job,
+                "reason": group.reason,
+                "error": group.runs[0].summary if group.runs[0].expected else "",
+                "runs": len(group.runs),
+                "first": group.runs[0].fire_time,
+                "last": group.runs[-1].fire_time,
             }
-            for (job, reason), runs in groups.items()
+            for group in groups
         ],
     }

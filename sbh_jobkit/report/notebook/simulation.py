@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
+from sbh_jobkit.run.tally import group_exceptions
 from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
@@ -76,10 +76,8 @@ def _range(simulation: Simulation) -> str:
 
 
 def _unstarted(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
-    """Group the runs that a policy kept from starting, by job and verdict."""
-    groups: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
-    for run in runs:
-        if run.ok and not run.outcome.started:
-            groups[run.job, run.verdict].append(run)
-    for (job, verdict), those in groups.items():
-        yield {"job": job, "verdict": verdict, "runs": len(those), "shown": those[:_MOST_FAILURES]}
+    """Yield the runs that a policy kept from starting, by job and verdict."""
+    for group in group_exceptions(runs, by_reason=False):
+        if group.verdict != "expected":
+            shown = group.runs[:_MOST_FAILURES]
+            yield {"job": group.job, "verdict": group.verdict, "runs": len(group.runs), "shown": shown}

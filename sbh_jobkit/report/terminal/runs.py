@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.report.text import count, format_duration
 from sbh_jobkit.run.run import jsonable
-from sbh_jobkit.run.tally import group_failures
+from sbh_jobkit.run.tally import group_exceptions, group_failures
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ def wrap_line(line: str, margin: str = "", width: int | None = None) -> list[str
 
 def expected_runs(runs: Sequence[Run]) -> Iterator[str]:
     """Write how many runs failed as expected, and why."""
-    reasons = Counter((run.job, run.expected) for run in runs if run.verdict == "expected")
-    for (job, reason), number in reasons.items():
-        yield f"{count(number, 'run')} of {job} failed as expected: {reason}"
+    for group in group_exceptions(runs):
+        if group.verdict == "expected":
+            yield f"{count(len(group.runs), 'run')} of {group.job} failed as expected: {group.reason}"
 
 
 def _why(run: Run) -> Iterator[str]:
