@@ -34,7 +34,7 @@ _MOST_WAITING = 8 << 20
 """Bytes for a server that is slow to read; beyond them the child's reports wait."""
 _SLICE = 0.1
 _PATIENCE = 5.0
-"""Seconds for the rest of the output, and for a server to read the last message."""
+"""Seconds for the rest of the output."""
 
 
 def supervise(channel: socket.socket) -> NoReturn:
@@ -61,12 +61,13 @@ class _Supervisor:
         self._from_server, self._from_child = Lines(), Lines()
         self._unsent = bytearray()
         self._ended_by: Message = {}
-        self._paused = self._sending = False
+        self._paused = self._sending = self._is_over = False
+        self._loading_seconds = request.loading_seconds
         self._root = ""
         self._selector = selectors.DefaultSelector()
         self._pid, self._orders = self._fork(request)
         self._began = monotonic()
-        self._limit(request.loading_seconds, _LOADING_MB)
+        self._limit(self._loading_seconds, _LOADING_MB)
 
     def run(self, more: list[Message]) -> NoReturn:
         """Supervise the run to its end; `more` came together with the request."""
@@ -74,18 +75,16 @@ class _Supervisor:
         while not self._has_ended():
             self._look()
             self._handle(max(0.0, min(self._memory.seconds, self._deadline - monotonic())))
-        ended = monotonic()
+        ended, self._is_over = monotonic(), True
         _, how = os.waitpid(self._pid, 0)
         end_children()
         self._selector.unregister(self._pidfd)
-        until = monotonic() + _PATIENCE
-        while (self._paused or len(self._selector.get_map()) > 1) and monotonic() < until:
-            self._handle(_SLICE)
+        self._read_rest()
         texts = self._redaction.apply(self._stdout.take(), self._stderr.take())
         place, code = self._trace.place(self._root), os.waitstatus_to_exitcode(how)
         self._send(kind="over", code=code, place=place, seconds=ended - self._began, **self._ended_by, **texts)
-        self._channel.settimeout(_PATIENCE)
-        with suppress(OSError):
+        self._channel.setblocking(True)
+        with suppress(OSError):  # the server may be slow: what it asked for is kept until it reads, or ends
             self._channel.sendall(self._unsent)
         os._exit(0)
 
@@ -116,6 +115,13 @@ class _Supervisor:
         self._reports = pipes[2][0]
         return pid, go
 
+    def _read_rest(self) -> None:
+        """Read what is left in the pipes; a program outside of the run may hold one, and is not waited for long."""
+        since = monotonic()
+        while self._paused or (len(self._selector.get_map()) > 1 and monotonic() - since < _PATIENCE):
+            self._handle(_SLICE)
+            since = monotonic() if self._paused else since
+
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
@@ -131,7 +137,9 @@ class _Supervisor:
             self._end(by="memory")
 
     def _end(self, **how: Any) -> None:
-        """Kill the child; the first reason counts."""
+        """Kill the child, unless it has ended; the first reason counts."""
+        if self._is_over:
+            return
         self._ended_by = self._ended_by or how
         self._deadline = monotonic() + _GRACE
         os.kill(self._pid, signal.SIGKILL)
@@ -170,7 +178,9 @@ class _Supervisor:
     def _obey(self, messages: list[Message]) -> None:
         for message in messages:
             if message["do"] == "go":
-                os.write(self._orders, pack(**message))
+                self._deadline = monotonic() + self._loading_seconds + _GRACE  # for opening the tenant
+                with suppress(OSError):  # the child has just died
+                    os.write(self._orders, pack(**message))
             else:
                 self._end(by="person", who=message["who"])
 
@@ -188,6 +198,7 @@ class _Supervisor:
                 message = {name: message[name] for name in ("kind", "started", "seconds", "memory_mb")}  # noqa: PLW2901
             elif kind == "ready":
                 self._root = message["root"]
+                self._deadline = float("inf")  # nothing runs until the server says go
             self._send(**message)
 
     def _send(self, **message: Any) -> None:

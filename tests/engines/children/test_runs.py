@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.engines.handle import RunHandle
-from sbh_jobkit.engines.processes import children, scanned
+from sbh_jobkit.engines.processes import children, is_stopped, scanned
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError
@@ -35,6 +35,16 @@ def until(handle, seen, kind):
             return
         time.sleep(0.01)
     pytest.fail(f"no {kind} within ten seconds")
+
+
+def stop(pid):
+    """Stop a process, and wait until it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(1000):
+        if is_stopped(pid):
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not stop within ten seconds")
 
 
 @pytest.fixture
@@ -332,7 +342,7 @@ def test_the_starter_dies_while_it_is_asked(ask, starter):
 def test_a_starter_that_was_stopped(ask, starter):
     """It is replaced when the next run is asked for."""
     before = starter.pid
-    os.kill(before, signal.SIGSTOP)
+    stop(before)
     assert ask("well").wait_ready(20)
     assert starter.pid != before
 
@@ -383,3 +393,25 @@ def test_a_server_that_is_slow_to_read_cannot_stop_a_limit(ask, starter):
     time.sleep(2)
     assert children(*children(starter.pid)) == []
     assert handle.result(20).verdict == "timed_out"
+
+
+def test_a_server_may_wait_with_go(ask):
+    """The time limit of loading ends when the run is ready."""
+    handle = ask("well", loading_seconds=0.5)
+    assert handle.wait_ready(10)
+    time.sleep(2)
+    handle.go()
+    assert handle.result(10).verdict == "ok"
+
+
+def test_a_child_that_dies_before_go(ask, starter):
+    """The run crashed, and has not begun."""
+    handle = ask("well")
+    assert handle.wait_ready(10)
+    (supervisor,) = children(starter.pid)
+    (child,) = children(supervisor)
+    os.kill(child, signal.SIGKILL)
+    handle.go()
+    run = handle.result(10)
+    assert (run.verdict, run.started_at) == ("crashed", None)
+    assert run.summary == "the process was ended by SIGKILL before the job returned"
