@@ -67,7 +67,7 @@ def _named_zone(name: str) -> ZoneInfo:
         raise TimeFormatError(msg) from error
 
 
-def _zone_hint(name: str, known: set[str]) -> str:
+def _zone_hint(name: str, known: frozenset[str]) -> str:
     """Suggest a zone, but no other abbreviation: EST looks like CEST, and is six hours away from it."""
     same = [each for each in known if each.casefold() == name.strip().casefold()]
     if same:
