@@ -16,7 +16,6 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit import clock
@@ -24,7 +23,6 @@ from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, pack
 from sbh_jobkit.engines.processes import die_with_parent
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.capture import Output
 from sbh_jobkit.run.direct import DirectSandbox
@@ -80,7 +78,10 @@ class _Child:
         ready = self._load()
         self._report("ready", tenant=ready[1].id, slug=ready[0].manifest.slug, root=f"{ready[0].root or ''}")
         reason = self._wait_for_go()
-        self._report("ended", run=self._run(*ready, reason))
+        try:
+            self._report("ended", run=self._run(*ready, reason))
+        except BaseException as error:  # noqa: BLE001  a tenant's services may raise anything
+            self._refuse(error)
         os._exit(0)
 
     def _load(self) -> tuple[Job, Tenant]:
@@ -89,10 +90,11 @@ class _Child:
         try:
             plugin = Plugin.load(request.plugin)
             return plugin.jobs[request.job], request.make_tenant()
-        except JobkitError as error:
-            reason = f"{error}"
         except BaseException as error:  # noqa: BLE001  a plugin's imports, and a tenant's services, may raise anything
-            reason = explain(error, Path(request.plugin).absolute())
+            self._refuse(error)
+
+    def _refuse(self, error: BaseException) -> NoReturn:
+        reason = f"{error}" if isinstance(error, JobkitError) else f"{type(error).__name__}: {error}"
         self._report("refused", reason=reason)
         os._exit(0)
 

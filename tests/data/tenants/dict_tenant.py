@@ -19,6 +19,7 @@ class DictTenant:
         """Take secrets and limits."""
         self.secrets = dict(settings.get("secrets", {}))
         self.limits = Limits(seconds=settings.get("seconds", 30.0), memory_mb=settings.get("memory_mb", 100.0))
+        self.is_down = settings.get("is_down", False)
         self.files, self.db, self.http, self.llm = {}, {}, {}, None
         self.hints = SimpleNamespace(secret=lambda _: None, table=lambda _: None)
         self.extensions, self.memory_is_near = Extensions(None, None, ()), lambda: False
@@ -28,6 +29,9 @@ class DictTenant:
 
     def open(self, job, _fire, naive_in):
         """Open a session."""
+        if self.is_down:
+            msg = "the database is down"
+            raise ConnectionError(msg)
         recorder = Recorder(self._redactor, job.root)
         context = PluginContext(self.id, services=self, recorder=recorder, zone=naive_in)
         nothing = dict.fromkeys(("rules", "before", "after", "expected"))

@@ -415,3 +415,12 @@ def test_a_child_that_dies_before_go(ask, starter):
     run = handle.result(10)
     assert (run.verdict, run.started_at) == ("crashed", None)
     assert run.summary == "the process was ended by SIGKILL before the job returned"
+
+
+def test_a_tenant_that_cannot_be_opened(ask):
+    """The run crashed for a reason that is not the job's, and it did not begin."""
+    handle = ask("well", is_down=True)
+    assert handle.wait_ready(10)
+    handle.go()
+    run = handle.result(10)
+    assert (run.verdict, run.summary, run.started_at) == ("crashed", "ConnectionError: the database is down", None)
