@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     Sql = sa.ColumnElement[bool]
+    Window = tuple[tuple[str, str], tuple[str, str]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KNOWN = {*(type(None), bool, int, float, Decimal, str, bytes, list, dict, tuple), datetime, date}
@@ -115,7 +116,11 @@ class _Compiler:
         return (self._dynamic if column.dynamic else self._typed)(column, operator, operand)
 
     def _member(self, column: Column, operands: tuple[Any, ...]) -> tuple[Sql, Sql]:
-        plain = [each for each in operands if type(each) is str and self._to_instant(each) is None and _storable(each)]
+        plain = [
+            each
+            for each in operands
+            if type(each) is str and self._to_instant(each) is None and _storable(each, column)
+        ]
         whole = [each for each in operands if type(each) is int and abs(each) <= BIGGEST]
         sets: list[Sql] = []
         others = list(operands)
@@ -145,7 +150,8 @@ class _Compiler:
             surely, perhaps = self._text(column, operator, operand)
             if column.kind in {Kind.NAIVE, Kind.DATE}:
                 if at is not None:
-                    surely, perhaps = self._written_time(column, operator, at, (surely, perhaps))
+                    dashed = isinstance(operand, str) and operand[4:5] == "-"
+                    surely, perhaps = self._written_time(column, operator, at, (surely, perhaps), dashed=dashed)
                 elif operator != "$eq":
                     surely, perhaps = UNKNOWN  # a value that is a time is not compared as text
             return _and(guard, surely), _and(guard, perhaps)
@@ -169,12 +175,12 @@ class _Compiler:
         elif kind is Kind.BYTES and isinstance(operand, bytes):
             found = twice(COMPARE[operator](sql, sa.literal(operand, sa.LargeBinary)))
         elif kind is Kind.UUID and isinstance(operand, str):
-            found = self._uuid(sql, operator, operand)
+            found = self._uuid(column, operator, operand)
         return found
 
-    def _uuid(self, sql: Any, operator: str, operand: str) -> tuple[Sql, Sql]:
-        text = sa.cast(sql, sa.Text)
-        if self._to_instant(operand) is not None or not _storable(operand):
+    def _uuid(self, column: Column, operator: str, operand: str) -> tuple[Sql, Sql]:
+        text = sa.cast(column.sql, sa.Text)
+        if self._to_instant(operand) is not None or not _storable(operand, column):
             return UNKNOWN
         return twice(COMPARE[operator](sa.collate(text, "C"), _bind_text(operand)))
 
@@ -183,23 +189,29 @@ class _Compiler:
         at = self._to_instant(operand)
         if at is not None:
             return _text_or_time(column, operator, operand, at)
-        if _storable(operand):
+        if _storable(operand, column):
             return twice(COMPARE[operator](_text(column, ordered=operator != "$eq"), _bind_text(operand)))
         return NEVER if operator == "$eq" else UNKNOWN
 
-    def _written_time(self, column: Column, operator: str, at: timedelta, others: tuple[Sql, Sql]) -> tuple[Sql, Sql]:
+    def _written_time(
+        self, column: Column, operator: str, at: timedelta, others: tuple[Sql, Sql], *, dashed: bool
+    ) -> tuple[Sql, Sql]:
         """Return what matches among times that SQLite has as text: those in the usual form sort as they are."""
         try:
             early, late = self._local_times(at)
         except (OverflowError, TypeError):
             return others
-        usual, sortable = _usual_time(column.sql)
+        window, (usual, sortable) = _days_around(at), _usual_time(column.sql)
+        if window is None:
+            return others
         first, last = (_bind_text(when.isoformat(" ", "microseconds")) for when in (early, late))
-        surely, perhaps = _between(operator, sortable, first, last, exact=early == late)
-        return (
-            sa.or_(sa.and_(usual, surely), sa.and_(sa.not_(usual), others[0])),
-            sa.or_(sa.and_(usual, perhaps), sa.and_(sa.not_(usual), others[1])),
+        own = _between(operator, sortable, first, last, exact=early == late)
+        near, sure = _at_a_glance(column.sql, operator, window, dashed=dashed)
+        surely, perhaps = (
+            sa.and_(near, sa.or_(sure, sa.and_(usual, one), sa.and_(sa.not_(usual), other)))
+            for one, other in zip(own, others, strict=True)
         )
+        return surely, perhaps
 
     def _time(self, column: Column, operator: str, at: timedelta) -> tuple[Sql, Sql]:
         """Return what matches among times, as instants."""
@@ -240,6 +252,21 @@ def _between(operator: str, sql: Any, first: Any, last: Any, *, exact: bool) -> 
     return compare(sql, sure), compare(sql, maybe)
 
 
+def _at_a_glance(sql: Any, operator: str, window: Window, *, dashed: bool) -> tuple[Sql, Sql]:
+    """Return which texts are near enough to look at, for which an index serves, and which are far enough to be sure.
+
+    Only text with dashes is sure: next to any other operand, text that is not a time does not match.
+    """
+    (low, high), (_, compact) = window
+    text, after = sa.collate(sql, "BINARY"), _bind_text(f"{compact}:")  # which SQLite cannot take for a number
+    if operator == "$eq":
+        return sa.and_(text >= _bind_text(low), text < after), sa.false()
+    if operator in ABOVE:
+        far = sa.and_(text >= _bind_text(high), sa.func.substr(sql, 5, 1) == _bind_text("-"))
+        return text >= _bind_text(low), far if dashed else sa.false()
+    return text < after, text < _bind_text(low) if dashed else sa.false()
+
+
 def _usual_time(sql: Any) -> tuple[Sql, Any]:
     """Return whether a text of SQLite is a valid time as programs write it, and that time in a form that sorts."""
     cut, day = sa.func.substr, sa.func.substr(sql, 1, 10)
@@ -273,9 +300,9 @@ def _is(column: Column, *types: str) -> Sql:
     return kind == types[0] if len(types) == 1 else kind.in_(types)
 
 
-def _storable(text: str) -> bool:
-    """Whether a database can hold a text: PostgreSQL has no NUL, and UTF-8 no halves of characters."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _storable(text: str, column: Column) -> bool:
+    """Whether a database can hold a text: only SQLite has NUL, and UTF-8 has no halves of characters."""
+    return (column.dynamic or "\0" not in text) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bind_text(text: str) -> Any:
@@ -306,10 +333,10 @@ def _text_or_time(column: Column, operator: str, operand: Any, at: timedelta) ->
     if operand[4:5] != "-":
         return UNKNOWN
     before, after = ordered < low, sa.and_(ordered >= high, sa.func.substr(ordered, 5, 1) == _bind_text("-"))
-    return (after, sa.not_(before)) if operator in ABOVE else (before, sa.not_(after))
+    return (after, ordered >= low) if operator in ABOVE else (before, sa.not_(after))
 
 
-def _days_around(at: timedelta) -> tuple[tuple[str, str], tuple[str, str]] | None:
+def _days_around(at: timedelta) -> Window | None:
     """Return between which texts all times lie that are at most a day away, with and without dashes."""
     try:
         day = (_EPOCH + at).date()
