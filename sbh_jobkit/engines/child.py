@@ -88,8 +88,10 @@ class _Child:
         """Return job and tenant, or end the process with the reason."""
         request = self._request
         try:
-            plugin = Plugin.load(request.plugin)
-            return plugin.jobs[request.job], request.make_tenant()
+            tenant: Any = request.make_tenant()
+            if hasattr(tenant, "redactor"):  # before the plugin's code, which may print what it finds
+                self._report("secret", names=tenant.redactor().given)
+            return Plugin.load(request.plugin).jobs[request.job], tenant
         except BaseException as error:  # noqa: BLE001  a plugin's imports, and a tenant's services, may raise anything
             self._refuse(error)
 

@@ -30,7 +30,11 @@ class RunRequest:
     tenant: str
     """The name of the tenant; the factory makes the tenant itself."""
     factory: str
-    """The function that makes the tenant, as `module:function`; it is called with the settings."""
+    """The function that makes the tenant, as `module:function`; it is called with the settings.
+
+    Output is redacted by the redactor of the tenant's session; where the tenant has a method `redactor`, also what the
+    plugin prints while it is loaded.
+    """
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the factory needs, as JSON values."""
     timezone: str | None = None

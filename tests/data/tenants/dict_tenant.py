@@ -24,7 +24,8 @@ class DictTenant:
         self.hints = SimpleNamespace(secret=lambda _: None, table=lambda _: None)
         self.extensions, self.memory_is_near = Extensions(None, None, ()), lambda: False
 
-    def _redactor(self):
+    def redactor(self):
+        """Return the redactor of the secrets."""
         return Redactor({value: name for name, value in self.secrets.items()})
 
     def open(self, job, _fire, naive_in):
@@ -32,10 +33,10 @@ class DictTenant:
         if self.is_down:
             msg = "the database is down"
             raise ConnectionError(msg)
-        recorder = Recorder(self._redactor, job.root)
+        recorder = Recorder(self.redactor, job.root)
         context = PluginContext(self.id, services=self, recorder=recorder, zone=naive_in)
         nothing = dict.fromkeys(("rules", "before", "after", "expected"))
-        end = {"redactor": self._redactor, "finish": lambda *_: None, "injected": (), "limits": self.limits}
+        end = {"redactor": self.redactor, "finish": lambda *_: None, "injected": (), "limits": self.limits}
         return nullcontext(SimpleNamespace(context=context, recorder=recorder, **nothing, **end))
 
 

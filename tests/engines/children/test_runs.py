@@ -212,12 +212,13 @@ def test_a_run_that_cannot_begin(case, ask):
 
 
 def test_a_plugin_that_fails_to_load(ask, tmp_path):
-    """Its line and its error are named, and what it printed meanwhile is kept."""
+    """Its line and its error are named, and what it printed meanwhile is kept, without secrets."""
     (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
-    (tmp_path / "main.py").write_text("print('loading')\nimport math\nmath.sqrt(-1)\n")
-    run = ask("well", plugin="p", path=tmp_path).result(10)
-    assert (run.verdict, run.summary) == ("crashed", "main.py:3: ValueError: math domain error")
-    assert run.stdout == "loading\n"
+    (tmp_path / "main.py").write_text("print('loading key-of-the-tenant')\nimport math\nmath.sqrt(-1)\n")
+    run = ask("well", plugin="p", path=tmp_path, secrets={"KEY": "key-of-the-tenant"}).result(10)
+    assert (run.verdict, run.error.message) == ("crashed", "main.py:3: ValueError: math domain error")
+    assert run.stdout == "loading ‹secret:KEY›\n"
+    assert [fault.kind for fault in run.faults] == ["secret-leaked"]
 
 
 FACTORIES = {
