@@ -45,7 +45,13 @@ def check(path: str | Path, *, target: str = "guide") -> list[Finding]:
     except _ArchiveError as error:
         text = authors_terms(str(error), Path(path).parent.absolute())
         return [Finding(file="", line=1, rule="archive", message=text)]
-    return sorted(set(found))
+    return sorted(dict.fromkeys(found), key=_order)
+
+
+def _order(found: Finding) -> tuple[str | int, ...]:
+    """Sort by place and rule; problems of one line of the manifest stay in the order in which a simulation has them."""
+    place = (found.file, found.line)
+    return place if found.rule == "manifest" else (*place, found.rule, found.message)
 
 
 class _ArchiveError(PluginError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from sbh_jobkit.plugin.manifest import FILE, Manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_JSON_ERROR = re.compile(r"line (\d+) column \d+ is not valid JSON: ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,8 @@ def _with_manifest(folder: Path, entry: str | None) -> Source:
     own = parsed.entry if parsed else named if isinstance(named, str) and named.endswith(".py") else "main.py"
     found = Source(folder=folder, entry=entry or own, text=text, data=data, manifest=parsed)
     for problem in problems:
-        line = found.line(problem.partition(": ")[0])
+        at = _JSON_ERROR.match(problem)
+        line = int(at[1]) if at else found.line(problem.partition(": ")[0])
         found.findings.append(Finding(file=FILE, line=line, rule="manifest", message=problem))
     return found
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.fakes.script import FILE as WORLD_FILE
 from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.report.rerun import command
@@ -39,7 +40,10 @@ def require_jobs(plugin: Plugin) -> None:
     """Raise JobkitError for a plugin that has no job."""
     if not plugin.jobs:
         entry = plugin.manifest.entry
-        msg = f"{entry} defines no @job; a job of another module counts once {entry} imports it by name"
+        advice = f"a job of another module counts once {entry} imports it by name"
+        if entry == WORLD_FILE:
+            advice = "give the plugin's folder, or main.py"
+        msg = f"{entry} defines no @job; {advice}"
         raise JobkitError(msg)
 
 

@@ -35,7 +35,7 @@ def run(options: Namespace) -> bool:
 def _alone(simulator: Simulator, options: Namespace) -> Run:
     job, world = simulator.plugin.jobs[options.job], simulator.world
     if world.script is not None and world.script.ticks:
-        given.message("note: the world is as setup made it; use --from to call its @every functions up to --at first")
+        given.message("note: only setup(world) has run; add --from ISO to let the world change until --at")
     return run_under(simulator.conditions, job, world, options.at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError, WorldError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 FILE = "world.py"
+_NEAR_SETUP = {"setup", "setupworld", "init", "initworld"}
+"""Names that people give to `setup`, without `_` and capitals."""
 
 
 def every(expression: str) -> Callable[[_Function], _Function]:
@@ -78,6 +81,9 @@ class WorldScript:
     def from_names(cls, names: Mapping[str, Any], root: Path | None = None, file: str = FILE) -> WorldScript:
         """Take `setup` and the functions under `@every` from a namespace; `root` and `file` are for messages."""
         setup = names.get("setup")
+        if setup is None and (near := _near_setup(names)) is not None:
+            msg = f"{file} has no setup(world); did you mean {near!r} to be it? rename it"
+            raise WorldError(msg)
         if setup is not None and not callable(setup):
             msg = f"{file}: setup must be a function setup(world), got {setup!r}"
             raise WorldError(msg)
@@ -104,8 +110,18 @@ class WorldScript:
             raise
         except BaseException as error:  # SystemExit, too, is a mistake in world.py
             where = explain(error, self.root, otherwise=defined_at(function, self.root) or self.file, beside=self.file)
-            msg = f"the world's script failed: {where}"
+            what = self.file if self.file.endswith(".py") else f"the world of {self.file}"
+            msg = f"{what} failed: {where}"
             raise WorldError(msg) from error
+
+
+def _near_setup(names: Mapping[str, Any]) -> str | None:
+    """Return the name of a function of this namespace that was probably meant to be `setup(world)`."""
+    for name, value in names.items():
+        own = isinstance(value, FunctionType) and value.__module__ == names.get("__name__") and _mark(value) is None
+        if own and value.__code__.co_argcount == 1 and name.replace("_", "").lower() in _NEAR_SETUP:
+            return name
+    return None
 
 
 def _mark(value: Any) -> str | None:

@@ -14,6 +14,7 @@ from sbh_jobkit.errors import Members, UnknownTableError, WorldError, did_you_me
 from sbh_jobkit.fakes import csvjson as _rows
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import PersistentList
+from sbh_jobkit.fakes.plugin_jobs import TABLE as PLUGIN_JOBS
 from sbh_jobkit.run.frames import frame
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Tables(Members):
 
     def _stored(self, table: str) -> Sequence[Row]:
         if table not in self:
-            known = did_you_mean(str(table), self) or f"; there are {', '.join(self) or 'none yet'}"
+            known = did_you_mean(str(table), self) or _known_tables([*self])
             msg = f"there is no table {table!r}{known}"
             raise UnknownTableError(msg)
         return self._computed[table]() if table in self._computed else self._tables[table]
@@ -237,6 +238,12 @@ def _filter_key(filters: Any) -> str | None:
         elif type(value) not in _EXACT_REPR:
             return None
     return repr(filters)
+
+
+def _known_tables(tables: list[str]) -> str:
+    if tables == [PLUGIN_JOBS]:
+        return f"; the only one is {PLUGIN_JOBS}, which the kit fills"
+    return f"; there are {', '.join(tables) or 'none yet'}"
 
 
 def copied(row: Mapping[str, Any]) -> Row:

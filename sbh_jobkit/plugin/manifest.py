@@ -31,6 +31,7 @@ _REQUIRED = ("slug", "name")
 _NEAR = 0.8
 """Only an unknown key that is this similar to a known one is a mistake; others, such as `min_version`, are allowed."""
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
+_STEP = re.compile(r"[^$.\[\]]+")
 _ENTRY = re.compile(r"(?:[\w-]+/)*[\w-]+(?:\.[\w-]+)*\.py", re.ASCII)
 
 
@@ -95,8 +96,23 @@ def parse(data: Any, where: str = FILE, earlier: list[str] | None = None) -> Man
         raise ManifestError(where, [*problems, f"$: the manifest must be an object, got {_kind(data)}"])
     values = dict(_values(data, problems))
     if problems:
-        raise ManifestError(where, problems)
+        raise ManifestError(where, sorted(problems, key=lambda problem: _position(data, problem.partition(": ")[0])))
     return Manifest(**values)
+
+
+def _position(data: Any, path: str) -> tuple[int, ...]:
+    """Return where a JSON path such as `$.jobs[1].name` is in the file, for sorting; its nearest parent, if missing."""
+    position: list[int] = []
+    for step in _STEP.findall(path) if path.startswith("$") else ():
+        if isinstance(data, Mapping) and step in data:
+            position.append([*data].index(step))
+            data = data[step]
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            position.append(int(step))
+            data = data[int(step)]
+        else:
+            break
+    return tuple(position)
 
 
 def _values(data: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:

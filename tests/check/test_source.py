@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from sbh_jobkit.check.check import check
 from sbh_jobkit.check.source import read_source
+from sbh_jobkit.errors import ManifestError
+from sbh_jobkit.plugin.plugin import Plugin
 
 MANIFEST = """
 {
@@ -37,6 +40,28 @@ def plugin(tmp_path):
     return write
 
 
+def test_problems_are_listed_as_a_simulation_lists_them(plugin):
+    """Those of one line, too: both follow the order of the manifest."""
+    text = '{"slug": "a b", "name": "",\n "permissions": ["x.y", 5],'
+    text += '\n "jobs": [{"schedule": "x"}], "secrets": 1, "entry": 5}'
+    plugin(plugin_json=text, main_py="")
+    folder = plugin(plugin_json=text, main_py="").folder
+    with pytest.raises(ManifestError) as raised:
+        Plugin.load(folder)
+    found = check(folder)
+    assert [each.message for each in found] == [*raised.value.problems]
+    assert [(each.line, each.message.partition(":")[0]) for each in found] == [
+        (1, "$.slug"),
+        (1, "$.name"),
+        (2, "$.permissions[0]"),
+        (2, "$.permissions[1]"),
+        (3, "$.jobs[0].name"),
+        (3, "$.jobs[0].schedule"),
+        (3, "$.secrets"),
+        (3, "$.entry"),
+    ]
+
+
 LINES = {
     "$": 2,
     "$.slug": 3,
@@ -62,7 +87,7 @@ def test_lines(plugin, path, line):
 BROKEN = {
     "no JSON": (
         {"plugin_json": '{\n"slug" }', "main_py": ""},
-        [(1, "manifest", "line 2 column 8 is not valid JSON: Expecting ':' delimiter")],
+        [(2, "manifest", "line 2 column 8 is not valid JSON: Expecting ':' delimiter")],
     ),
     "no UTF-8": (
         {"plugin_json": b"\xff", "main_py": ""},

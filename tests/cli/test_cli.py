@@ -146,11 +146,15 @@ BAD_PLUGINS = {
     ),
     "an error in world.py": (
         {"world": "def setup(world):\n    world.secrets['K'] = 1\n"},
-        "the world's script failed: world.py:2: secret 'K' must be text, got a value of type int",
+        "world.py failed: world.py:2: secret 'K' must be text, got a value of type int",
     ),
     "a world.py that describes nothing": (
         {"world": "x = 1\n"},
         "world.py has neither setup(world) nor a function under @every(…); define at least one",
+    ),
+    "a near miss of setup": (
+        {"world": "def set_up(world):\n    world.db.create('t')\n"},
+        "world.py has no setup(world); did you mean 'set_up' to be it? rename it",
     ),
     "no job at all": (
         {"main_": "import json\n"},
@@ -158,11 +162,11 @@ BAD_PLUGINS = {
     ),
     "a limit that is none": (
         {"world": "def setup(world):\n    world.time_limit = 'long'\n"},
-        "the world's script failed: world.py:2: time_limit must be a number of seconds above 0, got 'long'",
+        "world.py failed: world.py:2: time_limit must be a number of seconds above 0, got 'long'",
     ),
     "an unknown kind of fault": (
         {"world": "def setup(world):\n    world.allow = ['netwrk']\n"},
-        "the world's script failed: world.py:2: unknown kind of fault 'netwrk'; did you mean 'network'?",
+        "world.py failed: world.py:2: unknown kind of fault 'netwrk'; did you mean 'network'?",
     ),
     "an expectation of an unknown job": (
         {"world": "def setup(world):\n    world.expect_failure('gret', '2026-01-01', '2026-01-02', because='x')\n"},
@@ -187,6 +191,10 @@ BAD_WORDS = {
     "an abbreviation of a zone": (
         ["simulate", "p", "--tz", "CEST"],
         "unknown time zone 'CEST'; use a name such as 'Europe/Paris'",
+    ),
+    "the world in place of the plugin": (
+        ["simulate", "w/world.py"],
+        "world.py defines no @job; give the plugin's folder, or main.py",
     ),
     "a path that is no plugin": (
         ["simulate", "notes.txt"],
@@ -332,6 +340,8 @@ def test_bad_words(here, capsys, words, sentence):
     write(here / "p")
     (here / "notes.txt").write_text("notes")
     (here / "bad.zip").write_text("no zip")
+    (here / "w").mkdir()
+    (here / "w/world.py").write_text("def setup(world): ...")
     assert said(capsys, *words) == (WRONG_USE, "", f"sbh-jobkit: error: {sentence}\n")
 
 
@@ -694,6 +704,15 @@ def test_whatever_the_terminal_can_write(here, encoding):
     work = started("run", "p", "greet", "--at", "2026-01-05", stdout=subprocess.PIPE, env=environment)
     out, _ = work.communicate(timeout=60)
     assert (work.returncode, b"\\u65e5\\u672c" in out) == (OK, True)
+
+
+def test_a_run_alone_notes_what_did_not_run(here, capsys):
+    """A world that changes with time is as `setup` made it, unless --from is given."""
+    world = "from sbh_jobkit import every\n\n@every('0 0 * * *')\ndef day(world, now): world.db.insert('days', {})\n"
+    write(here / "p", world=world)
+    note = "sbh-jobkit: note: only setup(world) has run; add --from ISO to let the world change until --at\n"
+    assert said(capsys, "run", "p", "greet", "--at", "2026-01-05")[::2] == (OK, note)
+    assert said(capsys, "run", "p", "greet", "--at", "2026-01-05T06:00", "--from", "2026-01-01")[::2] == (OK, "")
 
 
 def test_zip(here, capsys):

@@ -121,7 +121,7 @@ def test_pytest_has_it(installed, plugin):
 def test_where_it_is_not_installed(plugin):
     """Without the extension, `ctx.email` and `world.email` are unknown."""
     shown = python("sbh_jobkit", "run", ".", "remind", site="", folder=plugin)
-    wrong = "sbh-jobkit: error: the world's script failed: world.py:2: AttributeError: world has no 'email'\n"
+    wrong = "sbh-jobkit: error: world.py failed: world.py:2: AttributeError: world has no 'email'\n"
     assert (shown.returncode, shown.stderr) == (2, wrong)
 
 

@@ -222,6 +222,11 @@ def test_a_world_may_be_in_several_files(folder, write):
             "from sbh_jobkit import every\n@every\ndef f(world, now): pass",
             "world.py:2: @every needs a cron expression in parentheses: write @every('…') above the function",
         ),
+        ("def setUp(world): ...", "world.py has no setup(world); did you mean 'setUp' to be it? rename it"),
+        (
+            "from sbh_jobkit import every\n@every('@daily')\ndef f(world, now): pass\ndef init(world): pass",
+            "world.py has no setup(world); did you mean 'init' to be it? rename it",
+        ),
         ("setup = 5", "world.py: setup must be a function setup(world), got 5"),
     ],
 )
@@ -258,7 +263,7 @@ def test_what_goes_wrong_in_a_world_stops_the_simulation_with_its_line(folder, w
     write(source)
     with pytest.raises(WorldError) as refused:
         simulate(folder, duration="1d")
-    assert str(refused.value) == f"the world's script failed: {message}"
+    assert str(refused.value) == f"world.py failed: {message}"
 
 
 def test_a_missing_file_is_an_error():
@@ -282,7 +287,7 @@ def test_names_make_a_world_too():
     with pytest.raises(WorldError) as refused:
         world.begin("2026-01-01")
     line = setup.__code__.co_firstlineno + 2
-    assert str(refused.value) == f"the world's script failed: test_script.py:{line}: LookupError"
+    assert str(refused.value) == f"world.py failed: test_script.py:{line}: LookupError"
 
 
 def test_a_wrong_expression_is_refused_at_once():

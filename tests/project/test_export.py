@@ -258,7 +258,7 @@ PROBLEMS = {
     "a world that cannot begin": (
         ["def setup(world):\n    world.db.load('users', 'users.csv')", "@job('a')\ndef one(ctx): pass"],
         (
-            "the exported plugin would not work: the world's script failed: world.py:5: users.csv: "
+            "the exported plugin would not work: world.py failed: world.py:5: users.csv: "
             "there is no such file; a relative path begins at the folder of world.py"
         ),
     ),

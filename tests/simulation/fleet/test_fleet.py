@@ -186,7 +186,8 @@ def test_what_cannot_be_simulated_does_not_stop_the_others(platform, write):
         NotSimulated(
             path="plugins/lost",
             tenant="acme",
-            why="the world's script failed: world.py:1: there is no table 'users'; there are plugin_jobs",
+            why="world.py failed: world.py:1: there is no table 'users'; "
+            "the only one is plugin_jobs, which the kit fills",
         ),
     ]
     assert [one.plugin for one in results if isinstance(one, Installation)] == ["loud", "quiet"]
