@@ -219,7 +219,7 @@ class JobMagics(Magics):
     @line_magic
     @_short_errors
     @magic_arguments()
-    @argument("path", metavar="PATH", nargs="?", help="a plugin (default: the jobs of the notebook's cells)")
+    @argument("path", metavar="PATH", nargs="?", help="a plugin (default: the jobs of cells, or the loaded plugin)")
     @argument(
         "--target",
         metavar="guide|host",
@@ -233,6 +233,8 @@ class JobMagics(Magics):
         given = self._read("check_plugin", line)
         if given.path is not None:
             return Findings.from_check(given.path, given.target)
+        if not self.session.cells_have_plugin:
+            return Findings.from_check(self.session.loaded_source, given.target)
         return check_cells(self.cells.previous(), self.shell.user_ns, given.target)
 
     @line_magic

@@ -66,6 +66,26 @@ class Session:
         return self._loaded.joined(cells) if cells.jobs else self._loaded
 
     @property
+    def cells_have_plugin(self) -> bool:
+        """Whether a cell defines a job, a route or a hook, even one with an error."""
+        from sbh_jobkit.plugin.plugin import Plugin
+
+        own = {name: value for name, value in self._names.items() if getattr(value, "__module__", None) == _MAIN}
+        try:
+            cells = Plugin.load(own)
+        except JobkitError:
+            return True
+        return bool(cells.jobs or cells.routes or cells.hooks)
+
+    @property
+    def loaded_source(self) -> str:
+        """The path of the loaded plugin; raises PluginError if none is loaded."""
+        if self._loaded is None:
+            msg = "there is nothing to check: give a path, or load a plugin first"
+            raise PluginError(msg)
+        return self._loaded.source
+
+    @property
     def job_names(self) -> list[str]:
         """The names of all jobs; empty if one of them has an error."""
         try:

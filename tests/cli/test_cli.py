@@ -715,6 +715,27 @@ def test_a_run_alone_notes_what_did_not_run(here, capsys):
     assert said(capsys, "run", "p", "greet", "--at", "2026-01-05T06:00", "--from", "2026-01-01")[::2] == (OK, "")
 
 
+def test_a_fault_that_is_the_error_is_shown_once(here, capsys):
+    """A missing table is an error and a fault: one line with the error's type and the fault's kind, then the advice."""
+    write(here / "p", main_=FAILING.replace('raise KeyError("coffee")', 'ctx.db.query("cups")'))
+    sentence = "there is no table 'cups'; the only one is plugin_jobs, which the kit fills"
+    assert said(capsys, "run", "p", "grumble", "--at", "2026-01-05T06:00") == (
+        FAILED,
+        (
+            "grumble  Mon 2026-01-05 06:00 UTC  crashed  took 0 s\n"
+            "  main.py:5: UnknownTableError: there is no table 'cups'; the only one is\n"
+            "    plugin_jobs, which the kit fills [table-unknown]\n"
+            '    try: world.db.insert("cups", [{…}]), or world.db.create("cups") for an empty one\n'
+            "  traceback:\n"
+            "    Traceback (most recent call last):\n"
+            '      File "main.py", line 5, in grumble\n'
+            '        ctx.db.query("cups")\n'
+            f"    sbh_jobkit.errors.UnknownTableError: {sentence}\n"
+        ),
+        "",
+    )
+
+
 def test_zip(here, capsys):
     """A zip is simulated as its directory is."""
     with zipfile.ZipFile(here / "p.zip", "w") as archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sbh_jobkit import Plugin
-from sbh_jobkit.errors import ExportError
+from sbh_jobkit.errors import ExportError, PluginError
 
 GREET = "@job('greet', schedule='0 6 * * *')\ndef greet(ctx):\n    return {'status': 'success'}"
 
@@ -44,3 +44,15 @@ def test_cells_are_checked(notebook):
 def test_a_plugin_on_disk_is_checked(notebook):
     """With `--target host` also by the rules of today's host."""
     assert [one.rule for one in notebook.run("%check_plugin examples/hub_ops --target host")] == ["D33", "D19", "D34"]
+
+
+def test_the_loaded_plugin_is_checked(notebook):
+    """Without a path and without a job of a cell, the loaded plugin is checked; without that, there is nothing."""
+    with pytest.raises(PluginError) as raised:
+        notebook.run("%check_plugin")
+    assert str(raised.value) == "there is nothing to check: give a path, or load a plugin first"
+    notebook.run("%load_plugin examples/hub_ops")
+    assert [one.rule for one in notebook.run("%check_plugin --target host")] == ["D33", "D19", "D34"]
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET)
+    assert repr(notebook.run("%check_plugin")) == "the notebook: no problems found"

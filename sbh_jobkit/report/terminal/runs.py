@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from sbh_jobkit.run.run import Fire, Run
+    from sbh_jobkit.run.run import Fault, Fire, Run
     from sbh_jobkit.run.tally import FailureGroup
     from sbh_jobkit.simulation.installed import InstalledJob
 
@@ -154,16 +154,28 @@ def _why(run: Run) -> Iterator[str]:
         yield f"it was expected to fail ({run.expected}), and did not"
     if run.reason:
         yield run.reason
+    raised = _raised_fault(run)
     if run.error:
         place = f"{run.error.place}: " if run.error.place else ""
-        yield f"{place}{run.error.line}"
+        yield f"{place}{run.error.line}{f' [{raised.kind}]' if raised else ''}"
+        if raised and raised.advice:
+            yield f"{_ADVICE}{raised.advice}"
     if run.injected_faults:
         yield f"injected faults: {'; '.join(run.injected_faults)}"
     for fault in run.faults:
-        if not fault.allowed:
+        if not fault.allowed and fault is not raised:
             yield fault.line
             if fault.advice:
                 yield f"{_ADVICE}{fault.advice}"
+
+
+def _raised_fault(run: Run) -> Fault | None:
+    """Return the fault that is the same as the run's error, such as a missing table, so that it is shown once."""
+    error = run.error
+    if error is None:
+        return None
+    same = (fault for fault in run.faults if (fault.message, fault.place) == (error.message, error.place))
+    return next((fault for fault in same if not fault.allowed), None)
 
 
 def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
