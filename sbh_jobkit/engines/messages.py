@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 Message = dict[str, Any]
-"""What happened (`kind`) or what to do (`do`), and its particulars."""
+"""What happened (`kind`) or what to do (`do`), and the values that belong to it."""
 
 
 class Lines:

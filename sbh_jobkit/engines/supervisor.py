@@ -100,7 +100,7 @@ class _Supervisor:
                 os.close(descriptor)
             out, err, report, trace = (writes for _, writes in pipes)
             child.main(request, child.Pipes(out, err, report, trace, orders), me)
-        with suppress(OSError):  # the child does it, too: whoever comes first
+        with suppress(OSError):  # the child does it, too, and may be the first
             os.setpgid(pid, pid)
         for descriptor in (orders, *(writes for _, writes in pipes)):
             os.close(descriptor)

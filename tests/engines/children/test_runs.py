@@ -76,7 +76,7 @@ def test_a_run_is_as_in_simulation(ask):
 
 
 def test_nothing_starts_before_go(ask):
-    """A run that is ready and not told to go has started nothing; closing it ends it."""
+    """A run that is ready and waits for go has started nothing; closing it ends it."""
     handle = ask("well")
     assert handle.wait_ready(10)
     handle.close()
