@@ -50,7 +50,8 @@ def _takes(scenario: Scenario) -> str:
 def _headline(stress: Stress) -> str:
     tried = count(stress.tried, "scenario")
     if stress.ok:
-        return f"no failure under stress in {tried}"
+        names = f": {', '.join(stress.scenarios)}" if stress.scenarios else ""
+        return f"no failure under stress in {tried}{names}"
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
     return f"{' and '.join(parts)}, in {tried}"

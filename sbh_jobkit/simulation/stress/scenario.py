@@ -92,4 +92,7 @@ class Scenario:
 
     def _length(self) -> str:
         elapsed = (self.end - self.start.astimezone(UTC)).total_seconds()
+        hours, minutes = divmod(int(elapsed) // 60, 60)
+        if hours and minutes and elapsed % 60 == 0:
+            return f"{hours}h{minutes}m"  # easier to read than 661m
         return times.format_duration(times.Duration(0, int(elapsed)))

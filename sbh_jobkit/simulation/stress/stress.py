@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import compress, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,15 @@ class Stress:
     """What fails only under stress, each in the smallest scenario found."""
     anyway: tuple[Run, ...]
     """What fails without stress, too: the first run of each group."""
-    tried: int
-    """How many scenarios were simulated."""
+    scenarios: tuple[str, ...]
+    """The names of the scenarios that were simulated, such as `outage` or `2026-03-29`."""
     notes: tuple[str, ...] = ()
     """Which kinds of stress have nothing to work on, and why."""
+
+    @property
+    def tried(self) -> int:
+        """How many scenarios were simulated."""
+        return len(self.scenarios)
 
     @property
     def ok(self) -> bool:
@@ -74,7 +79,7 @@ def run_stress(
     anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     scenarios, notes = _scenarios(plain, kinds, usual)
-    for scenario in scenarios:
+    for scenario in scenarios.values():
         progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
         for signature, run in _firsts(run for run in scenario.runs(load) if is_failure(run)).items():
             if signature not in anyway:
@@ -83,7 +88,7 @@ def run_stress(
     for scenario, run in broken.values():
         progress(f"making the failure of {run.job} smaller")
         smallest.append(shrink(load, scenario, run))
-    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), tried=len(scenarios), notes=tuple(notes))
+    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), scenarios=tuple(scenarios), notes=tuple(notes))
 
 
 def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
@@ -93,9 +98,9 @@ def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
     return firsts
 
 
-def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[list[Scenario], list[str]]:
-    """Return the scenarios: days when clocks change with all kinds, the plain range with each kind and with all."""
-    found: list[Scenario] = []
+def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[dict[str, Scenario], list[str]]:
+    """Return the scenarios by name: days when clocks change, and the plain range, with the kinds of stress."""
+    found: dict[str, Scenario] = {}
     notes: list[str] = []
     rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
     if "dst" in kinds:
@@ -104,11 +109,14 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
             notes.append(f"dst: the clocks do not change in {plain.zone.key} within a year of {plain.start.date()}")
         for day in days:
             there = replace(plain, start=_days(day, -1), end=_days(day, 2))
-            found += [there, _under(there, rest, usual)]
+            found[f"dst {day.date()}"] = there
+            found[" + ".join((f"dst {day.date()}", *rest))] = _under(there, rest, usual)
     together = [rest] if len(rest) > 1 else []
-    found += [_under(plain, some, usual) for some in (*([kind] for kind in rest), *together)]
+    found |= {" + ".join(some): _under(plain, some, usual) for some in (*([kind] for kind in rest), *together)}
     notes += _without_effect(kinds, usual)
-    return [each for number, each in enumerate(found) if each not in (plain, *found[:number])], notes
+    scenarios = [*found.values()]
+    new = (each not in (plain, *scenarios[:number]) for number, each in enumerate(scenarios))
+    return dict(compress(found.items(), new)), notes
 
 
 def _without_effect(kinds: Collection[str], usual: list[Run]) -> Iterator[str]:

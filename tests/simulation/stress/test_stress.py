@@ -31,7 +31,7 @@ SCREENS = {
         "Sun 2026-10-25 02:00 CET  charge  crashed\n"
         "    main.py:15: RuntimeError: 2026-10-25 02:00 was charged already\n"
         "    smallest case: 3h 1m from Sun 2026-10-25 00:00 CEST, without injected faults\n"
-        f"    repeat it with: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 181m "
+        f"    repeat it with: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 3h1m "
         "--tz Europe/Paris --job charge\n"
         "\n"
         "1 failure under stress, in 7 scenarios\n"
@@ -57,7 +57,7 @@ SCREENS = {
         "    switched off after 3 failures\n"
         "    smallest case: 11h 1m from Sun 2026-01-04 00:00 UTC, with 1 injected fault:\n"
         "      outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z\n"
-        f"    repeat it with: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 661m --tz UTC --job sync_stock "
+        f"    repeat it with: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 11h1m --tz UTC --job sync_stock "
         "--fault 'outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z'\n"
         "\n"
         "1 failure under stress, in 4 scenarios\n"
@@ -166,7 +166,11 @@ def test_an_honest_plugin(said, put):
     put(HONEST, ANSWERS, **HTTP)
     assert said("simulate", "p", "--for", "3d", "--stress", "overlap,outage,late") == (
         OK,
-        "P under stress: overlap, outage, late\n\nno failure under stress in 4 scenarios\n",
+        (
+            "P under stress: overlap, outage, late\n"
+            "\n"
+            "no failure under stress in 4 scenarios: overlap, outage, late, overlap + outage + late\n"
+        ),
         "",
     )
     assert json.loads(said("simulate", "p", "--for", "3d", "--stress", "late", "--json")[1]) == {
@@ -177,6 +181,14 @@ def test_an_honest_plugin(said, put):
         "broken": [],
         "anyway": [],
     }
+
+
+def test_the_days_that_were_tried(said, put):
+    """The scenarios of a zone whose clocks change are named by the day."""
+    put(HONEST, ANSWERS, **HTTP)
+    code, out, _ = said("simulate", "p", "--for", "1d", "--stress", "dst,late", "--tz", "Europe/Paris")
+    days = "dst 2026-03-29, dst 2026-03-29 + late, dst 2026-10-25, dst 2026-10-25 + late"
+    assert (code, out.splitlines()[-1]) == (OK, f"no failure under stress in 5 scenarios: {days}, late")
 
 
 def test_what_fails_anyway(said, put):
@@ -238,7 +250,7 @@ def test_what_could_not_be_tried(said, put, case):
     kinds, length, notes, tried = case
     put(WEEKLY)
     heading = f"P under stress: {kinds.replace(',', ', ')}\n"
-    headline = f"\nno failure under stress in {tried} scenario{'' if tried == 1 else 's'}\n"
+    headline = f"\nno failure under stress in {'1 scenario: late' if tried == 1 else '0 scenarios'}\n"
     assert said("simulate", "p", "--for", length, "--stress", kinds) == (OK, "".join([heading, *notes, headline]), "")
 
 
@@ -299,7 +311,7 @@ def test_a_limit_of_time_that_is_the_worlds(said, put):
     )
     assert said("simulate", "p", "--for", "1d", "--stress", "overlap") == (
         OK,
-        "P under stress: overlap\n\nno failure under stress in 1 scenario\n",
+        "P under stress: overlap\n\nno failure under stress in 1 scenario: overlap\n",
         "",
     )
 
