@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from sbh_jobkit.engines import schema
 from sbh_jobkit.errors import StoreError, did_you_mean
+from sbh_jobkit.live.keys import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,12 +92,13 @@ def _parse(url: str) -> URL:
     scheme = url.partition(":")[0].partition("+")[0]
     if scheme not in SCHEMES:
         hint = did_you_mean(scheme, SCHEMES) or f"; use {' or '.join(f'{name}://…' for name in SCHEMES)}"
-        msg = f"unknown store {url!r}{hint}"
+        msg = f"unknown store {without_password(url)!r}{hint}"
         raise StoreError(msg)
     try:
         return make_url(url)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        msg = f"the store {url!r} is not a database URL; write sqlite:///jobs.db or postgresql://user@host/database"
+        shown = without_password(url)
+        msg = f"the store {shown!r} is not a database URL; write sqlite:///jobs.db or postgresql://user@host/database"
         raise StoreError(msg) from error
 
 
