@@ -275,7 +275,7 @@ class LiveSession:
 
 
 class LiveRecorder(Recorder):
-    """Publishes each event as it is recorded, whoever else listens."""
+    """Publishes each event as it is recorded."""
 
     __slots__ = ("_publish",)
 

@@ -113,8 +113,8 @@ def test_one_run_under_a_plan(said):
 def test_what_did_nothing_is_told(said):
     """Perhaps its host is misspelt."""
     code, out, _ = said("simulate", "p", "--for", "3d", "--fault", "errors of=api.exmaple.com rate=1")
-    told = ["unused faults:", "  errors of=api.exmaple.com rate=1", ""]
-    assert (code, out.splitlines()[-6:-3], out.splitlines()[-1]) == (OK, told, "3 runs, all as expected")
+    unused = ["unused faults:", "  errors of=api.exmaple.com rate=1", ""]
+    assert (code, out.splitlines()[-6:-3], out.splitlines()[-1]) == (OK, unused, "3 runs, all as expected")
 
 
 @pytest.mark.parametrize(
