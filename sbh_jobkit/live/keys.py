@@ -19,7 +19,7 @@ STORAGES = ("file", "memory", "s3")
 SOURCES = ("env", "dotenv", "keyring")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*):.*@")
 _MOST_SECONDS = 86_400
 _MOST = 2**40
 

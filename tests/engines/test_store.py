@@ -15,6 +15,7 @@ BAD = {
     "jobs.db": "unknown store 'jobs.db'; use sqlite://… or postgresql://…",
     "": "unknown store ''; use sqlite://… or postgresql://…",
     "postgres://ann:hunter2@h/jobs": "unknown store 'postgres://ann:***@h/jobs'; did you mean 'postgresql'?",
+    "postgres://ann:hun/t er2@h/jobs": "unknown store 'postgres://ann:***@h/jobs'; did you mean 'postgresql'?",
     "postgresql://ann:hunter2@h:x/jobs": f"the store 'postgresql://ann:***@h:x/jobs' {NO_URL}",
     "postgresql:": f"the store 'postgresql:' {NO_URL}",
     "sqlite:////no/where/jobs.db": "the store '/no/where/jobs.db' cannot be made: there is no folder '/no/where'",
