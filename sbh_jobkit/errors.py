@@ -78,7 +78,11 @@ class ManifestError(PluginError):
 
 
 class StoreError(JobkitError):
-    """A store of runs that cannot be opened, or whose clock jumped."""
+    """A store of runs that cannot be opened."""
+
+
+class ClockError(JobkitError):
+    """A machine's clock that has jumped, so that nothing can be planned."""
 
 
 class SettingsError(JobkitError):

@@ -1,7 +1,7 @@
 """What becomes of a claimed row: it starts, it ends, or its worker dies.
 
 A row that was only claimed has started nothing, so it is due again. A row that was running is lost: it never starts
-again.
+again. Each function belongs to a transaction of its caller.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.store import Store
     from sbh_jobkit.run.run import Run
 
 
@@ -37,6 +37,11 @@ class Claim:
     worker: str
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The plugin and the job, for messages."""
+        return self.plugin, self.job
+
+    @property
     def row(self) -> ColumnElement[bool]:
         """The condition for the row, whichever worker has it."""
         return and_(
@@ -47,35 +52,32 @@ class Claim:
         )
 
 
-def start(store: Store, claim: Claim, now: float) -> bool:
-    """Make a claimed row a running one, and commit it before the job's code starts; False where it is not ours."""
+def start(connection: Connection, claim: Claim, now: float) -> bool:
+    """Make a claimed row a running one, to be committed before the job's code starts; False where it is not ours."""
     mine = claim.row, job_run.c.state == State.CLAIMED, job_run.c.worker == claim.worker
-    with store.write() as connection:
-        done = connection.execute(update(job_run).where(*mine).values(state=State.RUNNING, started_at=to_store(now)))
+    done = connection.execute(update(job_run).where(*mine).values(state=State.RUNNING, started_at=to_store(now)))
     return done.rowcount == 1
 
 
-def finish(store: Store, claim: Claim, run: Run, now: float) -> bool:
+def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
     """End a running row as its run ended; if the row has ended already, keep the report as a note beside it."""
     mine = claim.row, job_run.c.state == State.RUNNING, job_run.c.worker == claim.worker
     record = json.dumps(run.to_dict())
     ended = {"state": State.ENDED, "outcome": run.outcome, "reason": run.reason, "finished_at": to_store(now)}
-    with store.write() as connection:
-        if connection.execute(update(job_run).where(*mine).values(record=record, **ended)).rowcount == 1:
-            return True
-        late = claim.row, job_run.c.state == State.ENDED
-        connection.execute(update(job_run).where(*late).values(note=record))
+    if connection.execute(update(job_run).where(*mine).values(record=record, **ended)).rowcount == 1:
+        return True
+    late = claim.row, job_run.c.state == State.ENDED
+    connection.execute(update(job_run).where(*late).values(note=record))
     return False
 
 
-def release(store: Store, claim: Claim) -> bool:
+def release(connection: Connection, claim: Claim) -> bool:
     """Give a claimed row back, so that it is due again; False where it has started or is not ours."""
     mine = claim.row, job_run.c.state == State.CLAIMED, job_run.c.worker == claim.worker
-    with store.write() as connection:
-        return connection.execute(update(job_run).where(*mine).values(state=State.DUE, worker=None)).rowcount == 1
+    return connection.execute(update(job_run).where(*mine).values(state=State.DUE, worker=None)).rowcount == 1
 
 
-def bury(store: Store, alive: Collection[str], now: float, *, why: str) -> list[Claim]:
+def bury(connection: Connection, alive: Collection[str], now: float, *, why: str) -> list[Claim]:
     """Settle the rows of workers that are not alive any more: claimed ones are due again, running ones are lost.
 
     Returns the lost ones.
@@ -83,12 +85,10 @@ def bury(store: Store, alive: Collection[str], now: float, *, why: str) -> list[
     dead = job_run.c.worker.notin_(list(alive))
     lost = {"state": State.ENDED, "outcome": Outcome.LOST, "reason": f"lost: {why}", "finished_at": to_store(now)}
     columns = (job_run.c.tenant, job_run.c.plugin, job_run.c.job, job_run.c.fire_time, job_run.c.worker)
-    with store.write() as connection:
-        connection.execute(
-            update(job_run).where(job_run.c.state == State.CLAIMED, dead).values(state=State.DUE, worker=None)
-        )
-        going = job_run.c.state == State.RUNNING
-        found = connection.execute(select(*columns).where(going, dead).with_for_update()).all()
+    claimed, going = job_run.c.state == State.CLAIMED, job_run.c.state == State.RUNNING
+    connection.execute(update(job_run).where(claimed, dead).values(state=State.DUE, worker=None))
+    found = connection.execute(select(*columns).where(going, dead).with_for_update()).all()
+    if found:
         connection.execute(update(job_run).where(going, dead).values(**lost))
     return [
         Claim(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), worker=worker)

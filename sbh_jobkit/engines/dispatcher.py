@@ -6,14 +6,17 @@ decided is never decided again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
-from sbh_jobkit.engines.heartbeat import downtime
+from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.schema import State, job_mark, job_run
+from sbh_jobkit.engines.planner import among, chunks, lock
+from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
 
 if TYPE_CHECKING:
@@ -21,88 +24,136 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.planner import PlannedJob
-    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.engines.planner import Key, PlannedJob
 
-_OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
-_GOING = (State.CLAIMED, State.RUNNING)
+OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
+"""How a fire time ends that does not start."""
+GOING = (State.CLAIMED, State.RUNNING)
+_OPEN = (State.DUE, State.WAITING, *GOING)
+_NOTABLE = 1.0
+"""Seconds from which on a late start needs a reason."""
 
 
-def dispatch(store: Store, job: PlannedJob, now: float, worker: str, *, slots: int) -> list[Decision]:
-    """Decide on every due instant of a job up to `now`, and claim for a worker those that start.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """What was decided for one job, and whether something is left that needs a free slot."""
 
-    At most `slots` are claimed; a row for which there is no slot stays as it is. Returns all decisions, oldest first.
+    job: PlannedJob
+    decisions: list[Decision]
+    needs_slot: bool
+
+    @property
+    def starts(self) -> list[Decision]:
+        """What was claimed."""
+        return [decision for decision in self.decisions if decision.action is Action.START]
+
+
+class _Row(NamedTuple):
+    fire: float
+    state: str
+    reason: str | None
+
+
+def dispatch(
+    connection: Connection, jobs: Sequence[PlannedJob], now: float, worker: str, *, slots: int
+) -> list[Dispatched]:
+    """Decide on every due instant of jobs up to `now`, and claim for a worker those that start.
+
+    At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
     """
-    with store.write() as connection:
-        connection.execute(select(job_mark.c.planned_to).where(job.is_in(job_mark)).with_for_update())
-        return _Dispatch(connection, job, now, worker, slots).run()
+    done, lives = [], Lives.read(connection)
+    for chunk in chunks(jobs):
+        lock(connection, chunk)
+        rows = _open_rows(connection, chunk, now)
+        for job in chunk:
+            each = _Dispatch(connection, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
+            done.append(each.run(lives))
+            slots = each.slots
+    return done
 
 
-def count_going(store: Store, worker: str) -> int:
-    """Return how many runs a worker has claimed or started, and not ended."""
-    with store.read() as connection:
-        going = job_run.c.state.in_(_GOING), job_run.c.worker == worker
-        return connection.execute(select(func.count()).select_from(job_run).where(*going)).scalar_one()
+def _open_rows(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> dict[Key, list[_Row]]:
+    table = job_run.c
+    query = select(table.tenant, table.plugin, table.job, table.fire_time, table.state, table.reason)
+    open_ = query.where(among(job_run, jobs), table.state.in_(_OPEN), table.fire_time <= to_store(now))
+    rows: dict[Key, list[_Row]] = {}
+    for tenant, plugin, job, fire, state, reason in connection.execute(open_.order_by(table.fire_time)):
+        rows.setdefault((tenant, plugin, job), []).append(_Row(from_store(fire), state, reason))
+    return rows
 
 
 class _Dispatch:
-    """One transaction on one job."""
+    """The decisions on one job."""
 
-    def __init__(self, connection: Connection, job: PlannedJob, now: float, worker: str, slots: int) -> None:
+    def __init__(
+        self, connection: Connection, job: PlannedJob, rows: Sequence[_Row], *, now: float, worker: str, slots: int
+    ) -> None:
         self._connection = connection
         self._job = job
         self._now = now
         self._worker = worker
-        self._slots = slots
+        self.slots = slots
         self._decided: list[Decision] = []
-        rows = self._open_rows()
-        self._running = [fire for fire, state, _ in rows if state in _GOING]
-        self._waiting = {fire: reason for fire, state, reason in rows if state == State.WAITING}
-        self._due = [fire for fire, state, _ in rows if state == State.DUE]
+        self._running = [row.fire for row in rows if row.state in GOING]
+        self._waiting = {row.fire: row.reason for row in rows if row.state == State.WAITING}
+        self._due = [row.fire for row in rows if row.state == State.DUE]
 
-    def run(self) -> list[Decision]:
+    def run(self, lives: Lives) -> Dispatched:
         self._dequeue()
-        if self._due and (self._slots or len(self._running) >= self._job.policy.max_instances):
-            self._decide_due()
+        if self._due and (self.slots or not self._has_room):
+            self._decide_due(lives)
             self._dequeue()
-        return sorted(self._decided, key=lambda decision: decision.fire)
+        left = bool(self._due or self._waiting)
+        decisions = sorted(self._decided, key=lambda decision: decision.fire)
+        return Dispatched(job=self._job, decisions=decisions, needs_slot=left and self._has_room)
 
-    def _open_rows(self) -> Sequence[tuple[float, str, str | None]]:
-        open_ = job_run.c.state != State.ENDED, job_run.c.fire_time <= to_store(self._now)
-        query = select(job_run.c.fire_time, job_run.c.state, job_run.c.reason).where(self._job.is_in(job_run), *open_)
-        found = self._connection.execute(query.order_by(job_run.c.fire_time))
-        return [(from_store(fire), state, reason) for fire, state, reason in found]
+    @property
+    def _has_room(self) -> bool:
+        return len(self._running) < self._job.policy.max_instances
 
     def _dequeue(self) -> None:
         """Start what has waited, the longest first, as far as the policy and the slots have room."""
-        while self._waiting and self._slots and len(self._running) < self._job.policy.max_instances:
+        while self._waiting and self.slots and self._has_room:
             fire, why = next(iter(self._waiting.items()))
             del self._waiting[fire]
             self._carry_out(decide_queued(self._job.policy, fire, self._now, since=why or "", tz=self._job.schedule.tz))
 
-    def _decide_due(self) -> None:
-        policy, tz, fires = self._job.policy, self._job.schedule.tz, self._due
-        down = downtime(self._connection, fires[0], self._now)
+    def _decide_due(self, lives: Lives) -> None:
+        policy, tz, fires, self._due = self._job.policy, self._job.schedule.tz, self._due, []
+        down = lives.downtime(fires[0], self._now)
         running = list(self._running)
         for decision in decide(
             policy, fires, self._now, running=running, waiting=list(self._waiting), down=down, tz=tz
         ):
-            if decision.action is Action.WAIT:
+            if decision.action is Action.START and not self.slots:
+                self._due.append(decision.fire)
+            elif decision.action is not Action.WAIT:
+                self._carry_out(decision)
+            elif self._due:  # an earlier one has no slot yet, and stays ahead
+                self._due.append(decision.fire)
+            else:
                 self._write(decision.fire, state=State.WAITING, reason=decision.reason)
                 self._waiting[decision.fire] = decision.reason
                 self._decided.append(decision)
-            elif decision.action is not Action.START or self._slots:
-                self._carry_out(decision)
 
     def _carry_out(self, decision: Decision) -> None:
         if decision.action is Action.START:
+            decision = self._explained(decision)
             self._write(decision.fire, state=State.CLAIMED, worker=self._worker, reason=decision.reason)
             self._running.append(decision.fire)
-            self._slots -= 1
+            self.slots -= 1
         else:
-            ended = {"outcome": _OUTCOMES[decision.action], "finished_at": to_store(self._now)}
+            ended = {"outcome": OUTCOMES[decision.action], "finished_at": to_store(self._now)}
             self._write(decision.fire, state=State.ENDED, reason=decision.reason, **ended)
         self._decided.append(decision)
+
+    def _explained(self, decision: Decision) -> Decision:
+        """Give a start that is late for no rule the only reason that is left: other runs had all slots."""
+        late = self._now - decision.fire
+        if decision.reason is not None or late < _NOTABLE:
+            return decision
+        reason = f"started {times.format_elapsed(late)} late: no slot was free"
+        return Decision(fire=decision.fire, action=Action.START, reason=reason)
 
     def _write(self, fire: float, **values: object) -> None:
         row = job_run.c.fire_time == to_store(fire)

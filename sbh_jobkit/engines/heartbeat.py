@@ -1,49 +1,105 @@
-"""When schedulers were alive: each has a row that it keeps fresh, and where no row covers a time, none was alive."""
+"""When schedulers were alive: each has a row that it keeps fresh, and where no row covers a time, none was alive.
+
+A scheduler whose machine slept, or that was stopped and let go on, was not alive in between: it gets a second row.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, case, delete, func, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.schema import scheduler
+from sbh_jobkit.engines.schema import insert, life
+from sbh_jobkit.errors import ClockError
+from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.store import Store
+MAX_GAP = 40 * 86_400.0
+"""Seconds that may lie between two signs of life; beyond that a clock has jumped, and planning would write years."""
+MAX_BACK = 300.0
+"""Seconds by which a clock may go back before nothing is planned: schedulers' clocks differ a little."""
 
 
-def beat(store: Store, id_: str, now: float) -> None:
-    """Show that a scheduler is alive now, in epoch seconds; the first time it starts."""
+LEASE = 30.0
+"""Seconds without a sign of life after which a scheduler counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """When one scheduler was alive, in epoch seconds."""
+
+    worker: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """When each scheduler was alive, by its start."""
+
+    lives: Sequence[Life]
+
+    @classmethod
+    def read(cls, connection: Connection) -> Self:
+        """Read all of them."""
+        found = connection.execute(select(life).order_by(life.c.started_at))
+        return cls([Life(row.worker, from_store(row.started_at), from_store(row.alive_at)) for row in found])
+
+    def fresh(self, now: float) -> set[str]:
+        """Return the schedulers that have given a sign of life not long ago."""
+        return {each.worker for each in self.lives if each.end >= now - LEASE}
+
+    def downtime(self, since: float, now: float) -> Window | None:
+        """Return the last time, not before `since`, in which no scheduler was alive; None where one always was."""
+        last: Window | None = None
+        alive_to: float | None = None
+        for each in self.lives:
+            if each.start > now:
+                break
+            if alive_to is not None and each.start > alive_to and each.start > since:
+                last = Window(start=alive_to, end=each.start)
+            alive_to = each.end if alive_to is None else max(alive_to, each.end)
+        return last
+
+
+def beat(connection: Connection, worker: str, now: float) -> None:
+    """Show that a scheduler is alive now, in epoch seconds."""
     moment = to_store(now)
-    with store.write() as connection:
-        new = {"id": id_, "started_at": moment, "alive_at": moment}
-        connection.execute(store.insert(scheduler).values(new).on_conflict_do_nothing())
-        later = scheduler.c.alive_at < moment
-        connection.execute(update(scheduler).where(scheduler.c.id == id_, later).values(alive_at=moment))
+    mine = and_(life.c.worker == worker, life.c.alive_at >= to_store(now - LEASE))
+    later = case((life.c.alive_at < moment, moment), else_=life.c.alive_at)
+    if connection.execute(update(life).where(mine).values(alive_at=later)).rowcount == 0:
+        new = {"worker": worker, "started_at": moment, "alive_at": moment}
+        connection.execute(insert(connection, life).values(new).on_conflict_do_nothing())
 
 
-def forget(store: Store, before: float) -> None:
-    """Remove schedulers that were last alive before a time, but for the latest: a gap that nobody needs any more."""
-    with store.write() as connection:
-        latest = select(scheduler.c.id).order_by(scheduler.c.alive_at.desc()).limit(1).scalar_subquery()
-        old = scheduler.c.alive_at < to_store(before)
-        connection.execute(delete(scheduler).where(old, scheduler.c.id != latest))
+def check_clock(connection: Connection, now: float) -> None:
+    """Raise ClockError where the clock is far from the last sign of life of any scheduler."""
+    latest = connection.execute(select(func.max(life.c.alive_at))).scalar()
+    gap = 0.0 if latest is None else now - from_store(latest)
+    if -MAX_BACK <= gap <= MAX_GAP:
+        return
+    long = times.format_elapsed(round(abs(gap)))
+    if gap < 0:
+        msg = f"the clock has gone back by {long}, so nothing is planned; set the clock, or wait until it is past that"
+    else:
+        msg = f"the clock is {long} after the last sign of life of a scheduler, so nothing is planned; set the clock,"
+        msg += " or serve with --begin-now, which forgets what was due since then"
+    raise ClockError(msg)
 
 
-def downtime(connection: Connection, since: float, now: float) -> Window | None:
-    """Return the last time, not before `since`, in which no scheduler was alive; None where one always was."""
-    rows = connection.execute(select(scheduler.c.started_at, scheduler.c.alive_at).order_by(scheduler.c.started_at))
-    last: Window | None = None
-    alive_to: float | None = None
-    for started_at, alive_at in rows:
-        start, end = from_store(started_at), from_store(alive_at)
-        if start > now:
-            break
-        if alive_to is not None and start > alive_to and start > since:
-            last = Window(start=alive_to, end=start)
-        alive_to = end if alive_to is None else max(alive_to, end)
-    return last
+def forget(connection: Connection, before: float) -> None:
+    """Remove what was last alive before a time, but for the latest: a gap that nobody needs any more."""
+    latest = connection.execute(select(func.max(life.c.alive_at))).scalar()
+    connection.execute(delete(life).where(life.c.alive_at < to_store(before), life.c.alive_at != latest))
+
+
+def forget_future(connection: Connection, now: float) -> None:
+    """Remove what a clock that was ahead has written."""
+    connection.execute(delete(life).where(life.c.alive_at > to_store(now)))

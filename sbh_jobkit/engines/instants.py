@@ -1,8 +1,17 @@
-"""Instants as the store has them: whole microseconds since 1970."""
+"""Instants: seconds since 1970 in Python, whole microseconds since 1970 in the store."""
 
 from __future__ import annotations
 
+from datetime import UTC
+
+from sbh_jobkit import clock
+
 _SECOND = 1_000_000
+
+
+def now() -> float:
+    """Return the time, in seconds since 1970."""
+    return clock.now(UTC).timestamp()
 
 
 def to_store(epoch: float) -> int:

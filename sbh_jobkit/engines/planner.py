@@ -9,23 +9,26 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, tuple_, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.schema import State, job_mark, job_run
-from sbh_jobkit.errors import StoreError
+from sbh_jobkit.engines.schema import State, insert, job_mark, job_run
 from sbh_jobkit.schedule.policy import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from sqlalchemy import ColumnElement, Table
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.store import Store
     from sbh_jobkit.schedule.schedule import Schedule
 
-MAX_GAP = 40 * 86_400.0
-"""Seconds that may lie between two plans; beyond that a clock has jumped, and planning would write years of rows."""
-_CHUNK = 5_000
+LONGEST_PAST = 40 * 86_400.0
+"""Seconds of the past that are planned at most, for a job that was not served for long."""
+_CHUNK = 1_000
+_KEY = ("tenant", "plugin", "job")
+Key = tuple[str, str, str]
+"""Tenant, plugin and job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,58 +46,98 @@ class PlannedJob:
         return and_(table.c.tenant == self.tenant, table.c.plugin == self.plugin, table.c.job == self.job)
 
     @property
-    def key(self) -> dict[str, Any]:
-        """The columns that name the job."""
-        return {"tenant": self.tenant, "plugin": self.plugin, "job": self.job}
+    def key(self) -> Key:
+        """What names the job."""
+        return self.tenant, self.plugin, self.job
+
+    @property
+    def shown(self) -> str:
+        """The schedule as a mark keeps it."""
+        return f"{self.schedule.expression} {self.schedule.tz.key}"
 
 
-def plan(store: Store, job: PlannedJob, now: float, ahead: float) -> int:
-    """Write the due instants of a job up to `now + ahead` (epoch seconds); return how many are new.
+def plan(connection: Connection, jobs: Sequence[PlannedJob], now: float, ahead: float = 0.0) -> int:
+    """Write the due instants of jobs up to `now + ahead` (epoch seconds); return how many are new.
 
     A job that is seen for the first time begins now, so it never runs its past. Where its schedule has changed, the
-    instants of the old one that lie ahead are withdrawn. Raises StoreError where the clock has jumped by more than
-    MAX_GAP, in either direction.
+    instants of the old one that lie ahead are withdrawn. The transaction is the caller's.
     """
-    shown = f"{job.schedule.expression} {job.schedule.tz.key}"
-    with store.write() as connection:
-        mark = _lock(store, connection, job, shown, now)
+    return sum(_plan(connection, chunk, now, now + ahead) for chunk in chunks(jobs))
+
+
+def begin_now(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
+    """Let jobs begin now, as if they were new."""
+    for chunk in chunks(jobs):
+        marks = _marks(connection, chunk, now)
+        moment = to_store(now)
+        _advance(connection, chunk, dict.fromkeys(marks, moment))
+
+
+def chunks(jobs: Sequence[PlannedJob]) -> Iterator[Sequence[PlannedJob]]:
+    """Split jobs, since a statement takes a limited number of values."""
+    return (jobs[first : first + _CHUNK] for first in range(0, len(jobs), _CHUNK))
+
+
+def among(table: Table, jobs: Sequence[PlannedJob]) -> ColumnElement[bool]:
+    """Return the condition for the rows of some jobs."""
+    if len(jobs) == 1:
+        return jobs[0].is_in(table)
+    return tuple_(*(table.c[name] for name in _KEY)).in_([job.key for job in jobs])
+
+
+def lock(connection: Connection, jobs: Sequence[PlannedJob]) -> dict[Key, Any]:
+    """Return the marks of jobs, which no other transaction can change until this one ends."""
+    ordered = select(job_mark).where(among(job_mark, jobs)).order_by(*(job_mark.c[name] for name in _KEY))
+    rows = connection.execute(ordered.with_for_update())
+    return {(row.tenant, row.plugin, row.job): row for row in rows}
+
+
+def _plan(connection: Connection, jobs: Sequence[PlannedJob], now: float, until: float) -> int:
+    marks, rows = _marks(connection, jobs, now), []
+    for job in jobs:
+        mark = marks[job.key]
         planned_to = from_store(mark.planned_to)
-        _check_clock(job, planned_to, now, ahead)
-        if mark.schedule != shown:
-            ahead_of_now = job_run.c.fire_time > to_store(now)
-            connection.execute(delete(job_run).where(job.is_in(job_run), job_run.c.state == State.DUE, ahead_of_now))
+        if mark.schedule != job.shown:
+            _withdraw(connection, job, now)
             planned_to = min(planned_to, now)
-        until = now + ahead
         # whole seconds, so half a second later is after the last one that was planned, and includes the end
-        fires = job.schedule.epochs(planned_to + 0.5, until + 0.5)
-        planned = 0
-        while chunk := list(islice(fires, _CHUNK)):
-            rows = [
-                {**job.key, "fire_time": to_store(fire), "state": State.DUE, "planned_at": to_store(now)}
-                for fire in chunk
-            ]
-            done = connection.execute(store.insert(job_run).on_conflict_do_nothing(), rows)
-            planned += done.rowcount if done.rowcount >= 0 else len(rows)
-        later = to_store(max(until, planned_to))
-        connection.execute(update(job_mark).where(job.is_in(job_mark)).values(planned_to=later, schedule=shown))
+        fires = job.schedule.epochs(max(planned_to, now - LONGEST_PAST) + 0.5, until + 0.5)
+        same = {**dict(zip(_KEY, job.key, strict=True)), "state": State.DUE, "planned_at": to_store(now)}
+        rows += [{**same, "fire_time": to_store(fire)} for fire in fires]
+    planned, given = 0, iter(rows)
+    while chunk := list(islice(given, _CHUNK)):
+        done = connection.execute(insert(connection, job_run).on_conflict_do_nothing(), chunk)
+        planned += done.rowcount if done.rowcount >= 0 else len(chunk)
+    _advance(connection, jobs, {key: max(to_store(until), mark.planned_to) for key, mark in marks.items()})
     return planned
 
 
-def _lock(store: Store, connection: Connection, job: PlannedJob, shown: str, now: float) -> Any:
-    """Return the job's mark, which no other planner can change until the transaction ends."""
-    new = {**job.key, "schedule": shown, "planned_to": to_store(now)}
-    connection.execute(store.insert(job_mark).values(new).on_conflict_do_nothing())
-    return connection.execute(select(job_mark).where(job.is_in(job_mark)).with_for_update()).one()
+def _marks(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> dict[Key, Any]:
+    marks = lock(connection, jobs)
+    if new := [job for job in jobs if job.key not in marks]:
+        rows = [
+            {**dict(zip(_KEY, job.key, strict=True)), "schedule": job.shown, "planned_to": to_store(now)} for job in new
+        ]
+        connection.execute(insert(connection, job_mark).on_conflict_do_nothing(), rows)
+        marks |= lock(connection, new)
+    return marks
 
 
-def _check_clock(job: PlannedJob, planned_to: float, now: float, ahead: float) -> None:
-    gap = now - planned_to
-    if -ahead - MAX_GAP <= gap <= MAX_GAP:
-        return
-    days = round(abs(gap) / 86_400)
-    way = "forward" if gap > 0 else "back"
-    msg = (
-        f"{job.plugin}/{job.job}: the clock has jumped {way} by {days} days since the last plan, so nothing is planned;"
-    )
-    msg += " set the clock, or remove the job's row from sbh_job_mark to begin now"
-    raise StoreError(msg)
+def _withdraw(connection: Connection, job: PlannedJob, now: float) -> None:
+    ahead_of_now = job_run.c.fire_time > to_store(now)
+    connection.execute(delete(job_run).where(job.is_in(job_run), job_run.c.state == State.DUE, ahead_of_now))
+
+
+def _advance(connection: Connection, jobs: Sequence[PlannedJob], to: Mapping[Key, int]) -> None:
+    """Write up to when jobs are planned."""
+    where = [job_mark.c[name] == bindparam(f"its_{name}") for name in _KEY]
+    values: dict[Any, Any] = {"planned_to": bindparam("to"), "schedule": bindparam("shown")}
+    rows = [
+        {
+            **{f"its_{name}": value for name, value in zip(_KEY, job.key, strict=True)},
+            "to": to[job.key],
+            "shown": job.shown,
+        }
+        for job in jobs
+    ]
+    connection.execute(update(job_mark).where(*where).values(values), rows)

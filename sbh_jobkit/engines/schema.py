@@ -7,8 +7,12 @@ PostgreSQL; SQLAlchemy writes both dialects.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 VERSION = 1
 """Of the tables below; a store of a newer one is refused."""
@@ -38,7 +42,7 @@ job_run = Table(
     Column("job", String(200), primary_key=True),
     Column("fire_time", BigInteger, primary_key=True),
     Column("state", String(10), nullable=False),
-    Column("worker", String(100)),
+    Column("worker", String(200)),
     Column("planned_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
@@ -46,6 +50,7 @@ job_run = Table(
     Column("reason", Text),
     Column("record", Text),
     Column("note", Text),
+    Column("is_cut", Boolean, nullable=False, default=False),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
 )
@@ -57,12 +62,24 @@ job_mark = Table(
     Column("job", String(200), primary_key=True),
     Column("schedule", String(300), nullable=False),
     Column("planned_to", BigInteger, nullable=False),
+    Column("forgotten", BigInteger, nullable=False, default=0),
 )
-scheduler = Table(
-    "sbh_scheduler",
+life = Table(
+    "sbh_life",
     metadata,
-    Column("id", String(100), primary_key=True),
-    Column("started_at", BigInteger, nullable=False),
+    Column("worker", String(200), primary_key=True),
+    Column("started_at", BigInteger, primary_key=True),
     Column("alive_at", BigInteger, nullable=False),
 )
 """When each scheduler was alive; where none was, fire times were missed."""
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """Return an INSERT of the database's dialect, for `on_conflict_do_nothing`."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+    return postgresql_insert(table)

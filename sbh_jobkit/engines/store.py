@@ -75,14 +75,6 @@ class Store:
         with self.engine.connect().execution_options(sbh_reads=True) as connection:
             yield connection
 
-    def insert(self, table: Any) -> Any:
-        """Return an INSERT of the database's dialect, for `on_conflict_do_nothing`."""
-        if self.is_sqlite:
-            from sqlalchemy.dialects.sqlite import insert
-        else:
-            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment] # the same shape
-        return insert(table)
-
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sbh_jobkit.errors import PolicyError, SettingsError, TimeFormatError, did_you_mean
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import Policy
+from sbh_jobkit.schedule.policy import ALL_JOBS, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +21,7 @@ _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):.*@")
 _MOST_SECONDS = 86_400
+_MOST_DAYS = 36_500
 _MOST = 2**40
 
 
@@ -40,6 +41,8 @@ def read(where: str, written: Mapping[str, Any]) -> dict[str, Any]:
     if "policy" in written:
         jobs = _table(where, "policy", written["policy"], "[policy.JOB]").items()
         found["policy"] = {job: _policy(where, job, settings) for job, settings in jobs}
+    if "history" in written:
+        found["history"] = _history(where, _table(where, "history", written["history"]))
     if "id" not in found:
         msg = f'{where}: id is missing; write a line such as id = "acme"'
         raise SettingsError(msg)
@@ -84,6 +87,16 @@ def _policy(where: str, job: str, settings: Any) -> Policy:
     except (PolicyError, TypeError) as error:
         msg = f"{where}: [policy.{job}] {error}"
         raise SettingsError(msg) from error
+
+
+def _history(where: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of each job that has its own, and under `*` those of all others, which its own build on."""
+    jobs = {name: value for name, value in written.items() if isinstance(value, dict)}
+    shared = {name: value for name, value in written.items() if name not in jobs}
+    found = {ALL_JOBS: _read_table(where, "[history] ", shared, _HISTORY)}
+    for job, given in jobs.items():
+        found[job] = found[ALL_JOBS] | _read_table(where, f"[history.{job}] ", given, _HISTORY)
+    return found
 
 
 def _shown(value: object) -> str:
@@ -135,7 +148,11 @@ def _megabytes(value: Any) -> float:
     return _number(value, _MOST)
 
 
-def _bytes(value: Any) -> int:
+def _days(value: Any) -> float:
+    return _number(value, _MOST_DAYS)
+
+
+def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST:
         raise TypeError
     return value
@@ -215,7 +232,7 @@ _SECTIONS: dict[str, dict[str, _Key]] = {
     "http": {
         "allow": _Key("a list of host names", _hosts),
         "timeout": _SECONDS,
-        "max_bytes": _Key("a whole number of bytes above 0", _bytes),
+        "max_bytes": _Key("a whole number of bytes above 0", _whole),
     },
     "llm": {
         "url": _WEB,
@@ -234,4 +251,6 @@ _SECTIONS: dict[str, dict[str, _Key]] = {
         "memory_mb": _Key("a number of megabytes above 0", _megabytes),
     },
 }
-_TABLES = (*_SECTIONS, "policy")
+_DAYS = _Key("a number of days above 0", _days)
+_HISTORY = {"days": _DAYS, "runs": _Key("a whole number of runs above 0", _whole), "output_days": _DAYS}
+_TABLES = (*_SECTIONS, "policy", "history")

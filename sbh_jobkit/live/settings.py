@@ -9,6 +9,8 @@
     allow = ["api.github.com", "*.example.com"]
     [policy.daily_report]
     overlap = "queue_one"
+    [history]
+    days = 30
 
 Every key is checked, and an unknown one is an error. Values of secrets do not stand in the file, only their names.
 """
@@ -16,7 +18,7 @@ Every key is checked, and an unknown one is an error. Values of secrets do not s
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -81,6 +83,17 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """How long the runs of a job are kept; the last one always is."""
+
+    days: float = 90.0
+    runs: int = 1_000
+    """How many runs are kept at most."""
+    output_days: float = 14.0
+    """How long the output of a run, and what it did, is kept; after that only how it ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one tenant."""
 
@@ -99,6 +112,10 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     policy: Mapping[str, Policy] = field(default_factory=dict)
     """The policy of each job that has one of its own; `*` stands for all others."""
+    history: Mapping[str, HistorySettings] = field(default_factory=dict)
+    """How long runs are kept, by job; `*` stands for all others."""
+    path: Path | None = None
+    """The file, if they come from one."""
     folder: Path = Path()
     """What relative paths are relative to: the folder of the file."""
 
@@ -112,7 +129,7 @@ class Settings:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             msg = f"cannot read {str(path)!r}: {why}; name the file that describes the tenant"
             raise SettingsError(msg) from error
-        return cls.parse(text, where=path.name, folder=path.absolute().parent)
+        return replace(cls.parse(text, where=path.name, folder=path.absolute().parent), path=path.absolute())
 
     @classmethod
     def parse(cls, text: str, *, where: str = "tenant.toml", folder: Path = _HERE) -> Settings:
@@ -125,4 +142,5 @@ class Settings:
         found = keys.read(where, written)
         sections = {"http": HttpSettings, "llm": LlmSettings, "events": EventSettings, "limits": LimitSettings}
         made = {name: make(**found.pop(name)) for name, make in sections.items() if name in found}
-        return cls(**found, **made, folder=folder)
+        kept = {job: HistorySettings(**given) for job, given in found.pop("history", {}).items()}
+        return cls(**found, **made, history=kept, folder=folder)

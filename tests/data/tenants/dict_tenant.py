@@ -28,13 +28,13 @@ class DictTenant:
         """Return the redactor of the secrets."""
         return Redactor({value: name for name, value in self.secrets.items()})
 
-    def open(self, job, _fire, naive_in):
+    def open(self, job, fire, naive_in):
         """Open a session."""
         if self.is_down:
             msg = "the database is down"
             raise ConnectionError(msg)
         recorder = Recorder(self.redactor, job.root)
-        context = PluginContext(self.id, services=self, recorder=recorder, zone=naive_in)
+        context = PluginContext(self.id, f"{fire:.0f}", services=self, recorder=recorder, zone=naive_in)
         nothing = dict.fromkeys(("rules", "before", "after", "expected"))
         end = {"redactor": self.redactor, "finish": lambda *_: None, "injected": (), "limits": self.limits}
         return nullcontext(SimpleNamespace(context=context, recorder=recorder, **nothing, **end))

@@ -1,0 +1,134 @@
+"""The runs in a store, read: as the values that simulations have, newest first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, select
+
+from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.jobs import read_schedule
+from sbh_jobkit.engines.schema import State, job_mark, job_run
+from sbh_jobkit.run.record import read_run
+from sbh_jobkit.run.run import Outcome, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.engine import Connection
+
+_UTC = ZoneInfo("UTC")
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A due instant that has ended, and what a worker reported of it too late."""
+
+    run: Run
+    finished_at: datetime
+    late_report: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """A due instant that has been claimed, runs or waits."""
+
+    tenant: str
+    plugin: str
+    job: str
+    fire_time: datetime
+    state: State
+    started_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs to read; None are all."""
+
+    tenant: str | None = None
+    plugin: str | None = None
+    job: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions for their rows."""
+        names = ("tenant", "plugin", "job")
+        return [job_run.c[name] == getattr(self, name) for name in names if getattr(self, name) is not None]
+
+
+def read_ended(connection: Connection, wanted: Wanted, *, before: float | None = None) -> Iterator[Recorded]:
+    """Yield what has ended, newest fire time first, before a time in epoch seconds if it is given; read by pages."""
+    query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
+    if before is not None:
+        query = query.where(job_run.c.fire_time < to_store(before))
+    newest = query.order_by(*(job_run.c[name].desc() for name in ("fire_time", "tenant", "plugin", "job")))
+    first = 0
+    while rows := connection.execute(newest.limit(_PAGE).offset(first)).all():
+        yield from map(_recorded, rows)
+        first += len(rows)
+
+
+def read_going(connection: Connection, wanted: Wanted) -> list[Going]:
+    """Return what is claimed, runs or waits, the oldest first."""
+    open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING))
+    return [
+        Going(
+            tenant=row.tenant,
+            plugin=row.plugin,
+            job=row.job,
+            fire_time=_time(row.fire_time, _zone(row)),
+            state=State(row.state),
+            started_at=_time(row.started_at, _zone(row)) if row.started_at is not None else None,
+            reason=row.reason,
+        )
+        for row in connection.execute(_query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time))
+    ]
+
+
+def known_plugins(connection: Connection) -> dict[str, list[str]]:
+    """Return the names of the jobs of each plugin that was ever served from this store."""
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(select(job_mark.c.plugin, job_mark.c.job).distinct().order_by(*job_mark.c[1:3])):
+        found.setdefault(row.plugin, []).append(row.job)
+    return found
+
+
+def _query() -> Select[Any]:
+    same = and_(*(job_run.c[name] == job_mark.c[name] for name in ("tenant", "plugin", "job")))
+    return select(job_run, job_mark.c.schedule).select_from(job_run.outerjoin(job_mark, same))
+
+
+def _recorded(row: Any) -> Recorded:
+    tz = _zone(row)
+    run = read_run(json.loads(row.record), tz) if row.record else _bare(row, tz)
+    late = read_run(json.loads(row.note), tz) if row.note else None
+    return Recorded(run=run, finished_at=_time(row.finished_at, tz), late_report=late)
+
+
+def _bare(row: Any, tz: ZoneInfo) -> Run:
+    """Return the run of a row without a record: it did not start, or nobody could report its end."""
+    ended = timedelta(microseconds=row.finished_at - row.started_at) if row.started_at is not None else timedelta(0)
+    return Run(
+        tenant=row.tenant,
+        plugin=row.plugin,
+        job=row.job,
+        fire_time=_time(row.fire_time, tz),
+        started_at=_time(row.started_at, tz) if row.started_at is not None else None,
+        duration=ended,
+        outcome=Outcome(row.outcome),
+        reason=row.reason,
+    )
+
+
+def _zone(row: Any) -> ZoneInfo:
+    return read_schedule(row.schedule).tz if row.schedule else _UTC
+
+
+def _time(microseconds: int, tz: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(from_store(microseconds), tz)

@@ -1,0 +1,41 @@
+"""Which process a worker is, so that others of its machine know at once when it has ended."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from socket import gethostname
+
+from sbh_jobkit.engines.processes import status
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_STARTED = 19
+"""Where /proc/PID/stat has the start of the process, after its name."""
+
+
+def identify(pid: int | None = None) -> str:
+    """Return the name of a worker: machine, boot, process, and when that began."""
+    pid = pid or os.getpid()
+    return f"{_machine()}:{pid}:{_began(pid)}"
+
+
+def has_ended(worker: str) -> bool:
+    """Whether a worker was a process of this machine, and is not there any more; False for those of others."""
+    machine, pid, began = worker.rsplit(":", 2)
+    host, _, boot = machine.rpartition(":")
+    here, _, this_boot = _machine().rpartition(":")
+    if host != here:
+        return False
+    return boot != this_boot or _began(int(pid)) != began
+
+
+def _began(pid: int) -> str:
+    found = status(pid)
+    return found[_STARTED] if len(found) > _STARTED and found[0] != "Z" else "ended"
+
+
+@cache
+def _machine() -> str:
+    boot = _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else "unknown"
+    return f"{gethostname()}:{boot}"

@@ -1,0 +1,257 @@
+"""The scheduler of one machine: APScheduler tells when a job is due, the rows of the store say what becomes of it.
+
+One thread plans, decides and claims; each run has a thread that waits for its child; one thread writes. Any number of
+these schedulers may serve one store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from sbh_jobkit.engines import heartbeat, identity, maintenance, planner
+from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.retention import prune
+from sbh_jobkit.engines.ticks import Ticks
+from sbh_jobkit.engines.worker import Start, Worker
+from sbh_jobkit.engines.writer import Writer
+from sbh_jobkit.errors import ClockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.served import ServedJob
+    from sbh_jobkit.engines.starter import Starter
+    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.live.settings import HistorySettings
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.schedule.policy import Decision
+
+    Ended = Callable[[ServedJob, Run | Decision], object]
+
+_LOG = logging.getLogger("sbh_jobkit.engine")
+SLOTS = 4
+_SWEEP = 2.0
+"""Seconds between two looks at what no tick tells: the clock, dead schedulers, rows that were left."""
+_REPLAN = 1_800.0
+"""Seconds between two plans of all jobs, by which the marks of rare ones stay fresh."""
+_STEP = 5.0
+"""Seconds by which the clock may differ from elapsed time before next fire times are found again."""
+_MORE = 8
+"""How many jobs that wait for a slot are looked at, beyond the slots that are free."""
+
+
+class LocalEngine:
+    """Runs jobs when they are due, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: Iterable[ServedJob],
+        starter: Starter,
+        *,
+        slots: int = SLOTS,
+        history: Mapping[Key, HistorySettings] | None = None,
+        ended: Ended = lambda *_: None,
+    ) -> None:
+        """Prepare; nothing runs yet.
+
+        At most `slots` runs go on at a time. `history` says how long the runs of a job are kept, without it for ever.
+        `ended` is called with each run, and with each decision by which a due instant did not start.
+        """
+        self._store = store
+        self._jobs = {job.planned.key: job for job in jobs}
+        self._planned = [job.planned for job in self._jobs.values()]
+        self._starter = starter
+        self._history = history or {}
+        self._ended = ended
+        self.name = identity.identify()
+        self._writer = Writer(store)
+        self._worker = Worker(self.name, starter, self._writer, slots=slots, done=self._run_ended)
+        self._ticks = Ticks(self._planned, self._due)
+        self._thread = threading.Thread(target=self._work, name="sbh-scheduler", daemon=True)
+        self._changed = threading.Condition()
+        self._free = slots
+        self._slots = slots
+        self._ticked: dict[Key, None] = {}
+        """Jobs that are due now."""
+        self._again: dict[Key, None] = {}
+        """Jobs whose run has ended, so that what waits for it may start."""
+        self._queue: dict[Key, None] = {}
+        """Jobs that wait for a slot, in this order."""
+        self._stopping = self._hurried = False
+        self._blocked: str | None = None
+        """Why nothing is decided at present."""
+        self._swept = self._replanned = monotonic()
+        self._offset = now() - self._swept
+
+    def start(self, *, begin_now: bool = False) -> None:
+        """Settle what happened while no scheduler was alive, and begin.
+
+        With `begin_now`, what was due since then is forgotten. Raises ClockError for a clock that has jumped.
+        """
+        self._starter.check()
+        self._writer.write(partial(self._begin, begin_now=begin_now))
+        self._ticked = dict.fromkeys(self._jobs)
+        self._thread.start()
+        self._ticks.start()
+
+    def stop(self, grace: float, who: str = "the scheduler, which was stopped") -> None:
+        """Start nothing new, let runs finish for `grace` seconds, then end them as cancelled by `who`."""
+        self._ticks.stop()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._hurried or self._free == self._slots, grace)
+        self._worker.stop(who)
+        self._thread.join()
+        self._worker.close()
+        self._writer.write(partial(heartbeat.beat, worker=self.name, now=now()))
+        self._writer.close()
+
+    def hurry(self) -> None:
+        """End a `stop` that waits for runs: its grace is over now."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+
+    @property
+    def going(self) -> int:
+        """How many runs go on."""
+        return self._slots - self._free
+
+    def _begin(self, connection: Connection, *, begin_now: bool) -> None:
+        at = now()
+        if begin_now:
+            heartbeat.forget_future(connection, at)
+            planner.begin_now(connection, self._planned, at)
+        else:
+            heartbeat.check_clock(connection, at)
+        heartbeat.beat(connection, self.name, at)
+        maintenance.bury_dead(connection, self.name, at)
+        maintenance.retire(connection, self._planned, at)
+
+    def _due(self, key: Key) -> None:
+        with self._changed:
+            self._ticked[key] = None
+            self._changed.notify()
+
+    def _run_ended(self, start: Start, run: Run | None) -> None:
+        with self._changed:
+            self._free += 1
+            self._again[start.job.planned.key] = None
+            self._changed.notify_all()
+        if run is not None:
+            self._tell(start.job, run)
+
+    def _tell(self, job: ServedJob, what: Run | Decision) -> None:
+        try:
+            self._ended(job, what)
+        except Exception:  # noqa: BLE001  what a user or an extension gave may raise anything, and the scheduler goes on
+            _LOG.exception("what was to be done at the end of a run has failed")
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                left = self._swept + _SWEEP - monotonic()
+                self._changed.wait_for(self._has_work, max(0.0, left))
+                if self._stopping:
+                    return
+                ticked, self._ticked = self._ticked, {}
+                again = self._take_again()
+            try:
+                if monotonic() >= self._swept + _SWEEP:
+                    ticked |= self._sweep()
+                if self._blocked is None:
+                    self._dispatch(ticked, again)
+            except ClockError as error:
+                self._block(f"{error}")
+            except DBAPIError as error:
+                self._block(f"the store cannot be used: {f'{error.orig}'.strip()}")
+            except Exception:  # noqa: BLE001  a scheduler that ends here would fire nothing any more, without a word
+                _LOG.exception("deciding on what is due has failed")
+                self._block("deciding on what is due has failed")
+
+    def _block(self, why: str) -> None:
+        """Decide nothing until a sweep succeeds, which plans everything again."""
+        if self._blocked != why:
+            _LOG.error("%s", why)
+        self._blocked = why
+
+    def _has_work(self) -> bool:
+        if self._blocked is not None:
+            return self._stopping
+        return self._stopping or bool(self._ticked or self._again or (self._queue and self._free))
+
+    def _take_again(self) -> dict[Key, None]:
+        """Return the jobs to look at again: those whose run has ended, and the first that wait for a free slot."""
+        again, self._again = self._again, {}
+        for key in list(self._queue)[: self._free + _MORE] if self._free else ():
+            again[key] = None
+        return again
+
+    def _dispatch(self, ticked: Mapping[Key, None], again: Mapping[Key, None]) -> None:
+        """Plan what has ticked, decide on all that is given, and start what was claimed."""
+        planned = [self._jobs[key].planned for key in ticked]
+        looked = [*planned, *(self._jobs[key].planned for key in again if key not in ticked)]
+        if not looked:
+            return
+        with self._changed:
+            free = self._free
+
+        def decide(connection: Connection) -> list[Dispatched]:
+            at = now()
+            if planned:
+                planner.plan(connection, planned, at)
+            return dispatch(connection, looked, at, self.name, slots=free)
+
+        done = self._writer.write(decide)
+        with self._changed:
+            for each in done:
+                self._queue.pop(each.job.key, None) if not each.needs_slot else self._queue.setdefault(each.job.key)
+                self._free -= len(each.starts)
+        for each in done:
+            self._carry_out(each)
+
+    def _carry_out(self, done: Dispatched) -> None:
+        job = self._jobs[done.job.key]
+        starts = done.starts
+        for decision in done.decisions:
+            if decision in starts:
+                self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason))
+            elif decision.action != "wait":
+                self._tell(job, decision)
+
+    def _sweep(self) -> dict[Key, None]:
+        """Look at what no tick tells; return the jobs that have to be planned or decided on."""
+        self._swept = monotonic()
+        self._starter.check()
+        self._ticks.wake()
+        jumped = abs(now() - self._swept - self._offset) > _STEP
+        self._offset = now() - self._swept
+        if jumped:
+            self._ticks.restart()
+        left = self._writer.write(partial(maintenance.look, worker=self.name, now=now()))
+        if jumped or self._blocked is not None or self._swept >= self._replanned + _REPLAN:
+            self._blocked, self._replanned = None, self._swept
+            self._prune()
+            return dict.fromkeys(self._jobs)
+        return {key: None for key in left if key in self._jobs and key not in self._queue}
+
+    def _prune(self) -> None:
+        """Remove what is too old, in short transactions."""
+        self._writer.write(partial(heartbeat.forget, before=now() - 2 * planner.LONGEST_PAST))
+        for key, settings in self._history.items():
+            job = self._jobs[key].planned
+            while self._writer.write(partial(prune, job=job, settings=settings, now=now())):
+                pass

@@ -1,0 +1,58 @@
+"""What a scheduler does beside its ticks: a sign of life, the rows of dead schedulers, and what was left undecided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from sbh_jobkit.engines import claims, heartbeat, identity
+from sbh_jobkit.engines.dispatcher import GOING
+from sbh_jobkit.engines.instants import to_store
+from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.run.run import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.planner import Key, PlannedJob
+
+_UNDECIDED = (State.DUE, State.WAITING)
+
+
+def look(connection: Connection, worker: str, now: float) -> list[Key]:
+    """Give a sign of life, settle the rows of dead schedulers, and return the jobs with undecided rows.
+
+    Raises ClockError for a clock that has jumped, and gives no sign of life then.
+    """
+    heartbeat.check_clock(connection, now)
+    heartbeat.beat(connection, worker, now)
+    bury_dead(connection, worker, now)
+    c = job_run.c
+    left = select(c.tenant, c.plugin, c.job).where(c.state.in_(_UNDECIDED), c.fire_time <= to_store(now)).distinct()
+    return [(row.tenant, row.plugin, row.job) for row in connection.execute(left)]
+
+
+def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Claim]:
+    """Settle the rows of schedulers that have died, or gave no sign of life for long; return what is lost."""
+    workers = connection.execute(select(job_run.c.worker).where(job_run.c.state.in_(GOING)).distinct()).scalars().all()
+    fresh = heartbeat.Lives.read(connection).fresh(now)
+    alive = {other for other in workers if other in fresh and not identity.has_ended(other)} | {worker}
+    if alive.issuperset(workers):
+        return []
+    return claims.bury(connection, alive, now, why="its scheduler died while it ran")
+
+
+def retire(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
+    """End undecided rows of jobs that the served plugins do not have any more."""
+    c = job_run.c
+    for tenant, plugin in {(job.tenant, job.plugin) for job in jobs}:
+        served = [job.key for job in jobs if (job.tenant, job.plugin) == (tenant, plugin)]
+        gone = c.state.in_(_UNDECIDED), c.tenant == tenant, c.plugin == plugin
+        rows = connection.execute(select(c.tenant, c.plugin, c.job).where(*gone).distinct()).all()
+        for job in {row.job for row in rows if tuple(row) not in served}:
+            ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
+            reason = "missed: the plugin does not have this job any more"
+            connection.execute(update(job_run).where(*gone, c.job == job).values(**ended, reason=reason))

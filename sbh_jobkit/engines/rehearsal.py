@@ -1,0 +1,174 @@
+"""The core on a clock that jumps from one event to the next: what it decides in a range of dates.
+
+Nothing runs: how long each run takes is given. So its rows can be held against those of a simulation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import select, update
+
+from sbh_jobkit.engines import claims, heartbeat
+from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.planner import plan
+from sbh_jobkit.engines.schema import State, insert, job_mark, job_run
+from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.schedule.policy import Window, decide_still_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.store import Store
+
+    Takes = Callable[[PlannedJob, float], float]
+
+_WORKER = "rehearsal"
+_SLOTS = 1_000_000
+_END, _DOWN, _UP, _FIRE = range(4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What became of one due instant; times are epoch seconds."""
+
+    job: PlannedJob
+    fire: float
+    started: float | None
+    outcome: str
+    """`ok` for every run that started."""
+    reason: str | None
+
+
+class _Event(NamedTuple):
+    at: float
+    kind: int
+    job: int = -1
+    fire: float = 0.0
+
+
+class Rehearsal:
+    """A scheduler that is alive in [start, end), but for some windows, on an empty store."""
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: Sequence[PlannedJob],
+        start: float,
+        end: float,
+        *,
+        takes: Takes,
+        down: Sequence[Window] = (),
+    ) -> None:
+        """Let a run of a job that was due at `fire` take `takes(job, fire)` seconds."""
+        self._store = store
+        self._jobs = jobs
+        self._start, self._end = start, end
+        self._takes = takes
+        self._down = down
+        self._events = [
+            _Event(fire, _FIRE, number) for number, job in enumerate(jobs) for fire in job.schedule.epochs(start, end)
+        ]
+        self._events += [_Event(window.start, _DOWN) for window in down if window.start >= start]
+        self._events += [_Event(window.end, _UP) for window in down]
+        heapify(self._events)
+        self._going = 0
+
+    def run(self) -> list[Decided]:
+        """Go from event to event, and return what became of each due instant, by job and fire time."""
+        with self._store.write() as connection:
+            self._begin(connection)
+        while self._events and (self._events[0].at < self._end or self._going):
+            with self._store.write() as connection:
+                self._step(connection, self._events[0].at)
+        with self._store.write() as connection:
+            self._close(connection)
+            return [decided for job in self._jobs for decided in self._rows(connection, job)]
+
+    def _begin(self, connection: Connection) -> None:
+        """Know the jobs since just before the range, and be alive before it, where the scheduler is down at first."""
+        first = min([self._start, *(window.start for window in self._down)])
+        heartbeat.beat(connection, "0", first)
+        before = to_store(self._start - 1)
+        for job in self._jobs:
+            key = {"tenant": job.tenant, "plugin": job.plugin, "job": job.job}
+            connection.execute(insert(connection, job_mark).values(**key, schedule=job.shown, planned_to=before))
+
+    def _step(self, connection: Connection, now: float) -> None:
+        """Let everything happen that happens at one instant."""
+        happened = []
+        while self._events and self._events[0].at == now:
+            happened.append(heappop(self._events))
+        for event in happened:
+            if event.kind == _END:
+                self._finish(connection, self._jobs[event.job], event.fire, now)
+        is_down = any(now in window for window in self._down)
+        if not is_down or any(event.kind == _DOWN for event in happened):
+            heartbeat.beat(connection, self._life(now), now)
+        if is_down:
+            return
+        due = {event.job for event in happened if event.job >= 0}
+        everyone = any(event.kind == _UP for event in happened)
+        jobs = [job for number, job in enumerate(self._jobs) if everyone or number in due]
+        plan(connection, jobs, min(now, self._end - 1))
+        while self._start_some(connection, jobs, now):
+            pass
+
+    def _life(self, now: float) -> str:
+        """Return which scheduler is alive: each return is another one."""
+        return str(sum(window.end <= now for window in self._down))
+
+    def _start_some(self, connection: Connection, jobs: Sequence[PlannedJob], now: float) -> bool:
+        started = False
+        for done in dispatch(connection, jobs, now, _WORKER, slots=_SLOTS):
+            for decision in done.starts:
+                started = True
+                claims.start(connection, self._claim(done.job, decision.fire), now)
+                took = self._takes(done.job, decision.fire)
+                self._going += 1
+                if took:
+                    heappush(self._events, _Event(now + took, _END, self._jobs.index(done.job), decision.fire))
+                else:
+                    self._finish(connection, done.job, decision.fire, now)
+        return started
+
+    def _claim(self, job: PlannedJob, fire: float) -> claims.Claim:
+        return claims.Claim(tenant=job.tenant, plugin=job.plugin, job=job.job, fire=fire, worker=_WORKER)
+
+    def _finish(self, connection: Connection, job: PlannedJob, fire: float, now: float) -> None:
+        self._going -= 1
+        ended = {"state": State.ENDED, "outcome": Outcome.OK, "finished_at": to_store(now)}
+        connection.execute(update(job_run).where(self._claim(job, fire).row).values(**ended))
+
+    def _close(self, connection: Connection) -> None:
+        """End the fire times of a scheduler that comes back only after the range, as the simulator does."""
+        plan(connection, self._jobs, self._end - 1)
+        back = next((window for window in self._down if window.end >= self._end), None)
+        if back is None:
+            return
+        for job in self._jobs:
+            due = select(job_run.c.fire_time).where(job.is_in(job_run), job_run.c.state == State.DUE)
+            for fire in map(from_store, connection.execute(due).scalars().all()):
+                missed = decide_still_down(fire, back, job.schedule.tz)
+                ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "reason": missed.reason}
+                row = self._claim(job, fire).row
+                connection.execute(update(job_run).where(row).values(**ended, finished_at=to_store(back.end)))
+
+    def _rows(self, connection: Connection, job: PlannedJob) -> list[Decided]:
+        found = connection.execute(select(job_run).where(job.is_in(job_run)).order_by(job_run.c.fire_time))
+        return [
+            Decided(
+                job=job,
+                fire=from_store(row.fire_time),
+                started=None if row.started_at is None else from_store(row.started_at),
+                outcome=row.outcome or row.state,
+                reason=row.reason,
+            )
+            for row in found
+        ]

@@ -1,0 +1,60 @@
+"""How long the store keeps runs: first their output goes, then the runs themselves; the last run of a job stays."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from sbh_jobkit.engines.instants import to_store
+from sbh_jobkit.engines.schema import State, job_mark, job_run
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.live.settings import HistorySettings
+
+_DAY = 86_400.0
+_CUT = ("stdout", "stderr", "logs", "events", "http_calls", "llm_calls", "files")
+"""What a run loses first."""
+_AT_ONCE = 500
+"""Rows that one transaction changes at most, so that it is short."""
+
+
+def prune(connection: Connection, job: PlannedJob, settings: HistorySettings, now: float) -> bool:
+    """Remove what is too old of a job's runs; return whether more is left to do."""
+    removed = _remove(connection, job, settings, now)
+    cut = _cut(connection, job, now - settings.output_days * _DAY)
+    return max(removed, cut) == _AT_ONCE
+
+
+def _remove(connection: Connection, job: PlannedJob, settings: HistorySettings, now: float) -> int:
+    c = job_run.c
+    mine = job.is_in(job_run), c.state == State.ENDED
+    newest = select(func.max(c.fire_time)).where(*mine, c.started_at.is_not(None)).scalar_subquery()
+    oldest_kept = connection.execute(
+        select(c.fire_time).where(*mine).order_by(c.fire_time.desc()).offset(settings.runs - 1).limit(1)
+    ).scalar()
+    limit = max(to_store(now - settings.days * _DAY), oldest_kept or 0)
+    old = select(c.fire_time, c.started_at).where(*mine, c.fire_time < limit, c.fire_time != func.coalesce(newest, -1))
+    found = connection.execute(old.order_by(c.fire_time).limit(_AT_ONCE)).all()
+    if found:
+        connection.execute(job_run.delete().where(*mine, c.fire_time.in_([row.fire_time for row in found])))
+        started = sum(row.started_at is not None for row in found)
+        counted = {"forgotten": job_mark.c.forgotten + started}
+        connection.execute(update(job_mark).where(job.is_in(job_mark)).values(counted))
+    return len(found)
+
+
+def _cut(connection: Connection, job: PlannedJob, before: float) -> int:
+    c = job_run.c
+    whole = job.is_in(job_run), c.state == State.ENDED, c.fire_time < to_store(before), c.is_cut.is_(False)
+    found = connection.execute(select(c.fire_time, c.record).where(*whole).limit(_AT_ONCE)).all()
+    for row in found:
+        record = json.loads(row.record) if row.record else {}
+        shorter = {name: value[:0] if name in _CUT else value for name, value in record.items()}
+        values = {"record": json.dumps(shorter) if row.record else None, "note": None, "is_cut": True}
+        connection.execute(update(job_run).where(job.is_in(job_run), c.fire_time == row.fire_time).values(values))
+    return len(found)

@@ -1,0 +1,76 @@
+"""One thread that writes: what waits at the same time is committed together, with one write through to the disk.
+
+SQLite lets one writer in at a time and is not fair to those that wait, so the threads of a process stand in this line
+instead.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.store import Store
+
+    Task = tuple[Callable[[Connection], Any], Future[Any]]
+
+R = TypeVar("R")
+_MOST = 100
+"""Tasks that are committed together at most."""
+
+
+class Writer:
+    """Writes into a store for all threads of a process."""
+
+    def __init__(self, store: Store) -> None:
+        """Start the thread."""
+        self._store = store
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="sbh-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, function: Callable[[Connection], R]) -> R:
+        """Call a function in a transaction, and return its result once that is committed."""
+        done: Future[R] = Future()
+        self._tasks.put((function, done))
+        return done.result()
+
+    def close(self) -> None:
+        """Write what waits, and end the thread."""
+        self._tasks.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        is_open = True
+        while is_open:
+            first = self._tasks.get()
+            tasks = [first]
+            while len(tasks) < _MOST and not self._tasks.empty():
+                tasks.append(self._tasks.get())
+            is_open = None not in tasks
+            self._commit([task for task in tasks if task is not None])
+
+    def _commit(self, tasks: list[Task]) -> None:
+        """Carry out tasks in one transaction; one that fails takes back only what it did itself."""
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._store.write() as connection:
+                for function, done in tasks:
+                    try:
+                        with connection.begin_nested():
+                            outcomes.append((done, function(connection), None))
+                    except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
+                        outcomes.append((done, None, error))
+        except Exception as error:  # noqa: BLE001  nothing of it was written, and each thread that asked must know
+            outcomes = [(done, None, error) for _, done in tasks]
+        for done, value, failed in outcomes:
+            if failed is None:
+                done.set_result(value)
+            else:
+                done.set_exception(failed)
