@@ -77,7 +77,7 @@ class LocalEngine:
         self._ended = ended
         self.name = identity.identify()
         self._writer = Writer(store)
-        self._worker = Worker(self.name, starter, self._writer, slots=slots, done=self._run_ended)
+        self._worker = Worker(self.name, starter, self._writer, slots=slots, over=self._run_over, ended=self._run_ended)
         self._ticks = Ticks(self._planned, self._due)
         self._thread = threading.Thread(target=self._work, name="sbh-scheduler", daemon=True)
         self._changed = threading.Condition()
@@ -146,13 +146,14 @@ class LocalEngine:
             self._ticked[key] = None
             self._changed.notify()
 
-    def _run_ended(self, start: Start, run: Run | None) -> None:
+    def _run_over(self, start: Start) -> None:
         with self._changed:
             self._free += 1
             self._again[start.job.planned.key] = None
             self._changed.notify_all()
-        if run is not None:
-            self._tell(start.job, run)
+
+    def _run_ended(self, start: Start, run: Run) -> None:
+        self._tell(start.job, run)
 
     def _tell(self, job: ServedJob, what: Run | Decision) -> None:
         try:

@@ -150,7 +150,11 @@ def main(descriptor: int, modules: Iterable[str]) -> NoReturn:
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     become_subreaper()
-    channel.send((_load(modules) or "ready").encode())
+    answer = _load(modules) or "ready"
+    try:
+        channel.send(answer.encode())
+    except OSError:
+        os._exit(0)  # the server is gone already
     gc.collect()
     gc.freeze()  # what is loaded stays in pages that all runs share
     supervisors: dict[int, int] = {}

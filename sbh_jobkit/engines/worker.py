@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,6 +45,15 @@ class Start:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How a claim ends: what is written, and the run, if it is one."""
+
+    write: Callable[[Connection], bool]
+    written: Future[bool]
+    run: Run | None
+
+
 class Worker:
     """Runs what was claimed, each run in a thread that waits for its child."""
 
@@ -55,14 +64,19 @@ class Worker:
         writer: Writer,
         *,
         slots: int,
-        done: Callable[[Start, Run | None], object],
+        over: Callable[[Start], object],
+        ended: Callable[[Start, Run], object],
     ) -> None:
-        """Run at most `slots` at a time; `done` is called at the end of each, with None for one that did not start."""
+        """Run at most `slots` at a time.
+
+        `over` is called when a slot is free again, and `ended` when a run that began is in the store.
+        """
         self._name = name
         self._starter = starter
         self._writer = writer
-        self._done = done
-        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="sbh-run")
+        self._over = over
+        self._ended = ended
+        self._pool = ThreadPoolExecutor(2 * slots, thread_name_prefix="sbh-run")  # half of them wait for the store
         self._lock = threading.Lock()
         self._going: dict[Claim, RunHandle] = {}
         self._stopped_by: str | None = None
@@ -87,22 +101,23 @@ class Worker:
     def _run(self, start: Start) -> None:
         key = start.job.planned
         claim = Claim(tenant=key.tenant, plugin=key.plugin, job=key.job, fire=start.fire, worker=self._name)
-        run = None
         try:
-            run = self._carry_out(claim, start)
+            ending = self._carry_out(claim, start)
         except Exception:  # noqa: BLE001  whatever went wrong, the row must not stay claimed by a thread that has ended
-            _LOG.exception("%s/%s: the run could not be carried out", key.plugin, key.job)
-            self._write(partial(claims.release, claim=claim))
-        finally:
-            self._done(start, run)
+            _LOG.exception("%s/%s: the run could not be carried out", *claim.names)
+            ending = self._release(claim)
+        self._over(start)  # what is claimed next stands behind the ending in the writer's line
+        if not self._write(ending.write, ending.written) and ending.run is not None:
+            _LOG.warning("%s/%s: the run was decided while it went on; what it reports is kept as a note", *claim.names)
+        if ending.run is not None:
+            self._ended(start, ending.run)
 
-    def _carry_out(self, claim: Claim, start: Start) -> Run | None:
+    def _carry_out(self, claim: Claim, start: Start) -> _Ending:
         try:
             handle = self._starter.request(start.job.request(start.fire))
         except JobkitError as error:
-            _LOG.error("%s/%s: %s", claim.plugin, claim.job, error)
-            self._write(partial(claims.release, claim=claim))
-            return None
+            _LOG.error("%s/%s: %s", *claim.names, error)
+            return self._release(claim)
         with handle:
             with self._lock:
                 self._going[claim] = handle
@@ -112,41 +127,41 @@ class Worker:
                 with self._lock:
                     del self._going[claim]
 
-    def _follow(self, claim: Claim, handle: RunHandle, reason: str | None) -> Run | None:
-        if self._stopped_by is not None or not handle.wait_ready():
-            return self._not_begun(claim, handle)
+    def _follow(self, claim: Claim, handle: RunHandle, reason: str | None) -> _Ending:
+        if self._stopped_by is not None:
+            return self._release(claim)
+        if not handle.wait_ready():
+            return self._not_begun(claim, handle.result())
         if not self._write(partial(claims.start, claim=claim, now=now())):
-            return None  # another scheduler took this one for dead, and has decided
+            return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
+        self._tries.pop(claim, None)
         handle.go(reason)
         run = handle.result()
-        self._tries.pop(claim, None)
-        self._finish(claim, run)
-        return run
+        return self._ending(partial(claims.finish, claim=claim, run=run, now=now()), run)
 
-    def _not_begun(self, claim: Claim, handle: RunHandle) -> Run | None:
-        """Give a claim back whose run has not begun, or end it where beginning is hopeless."""
-        run = None if self._stopped_by is not None else handle.result()
-        if run is not None and run.outcome is Outcome.LOST:
-            self._tries[claim] += 1
-        if run is None or (run.outcome in {Outcome.LOST, Outcome.CANCELLED} and self._tries[claim] < _TRIES):
-            self._write(partial(claims.release, claim=claim))
-            return None
-        self._tries.pop(claim, None)
-        self._write(partial(_fail, claim=claim, run=run, now=now()))
-        return run
+    def _not_begun(self, claim: Claim, run: Run) -> _Ending:
+        """Give a claim back whose processes have died, or end it where its plugin or its tenant cannot be loaded."""
+        self._tries[claim] += run.outcome is Outcome.LOST
+        if run.outcome in {Outcome.LOST, Outcome.CANCELLED} and self._tries[claim] < _TRIES:
+            return self._release(claim)
+        del self._tries[claim]
+        return self._ending(partial(_fail, claim=claim, run=run, now=now()), run)
 
-    def _finish(self, claim: Claim, run: Run) -> None:
-        if not self._write(partial(claims.finish, claim=claim, run=run, now=now())):
-            _LOG.warning("%s/%s: the run was decided while it went on; what it reports is kept as a note", *claim.names)
+    def _release(self, claim: Claim) -> _Ending:
+        return self._ending(partial(claims.release, claim=claim))
 
-    def _write(self, function: Callable[[Connection], bool]) -> bool:
-        """Write, and try again until the store takes it."""
+    def _ending(self, write: Callable[[Connection], bool], run: Run | None = None) -> _Ending:
+        return _Ending(write=write, written=self._writer.submit(write), run=run)
+
+    def _write(self, function: Callable[[Connection], bool], written: Future[bool] | None = None) -> bool:
+        """Wait until something is written, and try again until the store takes it."""
         while True:
             try:
-                return self._writer.write(function)
+                return (written or self._writer.submit(function)).result()
             except DBAPIError as error:
                 _LOG.error("the store cannot be written: %s", f"{error.orig}".strip())
                 threading.Event().wait(_PAUSE)
+                written = None
 
 
 def _fail(connection: Connection, claim: Claim, run: Run, now: float) -> bool:

@@ -37,9 +37,13 @@ class Writer:
 
     def write(self, function: Callable[[Connection], R]) -> R:
         """Call a function in a transaction, and return its result once that is committed."""
+        return self.submit(function).result()
+
+    def submit(self, function: Callable[[Connection], R]) -> Future[R]:
+        """Let a function be called in a transaction, after those that were given before, and do not wait for it."""
         done: Future[R] = Future()
         self._tasks.put((function, done))
-        return done.result()
+        return done
 
     def close(self) -> None:
         """Write what waits, and end the thread."""
