@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from sbh_jobkit.cli import live_options
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.version import __version__
 
@@ -82,7 +83,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     """Return the parser of the command line, and those of the commands by name."""
     parser = _Parser(
         prog="sbh-jobkit",
-        description="Run, simulate, preview and check the scheduled jobs of an SBH plugin before it is deployed.",
+        description="Run, simulate, preview and check the scheduled jobs of an SBH plugin, and serve them for real.",
         epilog="Exit codes: 0 ok; 1 a run failed, a budget was exceeded, or a check found a problem; 2 wrong use.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -92,8 +93,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     simulate = commands.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
     text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
     simulate.add_argument("paths", nargs="+", metavar="PATH", help=text)
-    _add_start(simulate, "start, ISO 8601 (default: 2026-01-01T00:00)")
-    simulate.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h or 2w (default: 30d)")
+    _add_range(simulate)
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     text = (
         "fail if all runs together use more, such as llm_tokens=200k or http_calls@api.example.com=500; may be repeated"
@@ -114,7 +114,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     run.add_argument("job", metavar="JOB", help="the job's name")
     run.add_argument("--at", metavar="ISO", help="the virtual time (default: now)")
-    run.add_argument("--tenant", metavar="NAME", help="the tenant (default: acme)")
+    run.add_argument("--tenant", metavar="NAME|FILE", help="the tenant (default: acme), or with --live its file")
+    live_options.add_live(run)
     _add_start(run, "first simulate the plugin from here to --at, so that the job meets the world of that time")
     _add_common(run)
 
@@ -134,6 +135,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     check.add_argument("--target", default="guide", metavar="guide|host", help=text)
     text = "output format (default: text)"
     check.add_argument("--format", default="text", metavar="text|json|sarif|github", help=text)
+
+    live_options.add_serve(commands)
+    live_options.add_history(commands)
+    live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
 
 
@@ -151,6 +156,11 @@ def _seconds(text: str) -> float:
     except ValueError:
         msg = f"--time-limit {text!r} is not a number of seconds"
         raise JobkitError(msg) from None
+
+
+def _add_range(parser: argparse.ArgumentParser) -> None:
+    _add_start(parser, "start, ISO 8601 (default: 2026-01-01T00:00)")
+    parser.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h or 2w (default: 30d)")
 
 
 def _add_start(parser: argparse.ArgumentParser, text: str) -> None:

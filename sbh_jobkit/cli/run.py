@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
-from sbh_jobkit.errors import TimeFormatError
+from sbh_jobkit.errors import JobkitError, TimeFormatError
 from sbh_jobkit.report.terminal.runs import run_lines
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.conditions import Conditions
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> bool:
     """Run the job, print what happened, and return whether the run is ok."""
+    if options.live:
+        from sbh_jobkit.cli.live import run_live
+
+        return run_live(options)
+    if options.dry:
+        msg = "--dry needs --live: a simulation writes nothing real"
+        raise JobkitError(msg)
     if options.start and not options.at:
         msg = "--from needs --at: the plugin is simulated from --from up to --at"
         raise TimeFormatError(msg)

@@ -7,6 +7,7 @@ decided is never decided again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select, update
@@ -15,7 +16,7 @@ from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.planner import among, chunks, lock
 from sbh_jobkit.engines.schema import State, job_run
-from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
 
@@ -46,6 +47,25 @@ class Dispatched:
     def starts(self) -> list[Decision]:
         """What was claimed."""
         return [decision for decision in self.decisions if decision.action is Action.START]
+
+    @property
+    def unstarted(self) -> list[Run]:
+        """The runs of due instants that ended without a start."""
+        return [unstarted(self.job, decision) for decision in self.decisions if decision.action in OUTCOMES]
+
+
+def unstarted(job: PlannedJob, decision: Decision) -> Run:
+    """Return the run of a due instant that did not start."""
+    return Run(
+        tenant=job.tenant,
+        plugin=job.plugin,
+        job=job.job,
+        fire_time=datetime.fromtimestamp(decision.fire, job.schedule.tz),
+        started_at=None,
+        duration=timedelta(0),
+        outcome=OUTCOMES[decision.action],
+        reason=decision.reason,
+    )
 
 
 class _Row(NamedTuple):

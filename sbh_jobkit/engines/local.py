@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.live.settings import HistorySettings
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.schedule.policy import Decision
 
-    Ended = Callable[[ServedJob, Run | Decision], object]
+    Ended = Callable[[Run], object]
 
 _LOG = logging.getLogger("sbh_jobkit.engine")
 SLOTS = 4
@@ -62,12 +61,12 @@ class LocalEngine:
         *,
         slots: int = SLOTS,
         history: Mapping[Key, HistorySettings] | None = None,
-        ended: Ended = lambda *_: None,
+        ended: Ended = lambda _: None,
     ) -> None:
         """Prepare; nothing runs yet.
 
         At most `slots` runs go on at a time. `history` says how long the runs of a job are kept, without it for ever.
-        `ended` is called with each run, and with each decision by which a due instant did not start.
+        `ended` is called with each run that has ended, also with those that did not start.
         """
         self._store = store
         self._jobs = {job.planned.key: job for job in jobs}
@@ -77,7 +76,7 @@ class LocalEngine:
         self._ended = ended
         self.name = identity.identify()
         self._writer = Writer(store)
-        self._worker = Worker(self.name, starter, self._writer, slots=slots, over=self._run_over, ended=self._run_ended)
+        self._worker = Worker(self.name, starter, self._writer, slots=slots, over=self._run_over, ended=self._report)
         self._ticks = Ticks(self._planned, self._due)
         self._thread = threading.Thread(target=self._work, name="sbh-scheduler", daemon=True)
         self._changed = threading.Condition()
@@ -152,12 +151,9 @@ class LocalEngine:
             self._again[start.job.planned.key] = None
             self._changed.notify_all()
 
-    def _run_ended(self, start: Start, run: Run) -> None:
-        self._tell(start.job, run)
-
-    def _tell(self, job: ServedJob, what: Run | Decision) -> None:
+    def _report(self, run: Run) -> None:
         try:
-            self._ended(job, what)
+            self._ended(run)
         except Exception:  # noqa: BLE001  what a user or an extension gave may raise anything, and the scheduler goes on
             _LOG.exception("what was to be done at the end of a run has failed")
 
@@ -226,12 +222,10 @@ class LocalEngine:
 
     def _carry_out(self, done: Dispatched) -> None:
         job = self._jobs[done.job.key]
-        starts = done.starts
-        for decision in done.decisions:
-            if decision in starts:
-                self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason))
-            elif decision.action != "wait":
-                self._tell(job, decision)
+        for decision in done.starts:
+            self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason))
+        for run in done.unstarted:
+            self._report(run)
 
     def _sweep(self) -> dict[Key, None]:
         """Look at what no tick tells; return the jobs that have to be planned or decided on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
@@ -49,6 +49,10 @@ class RunRequest:
         if not module or not function:
             msg = f"the factory of tenant {self.tenant!r} is {self.factory!r}; write it as module:function"
             raise JobkitError(msg)
+
+    def at(self, fire: float) -> Self:
+        """Return the same request for another fire time, in epoch seconds."""
+        return replace(self, fire=fire)
 
     def to_json(self) -> str:
         """Return the request in one line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.engines.planner import PlannedJob
@@ -10,14 +10,14 @@ from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.errors import JobkitError, PolicyError, did_you_mean
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import ALL_JOBS, policy_lookup
+from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from zoneinfo import ZoneInfo
 
+    from sbh_jobkit.engines.describe import JobDescription, PluginDescription
     from sbh_jobkit.live.settings import Settings
-    from sbh_jobkit.plugin.job import Job
-    from sbh_jobkit.plugin.plugin import Plugin
 
 FACTORY = "sbh_jobkit.engines.tenant:make_tenant"
 
@@ -32,53 +32,56 @@ class ServedJob:
 
     def request(self, fire: float) -> RunRequest:
         """Return the request of the run that was due at `fire`, in epoch seconds."""
-        return replace(self.template, fire=fire)
+        return self.template.at(fire)
 
 
-def serve_plugins(plugins: Iterable[Plugin], tenants: Iterable[Settings], store: str | None) -> list[ServedJob]:
+def serve_plugins(
+    plugins: Iterable[PluginDescription], tenants: Iterable[Settings], store: str | None
+) -> list[ServedJob]:
     """Return the jobs with a schedule of each plugin at each tenant; the runs read their history in `store`.
 
     Raises JobkitError for two plugins of one slug, or two tenants of one name, and PolicyError for a policy of a job
     that no plugin has.
     """
     plugins, tenants = list(plugins), list(tenants)
-    _require_different("plugins", [(plugin.slug, plugin.source) for plugin in plugins])
+    _require_different("plugins", [(plugin.slug, plugin.path) for plugin in plugins])
     _require_different("tenants", [(tenant.id, f"{tenant.path}") for tenant in tenants])
     _require_known_jobs(plugins, tenants)
     return [job for tenant in tenants for plugin in plugins for job in _served(plugin, tenant, store)]
 
 
-def _served(plugin: Plugin, tenant: Settings, store: str | None) -> Iterator[ServedJob]:
-    policy = policy_lookup(
-        {name: each for name, each in tenant.policy.items() if name in {ALL_JOBS, *plugin.jobs}}, plugin.jobs
-    )
-    for job in plugin.jobs.values():
-        schedule = job.schedule_in(_zone(plugin, tenant))
-        if schedule is not None:
-            planned = PlannedJob(
-                tenant=tenant.id, plugin=plugin.slug, job=job.name, schedule=schedule, policy=policy(job.name)
-            )
-            yield ServedJob(planned=planned, template=request_for(plugin, job, tenant, store))
+def _served(plugin: PluginDescription, tenant: Settings, store: str | None) -> Iterator[ServedJob]:
+    policy = policy_lookup(tenant.policy, dict.fromkeys(tenant.policy))
+    for job in plugin.jobs:
+        if job.expression is None:
+            continue
+        schedule = Schedule(job.expression, _zone(plugin, job, tenant))
+        planned = PlannedJob(
+            tenant=tenant.id, plugin=plugin.slug, job=job.name, schedule=schedule, policy=policy(job.name)
+        )
+        yield ServedJob(planned=planned, template=request_for(plugin, job, tenant, store))
 
 
-def request_for(plugin: Plugin, job: Job, tenant: Settings, store: str | None) -> RunRequest:
-    """Return the request of a run of a job, which was due in 1970."""
-    zone = _zone(plugin, tenant)
-    schedule = job.schedule_in(zone)
+def request_for(
+    plugin: PluginDescription, job: JobDescription, tenant: Settings, store: str | None, *, dry: bool = False
+) -> RunRequest:
+    """Return the request of a run of a job, but for the fire time; a dry run writes nothing."""
     return RunRequest(
-        plugin=str(plugin.source),
+        plugin=plugin.path,
         slug=plugin.slug,
         job=job.name,
         fire=0.0,
         tenant=tenant.id,
         factory=FACTORY,
-        settings={"path": str(tenant.path), "store": store},
-        timezone=(schedule.tz if schedule is not None else zone).key,
+        settings={"path": str(tenant.path), "store": store, "dry": dry},
+        timezone=_zone(plugin, job, tenant).key,
     )
 
 
-def _zone(plugin: Plugin, tenant: Settings) -> ZoneInfo:
-    return times.zone(plugin.manifest.timezone) if plugin.manifest.timezone else tenant.timezone
+def _zone(plugin: PluginDescription, job: JobDescription, tenant: Settings) -> ZoneInfo:
+    """Return the zone of a job's times: its own, else its plugin's, else its tenant's."""
+    named = job.timezone or plugin.timezone
+    return times.zone(named) if named else tenant.timezone
 
 
 def _require_different(what: str, named: list[tuple[str, str]]) -> None:
@@ -90,9 +93,9 @@ def _require_different(what: str, named: list[tuple[str, str]]) -> None:
         first[name] = source
 
 
-def _require_known_jobs(plugins: list[Plugin], tenants: list[Settings]) -> None:
+def _require_known_jobs(plugins: list[PluginDescription], tenants: list[Settings]) -> None:
     """Raise PolicyError for a policy of a job that no plugin has."""
-    known = {name: None for plugin in plugins for name in plugin.jobs}
+    known = {job.name: None for plugin in plugins for job in plugin.jobs}
     for tenant in tenants:
         for name in tenant.policy:
             if name != ALL_JOBS and name not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sbh_jobkit.engines import schema
 from sbh_jobkit.errors import StoreError, did_you_mean
 from sbh_jobkit.live.keys import without_password
+from sbh_jobkit.live.optional import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +40,24 @@ class Store:
         return f"<Store {self.engine.url.render_as_string(hide_password=True)}>"
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, create: bool = True) -> Self:
         """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
 
-        Raises StoreError for a URL, a folder or a database that cannot be used, and for a store of a newer version.
+        Raises StoreError for a URL, a folder or a database that cannot be used, for a store of a newer version, and
+        without `create` for one that is not there.
         """
         parsed = _parse(url)
         if parsed.get_backend_name() == "sqlite":
+            parsed = _absolute(parsed)
             _check_folder(parsed)
+            if not create and not Path(parsed.database or "").exists():
+                msg = f"there is no store {url!r}; serve makes it, or name another one with --store"
+                raise StoreError(msg)
             engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
             _configure_sqlite(engine)
         else:
-            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            with needed("a store in PostgreSQL", "postgres"):
+                engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         try:
             with engine.connect() as connection:
                 _check_tables(connection, engine)
@@ -62,6 +70,11 @@ class Store:
             msg = f"cannot open the store {shown!r}: {str(error.orig).strip()}"
             raise StoreError(msg) from error
         return cls(engine)
+
+    @property
+    def url(self) -> str:
+        """The URL that opens it from any folder, with its password."""
+        return self.engine.url.render_as_string(hide_password=False)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -94,10 +107,21 @@ def _parse(url: str) -> URL:
         raise StoreError(msg) from error
 
 
+def _absolute(url: URL) -> URL:
+    in_memory = not url.database or url.database == ":memory:"
+    return url if in_memory else url.set(database=str(Path(url.database or "").absolute()))
+
+
 def _check_folder(url: URL) -> None:
-    folder = Path(url.database or "").absolute().parent
-    if url.database and url.database != ":memory:" and not folder.is_dir():
+    if not url.database or url.database == ":memory:":
+        return
+    folder, is_new = Path(url.database).parent, not Path(url.database).exists()
+    if not folder.is_dir():
         msg = f"the store {url.database!r} cannot be made: there is no folder {str(folder)!r}"
+        raise StoreError(msg)
+    if not os.access(folder, os.W_OK):  # also beside a file that is there: SQLite writes others next to it
+        what = "cannot be made" if is_new else "cannot be used"
+        msg = f"the store {url.database!r} {what}: the folder {str(folder)!r} cannot be written"
         raise StoreError(msg)
 
 

@@ -65,7 +65,7 @@ class Worker:
         *,
         slots: int,
         over: Callable[[Start], object],
-        ended: Callable[[Start, Run], object],
+        ended: Callable[[Run], object],
     ) -> None:
         """Run at most `slots` at a time.
 
@@ -110,7 +110,7 @@ class Worker:
         if not self._write(ending.write, ending.written) and ending.run is not None:
             _LOG.warning("%s/%s: the run was decided while it went on; what it reports is kept as a note", *claim.names)
         if ending.run is not None:
-            self._ended(start, ending.run)
+            self._ended(ending.run)
 
     def _carry_out(self, claim: Claim, start: Start) -> _Ending:
         try:

@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live import keys
+from sbh_jobkit.schedule.policy import ALL_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +119,10 @@ class Settings:
     """The file, if they come from one."""
     folder: Path = Path()
     """What relative paths are relative to: the folder of the file."""
+
+    def kept(self, job: str) -> HistorySettings:
+        """Return how long the runs of a job are kept."""
+        return self.history.get(job) or self.history.get(ALL_JOBS) or HistorySettings()
 
     @classmethod
     def load(cls, path: str | Path) -> Settings:

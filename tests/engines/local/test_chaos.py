@@ -19,7 +19,7 @@ from sbh_jobkit.engines.store import Store
 
 HERE = Path(__file__).parent
 POINTS = ("plan-claim", "claim-ready", "ready-go", "go-end")
-SECONDS = 110.0
+SECONDS = 80.0
 EVENTS = ["kill"] * 20 + ["pause"] * 10 + ["starter"] * 4 + ["supervisor"] * 6 + [*POINTS] * 5
 UNSTARTED = {"missed", "skipped", "coalesced"}
 
@@ -54,7 +54,7 @@ def happen(event, servers, chance):
     server = chance.choice(servers)
     if event == "kill":
         server.end()
-        time.sleep(chance.uniform(0, 1.5))
+        time.sleep(chance.uniform(0, 0.8))
         server.start()
     elif event == "pause":
         server.process.send_signal(signal.SIGSTOP)
@@ -135,7 +135,10 @@ def test_every_due_instant_has_one_row_and_starts_at_most_once(chaos):
             assert row.outcome in UNSTARTED | {"lost"}
             assert row.outcome == "lost" or started[key] == 0
     assert Counter(point for point, *_ in deaths) == dict.fromkeys(POINTS, 5)
-    at_points = {point: [by_key[job, int(fire)] for name, job, fire in deaths if name == point] for point in POINTS[1:]}
-    assert [row.outcome for point in POINTS[1:3] for row in at_points[point] if row.outcome == "lost"] == []
-    assert {row.outcome for row in at_points["go-end"]} == {"lost"}
+    outcomes = {
+        point: {by_key[run[0], int(run[1])].outcome for name, *run in deaths if run and name == point}
+        for point in POINTS
+    }
+    assert "lost" not in outcomes["claim-ready"] | outcomes["ready-go"]
+    assert outcomes["go-end"] == {"lost"}
     assert Counter(row.outcome for row in rows)["ok"] > 100

@@ -1,0 +1,69 @@
+"""The options of the commands that run jobs for real, or read what became of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import JobkitError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    Commands = Any
+    """What argparse's `add_subparsers` returns, which has no public name."""
+
+_STORE = "the store: sqlite:///FILE or postgresql://… (default: sqlite:///jobs.db)"
+_TENANT = "the file that describes the tenant (default: tenant.toml)"
+
+
+def add_serve(commands: Commands) -> None:
+    """Add `serve`."""
+    text = "run the jobs of plugins on the real services of a tenant, when they are due"
+    serve = commands.add_parser("serve", help=text, description=f"{text.capitalize()}.")
+    serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
+    serve.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
+    text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
+    serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
+    text = "forget what was due before now, also where the clock has jumped"
+    serve.add_argument("--begin-now", action="store_true", help=text)
+    text = "only say what the tenant would use, and reach each service once"
+    serve.add_argument("--check", action="store_true", help=text)
+
+
+def add_history(commands: Commands) -> None:
+    """Add `history`."""
+    text = "show the runs of a scheduler, newest first"
+    history = commands.add_parser("history", help=text, description=f"{text.capitalize()}.")
+    history.add_argument("plugin", nargs="?", metavar="PLUGIN", help="only this plugin, by its slug")
+    history.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    history.add_argument("--tenant", metavar="NAME", help="only this tenant")
+    history.add_argument("--job", metavar="NAME", help="only this job")
+    history.add_argument("--failed", action="store_true", help="only runs that are not ok")
+    history.add_argument("--limit", type=_runs, default=50, metavar="N", help="at most so many runs (default: 50)")
+    history.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:
+    """Add `parity`, whose conditions are those of a simulation."""
+    text = "hold the decisions of the scheduler against those of a simulation"
+    parity = commands.add_parser("parity", help=text, description=f"{text.capitalize()}.")
+    parity.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    add_range(parity)
+    text = "let the scheduler's side have the policies of this tenant (default: the same as the simulation)"
+    parity.add_argument("--tenant", metavar="FILE", help=text)
+    add_common(parity)
+
+
+def add_live(run: ArgumentParser) -> None:
+    """Add the options by which `run` runs a job for real."""
+    run.add_argument("--live", action="store_true", help="run it for real and now, on the services of a tenant")
+    run.add_argument("--dry", action="store_true", help="with --live: show what would be written, and do not do it")
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or int(text[:9]) < 1:
+        msg = f"{text!r} is not a number of runs from 1"
+        raise JobkitError(msg)
+    return int(text[:9])

@@ -1,0 +1,125 @@
+"""`sbh-jobkit parity`: whether a scheduler would decide on each fire time as the simulation does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.cli import options as given
+from sbh_jobkit.live.optional import needed
+from sbh_jobkit.live.settings import Settings
+from sbh_jobkit.report.terminal.runs import time_with_zone
+from sbh_jobkit.report.text import count
+from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.schedule.policy import policy_lookup
+from sbh_jobkit.simulation.conditions import Conditions
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Sequence
+
+    from sbh_jobkit.engines.rehearsal import Decided
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.simulator import Simulator
+
+_MOST = 20
+
+
+def parity(options: Namespace) -> bool:
+    """Print each fire time on which both decide differently, and return whether there is none."""
+    with needed("sbh-jobkit parity", "serve"):
+        from sbh_jobkit.engines.store import Store
+
+    simulator = given.simulator(Conditions.from_options(vars(options)), options.path, None)
+    given.require_jobs(simulator.plugin)
+    tenant = Settings.load(options.tenant) if options.tenant else None
+    runs = list(simulator.runs())
+    store = Store.open("sqlite:///:memory:")
+    try:
+        decided = _rehearse(store, simulator, runs, tenant)
+    finally:
+        store.close()
+    differing = list(_differences(runs, decided))
+    if options.json:
+        given.print_json({"fire_times": len(decided), "differences": differing})
+    else:
+        _print(simulator, len(decided), differing)
+    return not differing
+
+
+def _rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Settings | None) -> list[Decided]:
+    """Let the core decide on the same fire times, with runs that take as long as in the simulation."""
+    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.rehearsal import Rehearsal
+
+    policy = policy_lookup(tenant.policy, tenant.policy) if tenant is not None else None
+    jobs = [
+        PlannedJob(
+            tenant=simulator.world.tenant_id,
+            plugin=simulator.plugin.slug,
+            job=due.job.name,
+            schedule=due.schedule,
+            policy=policy(due.job.name) if policy is not None else due.policy,
+        )
+        for due in simulator.due
+    ]
+    took = {(run.job, run.fire_time.timestamp()): run.duration.total_seconds() for run in runs}
+    rehearsal = Rehearsal(
+        store,
+        jobs,
+        simulator.start.timestamp(),
+        simulator.end.timestamp(),
+        takes=lambda job, fire: took.get((job.job, fire), 0.0),
+        down=simulator.conditions.plan.downtime(simulator.zone),
+    )
+    return rehearsal.run()
+
+
+def _differences(runs: Sequence[Run], decided: Sequence[Decided]) -> Iterator[dict[str, Any]]:
+    """Yield the fire times that do not have the same row on both sides, by time."""
+    simulated = {(run.job, run.fire_time.timestamp()): run for run in runs}
+    rehearsed = {(each.job.job, each.fire): each for each in decided}
+    for job, fire in sorted(simulated.keys() | rehearsed.keys(), key=lambda key: (key[1], key[0])):
+        run, row = simulated.get((job, fire)), rehearsed.get((job, fire))
+        here, there = _shown_run(run), _shown_row(row)
+        if run is None or row is None or not _is_same(run, row):
+            tz = row.job.schedule.tz if row is not None else None
+            at = run.fire_time if run is not None else datetime.fromtimestamp(fire, tz)
+            yield {"job": job, "fire_time": at.isoformat(), "simulation": here, "scheduler": there}
+
+
+def _is_same(run: Run, row: Decided) -> bool:
+    if run.started_at is None or row.started is None:
+        unstarted = run.started_at is None and row.started is None
+        return unstarted and (run.outcome, run.reason) == (row.outcome, row.reason)
+    note = row.job.schedule.note(run.fire_time)  # the runner's own, after the reason of the decision
+    reason = "; ".join(filter(None, (row.reason, note)))
+    return run.started_at.timestamp() == row.started and (run.reason or "").endswith(reason)
+
+
+def _shown_run(run: Run | None) -> str:
+    if run is None:
+        return "not due"
+    return _shown(run.outcome.value if run.started_at is None else None, run.started_at, run.reason)
+
+
+def _shown_row(row: Decided | None) -> str:
+    if row is None:
+        return "not due"
+    started = None if row.started is None else datetime.fromtimestamp(row.started, row.job.schedule.tz)
+    return _shown(row.outcome if row.started is None else None, started, row.reason)
+
+
+def _shown(outcome: str | None, started: datetime | None, reason: str | None) -> str:
+    what = f"started {started:%H:%M:%S}" if started is not None else Outcome(outcome or "").value
+    return what if not reason or (reason.startswith(what.split()[0]) and started is None) else f"{what}: {reason}"
+
+
+def _print(simulator: Simulator, fires: int, differing: Sequence[dict[str, Any]]) -> None:
+    for each in differing[:_MOST]:
+        print(f"{time_with_zone(datetime.fromisoformat(each['fire_time']))}  {each['job']}")
+        print(f"  simulation: {each['simulation']}\n  scheduler:  {each['scheduler']}")
+    if len(differing) > _MOST:
+        print(f"… and {len(differing) - _MOST:,} more; --json lists them all")
+    result = f"{len(differing):,} decided differently" if differing else "no difference"
+    print(f"{simulator.plugin.manifest.name}: {count(fires, 'fire time')}, {result}")

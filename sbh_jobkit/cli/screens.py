@@ -1,0 +1,127 @@
+"""What `sbh-jobkit serve` prints: lines for a person on a terminal, JSON lines for everything else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sbh_jobkit import clock
+from sbh_jobkit.report.terminal.serving import run_line, serving_lines
+from sbh_jobkit.report.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.run.run import Run
+
+_KEPT = (
+    "tenant",
+    "plugin",
+    "job",
+    "fire_time",
+    "started_at",
+    "duration",
+    "outcome",
+    "verdict",
+    "ok",
+    "reason",
+    "error",
+)
+
+
+class Screen(Protocol):
+    """Where a scheduler's messages go."""
+
+    def serving(
+        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+    ) -> None:
+        """Show what is served; `due` has the next fire time of each job."""
+
+    def ended(self, run: Run) -> None:
+        """Show a run that has ended."""
+
+    def stopping(self, going: int, grace: float) -> None:
+        """Show that nothing new starts, and how many runs still go on."""
+
+    def message(self, level: str, text: str) -> None:
+        """Show a message of the scheduler."""
+
+
+class TerminalScreen:
+    """Lines for a person."""
+
+    def __init__(self, *, with_tenant: bool, with_plugin: bool) -> None:
+        """Name tenant and plugin of a run where there are several."""
+        self._named = {"with_tenant": with_tenant, "with_plugin": with_plugin}
+
+    def serving(
+        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+    ) -> None:
+        """Show what is served, and how to stop."""
+        print("\n".join(serving_lines(plugins, tenants, store, due, clock.now(UTC))))
+        print("Ctrl-C stops it", flush=True)
+
+    def ended(self, run: Run) -> None:
+        """Show one line."""
+        print(run_line(run, **self._named), flush=True)
+
+    def stopping(self, going: int, grace: float) -> None:
+        """Show how to end at once."""
+        rest = f"; {count(going, 'run')} may go on for {grace:g} s, Ctrl-C again ends them now" if going else ""
+        print(f"stopping{rest}", flush=True)
+
+    def message(self, level: str, text: str) -> None:
+        """Show it on standard error."""
+        print(f"sbh-jobkit: {level}: {text}", file=sys.stderr, flush=True)
+
+
+class JsonLines:
+    """One JSON object a line, each with its time and its kind."""
+
+    def __init__(self) -> None:
+        """Write lines of several threads one after the other."""
+        self._lock = threading.Lock()
+
+    def serving(
+        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+    ) -> None:
+        """Write what is served."""
+        jobs = [{"job": job, "next": at.isoformat()} for at, job in due]
+        self._write("serving", plugins=list(plugins), tenants=list(tenants), store=store, jobs=jobs)
+
+    def ended(self, run: Run) -> None:
+        """Write how a run ended; its output is in the history."""
+        row = run.to_dict()
+        faults = [fault["kind"] for fault in row["faults"]]
+        self._write("run", **{name: row[name] for name in _KEPT}, faults=faults)
+
+    def stopping(self, going: int, grace: float) -> None:
+        """Write that it stops."""
+        self._write("stopping", going=going, grace=grace)
+
+    def message(self, level: str, text: str) -> None:
+        """Write a message."""
+        self._write("message", level=level, text=text)
+
+    def _write(self, kind: str, **fields: Any) -> None:
+        line = json.dumps({"at": clock.now(UTC).isoformat(), "kind": kind, **fields}, ensure_ascii=False)
+        with self._lock:
+            print(line, flush=True)
+
+
+class ScreenHandler(logging.Handler):
+    """Shows the scheduler's log on its screen."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Take what is informative or worse."""
+        super().__init__(logging.INFO)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record, with its traceback if it has one."""
+        self._screen.message(record.levelname.lower(), self.format(record))

@@ -1,0 +1,199 @@
+"""`sbh-jobkit serve`: run the jobs of plugins on the real services of a tenant, when they are due."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbh_jobkit import clock
+from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
+from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.served import FACTORY, serve_plugins
+from sbh_jobkit.engines.starter import Starter
+from sbh_jobkit.errors import JobkitError, PluginError, SettingsError
+from sbh_jobkit.extensions.manager import manager
+from sbh_jobkit.extensions.registry import Extensions
+from sbh_jobkit.live.optional import needed
+from sbh_jobkit.live.settings import Settings
+from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.cli.screens import Screen
+    from sbh_jobkit.engines.describe import PluginDescription
+    from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.served import ServedJob
+    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.live.settings import HistorySettings
+    from sbh_jobkit.ports import LiveService
+    from sbh_jobkit.run.run import Run
+
+TENANT_FILE = "tenant.toml"
+STORE = "sqlite:///jobs.db"
+
+
+def serve(options: Namespace) -> bool:
+    """Run jobs until Ctrl-C or SIGTERM; with `--check`, only reach each service once."""
+    tenants = load_tenants(options.tenant)
+    if options.check:
+        return check_services(tenants)
+    if not options.paths:
+        msg = "serve needs the path of a plugin; see sbh-jobkit serve --help"
+        raise JobkitError(msg)
+    grace = times.duration(options.grace, zero=True).total_seconds()
+    plugins = describe_all(options.paths)
+    with needed("sbh-jobkit serve", "serve"):
+        from sbh_jobkit.engines.local import LocalEngine
+        from sbh_jobkit.engines.store import Store
+    store = Store.open(options.store)
+    try:
+        jobs = serve_plugins(plugins, tenants, store.url)
+        if not jobs:
+            msg = f"{' and '.join(options.paths)} have no job with a schedule, so there is nothing to serve"
+            raise JobkitError(msg)
+        screen = _screen(plugins, tenants)
+        with Starter.start(modules()) as starter, _logging_on(screen):
+            kept = _history(jobs, tenants)
+            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(screen))
+            _serve(engine, screen, grace, begin_now=options.begin_now, shown=_shown(plugins, tenants, store, jobs))
+    finally:
+        store.close()
+    return True
+
+
+def load_tenants(paths: Sequence[str] | None) -> list[Settings]:
+    """Read the files that describe tenants, by default the one in this folder."""
+    if not paths and not Path(TENANT_FILE).exists():
+        msg = f"there is no {TENANT_FILE} here; name the file that describes the tenant with --tenant FILE,"
+        msg += ' or write one: its only line that must be there is id = "acme"'
+        raise SettingsError(msg)
+    return [Settings.load(path) for path in paths or [TENANT_FILE]]
+
+
+def describe_all(paths: Sequence[str]) -> list[PluginDescription]:
+    """Load plugins; raises PluginError with the problems of all of them."""
+    found, problems = [], []
+    for path in paths:
+        try:
+            found.append(describe(path))
+        except PluginError as error:
+            problems.append(f"{error}")
+    if problems:
+        raise PluginError("\n".join(problems))
+    for plugin in found:
+        for warning in plugin.warnings:
+            given.message(f"warning: {warning}")
+    return found
+
+
+def modules() -> tuple[str, ...]:
+    """Return what the starter loads for runs of real tenants: their services, as far as they are installed."""
+    from importlib.util import find_spec
+
+    wanted = ("sqlalchemy.dialects.sqlite", "httpx2", "dotenv", "fsspec", "fsspec.implementations.local", "psycopg")
+    found = [name for name in wanted if find_spec(name.partition(".")[0]) is not None]
+    return (FACTORY.partition(":")[0], *found)
+
+
+def check_services(tenants: Sequence[Settings]) -> bool:
+    """Print what each tenant would use, reach each service once, and return whether all can be reached."""
+    from sbh_jobkit.live.reach import reach
+    from sbh_jobkit.live.session import LiveTenant
+
+    problems = []
+    for settings in tenants:
+        tenant = LiveTenant(settings)
+        print(f"tenant {settings.id} ({settings.path}), zone {settings.timezone.key}")
+        for service in reach(tenant):
+            print(f"  {service}")
+            if not service.ok:
+                problems.append(f"tenant {settings.id}: {service.name} cannot be used: {service.why}")
+        tenant.close()
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return True
+
+
+def _serve(
+    engine: LocalEngine, screen: Screen, grace: float, *, begin_now: bool, shown: Callable[[Screen], None]
+) -> None:
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():
+            engine.hurry()
+        stopped.set()
+
+    engine.start(begin_now=begin_now)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        shown(screen)
+        stopped.wait()
+        screen.stopping(engine.going, grace)
+        engine.stop(grace)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _screen(plugins: Sequence[PluginDescription], tenants: Sequence[Settings]) -> Screen:
+    if sys.stdout.isatty():
+        return TerminalScreen(with_tenant=len(tenants) > 1, with_plugin=len(plugins) > 1)
+    return JsonLines()
+
+
+@contextmanager
+def _logging_on(screen: Screen) -> Iterator[None]:
+    """Show the scheduler's log on the screen."""
+    logger, handler = logging.getLogger("sbh_jobkit"), ScreenHandler(screen)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _ended(screen: Screen) -> Callable[[Run], object]:
+    """Return what is done at the end of each run: extensions see it, and so does the person."""
+    extensions: Extensions[LiveService] = Extensions(manager(), None, FAULTS, tenant_id="")
+
+    def ended(run: Run) -> None:
+        screen.ended(run)
+        extensions.notify(run)
+
+    return ended
+
+
+def _history(jobs: Sequence[ServedJob], tenants: Sequence[Settings]) -> Mapping[Key, HistorySettings]:
+    kept = {tenant.id: tenant for tenant in tenants}
+    return {job.planned.key: kept[job.planned.tenant].kept(job.planned.job) for job in jobs}
+
+
+def _shown(
+    plugins: Sequence[PluginDescription], tenants: Sequence[Settings], store: Store, jobs: Sequence[ServedJob]
+) -> Callable[[Screen], None]:
+    """Return a function that shows what is served on a screen."""
+    now = clock.now(UTC)
+
+    def name(job: ServedJob) -> str:
+        planned = job.planned
+        parts = [planned.tenant] * (len(tenants) > 1) + [planned.plugin] * (len(plugins) > 1)
+        return "/".join([*parts, planned.job])
+
+    due: list[tuple[datetime, str]] = sorted((job.planned.schedule.next(now), name(job)) for job in jobs)
+    shown = [f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins]
+    described = [f"{tenant.id}: {tenant.path}" for tenant in tenants]
+    where = store.engine.url.render_as_string(hide_password=True)
+    return lambda screen: screen.serving(shown, described, where, due)

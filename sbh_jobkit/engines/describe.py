@@ -1,0 +1,84 @@
+"""What a plugin has, as values: loaded in a process of its own, so that no code of a plugin is in the scheduler's.
+
+What a plugin prints while it is loaded goes to standard error, so it does not mix with the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin.plugin import Plugin
+
+LOADING_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """A job of a plugin."""
+
+    name: str
+    expression: str | None
+    timezone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginDescription:
+    """A plugin and its jobs."""
+
+    path: str
+    slug: str
+    name: str
+    version: str
+    timezone: str | None
+    jobs: tuple[JobDescription, ...]
+    warnings: tuple[str, ...]
+
+
+def describe(path: str) -> PluginDescription:
+    """Load a plugin in another process, and return what it has; raises PluginError for one that cannot be loaded."""
+    command = [sys.executable, "-m", "sbh_jobkit.engines.describe", path]
+    try:
+        done = subprocess.run(  # noqa: S603  this interpreter and this module
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=LOADING_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"{path}: loading the plugin takes longer than {LOADING_SECONDS:g} s"
+        raise PluginError(msg) from error
+    ended = f"its process ended with exit code {done.returncode} while it was loaded"
+    given: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": ended}
+    if "error" in given:
+        msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
+        raise PluginError(msg)
+    given |= {"jobs": tuple(JobDescription(**job) for job in given["jobs"]), "warnings": tuple(given["warnings"])}
+    return PluginDescription(path=path, **given)
+
+
+def _answer(path: str) -> dict[str, Any]:
+    try:
+        plugin = Plugin.load(path)
+    except BaseException as error:  # noqa: BLE001  a plugin's module may raise anything when it is loaded
+        return {"error": f"{error}" if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"}
+    manifest = plugin.manifest
+    return {
+        **{name: getattr(manifest, name) for name in ("slug", "name", "version", "timezone")},
+        "jobs": [{name: getattr(job, name) for name in JobDescription.__slots__} for job in plugin.jobs.values()],
+        "warnings": plugin.warnings,
+    }
+
+
+def main(path: str) -> None:
+    """Write the answer to standard output, which nothing else can reach."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(answer, "w", encoding="utf-8") as file:
+        json.dump(_answer(path), file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,43 @@
+"""What a scheduler shows a person: what it serves, when jobs are due next, and each run as it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.report.terminal.runs import distance, time_with_zone
+from sbh_jobkit.report.text import count, format_duration, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from sbh_jobkit.run.run import Run
+
+_MOST_NEXT = 10
+
+
+def serving_lines(
+    plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]], now: datetime
+) -> Iterator[str]:
+    """Write what is served, and when jobs are due next; `due` has times and names of jobs, the earliest first."""
+    for name, values in (("plugin", plugins), ("tenant", tenants), ("store", [store])):
+        for value in values:
+            yield f"{name:<8}{value}"
+    width = max((len(time_with_zone(at)) for at, _ in due[:_MOST_NEXT]), default=0)
+    for number, (at, job) in enumerate(due[:_MOST_NEXT]):
+        yield f"{'' if number else 'next':<8}{time_with_zone(at):<{width}}  {distance(at, now):>8}  {job}"
+    if len(due) > _MOST_NEXT:
+        yield f"{'':<8}… and {count(len(due) - _MOST_NEXT, 'more job')}"
+
+
+def run_line(run: Run, *, with_tenant: bool = False, with_plugin: bool = False) -> str:
+    """Write one run in one line: when it was due, its job, how it ended, how long it took, and why."""
+    owner = "".join(f"{name}/" for name, shown in ((run.tenant, with_tenant), (run.plugin, with_plugin)) if shown)
+    took = f"  took {format_duration(run.duration)}" if run.started_at is not None else ""
+    why = f": {one_line(run.summary)}" if run.summary else ""
+    return f"{time_with_zone(run.fire_time)}  {owner}{run.job}  {run.verdict.replace('_', ' ')}{took}{why}"
+
+
+def history_lines(runs: Iterable[Run], *, with_tenant: bool, with_plugin: bool) -> Iterator[str]:
+    """Write runs, one a line."""
+    return (run_line(run, with_tenant=with_tenant, with_plugin=with_plugin) for run in runs)
