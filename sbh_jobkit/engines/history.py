@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, select
 
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.jobs import read_schedule
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 from sbh_jobkit.run.record import read_run
 from sbh_jobkit.run.run import Outcome, Run
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,7 @@ def _bare(row: Any, tz: ZoneInfo) -> Run:
 
 
 def _zone(row: Any) -> ZoneInfo:
-    return read_schedule(row.schedule).tz if row.schedule else _UTC
+    return times.zone(row.schedule.rpartition(" ")[2]) if row.schedule else _UTC
 
 
 def _time(microseconds: int, tz: ZoneInfo) -> datetime:

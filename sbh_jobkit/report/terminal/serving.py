@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.terminal.runs import distance, time_with_zone
-from sbh_jobkit.report.text import count, format_duration, one_line
+from sbh_jobkit.report.text import count, format_duration, format_time, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,8 @@ def run_line(run: Run, *, with_tenant: bool = False, with_plugin: bool = False) 
     owner = "".join(f"{name}/" for name, shown in ((run.tenant, with_tenant), (run.plugin, with_plugin)) if shown)
     took = f"  took {format_duration(run.duration)}" if run.started_at is not None else ""
     why = f": {one_line(run.summary)}" if run.summary else ""
-    return f"{time_with_zone(run.fire_time)}  {owner}{run.job}  {run.verdict.replace('_', ' ')}{took}{why}"
+    at = f"{format_time(run.fire_time)} {run.fire_time:%Z}"
+    return f"{at}  {owner}{run.job}  {run.verdict.replace('_', ' ')}{took}{why}"
 
 
 def history_lines(runs: Iterable[Run], *, with_tenant: bool, with_plugin: bool) -> Iterator[str]:

@@ -1,0 +1,222 @@
+"""`serve`, `history` and `run --live` as people and programs meet them: a real process, a real minute, a real store."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from sbh_jobkit.cli.main import main
+from sbh_jobkit.engines.schema import VERSION, store_version
+from sbh_jobkit.engines.store import Store
+
+MAIN = """
+from src.ext.sdk import PluginContext, job
+
+
+@job("greet", schedule="* * * * *")
+def greet(ctx: PluginContext):
+    print("hello", ctx.tenant_id)
+    ctx.emit("greeted", {"jobs": len(ctx.db.query("plugin_jobs"))})
+    return {"status": "success", "key": ctx.secrets.get("KEY")}
+
+
+@job("fail", schedule="* * * * *")
+def fail(ctx: PluginContext):
+    return {"status": "error", "error": "no tea"}
+
+
+@job("by_hand")
+def by_hand(ctx: PluginContext):
+    ctx.files.upload("a.txt", "text")
+"""
+TENANT = """
+id = "acme"
+files = "file://files"
+secrets = ["dotenv:secrets.env"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Make a folder with a plugin and a tenant, and go there."""
+    monkeypatch.chdir(tmp_path)
+    plugin = tmp_path / "tea"
+    plugin.mkdir()
+    (plugin / "plugin.json").write_text('{"slug": "tea", "name": "Tea"}')
+    (plugin / "main.py").write_text(MAIN)
+    (tmp_path / "tenant.toml").write_text(TENANT)
+    (tmp_path / "secrets.env").write_text("KEY='a-long-secret-key'\n")
+    return tmp_path
+
+
+@contextmanager
+def serving(*arguments, stdout=subprocess.PIPE):
+    """Serve in a process of its own, which is ended with the test at the latest."""
+    command = [sys.executable, "-m", "sbh_jobkit", "serve", "tea", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(capsys, *arguments):
+    """Run a command in this process; return its exit code, and what it printed."""
+    code = main(arguments)
+    return code, *capsys.readouterr()
+
+
+def test_a_minute_of_serving(folder, capsys):
+    """Two jobs fire at the minute; history shows them while it serves; SIGINT stops it with exit code 0."""
+    with serving() as process:
+        first = json.loads(process.stdout.readline())
+        assert (first["kind"], first["tenants"]) == ("serving", [f"acme: {folder / 'tenant.toml'}"])
+        assert [row["job"] for row in first["jobs"]] == ["fail", "greet"]
+        assert datetime.fromisoformat(first["jobs"][0]["next"]).second == 0
+        runs = [json.loads(process.stdout.readline()) for _ in range(2)]
+        code, out, _ = run(capsys, "history", "tea", "--json")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert json.loads(process.stdout.read().splitlines()[-1])["kind"] == "stopping"
+        assert process.stderr.read() == ""
+    assert {(row["job"], row["outcome"], row["ok"]) for row in runs} == {
+        ("greet", "ok", True),
+        ("fail", "failed", False),
+    }
+    kept = {row["job"]: row for row in json.loads(out)}
+    assert code == 0
+    assert kept["greet"]["stdout"] == "hello acme\n"
+    assert kept["greet"]["value"] == {"status": "success", "key": "‹secret:KEY›"}
+    assert [event["payload"] for event in kept["greet"]["events"]] == [{"jobs": 2}]
+    assert kept["fail"]["error"]["message"] == "no tea"
+    started = datetime.fromisoformat(kept["greet"]["started_at"])
+    assert (started - datetime.fromisoformat(kept["greet"]["fire_time"])).total_seconds() < 5
+
+    code, out, _ = run(capsys, "history", "--failed")
+    assert code == 0
+    assert out.splitlines()[0].endswith("UTC  fail  failed  took 0 s: no tea") or "  fail  failed  took " in out
+    assert out.splitlines()[-1] == "1 run, 1 failure; --limit N shows more"
+
+
+def test_a_terminal_shows_what_is_served(folder):
+    """The plugin, the tenant, the store, and when each job is due next; Ctrl-C stops it."""
+    ours, theirs = pty.openpty()
+    with serving("--grace", "1s", stdout=theirs) as process:
+        os.close(theirs)
+        shown = ""
+        while "Ctrl-C stops it" not in shown:
+            shown += os.read(ours, 10_000).decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        shown += os.read(ours, 10_000).decode()
+    lines = shown.replace("\r", "").splitlines()
+    assert lines[:3] == [
+        "plugin  tea 0.0.0: tea",
+        f"tenant  acme: {folder / 'tenant.toml'}",
+        f"store   sqlite:///{folder / 'jobs.db'}",
+    ]
+    assert lines[3].startswith(f"next    {datetime.now(UTC):%a %Y-%m-%d}")  # noqa: TID251  a real process
+    assert [line.split()[-1] for line in lines[3:5]] == ["fail", "greet"]
+    assert lines[-1] == "stopping"
+
+
+def test_a_job_is_run_once_for_real(folder, capsys):
+    """`run --live` uploads the file; with `--dry` it only says so."""
+    code, out, _ = run(capsys, "run", "tea", "by_hand", "--live", "--dry")
+    assert (code, (folder / "files/a.txt").exists()) == (0, False)
+    assert "a.txt" in out
+    code, out, _ = run(capsys, "run", "tea", "by_hand", "--live")
+    assert (code, (folder / "files/a.txt").read_text()) == (0, "text")
+    assert "  file: upload a.txt (4 bytes)" in out
+    code, out, _ = run(capsys, "run", "tea", "fail", "--live", "--json")
+    assert (code, json.loads(out)["error"]["message"]) == (1, "no tea")
+
+
+def newer_store(folder):
+    """Make a store of a newer version."""
+    store = Store.open(f"sqlite:///{folder}/newer.db")
+    with store.write() as connection:
+        connection.execute(store_version.update().values(version=VERSION + 1))
+    store.close()
+
+
+def other_plugin(folder, name, text=MAIN, manifest='{"slug": "tea", "name": "Tea"}'):
+    """Make another plugin."""
+    (folder / name).mkdir()
+    (folder / name / "plugin.json").write_text(manifest)
+    (folder / name / "main.py").write_text(text)
+
+
+BAD = {
+    "serve": "serve needs the path of a plugin; see sbh-jobkit serve --help",
+    "serve nowhere": "nowhere",
+    "serve tea --tenant no.toml": "cannot read 'no.toml': No such file or directory; name the file that describes the"
+    " tenant",
+    "serve tea --store redis://h": "unknown store 'redis://h'; use sqlite://… or postgresql://…",
+    "serve tea --store sqlite:///no/jobs.db": "the store '{folder}/no/jobs.db' cannot be made: there is no folder"
+    " '{folder}/no'",
+    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 2, and this kit knows 1;"
+    " install the kit that wrote it, or name another store",
+    "serve tea same": "two plugins are called 'tea': tea and same; serve one of them, or rename one",
+    "serve tea broken worse": "broken: main.py:1: ",
+    "serve manual": "manual have no job with a schedule, so there is nothing to serve",
+    "serve tea --runs 0": "'0' is not a number of runs from 1",
+    "serve tea --grace soon": "'soon' is not a duration",
+    "serve tea --tenant policy.toml": "{folder}/policy.toml: [policy.gret]: no plugin has a job 'gret'; did you mean"
+    " 'greet'?",
+    "serve tea --tenant tenant.toml --tenant tenant.toml": "two tenants are called 'acme': {folder}/tenant.toml and"
+    " {folder}/tenant.toml; serve one of them, or rename one",
+    "serve --check --tenant down.toml": "tenant down: db cannot be used: ",
+    "history --store sqlite:///none.db": "there is no store 'sqlite:///none.db'; serve makes it, or name another one"
+    " with --store",
+    "history te --store sqlite:///old.db": "the store has no plugin 'te'; it has none yet",
+    "run tea gret --live": "the plugin has no job 'gret'; did you mean 'greet'?",
+    "run tea greet --dry": "--dry needs --live: a simulation writes nothing real",
+    "run tea greet --live --at 2026-01-01": "--at belongs to a simulation; leave it out with --live, or leave out --live",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_one_sentence(line, folder, capsys):
+    """Each is refused with exit code 2, and nothing is half done."""
+    newer_store(folder)
+    Store.open("sqlite:///old.db").close()
+    other_plugin(folder, "same")
+    other_plugin(folder, "broken", text="def f(:\n")
+    other_plugin(folder, "worse", manifest='{"slug": "w"}')
+    other_plugin(folder, "manual", text="", manifest='{"slug": "manual", "name": "M"}')
+    (folder / "policy.toml").write_text('id = "p"\n[policy.gret]\noverlap = "allow"\n')
+    (folder / "down.toml").write_text('id = "down"\ndb = "sqlite:///no.db"\n')
+    before = sorted(folder.iterdir())
+    code, out, err = run(capsys, *line.split())
+    sentence = BAD[line].format(folder=folder)
+    assert (code, err.startswith("sbh-jobkit: error: ")) == (2, True)
+    assert sentence in err
+    assert "Traceback" not in out + err
+    assert sorted(path for path in folder.iterdir() if not path.name.startswith("jobs.db")) == before
+
+
+def test_every_problem_of_every_plugin_is_listed(folder, capsys):
+    """One look at the messages is enough to fix all of them."""
+    other_plugin(folder, "broken", text="def f(:\n")
+    other_plugin(folder, "worse", manifest='{"slug": "w"}')
+    _, _, err = run(capsys, "serve", "broken", "worse")
+    assert [name in err for name in ("broken", "worse")] == [True, True]
+
+
+def test_without_a_tenant_file_it_says_what_to_write(folder, capsys):
+    """Its smallest content is one line."""
+    (folder / "tenant.toml").unlink()
+    code, _, err = run(capsys, "serve", "tea")
+    assert code == 2
+    assert err == (
+        "sbh-jobkit: error: there is no tenant.toml here; name the file that describes the tenant with --tenant FILE,"
+        ' or write one: its only line that must be there is id = "acme"\n'
+    )
