@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 	@touch $@
 
 .venv/dev: .venv/runtime
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[notebook,test]' --group dev
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
 	@touch $@
 
 setup: .venv/dev

@@ -1,8 +1,11 @@
-"""What several chapters' tests share: pytest's fixture for plugins, processes to interrupt, and a real PostgreSQL."""
+"""What several chapters' tests share: pytest's fixture for plugins, processes to interrupt, real services."""
 
+import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 from itertools import count
@@ -104,3 +107,78 @@ def postgres_url(postgres):
     yield f"postgresql://{parts['user']}@/{name}?host={parts['host']}"
     with psycopg.connect(f"{postgres} dbname=postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Buckets:
+    """A storage of this machine that speaks S3: its address, its credentials, and the folder that it keeps."""
+
+    def __init__(self, folder, port):
+        """Describe it."""
+        self.folder = Path(folder)
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "AKIATEST",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-storage",
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
+
+    def create(self):
+        """Make an empty bucket, and return its name."""
+        name = f"bucket-{os.getpid()}-{next(_numbers)}"
+        (self.folder / name).mkdir()
+        return name
+
+    def set_modified(self, bucket, key, at):
+        """Say when an object was written."""
+        described = self.folder / bucket / ".nanio-meta" / f"{key}.json"
+        found = json.loads(described.read_text())
+        described.write_text(json.dumps({**found, "last_modified": at.isoformat()}))
+
+
+@pytest.fixture(scope="session")
+def buckets():
+    """Start an S3-compatible server for the session, which is ended with it."""
+    with tempfile.TemporaryDirectory(prefix="sbh-s3-", ignore_cleanup_errors=True) as folder:
+        port = _free_port()
+        found = Buckets(folder, port)
+        given = {"NANIO_ACCESS_KEY": "AKIATEST", "NANIO_SECRET_KEY": found.environment["AWS_SECRET_ACCESS_KEY"]}
+        line = [
+            sys.executable,
+            "-m",
+            "nanio",
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--data-dir",
+            folder,
+        ]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        server = subprocess.Popen(line, env={**os.environ, **given}, **quiet)
+        try:
+            _wait_for_port(server, port)
+            yield found
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _free_port():
+    """Find a port where nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _wait_for_port(server, port):
+    """Wait until the server takes connections."""
+    for _ in range(400):
+        assert server.poll() is None, "nanio, the storage of the tests, ended at once; make setup installs it"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("nanio did not start within twenty seconds")

@@ -22,6 +22,7 @@ class FileInfo(NamedTuple):
     key: str
     size: int
     content_type: str
+    """Empty in a list, where the storage says it only of a single file."""
     modified: float
     """When it was written, in seconds since 1970."""
 

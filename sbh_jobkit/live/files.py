@@ -1,4 +1,4 @@
-"""The object storage of a real tenant, by fsspec: a folder (`file://`) or this process's memory (`memory://`).
+"""The files of a real tenant, by fsspec: in a folder (`file://`) or in this process's memory (`memory://`).
 
 A key is a path below the root, with the content type beside it: in the folder `.content-types` there is a file of the
 same name that holds the type, unless the type is the one that the key's ending stands for. So a folder that people
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ _TYPES = ".content-types"
 _PARTS = ".parts"
 _OWN = {_TYPES, _PARTS}
 """Folders below the root that hold no files of the tenant."""
-_LONGEST = 1024
+_ODD = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+LONGEST = 1024
+"""How many bytes a key may have."""
 
 
 class LiveFiles:
@@ -51,9 +54,6 @@ class LiveFiles:
             msg = 'tenant.toml names no storage; add a line such as files = "file://folder"'
             raise SettingsError(msg)
         scheme, _, path = settings.files.partition("://")
-        if scheme == "s3":
-            msg = f"files {settings.files!r}: storages of this kind cannot be used yet; use file://… or memory://…"
-            raise SettingsError(msg)
         with needed(f"a storage '{scheme}://…'", "serve"):
             import fsspec
         if scheme == "file":
@@ -163,9 +163,12 @@ class LiveFiles:
 
 
 def _is_key(key: str) -> bool:
-    parts = key.split("/")
-    plain = "\0" not in key and "\\" not in key and len(key.encode("utf-8", "surrogatepass")) <= _LONGEST
-    return plain and parts[0] not in _OWN and not {"", ".", ".."} & {*parts}
+    return is_path(key) and "\\" not in key and key.partition("/")[0] not in _OWN
+
+
+def is_path(key: str) -> bool:
+    """Whether a key is a plain path below a root, of characters that every storage can have."""
+    return not _ODD.search(key) and len(key.encode()) <= LONGEST and not {"", ".", ".."} & {*key.split("/")}
 
 
 def _usual_type(key: str) -> str:

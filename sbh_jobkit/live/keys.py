@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from sbh_jobkit.errors import PolicyError, SettingsError, TimeFormatError, did_you_mean
+from sbh_jobkit.live.bucket import Bucket
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import ALL_JOBS, Policy
 
@@ -20,6 +21,7 @@ SOURCES = ("env", "dotenv", "keyring")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):.*@")
+_SECRET_PART = re.compile(r"([?&][^=&'\"]*(?:key|secret|token|password)[^=&'\"]*=)[^&'\"]*", re.IGNORECASE)
 _MOST_SECONDS = 86_400
 _MOST_DAYS = 36_500
 _MOST = 2**40
@@ -100,7 +102,7 @@ def _history(where: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    return _PASSWORD.sub(r"\1:***@", repr(value))
+    return _SECRET_PART.sub(r"\1***", _PASSWORD.sub(r"\1:***@", repr(value)))
 
 
 def without_password(url: str) -> str:
@@ -209,7 +211,14 @@ def _database(value: Any) -> str:
 
 
 def _storage(value: Any) -> str:
-    return _url(value, STORAGES)
+    url = _url(value, STORAGES)
+    if url.startswith("s3:"):
+        try:
+            Bucket.parse(url)
+        except ValueError as error:
+            hint = f"; {error}"
+            raise ValueError(hint) from error
+    return url
 
 
 def _web(value: Any) -> str:

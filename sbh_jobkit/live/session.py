@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit.context.context import PluginContext
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
+from sbh_jobkit.live.bucket import SECRET_VARIABLES
 from sbh_jobkit.live.events import LiveEvents
 from sbh_jobkit.live.files import LiveFiles
 from sbh_jobkit.live.http import LiveHttp
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.context.backends import Row, Services
     from sbh_jobkit.live.db import LiveDatabase, LiveRows
     from sbh_jobkit.live.links import Signer
+    from sbh_jobkit.live.s3 import S3Files
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.ports import LiveService
     from sbh_jobkit.run.recorder import Entry
@@ -100,8 +103,12 @@ class LiveTenant:
         return LiveHttp(self.settings.http, self._transport)
 
     @cached_property
-    def files(self) -> LiveFiles:
-        """The object storage; raises SettingsError if the settings name none."""
+    def files(self) -> LiveFiles | S3Files:
+        """The object storage; raises SettingsError if the settings name none. obstore loads here."""
+        if (self.settings.files or "").startswith("s3://"):
+            from sbh_jobkit.live.s3 import S3Files
+
+            return S3Files.from_settings(self.settings, self._environment)
         return LiveFiles.from_settings(self.settings, self._signer)
 
     @cached_property
@@ -129,7 +136,7 @@ class LiveTenant:
         return Extensions(manager(self._given), None, FAULTS, tenant_id=self.id)
 
     def redactor(self) -> Redactor:
-        """Return the redactor of every secret that was read or set, and of the database's password."""
+        """Return the redactor of every secret that was read or set, and of what opens the database and the files."""
         return Redactor({**self._passwords, **self.secrets.seen})
 
     def close(self) -> None:
@@ -142,8 +149,13 @@ class LiveTenant:
     def _passwords(self) -> dict[str, str]:
         from urllib.parse import unquote, urlsplit
 
-        found = urlsplit(self.settings.db or "").password
-        return {} if not found else {unquote(found): "password of db"}
+        found = {}
+        if (password := urlsplit(self.settings.db or "").password) is not None:
+            found[unquote(password)] = "password of db"
+        if (self.settings.files or "").startswith("s3://"):
+            variables = os.environ if self._environment is None else self._environment
+            found |= {variables[name]: name for name in SECRET_VARIABLES if variables.get(name)}
+        return {value: name for value, name in found.items() if value}
 
 
 class LiveServices:
@@ -168,7 +180,7 @@ class LiveServices:
         return self._tenant.http
 
     @property
-    def files(self) -> LiveFiles:
+    def files(self) -> LiveFiles | S3Files:
         """The object storage."""
         return self._tenant.files
 

@@ -1,6 +1,7 @@
 """The conformance table of the fakes, unchanged, on live services.
 
-One column of services is a SQLite file and a folder, the other a PostgreSQL and files in memory. A server of this
+One column of services is a SQLite file and a folder, one a PostgreSQL and files in memory, and one a SQLite file and a
+bucket of an S3-compatible storage. A server of this
 machine stands for the table's hosts and for the language model. What it has no route for, it redirects to a host that
 the tenant may not reach: that is how a real tenant meets an address that nobody serves. `not_live.json` names the rows
 that live services cannot be set up for.
@@ -48,13 +49,14 @@ HOSTS = ("api.github.com", "eu.api.github.com", "api.github.com.example.com", "a
 class Stand:
     """What stands for the tenant's surroundings: an owner's connection to the database, a folder, a server."""
 
-    def __init__(self, kind, url, folder, server):
+    def __init__(self, url, files, folder, server, buckets):
         """Connect."""
-        self.kind = kind
         self.url = url
+        self.files = files
         self.folder = folder
         self.server = server
-        lite = kind == "sqlite"
+        self.buckets = buckets
+        lite = self.lite = url.startswith("sqlite")
         self.owner = sqlite3.connect(folder / "app.db") if lite else psycopg.connect(url)
         if lite:
             self.owner.execute("PRAGMA synchronous=OFF")
@@ -92,13 +94,14 @@ def postgres_once(postgres):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def stand(request, tmp_path, server):
+@pytest.fixture(params=["sqlite and a folder", "postgres and memory", "sqlite and a bucket"])
+def stand(request, tmp_path, server, buckets):
     """Set the surroundings up."""
     fsspec.filesystem("memory").store.clear()
-    lite = request.param == "sqlite"
-    url = "sqlite:///app.db" if lite else request.getfixturevalue("postgres_once")
-    found = Stand(request.param, url, tmp_path, server)
+    database, _, storage = request.param.partition(" and ")
+    url = "sqlite:///app.db" if database == "sqlite" else request.getfixturevalue("postgres_once")
+    files = {"a folder": "file://files", "memory": "memory://files"}.get(storage) or f"s3://{buckets.create()}/acme"
+    found = Stand(url, files, tmp_path, server, buckets)
     yield found
     found.clear()
 
@@ -127,12 +130,11 @@ class LiveServices:
         self.zone, self.stand = ZoneInfo(zone), stand
         self.routes, self.refused, self.replies, self.published, self.jobs = {}, set(), [], [], []
         self.permissions, self.used, self.still = None, [10.0], False
-        lite = stand.kind == "sqlite"
         self.settings = Settings(
             id="acme",
             timezone=self.zone,
             db=stand.url,
-            files="file://files" if lite else "memory://files",
+            files=stand.files,
             secrets=("env:ACME_", "dotenv:.env"),
             http=HttpSettings(allow=HOSTS, timeout=0.3),
             llm=LlmSettings(url="https://llm.example/v1", model="small-model", timeout=5),
@@ -144,7 +146,7 @@ class LiveServices:
             self.settings,
             user_id="u-1",
             role="admin",
-            environment={},
+            environment=stand.buckets.environment,
             transport=Hosts(stand.server.transport, self.refused),
             signer=Signer(base="https://jobs.example/files/acme", secret=b"key", tenant="acme"),
             tables={"plugin_jobs": lambda: self.jobs},
@@ -172,7 +174,7 @@ class LiveServices:
 
     def column(self, name, value):
         """Return the type of a column."""
-        moment = "TIMESTAMP" if self.stand.kind == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+        moment = "TIMESTAMP" if self.stand.lite else "TIMESTAMP WITH TIME ZONE"
         return (moment if isinstance(value, datetime) else TYPES[type(value)]) + " PRIMARY KEY" * (name == "id")
 
     def stored(self, value):
@@ -189,7 +191,9 @@ class LiveServices:
             return
         self.still = True
         at = times.instant(modified, self.zone)
-        if self.stand.kind == "sqlite":
+        if self.stand.files.startswith("s3:"):
+            self.stand.buckets.set_modified(self.stand.files.split("/")[2], f"acme/{key}", at.astimezone(UTC))
+        elif self.stand.files.startswith("file:"):
             os.utime(self.stand.folder / "files" / key, (at.timestamp(), at.timestamp()))
         else:
             fsspec.filesystem("memory").store[f"/acme/files/{key}"].modified = at.astimezone(UTC)
@@ -286,6 +290,8 @@ def local_time(zone):
 @pytest.mark.parametrize("row", ROWS, ids=conformance.title)
 def test_live_services_answer_as_the_contract_says(row, stand):
     """Every row of the table holds."""
+    while row["member"] == "files.get_presigned_url" and time.time() % 1 > 0.5:  # noqa: TID251  a link says when
+        time.sleep(0.05)
     conformance.check(row, LiveServices(conformance.given_in(row).get("zone", "UTC"), stand))
 
 
