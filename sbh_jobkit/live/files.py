@@ -88,7 +88,7 @@ class LiveFiles:
 
     def put(self, key: str, data: bytes, content_type: str) -> bool:
         """Store a file; raises ValueError for a key that this storage cannot have."""
-        path = self._checked(key)
+        path = self.check(key, content_type)
         part = f"{self._root}/{_PARTS}/{uuid4().hex}"
         self._write(part, data)
         self._keep_type(key, content_type)
@@ -121,7 +121,9 @@ class LiveFiles:
         root = os.path.realpath(self._root)
         return os.path.realpath(self._path(key)).startswith(root + os.sep)
 
-    def _checked(self, key: str) -> str:
+    def check(self, key: str, content_type: str) -> str:
+        """Return the path of a file to store; raises ValueError for a key that this storage cannot have."""
+        del content_type  # which may be any text
         if not _is_key(key):
             msg = f"a file's key must be a path below the tenant's files, such as 'reports/a.csv', got {key!r}"
             raise ValueError(msg)

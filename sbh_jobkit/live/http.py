@@ -53,7 +53,7 @@ class LiveHttp:
         """Return the answer, after redirects; raises NotServedError for a host that is not allowed."""
         first, asked = request, request
         for _ in range(_MOST_REDIRECTS + 1):
-            self._check(asked, first)
+            self.check(asked, first)
             response = self._client.send(asked, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
@@ -68,7 +68,8 @@ class LiveHttp:
         """Close the connections."""
         self._client.close()
 
-    def _check(self, asked: httpx2.Request, first: httpx2.Request) -> None:
+    def check(self, asked: httpx2.Request, first: httpx2.Request) -> None:
+        """Raise NotServedError for a host that is not allowed; `first` is what the job sent, before redirects."""
         url, host = asked.url, asked.url.raw_host.decode("ascii").lower()
         if url.scheme not in {"http", "https"} or not host:
             msg = f"{str(url)!r} is not an address to request; write https://host/path"

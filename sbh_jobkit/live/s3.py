@@ -90,16 +90,20 @@ class S3Files:
 
     def put(self, key: str, data: bytes, content_type: str) -> bool:
         """Store a file; raises ValueError for a key or a content type that this storage cannot have."""
+        self.check(key, content_type)
+        attributes: Any = {"Content-Type": content_type or BINARY}
+        with self._sentence():
+            obstore.put(self._store, key, data, attributes=attributes)
+        return True
+
+    def check(self, key: str, content_type: str) -> None:
+        """Raise ValueError for a key or a content type that this storage cannot have."""
         if not self._is_key(key):
             msg = f"a file's key must be a path below the tenant's files, such as 'reports/a.csv', got {key!r}"
             raise ValueError(msg)
         if not _TYPE.fullmatch(content_type):
             msg = f"a content type in s3:// is plain ASCII, got {content_type!r}"
             raise ValueError(msg)
-        attributes: Any = {"Content-Type": content_type or BINARY}
-        with self._sentence():
-            obstore.put(self._store, key, data, attributes=attributes)
-        return True
 
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""

@@ -74,24 +74,33 @@ class LiveSecrets(MutableMapping[str, str]):
 
     def __setitem__(self, name: str, value: str) -> None:
         """Store a secret in the first source that can be written; raises SettingsError where it would not count."""
+        source = self.source_for(name)
+        self.remember(name, value)
+        source.put(name, value)
+
+    def source_for(self, name: str) -> Source:
+        """Return where a secret is stored; raises SettingsError where it would not count."""
         for source in self._sources:
             if source.writable:
-                self._seen[value] = name
-                source.put(name, value)
-                return
+                return source
             self._refuse_to_hide(source, name)
         msg = "no source of secrets can be written; add one to secrets in tenant.toml, such as 'dotenv:.env'"
         raise SettingsError(msg)
 
     def __delitem__(self, name: str) -> None:
         """Remove a secret from every source that has it; raises SettingsError if one of them cannot be written."""
-        having = [source for source in self._sources if source.get(name) is not None]
+        having = self.sources_of(name)
         if not having:
             raise KeyError(name)
         for source in having:
-            self._refuse_to_hide(source, name)
-        for source in having:
             source.remove(name)
+
+    def sources_of(self, name: str) -> list[Source]:
+        """Return the sources that have a secret; raises SettingsError if one of them cannot be written."""
+        having = [source for source in self._sources if source.get(name) is not None]
+        for source in having:
+            self._refuse_to_hide(source, name)
+        return having
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names, without repeats."""
@@ -112,10 +121,36 @@ class LiveSecrets(MutableMapping[str, str]):
         """The names by value of all secrets that were read or set, also of those that are gone."""
         return self._seen
 
+    def remember(self, name: str, value: str) -> None:
+        """Add a secret to those that are seen."""
+        self._seen[value] = name
+
     def read_all(self) -> None:
         """Read every secret, so that `seen` has them all."""
         for name in self:
             self.get(name)
+
+
+class SettingsHints:
+    """Says where an administrator sets what a job misses."""
+
+    __slots__ = ("_sources",)
+
+    def __init__(self, sources: tuple[str, ...]) -> None:
+        """Keep the sources of secrets."""
+        self._sources = sources
+
+    def secret(self, key: str) -> str:
+        """Return where to set a secret."""
+        if not self._sources:
+            return 'name a source of secrets in tenant.toml, such as secrets = ["dotenv:.env"]'
+        kind, _, rest = self._sources[0].partition(":")
+        if kind == "env":
+            return f"set {rest}{key} in the environment"
+        return f"write a line {key}=… into {rest}" if kind == "dotenv" else f"set it in the keyring's service {rest!r}"
+
+    def table(self, table: object) -> None:
+        """Return nothing: tables are the application's."""
 
 
 def _open(text: str, folder: Path, environment: Mapping[str, str]) -> Source:

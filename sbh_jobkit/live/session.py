@@ -11,11 +11,12 @@ from sbh_jobkit.context.context import PluginContext
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.live.bucket import SECRET_VARIABLES
+from sbh_jobkit.live.dry import DryEvents, DryExtensions, DryFiles, DryHttp, DrySecrets, Write
 from sbh_jobkit.live.events import LiveEvents
 from sbh_jobkit.live.files import LiveFiles
 from sbh_jobkit.live.http import LiveHttp
 from sbh_jobkit.live.llm import LiveLlm, NoLlm
-from sbh_jobkit.live.secrets import LiveSecrets
+from sbh_jobkit.live.secrets import LiveSecrets, SettingsHints
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.run.recorder import FAULTS, Recorder
 from sbh_jobkit.run.redaction import Redactor
@@ -63,12 +64,14 @@ class LiveTenant:
         sink: Callable[[Entry], object] | None = None,
         extensions: Iterable[object] = (),
         memory: Callable[[], float] | None = None,
+        dry: Callable[[Write], object] | None = None,
     ) -> None:
         """Describe the tenant by its settings; nothing is reached yet.
 
         `environment` and `transport` stand for this process's variables and for the network, `signer` makes links to
         files, `tables` are computed ones such as `plugin_jobs`, and `memory` returns the megabytes in use. Called as
-        things happen: `sink` with every entry of a run, `store` with every event, `history` when a run has ended.
+        things happen: `sink` with every entry of a run, `store` with every event, `history` when a run has ended. With
+        `dry`, nothing is written: it is called with each write instead.
         """
         self.settings = settings
         self.user_id = user_id
@@ -81,6 +84,7 @@ class LiveTenant:
         self._store = store
         self.sink = sink
         self._given = extensions
+        self._dry = dry
         self.memory = resident_mb if memory is None else memory
 
     @property
@@ -93,18 +97,24 @@ class LiveTenant:
         return LiveSession(self, job, fire, zone)
 
     @cached_property
-    def secrets(self) -> LiveSecrets:
+    def secrets(self) -> LiveSecrets | DrySecrets:
         """The secrets of all sources."""
-        return LiveSecrets.from_settings(self.settings, self._environment)
+        found = LiveSecrets.from_settings(self.settings, self._environment)
+        return found if self._dry is None else DrySecrets(found, self._show)
 
     @cached_property
-    def http(self) -> LiveHttp:
+    def http(self) -> LiveHttp | DryHttp:
         """What sends requests."""
-        return LiveHttp(self.settings.http, self._transport)
+        found = LiveHttp(self.settings.http, self._transport)
+        return found if self._dry is None else DryHttp(found, self._show)
 
     @cached_property
-    def files(self) -> LiveFiles | S3Files:
-        """The object storage; raises SettingsError if the settings name none. obstore loads here."""
+    def files(self) -> LiveFiles | S3Files | DryFiles:
+        """The object storage; raises SettingsError if the settings name none. fsspec or obstore loads here."""
+        found = self._open_files()
+        return found if self._dry is None else DryFiles(found, self._show)
+
+    def _open_files(self) -> LiveFiles | S3Files:
         if (self.settings.files or "").startswith("s3://"):
             from sbh_jobkit.live.s3 import S3Files
 
@@ -125,15 +135,20 @@ class LiveTenant:
         return NoLlm() if settings is None else LiveLlm(settings, self.secrets, self._transport)
 
     @cached_property
-    def events(self) -> LiveEvents:
+    def events(self) -> LiveEvents | DryEvents:
         """Where events go."""
+        if self._dry is not None:
+            return DryEvents(self._show)
         settings, store, transport = self.settings.events, self._store, self._transport
         return LiveEvents(settings, self.id, self.secrets, store=store, transport=transport)
 
     @cached_property
     def extensions(self) -> Extensions[LiveService]:
         """What extensions offer for this tenant."""
-        return Extensions(manager(self._given), None, FAULTS, tenant_id=self.id)
+        asked = (manager(self._given), None, FAULTS)
+        if self._dry is not None:
+            return DryExtensions(*asked, tenant_id=self.id, show=self._show)
+        return Extensions(*asked, tenant_id=self.id)
 
     def redactor(self) -> Redactor:
         """Return the redactor of every secret that was read or set, and of what opens the database and the files."""
@@ -144,6 +159,11 @@ class LiveTenant:
         for name in ("http", "database", "llm", "events"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 opened.close()
+
+    def _show(self, write: Write) -> None:
+        """Show what a dry run did not do, without the values of secrets."""
+        if self._dry is not None:
+            self._dry(Write(member=write.member, what=self.redactor().text(write.what)))
 
     @cached_property
     def _passwords(self) -> dict[str, str]:
@@ -170,17 +190,17 @@ class LiveServices:
         self._began = tenant.memory()
 
     @property
-    def secrets(self) -> LiveSecrets:
+    def secrets(self) -> LiveSecrets | DrySecrets:
         """The secrets."""
         return self._tenant.secrets
 
     @property
-    def http(self) -> LiveHttp:
+    def http(self) -> LiveHttp | DryHttp:
         """What sends requests."""
         return self._tenant.http
 
     @property
-    def files(self) -> LiveFiles | S3Files:
+    def files(self) -> LiveFiles | S3Files | DryFiles:
         """The object storage."""
         return self._tenant.files
 
@@ -211,28 +231,6 @@ class LiveServices:
         return self._tenant.memory() - self._began >= _NEAR * self._tenant.settings.limits.memory_mb
 
 
-class SettingsHints:
-    """Says where an administrator sets what a job misses."""
-
-    __slots__ = ("_sources",)
-
-    def __init__(self, sources: tuple[str, ...]) -> None:
-        """Keep the sources of secrets."""
-        self._sources = sources
-
-    def secret(self, key: str) -> str:
-        """Return where to set a secret."""
-        if not self._sources:
-            return 'name a source of secrets in tenant.toml, such as secrets = ["dotenv:.env"]'
-        kind, _, rest = self._sources[0].partition(":")
-        if kind == "env":
-            return f"set {rest}{key} in the environment"
-        return f"write a line {key}=… into {rest}" if kind == "dotenv" else f"set it in the keyring's service {rest!r}"
-
-    def table(self, table: object) -> None:
-        """Return nothing: tables are the application's."""
-
-
 class LiveSession:
     """One run in a real tenant."""
 
@@ -241,7 +239,7 @@ class LiveSession:
         self._tenant = tenant
         self._job = job
         self._fire = fire
-        self._redactor: Redactor | None = None
+        self._redactor: tuple[int, Redactor] | None = None
         tenant.secrets.read_all()
         self.recorder: Recorder = LiveRecorder(self.redactor, job.root, tenant.sink, tenant.events.publish)
         self.context: Any = PluginContext(
@@ -274,10 +272,10 @@ class LiveSession:
 
     def redactor(self) -> Redactor:
         """Return the redactor of the tenant's secrets, also of those that the run has read or set."""
-        made = self._redactor
-        if made is None or len(made) != len(self._tenant.secrets.seen):
-            made = self._redactor = self._tenant.redactor()
-        return made
+        known = len(self._tenant.secrets.seen)
+        if self._redactor is None or self._redactor[0] != known:
+            self._redactor = known, self._tenant.redactor()
+        return self._redactor[1]
 
     def finish(self, outcome: Outcome, started_at: datetime, why: str | None) -> None:
         """Write the history, and deliver the run's events."""

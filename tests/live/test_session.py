@@ -12,7 +12,8 @@ import pytest
 
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.extensions.hookspecs import hookimpl
-from sbh_jobkit.live.session import LiveTenant, SettingsHints, load_tenant, resident_mb
+from sbh_jobkit.live.secrets import SettingsHints
+from sbh_jobkit.live.session import LiveTenant, load_tenant, resident_mb
 from sbh_jobkit.live.settings import EventSettings, HttpSettings, LimitSettings, LlmSettings, Settings
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.direct import DirectSandbox
@@ -133,6 +134,16 @@ def test_secrets_do_not_get_out(acme):
     assert acme.stored[0].payload == run.events[0].payload == {"k": "‹secret:FLEET_API_KEY›"}
     assert {fault.kind for fault in run.faults} == {"secret-leaked"}
     assert "fresh-secret" in (acme.folder / ".env").read_text()
+
+
+def test_a_secret_that_a_job_sets_is_hidden_beside_a_password(tmp_path):
+    """Whatever else is hidden: the database's password does not stand for the new secret."""
+    settings = Settings(id="acme", db="postgresql://a:hunter2@h/d", secrets=("dotenv:.env",), folder=tmp_path)
+    tenant = LiveTenant(settings)
+    session = tenant.open(Plugin.load("examples/hello").jobs["welcome"], 0.0, zone("UTC"))
+    assert session.redactor().text("hunter2 fresh-secret") == "‹secret:password of db› fresh-secret"
+    session.context.secrets.set("NEW", "fresh-secret")
+    assert session.redactor().text("hunter2 fresh-secret") == "‹secret:password of db› ‹secret:NEW›"
 
 
 def test_what_is_missing_says_where_to_set_it(acme):
