@@ -84,6 +84,12 @@ class LiveDatabase:
             msg = f"the database refused: {str(error.orig).strip()}"
             raise ServiceError(msg) from error
 
+    def tables(self) -> list[str]:
+        """Return the names of all tables and views."""
+        with self.reading("the tables") as connection:
+            inspector = sa.inspect(connection)
+            return [*inspector.get_table_names(), *inspector.get_view_names()]
+
     def shape(self, connection: Connection, table: object, also: Mapping[str, Any]) -> Shape:
         """Return the columns of a table; raises UnknownTableError, which names the nearest."""
         known = self._shapes.get(table) if isinstance(table, str) else None
@@ -190,10 +196,11 @@ def _open_engine(url: str, settings: Settings, seconds: float) -> Engine:
     with needed("a PostgreSQL database", "postgres"):
         import psycopg  # noqa: F401  only whether it is there
     options = f"-c default_transaction_read_only=on -c TimeZone=UTC -c statement_timeout={int(seconds * 1000)}"
+    # What is prepared, and with this threshold everything is, is a single statement.
     engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
-        connect_args={"options": options, "prepare_threshold": 0},  # a prepared statement is a single one
+        connect_args={"options": options, "prepare_threshold": 0, "connect_timeout": 10},
     )
 
     @sa.event.listens_for(engine, "begin")

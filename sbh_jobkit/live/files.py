@@ -76,6 +76,17 @@ class LiveFiles:
             if key.startswith(prefix) and key.partition("/")[0] not in _OWN and self._is_inside(key):
                 yield self._info(key, keys[key])
 
+    def reach(self) -> str:
+        """Return what is there; raises SettingsError for a folder that cannot be used. Nothing is made."""
+        if self._fs.protocol == "memory":
+            return "in memory"
+        folder = Path(self._root)
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+            msg = f"{str(there)!r} {'cannot be written' if there.is_dir() else 'is not a folder'}"
+            raise SettingsError(msg)
+        return "a folder that can be written" if there == folder else "a folder that is made with the first file"
+
     def stat(self, key: str) -> FileInfo | None:
         """Return one file's facts, or None."""
         if not _is_key(key) or not self._is_inside(key) or not self._fs.isfile(self._path(key)):

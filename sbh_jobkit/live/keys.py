@@ -107,7 +107,7 @@ def _shown(value: object) -> str:
 
 def without_password(url: str) -> str:
     """Return a URL as an error may show it."""
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _SECRET_PART.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
 def _text(value: Any) -> str:

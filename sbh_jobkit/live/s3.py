@@ -76,6 +76,12 @@ class S3Files:
             if meta["path"].startswith(prefix):
                 yield FileInfo(meta["path"], meta["size"], "", meta["last_modified"].timestamp())
 
+    def reach(self) -> str:
+        """Ask for a list; raises ServiceError where the storage refuses."""
+        with self._sentence():
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        return f"a bucket at {self._endpoint}"
+
     def stat(self, key: str) -> FileInfo | None:
         """Return one file's facts, or None."""
         if not self._is_key(key):

@@ -56,7 +56,7 @@ class LiveSecrets(MutableMapping[str, str]):
     def from_settings(cls, settings: Settings, environment: Mapping[str, str] | None = None) -> LiveSecrets:
         """Open the sources that the settings name; raises SettingsError for one that cannot be read."""
         found = os.environ if environment is None else environment
-        return cls([_open(text, settings.folder, found) for text in settings.secrets])
+        return cls([open_source(text, settings.folder, found) for text in settings.secrets])
 
     def __repr__(self) -> str:
         """Show nothing of them."""
@@ -153,7 +153,8 @@ class SettingsHints:
         """Return nothing: tables are the application's."""
 
 
-def _open(text: str, folder: Path, environment: Mapping[str, str]) -> Source:
+def open_source(text: str, folder: Path, environment: Mapping[str, str]) -> Source:
+    """Open a source as the settings name it; raises SettingsError for one that cannot be read."""
     kind, _, rest = text.partition(":")
     if kind == "env":
         return Environment(environment, rest)

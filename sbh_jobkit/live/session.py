@@ -76,8 +76,8 @@ class LiveTenant:
         self.settings = settings
         self.user_id = user_id
         self.role = role
-        self._environment = environment
-        self._transport = transport
+        self.environment = os.environ if environment is None else environment
+        self.transport = transport
         self._signer = signer
         self.tables = tables
         self.history = history
@@ -99,26 +99,27 @@ class LiveTenant:
     @cached_property
     def secrets(self) -> LiveSecrets | DrySecrets:
         """The secrets of all sources."""
-        found = LiveSecrets.from_settings(self.settings, self._environment)
+        found = LiveSecrets.from_settings(self.settings, self.environment)
         return found if self._dry is None else DrySecrets(found, self._show)
 
     @cached_property
     def http(self) -> LiveHttp | DryHttp:
         """What sends requests."""
-        found = LiveHttp(self.settings.http, self._transport)
+        found = LiveHttp(self.settings.http, self.transport)
         return found if self._dry is None else DryHttp(found, self._show)
 
     @cached_property
     def files(self) -> LiveFiles | S3Files | DryFiles:
         """The object storage; raises SettingsError if the settings name none. fsspec or obstore loads here."""
-        found = self._open_files()
+        found = self.open_files()
         return found if self._dry is None else DryFiles(found, self._show)
 
-    def _open_files(self) -> LiveFiles | S3Files:
+    def open_files(self) -> LiveFiles | S3Files:
+        """Open the storage itself, also where a run is dry."""
         if (self.settings.files or "").startswith("s3://"):
             from sbh_jobkit.live.s3 import S3Files
 
-            return S3Files.from_settings(self.settings, self._environment)
+            return S3Files.from_settings(self.settings, self.environment)
         return LiveFiles.from_settings(self.settings, self._signer)
 
     @cached_property
@@ -132,14 +133,14 @@ class LiveTenant:
     def llm(self) -> LiveLlm | NoLlm:
         """The language model."""
         settings = self.settings.llm
-        return NoLlm() if settings is None else LiveLlm(settings, self.secrets, self._transport)
+        return NoLlm() if settings is None else LiveLlm(settings, self.secrets, self.transport)
 
     @cached_property
     def events(self) -> LiveEvents | DryEvents:
         """Where events go."""
         if self._dry is not None:
             return DryEvents(self._show)
-        settings, store, transport = self.settings.events, self._store, self._transport
+        settings, store, transport = self.settings.events, self._store, self.transport
         return LiveEvents(settings, self.id, self.secrets, store=store, transport=transport)
 
     @cached_property
@@ -173,8 +174,7 @@ class LiveTenant:
         if (password := urlsplit(self.settings.db or "").password) is not None:
             found[unquote(password)] = "password of db"
         if (self.settings.files or "").startswith("s3://"):
-            variables = os.environ if self._environment is None else self._environment
-            found |= {variables[name]: name for name in SECRET_VARIABLES if variables.get(name)}
+            found |= {self.environment[name]: name for name in SECRET_VARIABLES if self.environment.get(name)}
         return {value: name for value, name in found.items() if value}
 
 
