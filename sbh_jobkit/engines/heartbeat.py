@@ -69,10 +69,10 @@ class Lives:
         return last
 
 
-def beat(connection: Connection, worker: str, now: float) -> None:
-    """Show that a scheduler is alive now, in epoch seconds."""
+def beat(connection: Connection, worker: str, now: float, *, lease: float = LEASE) -> None:
+    """Show that a scheduler is alive now, in epoch seconds; after more than `lease` seconds it begins a new life."""
     moment = to_store(now)
-    mine = and_(life.c.worker == worker, life.c.alive_at >= to_store(now - LEASE))
+    mine = and_(life.c.worker == worker, life.c.alive_at >= to_store(now - lease))
     later = case((life.c.alive_at < moment, moment), else_=life.c.alive_at)
     if connection.execute(update(life).where(mine).values(alive_at=later)).rowcount == 0:
         new = {"worker": worker, "started_at": moment, "alive_at": moment}

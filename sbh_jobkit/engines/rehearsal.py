@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _WORKER = "rehearsal"
 _SLOTS = 1_000_000
+_FOR_EVER = 1e9
+"""Seconds: there is no sign of life between two events."""
 _END, _DOWN, _UP, _FIRE = range(4)
 
 
@@ -94,7 +96,7 @@ class Rehearsal:
     def _begin(self, connection: Connection) -> None:
         """Know the jobs since just before the range, and be alive before it, where the scheduler is down at first."""
         first = min([self._start, *(window.start for window in self._down)])
-        heartbeat.beat(connection, "0", first)
+        heartbeat.beat(connection, "0", first, lease=_FOR_EVER)
         before = to_store(self._start - 1)
         for job in self._jobs:
             key = {"tenant": job.tenant, "plugin": job.plugin, "job": job.job}
@@ -110,7 +112,7 @@ class Rehearsal:
                 self._finish(connection, self._jobs[event.job], event.fire, now)
         is_down = any(now in window for window in self._down)
         if not is_down or any(event.kind == _DOWN for event in happened):
-            heartbeat.beat(connection, self._life(now), now)
+            heartbeat.beat(connection, self._life(now), now, lease=_FOR_EVER)
         if is_down:
             return
         due = {event.job for event in happened if event.job >= 0}

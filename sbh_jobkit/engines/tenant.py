@@ -1,7 +1,11 @@
-"""The tenant of a run's child process: its settings file, and the history of its jobs as the table `plugin_jobs`."""
+"""The tenant of a run's child process: its settings file, and the history of its jobs as the table `plugin_jobs`.
+
+With `dry`, what the job would write is logged and not done.
+"""
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sbh_jobkit.context.backends import Row
+    from sbh_jobkit.live.dry import Write
 
 TABLE = "plugin_jobs"
+_LOG = logging.getLogger("sbh_jobkit.dry")
 
 
 def make_tenant(given: Mapping[str, Any]) -> LiveTenant:
-    """Return the tenant of the file at `given["path"]`; its history is in the store at `given["store"]`, if any."""
+    """Return the tenant of the file at `path`; its history is in the store at the URL `store`, if there is one."""
     settings = Settings.load(given["path"])
     store = given.get("store")
     tables = {} if store is None else {TABLE: partial(_job_rows, store, settings.id)}
-    return LiveTenant(settings, tables=tables)
+    return LiveTenant(settings, tables=tables, dry=_show if given.get("dry") else None)
+
+
+def _show(write: Write) -> None:
+    """Log what a dry run does not do, so that it stands in the log of the run."""
+    _LOG.info("not done: %s", write)
 
 
 def _job_rows(url: str, tenant: str) -> list[Row]:

@@ -111,15 +111,25 @@ class LiveDatabase:
 class LiveRows:
     """The tables as one run reads them."""
 
-    __slots__ = ("_computed", "_database", "_tz")
+    __slots__ = ("_computed", "_open", "_tz")
 
     def __init__(
-        self, database: LiveDatabase, tz: tzinfo, computed: Mapping[str, Callable[[], list[Row]]] | None = None
+        self,
+        database: Callable[[], LiveDatabase],
+        tz: tzinfo,
+        computed: Mapping[str, Callable[[], list[Row]]] | None = None,
     ) -> None:
-        """Naive times in filters are in `tz`; `computed` are tables that functions make, such as `plugin_jobs`."""
-        self._database = database
+        """Naive times in filters are in `tz`; `computed` are tables that functions make, such as `plugin_jobs`.
+
+        `database` is called when a table of its own is read: a tenant without a database has the computed ones.
+        """
+        self._open = database
         self._tz = tz
         self._computed = computed or {}
+
+    @property
+    def _database(self) -> LiveDatabase:
+        return self._open()
 
     def page(self, table: str, filters: Mapping[str, Any] | None, first: int, end: int) -> list[Row]:
         """Return matching rows from number `first` to before `end`, in the order of the primary key."""

@@ -17,7 +17,6 @@ from sbh_jobkit.live.files import LiveFiles
 from sbh_jobkit.live.http import LiveHttp
 from sbh_jobkit.live.llm import LiveLlm, NoLlm
 from sbh_jobkit.live.secrets import LiveSecrets, SettingsHints
-from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.run.recorder import FAULTS, Recorder
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.session import Limits
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.live.db import LiveDatabase, LiveRows
     from sbh_jobkit.live.links import Signer
     from sbh_jobkit.live.s3 import S3Files
+    from sbh_jobkit.live.settings import Settings
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.ports import LiveService
     from sbh_jobkit.run.recorder import Entry
@@ -209,7 +209,7 @@ class LiveServices:
         """The tables."""
         from sbh_jobkit.live.db import LiveRows
 
-        return LiveRows(self._tenant.database, self._zone, self._tenant.tables)
+        return LiveRows(lambda: self._tenant.database, self._zone, self._tenant.tables)
 
     @property
     def llm(self) -> LiveLlm | NoLlm:
@@ -305,11 +305,6 @@ class LiveRecorder(Recorder):
         event = super().event(type_, written, at)
         self._publish(event)
         return event
-
-
-def load_tenant(given: Mapping[str, Any]) -> LiveTenant:
-    """Return the tenant of the file at `given["path"]`, as an engine's child makes it."""
-    return LiveTenant(Settings.load(given["path"]))
 
 
 def resident_mb() -> float:

@@ -134,7 +134,7 @@ def test_a_job_is_run_once_for_real(folder, capsys):
     assert "a.txt" in out
     code, out, _ = run(capsys, "run", "tea", "by_hand", "--live")
     assert (code, (folder / "files/a.txt").read_text()) == (0, "text")
-    assert "  file: upload a.txt (4 bytes)" in out
+    assert "  file: uploaded a.txt (4 bytes)" in out
     code, out, _ = run(capsys, "run", "tea", "fail", "--live", "--json")
     assert (code, json.loads(out)["error"]["message"]) == (1, "no tea")
 
@@ -162,8 +162,8 @@ BAD = {
     "serve tea --store redis://h": "unknown store 'redis://h'; use sqlite://… or postgresql://…",
     "serve tea --store sqlite:///no/jobs.db": "the store '{folder}/no/jobs.db' cannot be made: there is no folder"
     " '{folder}/no'",
-    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 2, and this kit knows 1;"
-    " install the kit that wrote it, or name another store",
+    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 2, and this kit"
+    " knows 1; install the kit that wrote it, or name another store",
     "serve tea same": "two plugins are called 'tea': tea and same; serve one of them, or rename one",
     "serve tea broken worse": "broken: main.py:1: ",
     "serve manual": "manual have no job with a schedule, so there is nothing to serve",
@@ -179,7 +179,8 @@ BAD = {
     "history te --store sqlite:///old.db": "the store has no plugin 'te'; it has none yet",
     "run tea gret --live": "the plugin has no job 'gret'; did you mean 'greet'?",
     "run tea greet --dry": "--dry needs --live: a simulation writes nothing real",
-    "run tea greet --live --at 2026-01-01": "--at belongs to a simulation; leave it out with --live, or leave out --live",
+    "run tea greet --live --at 2026-01-01": "--at belongs to a simulation; leave it out with --live, or leave"
+    " out --live",
 }
 
 

@@ -115,7 +115,7 @@ JUMPS = {
 @pytest.mark.parametrize("jump", JUMPS)
 def test_a_clock_that_jumped_is_refused(store, jump):
     """A wrong clock would write years of rows."""
-    settle(store, heartbeat.beat, "a", NINE)
+    settle(store, heartbeat.beat, "a", NINE, lease=3 * HOUR)
     with pytest.raises(ClockError) as refused:
         settle(store, heartbeat.check_clock, NINE + jump)
     assert str(refused.value) == JUMPS[jump]
@@ -125,7 +125,7 @@ def test_a_clock_that_jumped_is_refused(store, jump):
 def test_a_clock_within_the_bounds_is_taken(store, jump):
     """Schedulers' clocks differ a little, and a scheduler may be down for some weeks."""
     settle(store, heartbeat.check_clock, NINE + jump)
-    settle(store, heartbeat.beat, "a", NINE)
+    settle(store, heartbeat.beat, "a", NINE, lease=3 * HOUR)
     settle(store, heartbeat.check_clock, NINE + jump)
 
 
@@ -221,8 +221,8 @@ def test_a_claim_can_be_given_back(store, rows):
 def test_downtime_is_when_no_scheduler_was_alive(store):
     """Two that overlap leave no gap; after both have died there is one, up to the next start."""
     for name, first, last in (("a", 0, 30), ("b", 20, 60), ("c", 90, 100)):
-        settle(store, heartbeat.beat, name, NINE + first * MINUTE)
-        settle(store, heartbeat.beat, name, NINE + last * MINUTE)
+        settle(store, heartbeat.beat, name, NINE + first * MINUTE, lease=3 * HOUR)
+        settle(store, heartbeat.beat, name, NINE + last * MINUTE, lease=3 * HOUR)
     with store.read() as connection:
         lives = heartbeat.Lives.read(connection)
     window = lives.downtime(NINE, NINE + 2 * HOUR)
@@ -233,12 +233,21 @@ def test_downtime_is_when_no_scheduler_was_alive(store):
         assert heartbeat.Lives.read(connection).downtime(NINE, NINE + 2 * HOUR) is None
 
 
+def test_a_machine_that_slept_was_down(store):
+    """Its scheduler gives a sign of life before and after, and was not alive in between."""
+    for second in (0, 20, 40, 4000, 4020):
+        settle(store, heartbeat.beat, "a", NINE + second)
+    with store.read() as connection:
+        window = heartbeat.Lives.read(connection).downtime(NINE, NINE + 2 * HOUR)
+    assert (window.start, window.end) == (NINE + 40, NINE + 4000)
+
+
 def test_a_clock_that_goes_back_moves_no_heartbeat_back(store):
     """The latest sign of life counts."""
-    settle(store, heartbeat.beat, "a", NINE)
-    settle(store, heartbeat.beat, "a", NINE + HOUR)
-    settle(store, heartbeat.beat, "a", NINE + MINUTE)
-    settle(store, heartbeat.beat, "b", NINE + 2 * HOUR)
+    settle(store, heartbeat.beat, "a", NINE, lease=3 * HOUR)
+    settle(store, heartbeat.beat, "a", NINE + HOUR, lease=3 * HOUR)
+    settle(store, heartbeat.beat, "a", NINE + MINUTE, lease=3 * HOUR)
+    settle(store, heartbeat.beat, "b", NINE + 2 * HOUR, lease=3 * HOUR)
     with store.read() as connection:
         assert heartbeat.Lives.read(connection).downtime(NINE, NINE + 3 * HOUR).start == NINE + HOUR
 

@@ -33,7 +33,7 @@ class Opened:
             run(statement)
         self.settings = Settings(id="acme", db=url, folder=folder, limits=LimitSettings(seconds=0.3))
         self.database = LiveDatabase.from_settings(self.settings)
-        self.rows = LiveRows(self.database, UTC)
+        self.rows = LiveRows(lambda: self.database, UTC)
 
     def names(self, wanted=None, **page):
         """Return the names of users."""
@@ -92,7 +92,7 @@ def test_an_unknown_table_is_a_clear_error(opened, table):
 
 def test_a_table_that_functions_make(opened):
     """Python filters it; it hides a table of that name."""
-    made = LiveRows(opened.database, UTC, {"plugin_jobs": lambda: [{"name": "a"}, {"name": "b"}]})
+    made = LiveRows(lambda: opened.database, UTC, {"plugin_jobs": lambda: [{"name": "a"}, {"name": "b"}]})
     assert made.page("plugin_jobs", {"name": "b"}, 0, 10) == [{"name": "b"}]
     assert (made.count("plugin_jobs", None), made.get("plugin_jobs", 1)) == (2, None)
     with pytest.raises(UnknownTableError, match="did you mean 'plugin_jobs'"):
@@ -185,13 +185,13 @@ def test_values_are_those_that_a_job_knows(tmp_path, postgres_url):
     row = {"id": 1, "b": True, "nv": nine, "d": date(2026, 1, 5), "j": {"a": [1]}, "n": 1.5, "u": some, "y": b"\0"}
     for url in ("sqlite:///v.db", postgres_url):
         database = LiveDatabase.from_settings(Settings(id="acme", db=url, folder=tmp_path))
-        assert LiveRows(database, UTC).page("v", {"nv": "2026-01-05T09:00:00"}, 0, 9) == [row]
+        assert LiveRows(lambda opened=database: opened, UTC).page("v", {"nv": "2026-01-05T09:00:00"}, 0, 9) == [row]
         database.close()
     lite.execute("UPDATE v SET b = 5, nv = 'soon', d = '2026-99-99', j = '{', u = NULL")
     lite.commit()
     database = LiveDatabase.from_settings(Settings(id="acme", db="sqlite:///v.db", folder=tmp_path))
     odd = {"id": 1, "b": 5, "nv": "soon", "d": "2026-99-99", "j": "{", "n": 1.5, "u": None, "y": b"\0"}
-    assert LiveRows(database, UTC).get("v", 1) == odd
+    assert LiveRows(lambda: database, UTC).get("v", 1) == odd
     database.close()
     lite.close()
     owner.close()
@@ -218,7 +218,7 @@ def test_a_database_that_is_not_there_is_an_error(tmp_path, url):
     """No file is made, and no password is shown."""
     database = LiveDatabase.from_settings(Settings(id="acme", db=url, folder=tmp_path))
     with pytest.raises(ServiceError, match=r"^the database refused: ") as refused:
-        LiveRows(database, UTC).count("users", None)
+        LiveRows(lambda: database, UTC).count("users", None)
     assert "hunter2" not in f"{refused.value}{database!r}"
     assert [*tmp_path.iterdir()] == []
     database.close()

@@ -205,7 +205,7 @@ class Postgres:
 
 def check(database, wanted, tz):
     """Hold the bounds, a page and a count against Python's predicate on all rows."""
-    rows = LiveRows(database, tz)
+    rows = LiveRows(lambda: database, tz)
     everything = rows.page("rows", None, 0, 100)
     parsed = language.parse(wanted)
     expected = [row["id"] for row in filter(parsed.predicate(tz), everything)]

@@ -13,7 +13,7 @@ import pytest
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.extensions.hookspecs import hookimpl
 from sbh_jobkit.live.secrets import SettingsHints
-from sbh_jobkit.live.session import LiveTenant, load_tenant, resident_mb
+from sbh_jobkit.live.session import LiveTenant, resident_mb
 from sbh_jobkit.live.settings import EventSettings, HttpSettings, LimitSettings, LlmSettings, Settings
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.direct import DirectSandbox
@@ -217,16 +217,11 @@ def test_the_password_of_the_database_is_redacted():
     assert redactor.text("ann:hunter!2") == "ann:‹secret:password of db›"
 
 
-def test_a_child_loads_a_tenant_by_its_file(tmp_path):
-    """The path is all that it needs."""
-    (tmp_path / "tenant.toml").write_text('id = "acme"')
-    assert load_tenant({"path": str(tmp_path / "tenant.toml")}).id == "acme"
-
-
 LIGHT = """
 import sys
-from sbh_jobkit.live.session import load_tenant
-from sbh_jobkit.live import db
+from sbh_jobkit.engines import child, local, supervisor
+from sbh_jobkit.engines.tenant import make_tenant
+from sbh_jobkit.live import db, dry, reach, s3
 from sbh_jobkit.live.settings import Settings, HttpSettings
 from sbh_jobkit.live.http import LiveHttp
 LiveHttp(HttpSettings())
@@ -237,7 +232,7 @@ print(sorted(loaded & {"time_machine", "respx", "httpx", "immutables"}))
 
 
 def test_live_services_need_no_fakes(request):
-    """Nothing of the fakes is loaded, and no library that only fakes need."""
+    """The scheduler, the child of a run and its services load nothing of the fakes, and no library that fakes need."""
     env = {**os.environ, "PYTHONPATH": str(request.config.rootpath)}
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False, timeout=60, env=env
