@@ -45,6 +45,7 @@ NAMES = [
     "Run",
     "Schedule",
     "ScheduleError",
+    "SchedulerCrash",
     "SchedulerDown",
     "Simulation",
     "Simulator",

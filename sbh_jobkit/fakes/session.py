@@ -98,8 +98,9 @@ class FakeSession:
         self.context: Any = world.open(self.recorder, job.manifest.permissions, zone, self.injector)
         on_host = world.target == "host"
         seconds = world.time_limit if tenant.time_limit is None else tenant.time_limit
+        lives = self.injector.seconds_left() if self.injector is not None else seconds
         self.limits = Limits(
-            seconds=min(seconds, SECONDS) if on_host else seconds,
+            seconds=min(seconds, lives, SECONDS) if on_host else min(seconds, lives),
             memory_mb=world.memory.limit_mb,
             measured=world.memory.measured,
             enforced=not on_host,
@@ -158,7 +159,9 @@ class FakeRules:
             self._injector.delay()
 
     def amend(self, result: CallResult, *, memory_passed: bool) -> CallResult:
-        """Return the injected crash if there is one, else the result as the host counts it."""
+        """Return the injected crash of the run or its scheduler, else the result as the host counts it."""
         if self._injector is not None and self._injector.killed is not None:
             return CallResult(outcome=Outcome.CRASHED, reason=f"crashed: {self._injector.killed}")
+        if self._injector is not None and self._injector.scheduler_died():
+            return CallResult(outcome=Outcome.LOST, reason="lost: its scheduler died while it ran (fault plan)")
         return self._host.amend(result, memory_passed=memory_passed) if self._host is not None else result

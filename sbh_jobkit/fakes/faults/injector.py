@@ -10,14 +10,24 @@ import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import TYPE_CHECKING, cast
 
 from sbh_jobkit import clock
 from sbh_jobkit.errors import InjectedCrash
 from sbh_jobkit.fakes.faults import latency
-from sbh_jobkit.fakes.faults.kinds import Crash, Errors, Latency, Outage, RateLimit, SchedulerDown, Slow, StorageFull
+from sbh_jobkit.fakes.faults.kinds import (
+    Crash,
+    Errors,
+    Latency,
+    Outage,
+    RateLimit,
+    SchedulerCrash,
+    SchedulerDown,
+    Slow,
+    StorageFull,
+)
 from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, format_setting
 from sbh_jobkit.plugin.places import call_place
 
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     _Counters = tuple[Counter[tuple[RateLimit, str, str, int]], set[InjectedFault]]
 
 _MINUTE = 60
+_ALWAYS_USED = (SchedulerDown, SchedulerCrash)
 _PRECEDENCE = (Latency, Outage, RateLimit, Errors)
 """Latency comes first; then the first kind that refuses the request decides its answer."""
 _SUMMARIES = {
@@ -42,6 +53,7 @@ _SUMMARIES = {
     "latency": "latency of {of}",
     "rate_limit": "rate limit of {of}",
     "storage_full": "storage full",
+    "scheduler_crash": "the scheduler crashed",
     "crash": "crash of {job}",
     "slow": "{job} was slow",
 }
@@ -61,7 +73,7 @@ class Refusal:
 class ActivePlan:
     """A fault plan in one simulation of one tenant, with the counters of its rate limits."""
 
-    __slots__ = ("counts", "crashes", "faults", "full", "refusing", "seed", "slow", "used")
+    __slots__ = ("counts", "crashes", "faults", "full", "refusing", "scheduler", "seed", "slow", "used")
 
     def __init__(self, plan: FaultPlan, zone: ZoneInfo) -> None:
         """Activate a plan; its naive times are in `zone`. Raises FaultPlanError if one does not exist there."""
@@ -71,6 +83,10 @@ class ActivePlan:
         self.refusing = [(one, windows[one]) for kind in _PRECEDENCE for one in self.faults if isinstance(one, kind)]
         self.full = [(one, windows[one]) for one in self.faults if isinstance(one, StorageFull)]
         self.crashes = [(one, one.epoch("at", zone)) for one in self.faults if isinstance(one, Crash)]
+        self.scheduler = sorted(
+            ((window.start, one) for one, window in windows.items() if isinstance(one, SchedulerCrash)),
+            key=lambda found: found[0],
+        )
         self.slow = [one for one in self.faults if isinstance(one, Slow)]
         self.counts: Counter[tuple[RateLimit, str, str, int]] = Counter()
         self.used: set[InjectedFault] = set()
@@ -81,12 +97,12 @@ class ActivePlan:
         """Activate a plan for jobs of these names; None if it has no fault that could be injected into a run."""
         plan.check_jobs(jobs)
         active = cls(plan, zone)
-        return active if active.refusing or active.full or active.crashes or active.slow else None
+        return active if active.refusing or active.full or active.crashes or active.slow or active.scheduler else None
 
     @property
     def unused_faults(self) -> tuple[InjectedFault, ...]:
         """The faults that were not injected into any run."""
-        return tuple(one for one in self.faults if one not in self.used and not isinstance(one, SchedulerDown))
+        return tuple(one for one in self.faults if one not in self.used and not isinstance(one, _ALWAYS_USED))
 
     def random_for(self, fault: InjectedFault, *key: object) -> Random:
         """Return the random generator for one decision of a fault; the same key gives the same numbers."""
@@ -110,7 +126,7 @@ class ActivePlan:
 class FaultInjector:
     """Applies a fault plan to one run."""
 
-    __slots__ = ("_calls", "_crash", "_hits", "_key", "_plan", "_requests", "_root", "_seconds", "killed")
+    __slots__ = ("_calls", "_crash", "_dies", "_hits", "_key", "_plan", "_requests", "_root", "_seconds", "killed")
 
     def __init__(self, plan: ActivePlan, key: tuple[str, str, str, float], root: Path | None) -> None:
         """Start a run; `key` is tenant, plugin, job and fire time, `root` the folder of the plugin."""
@@ -122,6 +138,8 @@ class FaultInjector:
         self._hits: Counter[InjectedFault] = Counter()
         self._seconds: defaultdict[InjectedFault, float] = defaultdict(float)
         self._crash = min(filter(self._crashes, plan.crashes), key=lambda one: one[0].call, default=(None, None))[0]
+        now = clock.now(UTC).timestamp()
+        self._dies = next((found for found in plan.scheduler if found[0] > now), None)
         self.killed: str | None = None
         """How the plan killed the run; it is kept even if the job catches the exception."""
 
@@ -178,6 +196,17 @@ class FaultInjector:
                 self._hit(fault)
                 latency.advance(cast("float", fault.by))
 
+    def seconds_left(self) -> float:
+        """Return how long the scheduler lives from now on, in seconds; infinite without a crash ahead."""
+        return inf if self._dies is None else self._dies[0] - clock.now(UTC).timestamp()
+
+    def scheduler_died(self) -> bool:
+        """Whether the scheduler is dead by now, and the run with it."""
+        if self._dies is None or self.seconds_left() > 0:
+            return False
+        self._hit(self._dies[1])
+        return True
+
     def _hit(self, fault: InjectedFault) -> None:
         self._hits[fault] += 1
         self._plan.used.add(fault)
@@ -208,7 +237,7 @@ class FaultInjector:
     def _sentence(self, fault: InjectedFault) -> str:
         of = getattr(fault, "of", "")
         name = _SUMMARIES[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
-        if isinstance(fault, Crash):
+        if isinstance(fault, Crash | SchedulerCrash):
             return name
         if isinstance(fault, Slow):
             return f"{name} ({format_setting('by', fault.by)} longer)"

@@ -148,6 +148,19 @@ class SchedulerDown(InjectedFault):
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulerCrash(InjectedFault):
+    """The scheduler dies at `start`, with the runs that go on then, which are lost; it is up again at `end`."""
+
+    word = "scheduler_crash"
+    start: str | datetime
+    end: str | datetime
+
+    def __post_init__(self) -> None:
+        """Normalize the settings; raises FaultPlanError for invalid ones."""
+        normalize_period(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Crash(InjectedFault):
     """Runs of a job are killed at call number `call` of `ctx`: all runs, a share (`rate`), or the run due `at`."""
 
@@ -184,6 +197,7 @@ class Slow(InjectedFault):
 
 
 KINDS: dict[str, type[InjectedFault]] = {
-    kind.word: kind for kind in (Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, Crash, Slow)
+    kind.word: kind
+    for kind in (Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, SchedulerCrash, Crash, Slow)
 }
 """The kinds by their words."""

@@ -14,6 +14,7 @@ from sbh_jobkit.fakes.faults.kinds import (
     Latency,
     Outage,
     RateLimit,
+    SchedulerCrash,
     SchedulerDown,
     Slow,
     StorageFull,
@@ -107,7 +108,7 @@ class FaultPlan:
     def downtime(self, zone: ZoneInfo) -> list[Window]:
         """Return when the scheduler is down: sorted, with overlapping times merged."""
         windows: list[Window] = []
-        found = [fault.window(zone) for fault in self.faults if isinstance(fault, SchedulerDown)]
+        found = [fault.window(zone) for fault in self.faults if isinstance(fault, SchedulerDown | SchedulerCrash)]
         for window in sorted(found, key=lambda window: window.start):
             start, end = window.start, window.end
             if windows and start <= windows[-1].end:

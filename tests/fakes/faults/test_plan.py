@@ -110,7 +110,7 @@ def test_downtime_is_of_the_scheduler_alone():
     assert plan.downtime(ZoneInfo("Europe/Paris")) == windows
 
 
-KNOWN = "outage, errors, latency, rate_limit, storage_full, scheduler_down, crash, slow"
+KNOWN = "outage, errors, latency, rate_limit, storage_full, scheduler_down, scheduler_crash, crash, slow"
 TWO = '[[errors]]\nof = "db"\nrate = 0.1\n\n[[errors]]\nof = "db"\n'
 WRONG = {
     "YAML": (
@@ -200,7 +200,8 @@ def test_a_file_that_cannot_be_read(file, path, why):
         (
             lambda: FaultPlan("outage of=db"),
             (
-                "a fault plan is made of Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, Crash, Slow; "
+                "a fault plan is made of Outage, Errors, Latency, RateLimit, StorageFull, SchedulerDown, "
+                "SchedulerCrash, Crash, Slow; "
                 "got 'outage of=db'"
             ),
         ),
