@@ -99,12 +99,8 @@ def describe_all(paths: Sequence[str]) -> list[PluginDescription]:
 
 
 def modules() -> tuple[str, ...]:
-    """Return what the starter loads for runs of real tenants: their services, as far as they are installed."""
-    from importlib.util import find_spec
-
-    wanted = ("sqlalchemy.dialects.sqlite", "httpx2", "dotenv", "fsspec", "fsspec.implementations.local", "psycopg")
-    found = [name for name in wanted if find_spec(name.partition(".")[0]) is not None]
-    return (FACTORY.partition(":")[0], *found)
+    """Return what the starter loads for runs of real tenants."""
+    return FACTORY.partition(":")[0], "sbh_jobkit.live.preload"
 
 
 def check_services(tenants: Sequence[Settings]) -> bool:

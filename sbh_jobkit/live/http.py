@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.context.backends import HttpAnswer, NotServedError
 from sbh_jobkit.live.optional import needed
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     import httpx2
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from sbh_jobkit.live.settings import HttpSettings
 
 _MOST_REDIRECTS = 10
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Return what verifies servers; it takes long to make, so all clients share it."""
+    with needed("ctx.http", "serve"):
+        import httpx2
+    return httpx2.create_ssl_context()
 
 
 class TooLargeError(Exception):
@@ -28,11 +38,12 @@ class LiveHttp:
 
     def __init__(self, settings: HttpSettings, transport: httpx2.BaseTransport | None = None) -> None:
         """Allow what the settings allow; a `transport` leads requests elsewhere, such as to a server of a test."""
-        with needed("ctx.http", "serve"):
-            import httpx2
+        context = tls()
+        import httpx2
+
         self._allow = settings.allow
         self._most = settings.max_bytes
-        self._client = httpx2.Client(timeout=settings.timeout, transport=transport)
+        self._client = httpx2.Client(timeout=settings.timeout, transport=transport, verify=context)
 
     def build(
         self,
