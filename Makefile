@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo test notebooks browser lint types bench docs docs-refresh clean
+.PHONY: setup demo serve-demo test notebooks browser lint types bench docs docs-refresh clean
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -14,6 +14,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+.venv/serve: .venv/runtime
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve]'
+	@touch $@
+
 .venv/dev: .venv/runtime
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
 	@touch $@
@@ -22,6 +26,10 @@ setup: .venv/dev
 
 demo: .venv/runtime
 	@$(BIN)/sbh-jobkit simulate examples/hub_ops --for 30d --html build/report.html
+
+# A day of the example's schedules in a minute, on real services of this machine.
+serve-demo: .venv/serve
+	@$(BIN)/python examples/serve_demo/demo.py
 
 test: .venv/dev
 	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered

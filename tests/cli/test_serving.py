@@ -3,11 +3,13 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -56,9 +58,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @contextmanager
-def serving(*arguments, stdout=subprocess.PIPE):
+def serving(*arguments, plugin="tea", stdout=subprocess.PIPE):
     """Serve in a process of its own, which is ended with the test at the latest."""
-    command = [sys.executable, "-m", "sbh_jobkit", "serve", "tea", *arguments]
+    command = [sys.executable, "-m", "sbh_jobkit", "serve", plugin, *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
     with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -221,3 +223,20 @@ def test_without_a_tenant_file_it_says_what_to_write(folder, capsys):
         "sbh-jobkit: error: there is no tenant.toml here; name the file that describes the tenant with --tenant FILE,"
         ' or write one: its only line that must be there is id = "acme"\n'
     )
+
+
+def test_the_way_of_the_readme_from_a_month_to_a_server(folder, capsys):
+    """Its five commands, one after the other, on the example that it names."""
+    root = Path(__file__).parents[2]
+    (block,) = re.findall(r"## For real.*?```sh\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    lines = [line.removeprefix("sbh-jobkit ").split() for line in block.splitlines()]
+    assert [line[0] for line in lines] == ["simulate", "parity", "serve", "serve", "history"]
+    (folder / "examples").symlink_to(root / "examples")
+    for line in lines[:3]:
+        code, out, err = run(capsys, *line)
+        assert (code, err) == (0, ""), out
+    with serving(*lines[3][2:], plugin=lines[3][1]) as process:
+        assert json.loads(process.stdout.readline())["kind"] == "serving"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert run(capsys, *lines[4])[:2] == (0, "no run has ended in sqlite:///jobs.db\n")

@@ -25,6 +25,7 @@ import sbh_jobkit
 from pytest_sbhjobs import markers, options
 from sbh_jobkit import FaultPlan, Outcome, Plugin, World, simulate
 from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.notebook.dashboard import Dashboard
 from sbh_jobkit.notebook.magics import options_of
 from sbh_jobkit.plugin import divergences, manifest
@@ -69,6 +70,8 @@ def _read_json(text):
 
 def _read_toml(text):
     data = tomllib.loads(text)
+    if "id" in data:
+        return Settings.parse(text)
     if "seed" in data:
         return FaultPlan.load("examples/hub_ops/faults.toml")
     assert [name for name in data["tool"]["pytest"] if name not in SETTINGS] == []
