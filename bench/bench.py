@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filters import pages
 from fires import fire_times
 from runs import month, simulated_runs
 from scale import platform, year
@@ -9,5 +10,5 @@ from services import fakes, requests
 from start import start_up
 
 if __name__ == "__main__":
-    for part in (start_up, requests, fakes, fire_times, simulated_runs, month, year, platform):
+    for part in (start_up, requests, fakes, fire_times, simulated_runs, month, year, platform, pages):
         part()

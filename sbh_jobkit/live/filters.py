@@ -208,7 +208,7 @@ class _Compiler:
         own = _between(operator, sortable, first, last, exact=early == late)
         near, sure = _at_a_glance(column.sql, operator, window, dashed=dashed)
         surely, perhaps = (
-            sa.and_(near, sa.or_(sure, sa.and_(usual, one), sa.and_(sa.not_(usual), other)))
+            sa.and_(near, sa.or_(sure, sa.case((usual, one), else_=other)))
             for one, other in zip(own, others, strict=True)
         )
         return surely, perhaps
@@ -257,10 +257,11 @@ def _at_a_glance(sql: Any, operator: str, window: Window, *, dashed: bool) -> tu
 
     Only text with dashes is sure: next to any other operand, text that is not a time does not match.
     """
-    (low, high), (_, compact) = window
+    (low, high), (before_compact, compact) = window
     text, after = sa.collate(sql, "BINARY"), _bind_text(f"{compact}:")  # which SQLite cannot take for a number
     if operator == "$eq":
-        return sa.and_(text >= _bind_text(low), text < after), sa.false()
+        dashes = sa.and_(text >= _bind_text(low), text < _bind_text(high))
+        return sa.or_(dashes, sa.and_(text > _bind_text(f"{before_compact[:-1]}/"), text < after)), sa.false()
     if operator in ABOVE:
         far = sa.and_(text >= _bind_text(high), sa.func.substr(sql, 5, 1) == _bind_text("-"))
         return text >= _bind_text(low), far if dashed else sa.false()
@@ -268,28 +269,32 @@ def _at_a_glance(sql: Any, operator: str, window: Window, *, dashed: bool) -> tu
 
 
 def _usual_time(sql: Any) -> tuple[Sql, Any]:
-    """Return whether a text of SQLite is a valid time as programs write it, and that time in a form that sorts."""
-    cut, day = sa.func.substr, sa.func.substr(sql, 1, 10)
-    second = day.concat(" ").concat(cut(sql, 12, 8))
-    valid = sa.func.strftime("%Y-%m-%d %H:%M:%S", cut(sql, 1, 19)) == second  # also 30 February is refused so
-    whole = sql.in_([day.concat(" ").concat(cut(sql, 12, 15)), day.concat("T").concat(cut(sql, 12, 15))])  # no NUL
-    sixth = cut(sql, 20).op("GLOB")("." + "[0-9]" * 6)
+    """Return whether a text of SQLite is a valid time as programs write it, and that time in a form that sorts.
+
+    SQLite writes the time that it reads: only a valid one, without more behind it, comes back the same. It adds no
+    days, so that it counts again, and 24 o'clock or 30 February come back as another time.
+    """
+    cut, spaced = sa.func.substr, sa.func.replace(sql, "T", " ")
+    second, fraction = sa.func.strftime("%Y-%m-%d %H:%M:%S", cut(sql, 1, 19), "+0 days"), cut(sql, 20, 7)
+    length, lengths = sa.func.length(sql), (len("2026-01-05"), len("2026-01-05 09:00:00"))
+    sixth = fraction.op("GLOB")("." + "[0-9]" * 6)
     usual = sa.case(
-        (sa.func.length(sql) == len("2026-01-05"), sa.func.strftime("%Y-%m-%d", sql) == sql),
-        (sa.func.length(sql) == len("2026-01-05 09:00:00"), sa.and_(valid, whole)),
-        (sa.func.length(sql) == len("2026-01-05 09:00:00.000000"), sa.and_(valid, whole, sixth)),
+        (length == lengths[0], sa.func.strftime("%Y-%m-%d", sql, "+0 days") == sql),
+        (length == lengths[1], second == spaced),
+        (length == len("2026-01-05 09:00:00.000000"), sa.and_(second.concat(fraction) == spaced, sixth)),
         else_=sa.false(),
     )
     sortable = sa.case(
-        (sa.func.length(sql) == len("2026-01-05"), day.concat(" 00:00:00.000000")),
-        (sa.func.length(sql) == len("2026-01-05 09:00:00"), second.concat(".000000")),
-        else_=second.concat(cut(sql, 20)),
+        (length == lengths[0], spaced.concat(" 00:00:00.000000")),
+        (length == lengths[1], spaced.concat(".000000")),
+        else_=spaced,
     )
     return sa.func.coalesce(usual, sa.false()), sa.collate(sortable, "BINARY")
 
 
 def _and(guard: Sql, bound: Sql) -> Sql:
-    return bound if isinstance(bound, sa.False_) else sa.and_(guard, bound)
+    """Return both, the guard last: the bound rules most rows out, and SQLite asks a function for the guard."""
+    return bound if isinstance(bound, sa.False_) else sa.and_(bound, guard)
 
 
 def _is(column: Column, *types: str) -> Sql:
@@ -337,10 +342,10 @@ def _text_or_time(column: Column, operator: str, operand: Any, at: timedelta) ->
 
 
 def _days_around(at: timedelta) -> Window | None:
-    """Return between which texts all times lie that are at most a day away, with and without dashes."""
+    """Return between which texts all times lie that are less than a day away, with and without dashes."""
     try:
         day = (_EPOCH + at).date()
-        low, high = (day - 2 * _DAY).isoformat(), (day + 3 * _DAY).isoformat()
+        low, high = (day - _DAY).isoformat(), (day + 2 * _DAY).isoformat()
     except OverflowError:
         return None
     return (low, high), (low.replace("-", ""), high.replace("-", ""))
