@@ -61,6 +61,8 @@ class Shape:
     columns: dict[str, Column]
     order: Sequence[sa.ColumnElement[Any]]
     """What rows are sorted by."""
+    converted: tuple[tuple[str, Callable[[Any], Any]], ...]
+    """The columns' names, each with what makes its values those that a job knows."""
 
     def rows(self, found: Any) -> list[dict[str, Any]]:
         """Return rows of a result as a job sees them."""
@@ -68,10 +70,7 @@ class Shape:
 
     def row(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return one row; values behind those of the columns are left out."""
-        return {
-            column.name: _CONVERT[column.kind, column.dynamic](value)
-            for column, value in zip(self.columns.values(), values, strict=False)
-        }
+        return {name: convert(value) for (name, convert), value in zip(self.converted, values, strict=False)}
 
 
 def read_shape(connection: Connection, name: str) -> Shape:
@@ -93,7 +92,8 @@ def read_shape(connection: Connection, name: str) -> Shape:
     order = [_ordered(column) for column in keys]
     if not order and name in inspector.get_table_names():  # a table without a key: the order on disk
         order = [sa.literal_column("rowid" if lite else "ctid")]
-    return Shape(table=table, columns=columns, order=order)
+    converted = tuple((name, _CONVERT[column.kind, column.dynamic]) for name, column in columns.items())
+    return Shape(table=table, columns=columns, order=order, converted=converted)
 
 
 def _ordered(column: Column) -> sa.ColumnElement[Any]:

@@ -169,8 +169,9 @@ class LiveRows:
         predicate, looked = wanted.predicate(self._tz), 0
         sure = sa.case((bounds.surely, 1), else_=0)
         asked = _columns(shape).add_columns(sure).where(bounds.perhaps).order_by(*shape.order)
-        streamed = connection.execution_options(stream_results=True, max_row_buffer=_BATCH).execute(asked)
-        with closing(streamed):
+        if connection.dialect.name != "sqlite":  # which gives one row after the other of itself
+            connection = connection.execution_options(stream_results=True, max_row_buffer=_BATCH)
+        with closing(connection.execute(asked)) as streamed:
             for values in streamed:
                 row = shape.row(values)
                 if values[-1]:

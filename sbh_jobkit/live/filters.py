@@ -11,7 +11,7 @@ Every expression is true or false and never NULL, so that NOT is the opposite. T
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +21,18 @@ from sbh_jobkit.filters import Condition, Filter, Group, instant_parser
 from sbh_jobkit.live import numbers
 from sbh_jobkit.live.columns import Column, Kind
 from sbh_jobkit.live.numbers import ABOVE, BIGGEST, COMPARE, NEVER, UNKNOWN, bind, twice
+from sbh_jobkit.live.written_times import DAY, EPOCH, at_a_glance, bind_text, days_around, usual_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
     Sql = sa.ColumnElement[bool]
-    Window = tuple[tuple[str, str], tuple[str, str]]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KNOWN = {*(type(None), bool, int, float, Decimal, str, bytes, list, dict, tuple), datetime, date}
 """Types of operands whose comparisons are known; any other may define its own."""
 _NUMBERS = {Kind.INTEGER: numbers.integer, Kind.FLOAT: numbers.floating, Kind.NUMERIC: numbers.numeric}
 _TEXTUAL = {Kind.TEXT, Kind.UUID, Kind.OTHER, Kind.JSON}
-_DAY = timedelta(days=1)
 _STEP = timedelta(minutes=15)
 
 
@@ -125,7 +123,7 @@ class _Compiler:
         sets: list[Sql] = []
         others = list(operands)
         if plain and column.kind is Kind.TEXT:
-            sets.append(_and(_is(column, "text"), _text(column).in_([_bind_text(each) for each in plain])))
+            sets.append(_and(_is(column, "text"), _text(column).in_([bind_text(each) for each in plain])))
             others = [each for each in others if each not in plain]
         if whole and column.kind is Kind.INTEGER:
             sets.append(_and(_is(column, "integer", "real"), column.sql.in_([bind(each) for each in whole])))
@@ -182,7 +180,7 @@ class _Compiler:
         text = sa.cast(column.sql, sa.Text)
         if self._to_instant(operand) is not None or not _storable(operand, column):
             return UNKNOWN
-        return twice(COMPARE[operator](sa.collate(text, "C"), _bind_text(operand)))
+        return twice(COMPARE[operator](sa.collate(text, "C"), bind_text(operand)))
 
     def _text(self, column: Column, operator: str, operand: Any) -> tuple[Sql, Sql]:
         """Return what matches among texts, of which some may be times."""
@@ -190,7 +188,7 @@ class _Compiler:
         if at is not None:
             return _text_or_time(column, operator, operand, at)
         if _storable(operand, column):
-            return twice(COMPARE[operator](_text(column, ordered=operator != "$eq"), _bind_text(operand)))
+            return twice(COMPARE[operator](_text(column, ordered=operator != "$eq"), bind_text(operand)))
         return NEVER if operator == "$eq" else UNKNOWN
 
     def _written_time(
@@ -201,12 +199,12 @@ class _Compiler:
             early, late = self._local_times(at)
         except (OverflowError, TypeError):
             return others
-        window, (usual, sortable) = _days_around(at), _usual_time(column.sql)
+        window, (usual, sortable) = days_around(at), usual_time(column.sql)
         if window is None:
             return others
-        first, last = (_bind_text(when.isoformat(" ", "microseconds")) for when in (early, late))
+        first, last = (bind_text(when.isoformat(" ", "microseconds")) for when in (early, late))
         own = _between(operator, sortable, first, last, exact=early == late)
-        near, sure = _at_a_glance(column.sql, operator, window, dashed=dashed)
+        near, sure = at_a_glance(column.sql, operator, window, dashed=dashed)
         surely, perhaps = (
             sa.and_(near, sa.or_(sure, sa.case((usual, one), else_=other)))
             for one, other in zip(own, others, strict=True)
@@ -217,7 +215,7 @@ class _Compiler:
         """Return what matches among times, as instants."""
         try:
             if column.kind is Kind.AWARE:
-                return twice(COMPARE[operator](column.sql, sa.literal(_EPOCH + at, sa.DateTime(timezone=True))))
+                return twice(COMPARE[operator](column.sql, sa.literal(EPOCH + at, sa.DateTime(timezone=True))))
             early, late = self._local_times(at)
         except (OverflowError, TypeError):  # at the ends of the calendar, or a zone without offsets
             return UNKNOWN
@@ -227,14 +225,14 @@ class _Compiler:
 
     def _local_times(self, at: timedelta) -> tuple[datetime, datetime]:
         """Return the earliest and the latest naive time that may be this instant."""
-        utc = (_EPOCH + at).replace(tzinfo=None)
+        utc = (EPOCH + at).replace(tzinfo=None)
         least, most = self._offsets(utc)
         return utc + least, utc + most
 
     def _offsets(self, utc: datetime) -> tuple[timedelta, timedelta]:
         """Return the least and the largest offset of naive times that may be this instant."""
-        steps = int(2 * _DAY / _STEP)
-        found = [self._tz.utcoffset(utc - _DAY + number * _STEP) for number in range(steps + 1)]
+        steps = int(2 * DAY / _STEP)
+        found = [self._tz.utcoffset(utc - DAY + number * _STEP) for number in range(steps + 1)]
         known = [offset for offset in found if offset is not None]
         if len(known) < len(found):
             raise TypeError
@@ -250,46 +248,6 @@ def _between(operator: str, sql: Any, first: Any, last: Any, *, exact: bool) -> 
         return sa.false(), sa.and_(sql >= first, sql <= last)
     sure, maybe = (last, first) if operator in ABOVE else (first, last)
     return compare(sql, sure), compare(sql, maybe)
-
-
-def _at_a_glance(sql: Any, operator: str, window: Window, *, dashed: bool) -> tuple[Sql, Sql]:
-    """Return which texts are near enough to look at, for which an index serves, and which are far enough to be sure.
-
-    Only text with dashes is sure: next to any other operand, text that is not a time does not match.
-    """
-    (low, high), (before_compact, compact) = window
-    text, after = sa.collate(sql, "BINARY"), _bind_text(f"{compact}:")  # which SQLite cannot take for a number
-    if operator == "$eq":
-        dashes = sa.and_(text >= _bind_text(low), text < _bind_text(high))
-        return sa.or_(dashes, sa.and_(text > _bind_text(f"{before_compact[:-1]}/"), text < after)), sa.false()
-    if operator in ABOVE:
-        far = sa.and_(text >= _bind_text(high), sa.func.substr(sql, 5, 1) == _bind_text("-"))
-        return text >= _bind_text(low), far if dashed else sa.false()
-    return text < after, text < _bind_text(low) if dashed else sa.false()
-
-
-def _usual_time(sql: Any) -> tuple[Sql, Any]:
-    """Return whether a text of SQLite is a valid time as programs write it, and that time in a form that sorts.
-
-    SQLite writes the time that it reads: only a valid one, without more behind it, comes back the same. It adds no
-    days, so that it counts again, and 24 o'clock or 30 February come back as another time.
-    """
-    cut, spaced = sa.func.substr, sa.func.replace(sql, "T", " ")
-    second, fraction = sa.func.strftime("%Y-%m-%d %H:%M:%S", cut(sql, 1, 19), "+0 days"), cut(sql, 20, 7)
-    length, lengths = sa.func.length(sql), (len("2026-01-05"), len("2026-01-05 09:00:00"))
-    sixth = fraction.op("GLOB")("." + "[0-9]" * 6)
-    usual = sa.case(
-        (length == lengths[0], sa.func.strftime("%Y-%m-%d", sql, "+0 days") == sql),
-        (length == lengths[1], second == spaced),
-        (length == len("2026-01-05 09:00:00.000000"), sa.and_(second.concat(fraction) == spaced, sixth)),
-        else_=sa.false(),
-    )
-    sortable = sa.case(
-        (length == lengths[0], spaced.concat(" 00:00:00.000000")),
-        (length == lengths[1], spaced.concat(".000000")),
-        else_=spaced,
-    )
-    return sa.func.coalesce(usual, sa.false()), sa.collate(sortable, "BINARY")
 
 
 def _and(guard: Sql, bound: Sql) -> Sql:
@@ -310,10 +268,6 @@ def _storable(text: str, column: Column) -> bool:
     return (column.dynamic or "\0" not in text) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _bind_text(text: str) -> Any:
-    return sa.literal(text, sa.String)
-
-
 def _text(column: Column, *, ordered: bool = False) -> Any:
     """Return a column as text by code point; equality needs no collation where the column has none of its own."""
     if column.dynamic:
@@ -324,28 +278,18 @@ def _text(column: Column, *, ordered: bool = False) -> Any:
 
 def _text_or_time(column: Column, operator: str, operand: Any, at: timedelta) -> tuple[Sql, Sql]:
     """Return what matches among texts where the operand is a time: ISO 8601 sorts by days, so SQL narrows to a few."""
-    window = _days_around(at)
+    window = days_around(at)
     if window is None:
         return UNKNOWN
     text, ordered = _text(column), _text(column, ordered=True)
-    (low, high), (compact_low, compact_high) = (tuple(map(_bind_text, pair)) for pair in window)
+    (low, high), (compact_low, compact_high) = (tuple(map(bind_text, pair)) for pair in window)
     if operator == "$eq":
         compact = sa.and_(ordered >= compact_low, ordered < compact_high)
         near = sa.or_(sa.and_(ordered >= low, ordered < high), compact)
-        return (text == _bind_text(operand) if isinstance(operand, str) else sa.false()), near
+        return (text == bind_text(operand) if isinstance(operand, str) else sa.false()), near
     if not isinstance(operand, str):  # text that is not a time does not match
         return sa.false(), ordered >= low if operator in ABOVE else ordered < compact_high
     if operand[4:5] != "-":
         return UNKNOWN
-    before, after = ordered < low, sa.and_(ordered >= high, sa.func.substr(ordered, 5, 1) == _bind_text("-"))
+    before, after = ordered < low, sa.and_(ordered >= high, sa.func.substr(ordered, 5, 1) == bind_text("-"))
     return (after, ordered >= low) if operator in ABOVE else (before, sa.not_(after))
-
-
-def _days_around(at: timedelta) -> Window | None:
-    """Return between which texts all times lie that are less than a day away, with and without dashes."""
-    try:
-        day = (_EPOCH + at).date()
-        low, high = (day - _DAY).isoformat(), (day + 2 * _DAY).isoformat()
-    except OverflowError:
-        return None
-    return (low, high), (low.replace("-", ""), high.replace("-", ""))
