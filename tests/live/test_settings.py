@@ -57,6 +57,7 @@ def test_every_key_is_read(tmp_path):
             "daily_report": Policy(overlap="queue_one", catch_up="none", max_instances=2, misfire_grace="10m"),
         },
         folder=tmp_path,
+        path=path,
     )
 
 
@@ -85,7 +86,8 @@ MISSPELT = {
     "event": "there is no key 'event'; did you mean 'events'?",
     "limit": "there is no key 'limit'; did you mean 'limits'?",
     "policies": "there is no key 'policies'; did you mean 'policy'?",
-    "xyz": "there is no key 'xyz'; use one of id, timezone, db, files, secrets, http, llm, events, limits, policy",
+    "xyz": "there is no key 'xyz'; use one of id, timezone, db, files, secrets, http, llm, events, limits, policy, "
+    "history",
     "http.alow": "[http] has no key 'alow'; did you mean 'allow'?",
     "http.timout": "[http] has no key 'timout'; did you mean 'timeout'?",
     "http.maxbytes": "[http] has no key 'maxbytes'; did you mean 'max_bytes'?",
@@ -186,6 +188,67 @@ def test_a_wrong_value_is_one_sentence(line):
     assert said.startswith("tenant.toml: ") and "\n" not in said  # noqa: PT018  one sentence
     if WRONG[line] is not None:
         assert said == f"tenant.toml: {WRONG[line]}"
+
+
+VALID = {
+    "id": '"acme"',
+    "timezone": '"UTC"',
+    "db": '"sqlite:///a.db"',
+    "files": '"memory://x"',
+    "secrets": '["env:A_"]',
+    "http.allow": '["x.example"]',
+    "http.timeout": "1.5",
+    "http.max_bytes": "5",
+    "llm.url": '"https://llm.example"',
+    "llm.model": '"m"',
+    "llm.key": '"K"',
+    "llm.timeout": "1.5",
+    "events.log": "true",
+    "events.webhook": '"https://x.example"',
+    "events.secret": '"K"',
+    "events.retries": "5",
+    "limits.seconds": "1.5",
+    "limits.memory_mb": "1.5",
+    "policy.j.overlap": '"skip"',
+    "policy.j.catch_up": '"all"',
+    "policy.j.max_instances": "5",
+    "policy.j.misfire_grace": '"10m"',
+}
+"""Every key, with a value that it may have."""
+LITERALS = {
+    "text": ['"\\n"', '""', '" "'],
+    "number": ["-5", "-0.1", "nan", "1e400"],
+    "flag": ["true"],
+    "list": ["[]", "[5]", '[["x"]]'],
+    "table": ["{}", "{ x = 1 }"],
+    "time": ["2026-01-05", "09:00:00", "2026-01-05T09:00:00Z"],
+}
+"""Values of every type of TOML; the first two types have only such as no key takes."""
+
+
+def kind(literal):
+    """Return the type of a value that is written so."""
+    return {"[": "list", '"': "text", "t": "flag", "{": "table"}.get(literal[0], "number")
+
+
+TYPED = [
+    (key, literal)
+    for key, valid in VALID.items()
+    for given, literals in LITERALS.items()
+    for literal in literals
+    if given != kind(valid) or given in {"text", "number"}
+]
+
+
+@pytest.mark.parametrize(("key", "literal"), TYPED)
+def test_a_value_of_another_type_is_one_sentence(key, literal):
+    """For every key, which it names; a value of the right type is read."""
+    assert Settings.parse("\n".join(f"{name} = {valid}" for name, valid in VALID.items())).id == "acme"
+    said = refused(f"{key} = {literal}")
+    section, dot, name = key.rpartition(".")
+    assert said.startswith(f"tenant.toml: [{section}] " if dot else f"tenant.toml: {name} must be ")
+    assert name in said
+    assert "\n" not in said
 
 
 def test_an_id_is_needed():
