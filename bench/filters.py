@@ -133,7 +133,7 @@ def pages() -> None:
 
 
 def _compare(database, name, wanted, condition, given):
-    live = LiveRows(database, UTC)
+    live = LiveRows(lambda: database, UTC)
     statement = sa.text(f"SELECT * FROM t WHERE {condition} ORDER BY id LIMIT {PAGE}")  # noqa: S608  our own text
 
     def ours():

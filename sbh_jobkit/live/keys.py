@@ -263,3 +263,5 @@ _SECTIONS: dict[str, dict[str, _Key]] = {
 _DAYS = _Key("a number of days above 0", _days)
 _HISTORY = {"days": _DAYS, "runs": _Key("a whole number of runs above 0", _whole), "output_days": _DAYS}
 _TABLES = (*_SECTIONS, "policy", "history")
+NAMES = (*_TOP, *(name for section in _SECTIONS.values() for name in section), *_HISTORY)
+"""Every key of the file."""

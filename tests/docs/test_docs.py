@@ -25,6 +25,7 @@ import sbh_jobkit
 from pytest_sbhjobs import markers, options
 from sbh_jobkit import FaultPlan, Outcome, Plugin, World, simulate
 from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.live import keys
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.notebook.dashboard import Dashboard
 from sbh_jobkit.notebook.magics import options_of
@@ -165,6 +166,13 @@ def test_tables_by_hand_have_each_row():
     assert manifest.PERMISSIONS - cells["write-a-job.md"] == set()
     assert {*BUDGETS} - cells["simulate.md"] == set()
     assert {*KINDS} - {cell.split()[0] for cell in cells["faults.md"]} == set()
+
+
+def test_the_reference_of_the_tenant_has_each_key():
+    """Each key of tenant.toml has a row."""
+    rows = re.findall(r"^\| (`.*?) \|", TEXTS["tenant.md"], re.MULTILINE)
+    cells = {word for cell in rows for word in _CODE.findall(cell)}
+    assert {*keys.NAMES} - cells == set()
 
 
 def test_the_reference_of_the_manifest_has_each_key():

@@ -81,7 +81,7 @@ def tables(request, tmp_path_factory):
 def test_a_page_and_a_count_are_pythons(tables, operator, tz):
     """For every text, next to every operand, also negated."""
     database, columns = tables
-    live = LiveRows(database, tz)
+    live = LiveRows(lambda: database, tz)
     rows = live.page("written_times", None, 0, 10_000)
     for column, operand in product(columns, OPERANDS):
         plain = {column: {operator: [operand] if operator == "$in" else operand}}
