@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import options as given
@@ -10,7 +11,6 @@ from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
 from sbh_jobkit.report.text import count
-from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.schedule.policy import policy_lookup
 from sbh_jobkit.simulation.conditions import Conditions
 
@@ -41,7 +41,7 @@ def parity(options: Namespace) -> bool:
         store.close()
     differing = list(_differences(runs, decided))
     if options.json:
-        given.print_json({"fire_times": len(decided), "differences": differing})
+        given.print_json({"fire_times": len(decided), "differences": [each.to_dict() for each in differing]})
     else:
         _print(simulator, len(decided), differing)
     return not differing
@@ -75,17 +75,40 @@ def _rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Set
     return rehearsal.run()
 
 
-def _differences(runs: Sequence[Run], decided: Sequence[Decided]) -> Iterator[dict[str, Any]]:
-    """Yield the fire times that do not have the same row on both sides, by time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Difference:
+    """A fire time that does not have the same row on both sides."""
+
+    job: str
+    fire: float
+    run: Run | None
+    row: Decided | None
+
+    @property
+    def at(self) -> datetime:
+        """The fire time, in the zone of the side that has it."""
+        zone = (
+            self.run.fire_time.tzinfo if self.run is not None else self.row.at.tzinfo if self.row is not None else UTC
+        )
+        return datetime.fromtimestamp(self.fire, zone)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "job": self.job,
+            "fire_time": self.at.isoformat(),
+            "simulation": _shown_run(self.run),
+            "scheduler": _shown_row(self.row),
+        }
+
+
+def _differences(runs: Sequence[Run], decided: Sequence[Decided]) -> Iterator[_Difference]:
+    """Yield what differs, by time."""
     simulated = {(run.job, run.fire_time.timestamp()): run for run in runs}
     rehearsed = {(each.job.job, each.fire): each for each in decided}
     for job, fire in sorted(simulated.keys() | rehearsed.keys(), key=lambda key: (key[1], key[0])):
         run, row = simulated.get((job, fire)), rehearsed.get((job, fire))
-        here, there = _shown_run(run), _shown_row(row)
         if run is None or row is None or not _is_same(run, row):
-            tz = row.job.schedule.tz if row is not None else None
-            at = run.fire_time if run is not None else datetime.fromtimestamp(fire, tz)
-            yield {"job": job, "fire_time": at.isoformat(), "simulation": here, "scheduler": there}
+            yield _Difference(job=job, fire=fire, run=run, row=row)
 
 
 def _is_same(run: Run, row: Decided) -> bool:
@@ -98,27 +121,26 @@ def _is_same(run: Run, row: Decided) -> bool:
 
 
 def _shown_run(run: Run | None) -> str:
-    if run is None:
-        return "not due"
-    return _shown(run.outcome.value if run.started_at is None else None, run.started_at, run.reason)
+    return "not due" if run is None else _shown(run.outcome, run.started_at, run.reason)
 
 
 def _shown_row(row: Decided | None) -> str:
     if row is None:
         return "not due"
     started = None if row.started is None else datetime.fromtimestamp(row.started, row.job.schedule.tz)
-    return _shown(row.outcome if row.started is None else None, started, row.reason)
+    return _shown(row.outcome, started, row.reason)
 
 
-def _shown(outcome: str | None, started: datetime | None, reason: str | None) -> str:
-    what = f"started {started:%H:%M:%S}" if started is not None else Outcome(outcome or "").value
-    return what if not reason or (reason.startswith(what.split()[0]) and started is None) else f"{what}: {reason}"
+def _shown(outcome: str, started: datetime | None, reason: str | None) -> str:
+    if started is None:
+        return reason or outcome
+    return f"started {started:%H:%M:%S}{f': {reason}' if reason else ''}"
 
 
-def _print(simulator: Simulator, fires: int, differing: Sequence[dict[str, Any]]) -> None:
+def _print(simulator: Simulator, fires: int, differing: Sequence[_Difference]) -> None:
     for each in differing[:_MOST]:
-        print(f"{time_with_zone(datetime.fromisoformat(each['fire_time']))}  {each['job']}")
-        print(f"  simulation: {each['simulation']}\n  scheduler:  {each['scheduler']}")
+        print(f"{time_with_zone(each.at)}  {each.job}")
+        print(f"  simulation: {_shown_run(each.run)}\n  scheduler:  {_shown_row(each.row)}")
     if len(differing) > _MOST:
         print(f"… and {len(differing) - _MOST:,} more; --json lists them all")
     result = f"{len(differing):,} decided differently" if differing else "no difference"

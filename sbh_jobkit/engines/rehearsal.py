@@ -6,6 +6,7 @@ Nothing runs: how long each run takes is given. So its rows can be held against 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,11 @@ class Decided:
     outcome: str
     """`ok` for every run that started."""
     reason: str | None
+
+    @property
+    def at(self) -> datetime:
+        """The fire time, in the zone of the schedule."""
+        return datetime.fromtimestamp(self.fire, self.job.schedule.tz)
 
 
 class _Event(NamedTuple):
