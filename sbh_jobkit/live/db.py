@@ -1,9 +1,9 @@
 """The tables of a real tenant, read-only, by SQLAlchemy: SQLite and PostgreSQL.
 
-The database itself refuses to write: SQLite opens the file with `mode=ro`, PostgreSQL holds the transaction READ ONLY,
-and one statement at a time is sent. Beyond that, give the tenant a database user that may only read: that alone holds
-against code that gets at the driver. Rows come in the order of the primary key. What a filter leaves open in SQL,
-Python decides on a stream of rows.
+The database itself refuses to write: SQLite opens the file with `mode=ro`, PostgreSQL holds each transaction READ ONLY,
+and is sent one statement at a time, which must read. Beyond that, give the tenant a database user that may only read:
+that alone holds against code that gets at the driver. Rows come in the order of the primary key. What a filter leaves
+open in SQL, Python decides on a stream of rows.
 """
 
 from __future__ import annotations
@@ -204,21 +204,21 @@ def _open_engine(url: str, settings: Settings, seconds: float) -> Engine:
         raise SettingsError(msg) from error
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, settings)
-    with needed("a PostgreSQL database", "postgres"):
-        import psycopg  # noqa: F401  only whether it is there
+    from sbh_jobkit.live.postgres import ReadingCursor, begin_read_only
+
     options = f"-c default_transaction_read_only=on -c TimeZone=UTC -c statement_timeout={int(seconds * 1000)}"
     # What is prepared, and with this threshold everything is, is a single statement.
     engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
-        connect_args={"options": options, "prepare_threshold": 0, "connect_timeout": 10},
+        connect_args={
+            "options": options,
+            "prepare_threshold": 0,
+            "connect_timeout": 10,
+            "cursor_factory": ReadingCursor,
+        },
     )
-
-    @sa.event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        connection.exec_driver_sql("SELECT 1")  # from the first query on, it cannot be set back
-
+    sa.event.listen(engine, "connect", begin_read_only)
     return engine
 
 

@@ -1,7 +1,7 @@
 """The tables of a real tenant: read-only by the database itself, in order, bounded."""
 
 import sqlite3
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -117,6 +117,21 @@ WRITES = [
     ["PRAGMA writable_schema = ON", "DELETE FROM sqlite_master"],
     ["VACUUM"],
     ["SAVEPOINT s", "SET TRANSACTION READ WRITE", "DELETE FROM users"],
+    ["COMMIT", "DELETE FROM users", "COMMIT"],
+    ["COMMIT", "SET TRANSACTION READ WRITE", "DELETE FROM users", "COMMIT"],
+    ["COMMIT", "BEGIN READ WRITE", "DELETE FROM users", "COMMIT"],
+    ["ROLLBACK AND CHAIN", "SET TRANSACTION READ WRITE", "DELETE FROM users", "COMMIT"],
+    ["ROLLBACK", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "COMMIT", "DELETE FROM users", "COMMIT"],
+    ["COMMIT", "SET default_transaction_read_only = off", "COMMIT", "DELETE FROM users", "COMMIT"],
+    ["SELECT set_config('transaction_read_only', 'off', true)", "DELETE FROM users", "COMMIT"],
+    ["SELECT set_config('default_transaction_read_only', 'off', false)", "COMMIT", "DELETE FROM users", "COMMIT"],
+    ["RESET default_transaction_read_only", "COMMIT", "DELETE FROM users", "COMMIT"],
+    ["END", "START TRANSACTION READ WRITE", "DELETE FROM users", "END"],
+    ["/* */ COMMIT", "/* */ SET TRANSACTION READ WRITE", "/* */ DELETE FROM users", "/* */ COMMIT"],
+    ["DO $$ BEGIN COMMIT; SET TRANSACTION READ WRITE; DELETE FROM users; COMMIT; END $$"],
+    ["PREPARE TRANSACTION 'x'", "DISCARD ALL", "DELETE FROM users", "COMMIT"],
+    ["ATTACH 'app.db' AS other", "DELETE FROM other.users"],
+    ["COPY users FROM PROGRAM 'echo 9,eve,x' CSV"],
 ]
 
 
@@ -124,11 +139,38 @@ WRITES = [
 def test_raw_sql_changes_nothing(opened, statements):
     """Neither a write, nor a second statement, nor one after read-only was turned off: the database refuses."""
     for start in range(len(statements)):  # also without those before, which only one of the databases knows
-        with suppress(ServiceError), opened.database.reading("x") as connection:
-            for statement in statements[start:]:
-                connection.exec_driver_sql(statement)
+        for whole in (True, False):  # as it is, and with each error swallowed
+            with suppress(ServiceError), opened.database.reading("x") as connection:
+                for statement in statements[start:]:
+                    with nullcontext() if whole else suppress(Exception):
+                        connection.exec_driver_sql(statement)
     assert opened.names() == ["ann", "bob", "cyd"]
     assert opened.names({"plan": "trial"}) == ["bob", "cyd"]
+
+
+GONE = "WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone"
+
+
+def test_a_cursor_of_the_driver_changes_nothing(opened):
+    """Nor does a transaction that the driver itself ends: the next one reads alone, too."""
+    with opened.database.reading("x") as connection:
+        raw = connection.connection.driver_connection
+        cursor = raw.cursor()
+        calls = [
+            lambda: cursor.execute("COMMIT"),
+            lambda: cursor.execute(b"COMMIT"),
+            lambda: cursor.execute("DELETE FROM users"),
+            lambda: cursor.execute(GONE),
+            lambda: cursor.executemany("DELETE FROM users WHERE id = 1", [()]),
+            lambda: cursor.executemany("SELECT 1", [()]),
+            lambda: cursor.copy("COPY users FROM STDIN"),
+        ]
+        for call in calls:
+            raw.commit()
+            with suppress(Exception):
+                call()
+        raw.commit()
+    assert opened.names() == ["ann", "bob", "cyd"]
 
 
 @pytest.mark.parametrize("statement", [WRITES[0][0], WRITES[5][0], WRITES[7][0]])
