@@ -19,6 +19,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from sbh_jobkit.engines.cgroup import find_place, remove_left
 from sbh_jobkit.engines.handle import RunHandle
 from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.errors import JobkitError
@@ -157,6 +158,7 @@ def main(descriptor: int, modules: Iterable[str]) -> NoReturn:
         os._exit(0)  # the server is gone already
     gc.collect()
     gc.freeze()  # what is loaded stays in pages that all runs share
+    remove_left(find_place())
     supervisors: dict[int, int] = {}
     poll = select.poll()
     poll.register(channel, select.POLLIN)
@@ -216,6 +218,7 @@ def _bury(pid: int, descriptor: int, supervisors: dict[int, int]) -> None:
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)
     end_children(keep=supervisors.values())
+    remove_left(find_place(), pid)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.engines import child
+from sbh_jobkit.engines.cgroup import Group, find_place
 from sbh_jobkit.engines.kept import KeptText, KeptTrace, Redaction
 from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.messages import Lines, Message, pack
@@ -66,6 +67,7 @@ class _Supervisor:
         self._root = ""
         self._selector = selectors.DefaultSelector()
         self._pid, self._orders = self._fork(request)
+        self._group = Group.create(self._pid, find_place())
         self._began = monotonic()
         self._limit(self._loading_seconds, _LOADING_MB)
 
@@ -78,6 +80,9 @@ class _Supervisor:
         ended, self._is_over = monotonic(), True
         _, how = os.waitpid(self._pid, 0)
         end_children()
+        if self._group is not None:
+            self._ended_by = self._ended_by or ({"by": "memory"} if self._group.has_killed else {})
+            self._group.remove()
         self._selector.unregister(self._pidfd)
         self._read_rest()
         texts = self._redaction.apply(self._stdout.take(), self._stderr.take())
@@ -170,6 +175,8 @@ class _Supervisor:
     def _end_alone(self) -> NoReturn:
         """Kill the run, since the server is gone and nobody wants to know more."""
         end_children()
+        if self._group is not None:
+            self._group.remove()
         os._exit(0)
 
     def _listen(self, data: bytes) -> None:
@@ -195,6 +202,8 @@ class _Supervisor:
             if kind == "began":
                 self._began = monotonic()
                 self._limit(message["seconds"], message["memory_mb"] if message["enforced"] else float("inf"))
+                if self._group is not None and message["enforced"]:
+                    self._group.limit(message["memory_mb"])
                 message = {name: message[name] for name in ("kind", "started", "seconds", "memory_mb")}  # noqa: PLW2901
             elif kind == "ready":
                 self._root = message["root"]
