@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
@@ -166,6 +167,13 @@ def format_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
+def name_calls(cls: type, called: str) -> None:
+    """Name the public functions of a class as an author calls them, in Python's errors about arguments."""
+    for name, function in vars(cls).items():
+        if name[0] != "_" and isinstance(function, FunctionType):
+            function.__qualname__ = f"{called}.{name}"
+
+
 class Members:
     """A service of `ctx` or `world`; the error for an unknown member suggests the nearest one."""
 
@@ -174,6 +182,17 @@ class Members:
     """What the author calls the service, such as `ctx.files`."""
     _synonyms: ClassVar[Mapping[str, str]] = {}
     """Members that other libraries have, and the member that does the same here."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        """Let Python's own errors name the service as its author calls it: `'ctx.secrets' object is not …`."""
+        super().__init_subclass__(**given)
+        if called := getattr(cls, "_called", None):
+            cls.__name__ = called
+            name_calls(cls, called)
+
+    def __repr__(self) -> str:
+        """Return what the author calls it."""
+        return f"<{self._called}>"
 
     def _unknown_member(self, name: str) -> NoReturn:
         """Raise AttributeError; Python calls this for missing names only."""

@@ -32,8 +32,8 @@ class Secrets(Protocol):
     def delete(self, key: str) -> bool:
         """Remove a secret; True if it existed."""
 
-    def list(self) -> dict[str, Any]:
-        """Describe the secrets by name, without their values."""
+    def list(self) -> dict[str, str]:
+        """Return the values of all secrets by name."""
 
     def has(self, key: str) -> bool:
         """Whether the secret is set."""
@@ -72,8 +72,8 @@ class Files(Protocol):
     def delete(self, key: str) -> bool:
         """Remove a file; True if it existed."""
 
-    def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:
-        """Return a link that works for `expires_in` seconds."""
+    def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str | None:
+        """Return a link that works for `expires_in` seconds; None for one that cannot be made."""
 
 
 @runtime_checkable

@@ -113,7 +113,7 @@ def test_every_name_resolves_to_what_it_says(name):
     if name == "hookimpl":
         assert (value.project_name, type(value).__module__.partition(".")[0]) == ("sbh_jobkit", "pluggy")
     elif name != "__version__":
-        assert (value.__name__, value.__module__.partition(".")[0]) == (name, "sbh_jobkit")
+        assert (value.__qualname__, value.__module__.partition(".")[0]) == (name, "sbh_jobkit")
     assert bool(getattr(value, "__doc__", None))
 
 

@@ -34,6 +34,9 @@ def findings(source: Source) -> Iterator[Finding]:
     """Yield where today's host differs."""
     yield from _check_manifest(source)
     for file, tree in source.modules.values():
+        for node in ast.walk(tree):
+            for problem in _check_import(node, file) if isinstance(node, ast.ImportFrom) else _check_call(node):
+                yield _finding(file, getattr(node, "lineno", 1), *problem)
         for function in [node for node in ast.walk(tree) if isinstance(node, _Function)]:
             for problem in _check_job(function):
                 yield _finding(file, line(function), *problem)
@@ -66,6 +69,18 @@ def _check_manifest(source: Source) -> Iterator[Finding]:
             "D34",
             "today's host confuses plugins whose entries have the same name, such as main.py",
         )
+
+
+def _check_import(node: ast.ImportFrom, file: str) -> Iterator[tuple[str, str]]:
+    if node.level > file.count("/"):  # a module in a folder of the plugin may import from that folder
+        name = f"{'.' * node.level}{node.module or ''}"
+        yield "D42", f"today's host loads {file} as a top-level module, which cannot import {name!r}"
+
+
+def _check_call(node: ast.AST) -> Iterator[tuple[str, str]]:
+    called = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+    if called == "get_by_id" and isinstance(node, ast.Call) and any(given.arg == "id" for given in node.keywords):
+        yield "D43", "today's host calls the parameter record_id, so get_by_id(…, id=…) raises TypeError"
 
 
 def _check_job(function: _Function) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,8 @@ from sbh_jobkit.context.gate import Gate
 from sbh_jobkit.context.http import Http
 from sbh_jobkit.context.llm import Llm
 from sbh_jobkit.context.secrets import Secrets
-from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.errors import did_you_mean, name_calls
+from sbh_jobkit.run.outcome import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.context.backends import Services
     from sbh_jobkit.run.recorder import Recorder
 
-_NOT_FINITE = "JSON cannot write NaN or Infinity"
 _ADVICE = "emit text, numbers, lists and dicts; write times with .isoformat()"
 
 
@@ -103,7 +103,7 @@ class PluginContext:
         """The tables."""
         return Database(self._services.db, self._recorder, self._gate, self._services.hints)
 
-    def emit(self, event_type: str, payload: Mapping[str, Any] | None = None) -> None:
+    def emit(self, event_type: str, payload: Mapping[str, Any]) -> None:
         """Publish an event; a payload that is not JSON is a fault, and is not published."""
         self._gate("emit", "emit_webhook")
         _publish(self._recorder, event_type, payload, clock.now(self._zone))
@@ -133,18 +133,18 @@ class PluginContext:
         return [*super().__dir__(), *self._services.extensions.services]
 
 
+name_calls(PluginContext, "ctx")
+
+
 def _publish(recorder: Recorder, event_type: Any, payload: Any, at: datetime) -> None:
     if not isinstance(event_type, str) or not event_type:
         message = f"an event's type must be text that is not empty, got {event_type!r}"
         recorder.fault("payload-not-json", "ctx.emit", message)
         return
-    try:
-        written = json.dumps(payload, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        why = _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+    if (why := json_problem(payload)) is not None:
         recorder.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {why}", _ADVICE)
         return
-    recorder.event(event_type, written, at)
+    recorder.event(event_type, json.dumps(payload), at)
 
 
 if TYPE_CHECKING:

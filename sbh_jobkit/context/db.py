@@ -6,7 +6,7 @@ from functools import partial
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sbh_jobkit.errors import FilterError, PermissionDenied, UnknownTableError, did_you_mean
+from sbh_jobkit.errors import FilterError, Members, PermissionDenied, UnknownTableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,10 +20,11 @@ _WRITES = frozenset({"insert", "update", "delete", "execute", "create", "upsert"
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
 
 
-class Database:
+class Database(Members):
     """The tenant's tables, read-only."""
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")
+    _called = "ctx.db"
 
     def __init__(self, backend: RowBackend, recorder: Recorder, gate: Gate, hints: Hints) -> None:
         """Read the backend's tables."""
@@ -36,8 +37,7 @@ class Database:
         """Return a function that refuses to write and records it; any other name is unknown."""
         if name in _WRITES:
             return partial(self._refuse_to, name)
-        msg = f"ctx.db has no {name!r}{did_you_mean(name, ('query', 'get_by_id', 'count'))}"
-        raise AttributeError(msg)
+        return self._unknown_member(name)
 
     def _refuse_to(self, name: str, *_: object, **__: object) -> None:
         message = f"ctx.db is read-only to a job: {name} is not offered; it has query, get_by_id and count"

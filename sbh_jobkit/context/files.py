@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sbh_jobkit.context.links import link_problem
 from sbh_jobkit.errors import Members
 
 if TYPE_CHECKING:
@@ -80,10 +81,17 @@ class Files(Members):
         self._recorder.deletion(key, info.size)
         return True
 
-    def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str:
-        """Return a link of the usual form, which works for `expires_in` seconds where the storage serves links."""
+    def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str | None:
+        """Return a link to read the file (`put_object`: to store it), which works for `expires_in` seconds.
+
+        None, and a fault, for an unknown operation, a time that no link can have, or a key that is not text.
+        """
         self._gate("files.get_presigned_url", "files.read")
-        self._is_text("get_presigned_url", "a file's key", key)
+        if not self._is_text("get_presigned_url", "a file's key", key):
+            return None
+        if (problem := link_problem(operation, expires_in)) is not None:
+            self._recorder.fault("link-invalid", "ctx.files.get_presigned_url", problem)
+            return None
         return self._backend.presign(key, operation, expires_in)
 
     def _refuse(self, message: str, advice: str | None = None) -> bool:

@@ -63,10 +63,10 @@ class Secrets(Members):
         self._gate("secrets.delete")
         return self._is_name("delete", key) and self._backend.pop(key, None) is not None
 
-    def list(self) -> dict[str, Any]:
-        """Describe the secrets by name."""
+    def list(self) -> dict[str, str]:
+        """Return the values of all secrets by name, sorted."""
         self._gate("secrets.list")
-        return {key: f"‹secret:{key}›" for key in sorted(self._backend)}
+        return {key: self._backend[key] for key in sorted(self._backend)}
 
     def has(self, key: str) -> bool:
         """Whether the secret is set."""

@@ -34,14 +34,18 @@ class FakeContext(PluginContext):
         """Use a tenant's stores, or new empty ones; `injector` applies a fault plan to the run."""
         self._injector = injector
         self._stores = stores if stores is not None else Stores(tenant_id, user_id, role)
+        used = recorder if recorder is not None else self._stores.recorder()
         super().__init__(
             tenant_id,
             user_id,
             role,
-            services=FakeServices(self._stores, injector),
-            recorder=recorder if recorder is not None else self._stores.recorder(),
+            services=FakeServices(self._stores, used, injector),
+            recorder=used,
             zone=zone if zone is not None else self._stores.zone,
             permissions=permissions,
             observe=None if injector is None else injector.on_call,
             request=request,
         )
+
+
+FakeContext.__name__ = PluginContext.__name__  # Python's errors name the class that authors know

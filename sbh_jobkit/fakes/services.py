@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
-from sbh_jobkit import clock
-from sbh_jobkit.context.backends import FileInfo, LlmAnswer, ServiceError
+from sbh_jobkit.context.backends import LlmAnswer, ServiceError
 from sbh_jobkit.fakes.faults import latency
-from sbh_jobkit.fakes.filestore import StoredFile
+from sbh_jobkit.fakes.files import FakeFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
     from sbh_jobkit.context.backends import HttpBackend, Row
     from sbh_jobkit.extensions.registry import Extensions
     from sbh_jobkit.fakes.faults.injector import FaultInjector
-    from sbh_jobkit.fakes.filestore import FileStore
     from sbh_jobkit.fakes.llm import LlmScript
     from sbh_jobkit.fakes.stores import Stores
     from sbh_jobkit.fakes.tables import Tables
     from sbh_jobkit.ports import Service
+    from sbh_jobkit.run.recorder import Recorder
 
 _MODEL = "fake-llm"
 
@@ -30,11 +26,16 @@ _MODEL = "fake-llm"
 class FakeServices:
     """The services of a fake tenant, for one run."""
 
-    __slots__ = ("_injector", "_stores")
+    __slots__ = ("_injector", "_recorder", "_stores")
 
-    def __init__(self, stores: Stores, injector: FaultInjector | None = None) -> None:
-        """Use the stores; `injector` applies a fault plan to the run, None applies nothing."""
+    def __init__(self, stores: Stores, recorder: Recorder, injector: FaultInjector | None = None) -> None:
+        """Use the stores.
+
+        `recorder` is told of files that come by a link; `injector` applies a fault plan to the run, None applies
+        nothing.
+        """
         self._stores = stores
+        self._recorder = recorder
         self._injector = injector
 
     @property
@@ -46,13 +47,15 @@ class FakeServices:
     def http(self) -> HttpBackend:
         """The routes; httpx and respx are imported here, when a job first uses them."""
         from sbh_jobkit.fakes.http.http import RoutedHttp
+        from sbh_jobkit.fakes.links import LinkServer
 
-        return RoutedHttp(self._stores.http, self._stores.redactor, self._injector)
+        storage = LinkServer(self.files, self._stores.signer, self._recorder.upload)
+        return RoutedHttp(self._stores.http, self._stores.redactor, storage, self._injector)
 
     @property
     def files(self) -> FakeFiles:
         """The object storage."""
-        return FakeFiles(self._stores.files, self._injector)
+        return FakeFiles(self._stores.files, self._stores.signer, self._injector)
 
     @property
     def db(self) -> FakeRows:
@@ -96,57 +99,6 @@ class WorldHints:
 
 
 _HINTS = WorldHints()
-
-
-class FakeFiles:
-    """The object storage of `world.files`."""
-
-    __slots__ = ("_injector", "_store")
-
-    def __init__(self, store: FileStore, injector: FaultInjector | None) -> None:
-        """Read and write the store; `injector` may make calls fail."""
-        self._store = store
-        self._injector = injector
-
-    def list(self, prefix: str) -> Iterable[FileInfo]:
-        """Return the files whose keys begin with a prefix, sorted by key."""
-        self.connect()
-        return [self._info(key, file) for key in self._store.list_keys(prefix) if (file := self._store.stat(key))]
-
-    def stat(self, key: str) -> FileInfo | None:
-        """Return a file's key, size, content type and time, or None if there is no such file."""
-        self.connect()
-        file = self._store.stat(key)
-        return None if file is None else self._info(key, file)
-
-    def put(self, key: str, data: bytes, content_type: str) -> bool:
-        """Store a file; False if an injected fault says that the storage is full."""
-        self.connect()
-        if self._injector is not None and self._injector.storage_is_full():
-            return False
-        self._store.put(key, StoredFile(data=data, content_type=content_type, modified=clock.now(UTC).timestamp()))
-        return True
-
-    def delete(self, key: str) -> bool:
-        """Remove a file; True if it existed."""
-        return self._store.delete(key)
-
-    def presign(self, key: str, operation: str, expires_in: int) -> str:
-        """Return a link of the usual form; nothing serves it, and it needs no call to the storage."""
-        signature = sha256(f"{operation} {key} {expires_in}".encode()).hexdigest()[:16]
-        query = urlencode({"operation": operation, "expires": expires_in, "signature": signature})
-        return f"https://files.example/{quote(f'{key}')}?{query}"
-
-    def connect(self) -> None:
-        """Wait the latency of one call; raises ConnectionError if an injected fault refuses it."""
-        latency.advance(self._store.latency)
-        if self._injector is not None and (refusal := self._injector.on_request("files")) is not None:
-            raise ConnectionError(refusal.text)
-
-    @staticmethod
-    def _info(key: str, file: StoredFile) -> FileInfo:
-        modified: Any = file.modified if not file.undated else file.epoch(clock.now(UTC))
-        return FileInfo(key, len(file.data), file.content_type, modified)
 
 
 class FakeRows:

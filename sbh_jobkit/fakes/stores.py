@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.context.links import Signer
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.ports import Service
     from sbh_jobkit.run.recorder import Entry
 
+_STORAGE = "https://files.example"
+"""Where presigned URLs lead: `ctx.http` answers them there."""
+
 
 class Stores:
     """The services of one tenant, empty at first."""
@@ -47,6 +51,8 @@ class Stores:
         self.llm = LlmScript()
         self.memory = Memory()
         self.jobs = JobTable()
+        self.signer = Signer(base=_STORAGE, secret=b"presigned", tenant=tenant_id)
+        """Signs presigned URLs; its key is fixed, so that the same link is signed in every simulation."""
         self.events: PersistentList[Event] = PersistentList()
         """The events that jobs emitted, oldest first."""
         self.random = SeededRandom()

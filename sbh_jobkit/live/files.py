@@ -23,7 +23,7 @@ from sbh_jobkit.live.optional import needed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.live.links import Signer
+    from sbh_jobkit.context.links import Signer
     from sbh_jobkit.live.settings import Settings
 
 BINARY = "application/octet-stream"

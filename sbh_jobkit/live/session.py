@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import httpx2
 
     from sbh_jobkit.context.backends import Row, Services
+    from sbh_jobkit.context.links import Signer
     from sbh_jobkit.live.db import LiveDatabase, LiveRows
-    from sbh_jobkit.live.links import Signer
     from sbh_jobkit.live.s3 import S3Files
     from sbh_jobkit.live.settings import Settings
     from sbh_jobkit.plugin.job import Job

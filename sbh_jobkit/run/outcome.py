@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from sbh_jobkit.run.run import Outcome, RunError
 
 if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
+
+_NOT_FINITE = "JSON cannot write NaN or Infinity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,15 @@ def classify(value: Any, job: Job) -> CallResult:
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
         return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
     return CallResult(outcome=Outcome.OK, value=value)
+
+
+def json_problem(value: Any) -> str | None:
+    """Return why a value is not JSON, such as "Object of type set is not JSON serializable"; None if it is JSON."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+    return None
 
 
 def crashed(error: BaseException, job: Job) -> CallResult:

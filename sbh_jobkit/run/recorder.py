@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
+from sbh_jobkit.run.outcome import json_problem
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ FAULTS = {
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
     "http-unmatched": "an HTTP request matched no route of the world",
+    "link-invalid": "a presigned URL was asked for, with an operation or a time that no such URL can have",
     "network": "the job tried to reach the real network, and was refused",
     "payload-not-json": "an event's payload was not JSON",
     "permission-denied": "the manifest does not permit what was called",
@@ -32,9 +34,12 @@ FAULTS = {
     "secret-missing": "the job asked for a secret that is not set, without a default",
     "secret-type": "a secret's name or value was not text",
     "table-unknown": "the job queried a table that the world does not have",
+    "value-not-json": "what the job returned was not JSON",
 }
 """Every kind of fault, as `allow` takes it, and its meaning."""
 _LEAKED = "leave it out: a secret belongs in the headers or the body of a request, and nowhere else"
+
+_AS_JSON = "return text, numbers, lists and dicts; write times with .isoformat()"
 
 
 def known_kinds() -> list[str]:
@@ -136,6 +141,12 @@ class Recorder:
         if shown != text:
             self._find_secrets(member, what, text)
         return shown
+
+    def returned(self, value: Any, place: str | None) -> None:
+        """Look at what the job returned, which the platform sends on as JSON; `place` is the job's line."""
+        if (problem := json_problem(value)) is not None:
+            message = f"what the job returned is not JSON: {problem}"
+            self.fault("value-not-json", "return", message, _AS_JSON, place=place, placed=False)
 
     def output(self, out: str, err: str, logs: Iterable[str]) -> None:
         """Look for secrets in what an ended run has printed and logged; the line that did it is not known."""

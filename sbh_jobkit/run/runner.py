@@ -55,6 +55,8 @@ class Runner:
             redact, error = session.redactor(), result.error
             if any(output):
                 recorder.output(*output)
+            if session.rules is None or session.rules.awaits:  # today's host has a rule of its own
+                recorder.returned(result.value, job.place)
             note = timed.note(fire_time) if timed is not None and timed.cron.fixed else None
             reason = "; ".join(filter(None, (result.reason, reason, note))) or None
             if error is not None:

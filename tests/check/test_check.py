@@ -274,6 +274,32 @@ ON_TODAYS_HOST = {
         FULL,
         ["app.py:4: job 'a' is already defined at app.py:2; rename one [D35]"],
     ),
+    "a relative import at the top": (
+        {
+            "app.py": SDK
+            + "from . import mail\nfrom .mail import send\nfrom lib import one\n@job('a')\ndef a(ctx): pass",
+            "mail.py": "from .other import x\ndef send(): pass",
+            "other.py": "x = 1",
+            "lib/__init__.py": "",
+            "lib/one.py": "from . import near\nfrom ..mail import send",
+            "lib/near.py": "",
+        },
+        FULL,
+        [
+            "app.py:2: today's host loads app.py as a top-level module, which cannot import '.' [D42]",
+            "app.py:3: today's host loads app.py as a top-level module, which cannot import '.mail' [D42]",
+            "lib/one.py:2: today's host loads lib/one.py as a top-level module, which cannot import '..mail' [D42]",
+            "mail.py:1: today's host loads mail.py as a top-level module, which cannot import '.other' [D42]",
+        ],
+    ),
+    "an id by its name": (
+        {
+            "app.py": SDK
+            + "@job('a')\ndef a(ctx):\n    ctx.db.get_by_id('users', id=5)\n    ctx.db.get_by_id('users', 5)"
+        },
+        FULL,
+        ["app.py:4: today's host calls the parameter record_id, so get_by_id(…, id=…) raises TypeError [D43]"],
+    ),
     "no import of the SDK": ({"app.py": "@job('a')\ndef a(ctx): pass"}, FULL, ["app.py:1: @job is not imported [D22]"]),
     "what does not compile": ({"app.py": "def f(:"}, FULL, ["app.py:1: invalid syntax [D22]"]),
 }

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SERVICES = {"secrets": ports.Secrets, "http": ports.Http, "files": ports.Files, "db": ports.Database, "llm": ports.Llm}
 
 _WITHOUT_TEXT = {"__version__": "The version of the kit.", "hookimpl": "Marks a function of an extension as a hook."}
+_MOST_CALLS = 3
+"""So many calls show a divergence in the manual."""
 _OLD = re.compile(r"Old name of `?(?P<new>\w+)")
 
 
@@ -41,6 +43,7 @@ def tables() -> dict[str, str]:
     return {
         "bad-inputs": table(["a job calls", "and gets", "fault of the run"], bad_inputs()),
         "divergences": _divergences(),
+        "host-calls": table(["id", "a job calls", "the guide, and the kit", "today's host"], _host_calls()),
         "fault-kinds": table(["kind", "what happened"], ((f"`{kind}`", text) for kind, text in FAULTS.items())),
         "fixtures": table(["fixture", ""], ((f"`{name}`", summary(each)) for name, each in all_fixtures().items())),
         "imports": f"\n{', '.join(f'`{name}`' for name in ALLOWED)}\n\n",
@@ -173,6 +176,30 @@ def _divergences() -> str:
         parts.append(f"\n### {heading[0].upper() + heading[1:] if heading != FILE else f'`{FILE}`'}\n")
         parts.append(table(["id", "the guide, and the kit", "today's host", "what to do"], cells))
     return "".join(parts)
+
+
+def _host_calls() -> Iterator[tuple[str, str, str, str]]:
+    """Yield, for each divergence of a call, the shortest calls of the table that the tests run on both targets."""
+    rows = json.loads((ROOT / "tests/fakes/conformance.json").read_text(encoding="utf-8"))["rows"]
+    for id_ in divergences.ids_for("job"):
+        of_id = [row for row in rows if row.get("host", {}).get("faults", [""])[0] == id_]
+        found = {row["call"]: (_answer(row), _answer({**row["host"], "faults": []})) for row in of_id}
+        differing = [(call, *answers) for call, answers in found.items() if answers[0] != answers[1]]
+        for call, guide, host in sorted(differing, key=lambda row: ("fault" in row[1], len(row[0])))[:_MOST_CALLS]:
+            yield id_, f"`{call}`", guide, host
+
+
+def _answer(row: dict[str, Any]) -> str:
+    faults = row.get("faults", [row["fault"]] if "fault" in row else [])
+    said = f"raises {row['raises']}" if "raises" in row else f"`{_shown(row['result'])!r}`"
+    return f"{said}, and the fault `{faults[0]}`" if faults else said
+
+
+def _shown(value: Any) -> Any:
+    """Return a value with … for what differs from run to run."""
+    if isinstance(value, dict):
+        return "…" if "$matches" in value else {key: _shown(each) for key, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list) else value
 
 
 def _policies() -> str:

@@ -68,12 +68,16 @@ def test_what_a_job_is_answered(answered, world, expression, value):
 
 
 def test_a_presigned_url_is_text_and_repeatable(answered):
-    """A link has the key and what it is for, and is the same for the same question."""
+    """A link has the key, what it is for and until when, and is the same for the same question."""
     url = "ctx.files.get_presigned_url('reports/a b.csv')"
     links = answered(f"[{url}, {url}, ctx.files.get_presigned_url('reports/a b.csv', 'put_object', expires_in=60)]")
     assert links[0] == links[1]
-    assert links[0].startswith("https://files.example/reports/a%20b.csv?operation=get_object&expires=3600&signature=")
-    assert links[2].startswith("https://files.example/reports/a%20b.csv?operation=put_object&expires=60&signature=")
+    assert links[0].startswith(
+        "https://files.example/reports/a%20b.csv?operation=get_object&expires=1767607200&signature="
+    )
+    assert links[2].startswith(
+        "https://files.example/reports/a%20b.csv?operation=put_object&expires=1767603660&signature="
+    )
 
 
 ADVICE = "upload bytes or text: json.dumps(…) makes text of an object"
@@ -157,15 +161,15 @@ def test_a_run_lists_what_it_changed(ran, world):
 def test_the_guides_age_comparison_works(answered, world):
     """The guide compares `datetime.now()` with `datetime.fromisoformat(last_modified)`, both naive (D4)."""
     expression = (
-        "[__import__('datetime').datetime.now() - __import__('datetime').datetime.fromisoformat(f['last_modified'])"
+        "[str((now := __import__('datetime').datetime).now() - now.fromisoformat(f['last_modified']))"
         " for f in ctx.files.list()]"
     )
     ages = answered(expression, world)
     assert ages == [
-        timedelta(0),
-        timedelta(days=4, hours=8, minutes=30),
-        timedelta(days=4, hours=1),
-        timedelta(days=3, hours=9),
+        "0:00:00",
+        "4 days, 8:30:00",
+        "4 days, 1:00:00",
+        "3 days, 9:00:00",
     ]
 
 

@@ -27,7 +27,7 @@ import pytest
 
 from sbh_jobkit import clock
 from sbh_jobkit.clock import VirtualClock
-from sbh_jobkit.live.links import Signer
+from sbh_jobkit.context.links import Signer
 from sbh_jobkit.live.session import LiveTenant
 from sbh_jobkit.live.settings import EventSettings, HttpSettings, LimitSettings, LlmSettings, Settings
 from sbh_jobkit.schedule import times

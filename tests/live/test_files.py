@@ -6,9 +6,9 @@ import fsspec
 import pytest
 
 from sbh_jobkit import clock
+from sbh_jobkit.context.links import Link, Signer
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.files import LiveFiles
-from sbh_jobkit.live.links import Link, Signer
 from sbh_jobkit.live.settings import Settings
 
 SIGNER = Signer(base="https://jobs.example/files/acme/", secret=b"a key", tenant="acme")

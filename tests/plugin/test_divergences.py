@@ -19,6 +19,7 @@ FILE = Path(divergences.__file__).with_suffix(".json")
 def test_ids_never_change():
     """Users write these ids in `allow` and in tests: new ones may be added, none may be removed."""
     ids = "D1 D2 D3 D4 D5 D6 D7 D8 D12 D13 D15 D16 D17 D18 D19 D22 D24 D25 D27 D28 D30 D33 D34 D35 D36"
+    ids += " D37 D38 D39 D40 D41 D42 D43 D44 D45"
     assert list(TABLE) == ids.split()
     assert [row.id for row in TABLE.values()] == list(TABLE)
 
@@ -45,13 +46,14 @@ def test_advice_fits_a_terminal():
 def test_every_concern_has_divergences():
     """Every row has a known concern, and every concern has a row."""
     assert {row.concerns for row in TABLE.values()} == {*CONCERNS}
-    assert divergences.ids_for("job") == ["D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D12", "D13", "D33", "D36"]
+    job = "D1 D2 D3 D4 D5 D6 D7 D8 D12 D13 D33 D36 D37 D38 D39 D40 D41 D43 D44"
+    assert divergences.ids_for("job") == job.split()
 
 
 def test_the_hosts_are_those_of_the_table():
     """The five allowed hosts are those in the text of D8."""
     assert {host for host in HOSTS if f"`{host}`" in TABLE["D8"].host} == HOSTS
-    assert TABLE["D8"].host.count("`") == 2 * len(HOSTS)
+    assert TABLE["D8"].host.count(".com`") == len(HOSTS)
 
 
 def test_a_divergence_stays_as_it_is():

@@ -76,7 +76,7 @@ RETURNED = [
     ("return {'error': 'none'}", "ok", {"error": "none"}, None),
     ("return 'error'", "ok", "error", None),
     ("return False", "ok", False, None),
-    ("return [1, (2, {3})]", "ok", [1, (2, {3})], None),
+    ("return [1, (2, [3])]", "ok", [1, (2, [3])], None),
     ("return {'status': 'error', 'error': 'no'}", "failed", {"status": "error", "error": "no"}, failed("no")),
     ("return {'status': 'error', 'message': 'no'}", "failed", {"status": "error", "message": "no"}, failed("no")),
     (
@@ -93,6 +93,31 @@ RETURNED = [
         failed("'a'"),
     ),
 ]
+
+
+NOT_JSON = {
+    "{1, 2}": "Object of type set is not JSON serializable",
+    "{'at': datetime(2026, 1, 5)}": "Object of type datetime is not JSON serializable",
+    "[b'x']": "Object of type bytes is not JSON serializable",
+    "{'sum': Decimal('1.5')}": "Object of type Decimal is not JSON serializable",
+    "{'share': float('nan')}": "JSON cannot write NaN or Infinity",
+    "{(1, 2): 'x'}": "keys must be str, int, float, bool or None, not tuple",
+    "{'status': 'error', 'error': ValueError('no')}": "Object of type ValueError is not JSON serializable",
+    "ctx.files": "Object of type ctx.files is not JSON serializable",
+    "(lambda a: [a.append(a), a])([])": "Circular reference detected",
+}
+
+
+@pytest.mark.parametrize(("value", "problem"), NOT_JSON.items(), ids=NOT_JSON)
+def test_a_value_that_is_not_json_is_a_fault(ran, value, problem):
+    """The platform sends what a job returns as JSON; the fault says why it cannot, and where the job is."""
+    run = ran(f"from datetime import datetime\nfrom decimal import Decimal\nreturn {value}")
+    (fault,) = run.faults
+    assert (fault.kind, fault.message) == ("value-not-json", f"what the job returned is not JSON: {problem}")
+    assert (fault.advice, fault.place) == (
+        "return text, numbers, lists and dicts; write times with .isoformat()",
+        "main.py:3",
+    )
 
 
 @pytest.mark.parametrize(("body", "outcome", "value", "error"), RETURNED)

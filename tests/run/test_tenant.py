@@ -205,7 +205,7 @@ def test_running_needs_no_fakes(request):
 def test_a_context_made_by_hand_is_a_fake():
     """`PluginContext("t")` in a unit test works, and is an instance of the type that jobs are annotated with."""
     context = PluginContext("t", role="admin")
-    assert (type(context).__name__, isinstance(context, PluginContext)) == ("FakeContext", True)
+    assert (type(context).__qualname__, isinstance(context, PluginContext)) == ("FakeContext", True)
     assert (context.tenant_id, context.role, context.files.list(), context.secrets.get("K", "d")) == (
         *("t", "admin"),
         *([], "d"),

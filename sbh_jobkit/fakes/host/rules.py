@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.run.outcome import CallResult
+from sbh_jobkit.run.outcome import CallResult, json_problem
 from sbh_jobkit.run.run import Outcome
 
 if TYPE_CHECKING:
@@ -49,4 +50,7 @@ class HostRules:
             message = f"today's host counts sys.exit as a success; the job ended with {result.error.message}"
             self._recorder.divergence("D36", "job", message, where)
             return CallResult(outcome=Outcome.OK)
+        elif not inspect.iscoroutine(result.value) and (why := json_problem(result.value)) is not None:
+            message = f"today's host fails to answer run-now with a value that is not JSON: {why}"
+            self._recorder.divergence("D41", "return", message, self._job.place)
         return result

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.context.backends import HttpAnswer, NotServedError
 from sbh_jobkit.fakes.http.near_miss import nearest
-from sbh_jobkit.fakes.http.routes import INJECTOR, UnmatchedError
+from sbh_jobkit.fakes.http.routes import INJECTOR, STORAGE, UnmatchedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.http.routes import HttpRoutes
+    from sbh_jobkit.fakes.links import LinkServer
     from sbh_jobkit.run.redaction import Redactor
 
 
@@ -23,11 +24,20 @@ class RoutedHttp:
 
     __slots__ = ("_extensions", "_redactor", "_routes")
 
-    def __init__(self, routes: HttpRoutes, redactor: Callable[[], Redactor], injector: FaultInjector | None) -> None:
-        """Use the routes; `injector` may make requests fail, `redactor` hides secrets in advice."""
+    def __init__(
+        self,
+        routes: HttpRoutes,
+        redactor: Callable[[], Redactor],
+        storage: LinkServer,
+        injector: FaultInjector | None,
+    ) -> None:
+        """Use the routes, and for presigned URLs without a route the storage.
+
+        `injector` may make requests fail, `redactor` hides secrets in advice.
+        """
         self._routes = routes
         self._redactor = redactor
-        self._extensions = None if injector is None else {INJECTOR: injector}
+        self._extensions = {STORAGE: storage} if injector is None else {STORAGE: storage, INJECTOR: injector}
 
     def build(
         self,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INJECTOR = "sbh.injector"
 """The request extension that holds the run's fault injector; httpx keeps it through redirects."""
 
+STORAGE = "sbh.storage"
+"""The request extension that holds what answers presigned URLs for the run."""
+
 
 class UnmatchedError(Exception):
     """A request, perhaps after a redirect, matches no route."""
@@ -107,6 +110,9 @@ class HttpRoutes(respx.Router):
         try:
             return self.handler(request)
         except AllMockedAssertionError:
+            storage = request.extensions.get(STORAGE)
+            if storage is not None and (response := storage.answer(request)) is not None:
+                return cast("httpx.Response", response)
             raise UnmatchedError(request) from None
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.context import FakeContext
+from sbh_jobkit.fakes.host.db import ROWS
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin import divergences
 
@@ -19,6 +20,12 @@ def world():
     made.db.insert("builds", {"status": "failed"})
     made.http.get("https://api.example.com/data").respond(json=[1])
     made.http.get("https://api.github.com/data").respond(json=[1])
+    for name, kind, text in (
+        ("vendor", "application/vnd.api+json", "{}"),
+        ("sequence", "application/json-seq", "{}"),
+        ("broken", "application/json", ""),
+    ):
+        made.http.get(f"https://api.github.com/{name}").respond(content=text, content_type=kind)
     return made
 
 
@@ -41,12 +48,12 @@ SAID = {
     "ctx.db.query('users')": (
         "D3",
         "ctx.db.query",
-        "today's host has only one row in 'users': ctx.db.query returns that row",
+        "today's host has one row of its own in 'users': ctx.db.query returns that row",
     ),
     "ctx.db.count('users')": (
         "D3",
         "ctx.db.count",
-        "today's host has only one row in 'users': ctx.db.count returns 1",
+        "today's host has one row of its own in 'users': ctx.db.count returns 1",
     ),
     "ctx.db.count('builds')": (
         "D3",
@@ -63,10 +70,25 @@ SAID = {
         "ctx.files.get",
         "today's host returns last_modified with the offset +00:00: ctx.files.get('temp/a.log')",
     ),
-    "ctx.files.delete('acme/temp/a.log')": (
+    "ctx.files.get('files/acme/temp/a.log')": (
+        "D5",
+        "ctx.files.get",
+        "today's host does not find a file by its listed key: ctx.files.get('files/acme/temp/a.log') returns None",
+    ),
+    "ctx.files.delete('files/acme/temp/a.log')": (
         "D5",
         "ctx.files.delete",
-        "today's host does not remove a file by its listed key: ctx.files.delete('acme/temp/a.log') returns True",
+        "today's host does not remove a file by its listed key: ctx.files.delete('files/acme/temp/a.log') returns True",
+    ),
+    "ctx.files.delete('nothing.txt')": (
+        "D5",
+        "ctx.files.delete",
+        "today's host does not say that a file is absent: ctx.files.delete('nothing.txt') returns True",
+    ),
+    "ctx.files.get_presigned_url('files/acme/temp/a.log')": (
+        "D5",
+        "ctx.files.get_presigned_url",
+        "today's host makes a link to no file of a listed key: ctx.files.get_presigned_url('files/acme/temp/a.log')",
     ),
     "ctx.secrets.get('API_KEY')": (
         "D6",
@@ -82,6 +104,56 @@ SAID = {
         "D7",
         "ctx.secrets.has",
         "today's host has no ctx.secrets.has: it raises AttributeError",
+    ),
+    "ctx.secrets.set('NEW', 'v-12345')": (
+        "D39",
+        "ctx.secrets.set",
+        "today's host lets no job set a secret: ctx.secrets.set('NEW', …) returns False",
+    ),
+    "ctx.secrets.delete('API_KEY')": (
+        "D39",
+        "ctx.secrets.delete",
+        "today's host lets no job delete a secret: ctx.secrets.delete('API_KEY') returns False",
+    ),
+    "ctx.secrets.list()": (
+        "D39",
+        "ctx.secrets.list",
+        "today's host lists no secrets for a job: ctx.secrets.list() returns {}",
+    ),
+    "ctx.llm.run('Hello')['text']": (
+        "D40",
+        "ctx.llm.run",
+        "today's host returns usage as an object: usage.total_tokens works, and usage['total_tokens'] fails",
+    ),
+    "ctx.db.get_by_id('builds', id=1)": (
+        "D43",
+        "ctx.db.get_by_id",
+        "today's host calls it record_id: ctx.db.get_by_id('builds', id=1) raises TypeError",
+    ),
+    "ctx.files.get_presigned_url('a', 'read')": (
+        "D44",
+        "ctx.files.get_presigned_url",
+        "today's host returns None for 'read' and 3600, and does not say why",
+    ),
+    "ctx.http.get('https://api.github.com/vendor')": (
+        "D37",
+        "ctx.http.get",
+        "today's host reads no JSON of the content type 'application/vnd.api+json'",
+    ),
+    "ctx.http.get('https://api.github.com/sequence')": (
+        "D37",
+        "ctx.http.get",
+        "today's host reads JSON of the content type 'application/json-seq'",
+    ),
+    "ctx.http.get('https://api.github.com/broken')": (
+        "D38",
+        "ctx.http.get",
+        "today's host gives status_code 0 for a body that is no JSON: Expecting value: line 1 column 1 (char 0)",
+    ),
+    "ctx.http.get('https://api.github.com:443/data')": (
+        "D8",
+        "ctx.http.get",
+        "today's host lets a job call only five hosts: GET to 'api.github.com:443' returns an error",
     ),
     "ctx.http.get('https://api.example.com/data')": (
         "D8",
@@ -100,10 +172,10 @@ def test_a_run_says_what_the_host_does(faulted, world, expression, fault):
 def test_a_list_of_files_differs_twice(ran, world):
     """Times and keys both: two faults of one call."""
     run = ran("return ctx.files.list('temp/')", world)
-    assert run.value == [{"key": "acme/temp/a.log", "size": 1, "last_modified": "2026-01-05T08:00:00+00:00"}]
+    assert run.value == [{"key": "files/acme/temp/a.log", "size": 1, "last_modified": "2026-01-05T08:00:00+00:00"}]
     assert [fault.line for fault in run.faults] == [
         "main.py:5: today's host returns last_modified with the offset +00:00: ctx.files.list('temp/') [D4]",
-        "main.py:5: today's host lists keys with the prefix 'acme/': ctx.files.list('temp/') [D5]",
+        "main.py:5: today's host lists keys with the prefix 'files/acme/': ctx.files.list('temp/') [D5]",
     ]
 
 
@@ -117,27 +189,20 @@ def test_a_time_is_in_utc(ran):
 @pytest.mark.parametrize(
     "expression",
     [
-        "ctx.secrets.set('NEW', 'value')",
-        "ctx.secrets.list()",
-        "ctx.secrets.delete('API_KEY')",
+        "ctx.secrets.delete('NEW')",
         "ctx.files.list('nothing/')",
         "ctx.files.get('nothing.txt')",
         "ctx.files.upload('b.txt', 'b')",
         "ctx.files.delete('temp/a.log')",
-        "ctx.files.delete('nothing.txt')",
-        "ctx.files.delete('acme/nothing.txt')",
-        "ctx.files.delete('other/temp/a.log')",
+        "ctx.files.get('acme/temp/a.log')",
         "ctx.files.get_presigned_url('temp/a.log')",
-        "ctx.db.query('users', {'name': 'ann'})",
-        "ctx.db.query('users', limit=1)",
         "ctx.db.query('builds', {'status': 'success'})",
         "ctx.db.count('users', {'name': 'bob'})",
         "ctx.db.count('builds', {'status': 'success'})",
-        "ctx.db.get_by_id('users', 1)",
         "ctx.db.get_by_id('builds', 7)",
         "ctx.http.get('https://api.github.com/data')",
         "ctx.http.get('mailto:ann@example.com')",
-        "ctx.llm.run('Hello')",
+        "ctx.llm.run('Hello', max_tokens=0)",
         "ctx.emit('done', {})",
     ],
 )
@@ -174,7 +239,7 @@ def test_a_key_as_it_was_listed_removes_nothing(ran, world):
     """The host says True, and the file stays; the key without the prefix removes it."""
     run = ran("return [ctx.files.delete(file['key']) for file in ctx.files.list()]", world)
     assert (run.value, list(world.files), run.files) == ([True], ["temp/a.log"], ())
-    body = "return [ctx.files.delete(file['key'].removeprefix(f'{ctx.tenant_id}/')) for file in ctx.files.list()]"
+    body = "return [ctx.files.delete(f['key'].removeprefix(f'files/{ctx.tenant_id}/')) for f in ctx.files.list()]"
     assert (ran(body, world).value, list(world.files)) == ([True], [])
 
 
@@ -196,9 +261,9 @@ def test_the_advice_on_times_holds_on_either_target(ran, target):
 
 
 def test_a_key_that_begins_as_the_prefix_does_is_a_key(ran, world):
-    """A file whose own key begins with the tenant's name is deleted by that key."""
-    world.files.write("acme/own.txt", b"x")
-    run = ran("return ctx.files.delete('acme/own.txt')", world)
+    """A file whose own key begins with the tenant's prefix is deleted by that key."""
+    world.files.write("files/acme/own.txt", b"x")
+    run = ran("return ctx.files.delete('files/acme/own.txt')", world)
     assert (run.value, run.faults, list(world.files)) == (True, (), ["temp/a.log"])
 
 
@@ -227,7 +292,8 @@ def test_a_refused_request_shows_no_secret(ran, world):
         ("ctx.db.count('users')", "permission-denied"),
         ("ctx.db.get_by_id('users', 9)", "permission-denied"),
         ("ctx.files.list()", "permission-denied"),
-        ("ctx.files.delete('acme/temp/a.log')", "permission-denied"),
+        ("ctx.files.delete('files/acme/temp/a.log')", "permission-denied"),
+        ("ctx.files.get_presigned_url('a', 'read')", "permission-denied"),
         ("ctx.http.get('https://api.example.com/data')", "permission-denied"),
         ("ctx.db.insert('users', {})", "db-write"),
     ],
@@ -264,13 +330,40 @@ def test_rows_may_hold_anything(ran):
     world = World(target="host")
     world.db.insert("users", {"weights": np.array([1.0, 2.0]), "share": float("nan")})
     run = ran("return len(ctx.db.query('users'))", world)
-    assert (run.value, run.faults) == (1, ())
+    assert (run.value, [fault.kind for fault in run.faults]) == (1, ["D3"])
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_a_table_has_one_row_of_the_hosts(ran, table):
+    """Whatever the tenant holds, and whatever the id; a tenant that holds just that row does not differ."""
+    empty = ran(
+        f"return ctx.db.query({table!r}), ctx.db.get_by_id({table!r}, 77), ctx.db.count({table!r})",
+        World(target="host"),
+    )
+    assert (empty.value, {fault.kind for fault in empty.faults}) == (([ROWS[table]], ROWS[table], 1), {"D3"})
+    same = World(target="host")
+    same.db.insert(table, ROWS[table])
+    assert ran(f"return ctx.db.query({table!r}), ctx.db.count({table!r})", same).faults == ()
 
 
 def test_rows_are_copies_here_too(ran, world):
     """What a job does to the one row that it gets changes nothing."""
-    ran("ctx.db.query('users')[0]['name'] = 'x'; ctx.db.get_by_id('users', 1).clear()", world)
+    body = "ctx.db.query('users')[0]['role'] = 'x'; ctx.db.get_by_id('users', 1).clear(); return ctx.db.query('users')"
+    assert ran(body, world).value == [ROWS["users"]]
     assert world.db.rows("users") == [{"id": 1, "name": "ann"}, {"id": 2, "name": "bob"}]
+
+
+def test_a_listing_ends(ran):
+    """After 1,000 files, in the order of the keys; what is not listed is there."""
+    world = World(target="host")
+    for number in range(1_002):
+        world.files.write(f"{number:04}.txt", b"x")
+    run = ran("return ctx.files.list()[-1]['key'], len(ctx.files.list()), ctx.files.get('1001.txt')['size']", world)
+    assert run.value == ("files/acme/0999.txt", 1_000, 1)
+    (message,) = {fault.message for fault in run.faults if fault.kind == "D5"}
+    assert (
+        message == "today's host lists keys with the prefix 'files/acme/', and only 1,000 of 1,002: ctx.files.list('')"
+    )
 
 
 def test_a_world_can_change_its_target(ran, world):
@@ -290,7 +383,7 @@ def test_a_world_can_change_its_target(ran, world):
         (lambda: World(target=""), "unknown target ''; use one of guide, host"),
         (lambda: World(target=None), "unknown target None; use one of guide, host"),
         (lambda: World(target=["host"]), "unknown target ['host']; did you mean 'host'?"),
-        (lambda: World(allow=["D44"]), "unknown kind of fault 'D44'; did you mean 'D4'?"),
+        (lambda: World(allow=["D47"]), "unknown kind of fault 'D47'; did you mean 'D7'?"),
         (lambda: World(allow=[5]), "unknown kind of fault 5; did you mean 'D5'?"),
         (lambda: World(allow=5), "a kind of fault must be a name or a list of names, got 5"),
     ],

@@ -130,3 +130,27 @@ def test_a_returned_error_is_a_failure(ran):
     """The convention of returned errors holds on either target."""
     run = ran("return {'status': 'error', 'error': 'no beans'}")
     assert (run.outcome, run.error.message, run.faults) == ("failed", "no beans", ())
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("{1}", "Object of type set is not JSON serializable"),
+        ("ctx.llm.run('Hello')", "Object of type SimpleNamespace is not JSON serializable"),
+        ("{'status': 'error', 'error': KeyError('a')}", "Object of type KeyError is not JSON serializable"),
+        ("float('inf')", "JSON cannot write NaN or Infinity"),
+    ],
+)
+def test_a_value_that_is_not_json_fails_run_now(ran, value, problem):
+    """D41: the run has the divergence, and not the guide's fault beside it."""
+    world = World(target="host", allow=["D40"])
+    world.llm.reply("Hi")
+    faults_ = [fault for fault in ran(f"return {value}", world).faults if not fault.allowed]
+    message = f"today's host fails to answer run-now with a value that is not JSON: {problem}"
+    assert [(fault.kind, fault.message) for fault in faults_] == [("D41", message)]
+
+
+def test_a_coroutine_is_told_once(ran):
+    """D33 says it all: that the coroutine is not JSON is no news."""
+    run = ran("async def later(): return 1\n    return later()")
+    assert [fault.kind for fault in run.faults] == ["D33"]

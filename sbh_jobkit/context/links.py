@@ -38,7 +38,8 @@ class Signer:
 
     def sign(self, key: str, operation: str, expires_in: int, now: datetime) -> str:
         """Return a link that works until `expires_in` seconds from now; raises ValueError for what cannot be signed."""
-        check_link(operation, expires_in)
+        if (problem := link_problem(operation, expires_in)) is not None:
+            raise ValueError(problem)
         expires = int(now.timestamp()) + expires_in
         query = {"operation": operation, "expires": expires, "signature": self._signature(key, operation, expires)}
         return f"{self.base.rstrip('/')}/{quote(key)}?{urlencode(query)}"
@@ -60,12 +61,11 @@ class Signer:
         return hmac.new(self.secret, signed.encode(), sha256).hexdigest()
 
 
-def check_link(operation: str, expires_in: int) -> None:
-    """Raise ValueError for an operation or a time that no link can have."""
+def link_problem(operation: object, expires_in: object) -> str | None:
+    """Return what is wrong with the operation or the time of a link, or None."""
     if operation not in OPERATIONS:
         hint = did_you_mean(f"{operation}", OPERATIONS) or f"; use one of {', '.join(OPERATIONS)}"
-        msg = f"unknown operation {operation!r} of a link{hint}"
-        raise ValueError(msg)
+        return f"unknown operation {operation!r} of a link{hint}"
     if isinstance(expires_in, bool) or not isinstance(expires_in, int) or not 0 < expires_in <= _LONGEST:
-        msg = f"expires_in must be a whole number of seconds from 1 to {_LONGEST} (seven days), got {expires_in!r}"
-        raise ValueError(msg)
+        return f"expires_in must be a whole number of seconds from 1 to {_LONGEST} (seven days), got {expires_in!r}"
+    return None
