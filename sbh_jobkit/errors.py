@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -146,19 +147,46 @@ class Interrupted(KeyboardInterrupt):
         self.so_far = so_far
 
 
-def did_you_mean(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str:
-    """Return `; did you mean 'x'?` for the most similar choice, or "" if none is similar; nearness 1 means equal."""
+_NEAR, _NEAR_IF_SHORT, _SHORT = 0.71, 0.65, 4
+_NAME = re.compile(r"[\w.:-]+")
+_WORDS = re.compile(r"[a-z0-9]+")
+_LEAST = 3
+"""So many letters tell words apart: `http` is meant by `outbound_http`, `db` could be anything."""
+
+
+def did_you_mean(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str:
+    """Return `; did you mean 'x'?` for the choice that `nearest` finds, or "" if none is near."""
     near = nearest(name, choices, nearness=nearness)
     return f"; did you mean {near!r}?" if near is not None else ""
 
 
-def nearest(name: str, choices: Iterable[str], *, nearness: float = 0.6) -> str | None:
-    """Return the most similar choice, or None if none is similar; nearness 1 means equal."""
+def nearest(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str | None:
+    """Return the choice that was probably meant: the most similar one, else the only one that shares a word.
+
+    With a `nearness`, from 0 to 1, only spelling counts, and 1 means equal.
+    """
     folded = {choice.casefold(): choice for choice in choices}
-    letters = sorted(name.casefold())
+    text = name.casefold()
+    letters = sorted(text)
     swapped = [choice for choice in folded if sorted(choice) == letters]  # difflib takes --form for --for, not --from
-    near = swapped or get_close_matches(name.casefold(), folded, n=1, cutoff=nearness)
+    cutoff = nearness or (_NEAR if len(text) > _SHORT else _NEAR_IF_SHORT)
+    near = swapped or get_close_matches(text, folded, n=1, cutoff=cutoff)
+    if not near and nearness is None:
+        related = [choice for choice in folded if _is_related(text, choice)]
+        near = related if len(related) == 1 else []
     return folded[near[0]] if near else None
+
+
+def _is_related(name: str, choice: str) -> bool:
+    """Whether two names have the same words, or one is a word of the other or, but for one letter, its beginning."""
+    words, others = _WORDS.findall(name), _WORDS.findall(choice)
+    if sorted(words) == sorted(others):
+        return bool(words)
+    short, long = sorted((name, choice), key=len)
+    if len(short) < _LEAST or not _NAME.fullmatch(name):
+        return False
+    begins = long.startswith(short[: max(len(short) - 1, _LEAST + 1)])
+    return begins or short in (others if long is choice else words)
 
 
 def format_error(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 _WRITES = frozenset({"insert", "update", "delete", "execute", "create", "upsert", "save", "commit"})
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
+
+
+_SQL = re.compile(r"\s*(select|insert|update|delete|with|create|alter|drop|show|replace|truncate)\s", re.IGNORECASE)
+_AFTER = re.compile(r"\b(?:from|into|update|table)\s+[\"'`\[]?([\w.]+)", re.IGNORECASE)
+_LONGEST_SHOWN = 60
 
 
 class Database(Members):
@@ -75,8 +81,22 @@ class Database(Members):
         try:
             return answer()
         except UnknownTableError as error:
-            self._recorder.fault("table-unknown", f"ctx.db.{member}", str(error), self._hints.table(table))
+            sql = _sql_problem(table)
+            advice = self._hints.table(table) if sql is None else None
+            self._recorder.fault("table-unknown", f"ctx.db.{member}", sql or str(error), advice)
+            if sql is not None:
+                raise UnknownTableError(sql) from None
             raise
         except FilterError as error:
             self._recorder.fault("filter-invalid", f"ctx.db.{member}", f"table {table!r}: {error}")
             raise
+
+
+def _sql_problem(table: object) -> str | None:
+    """Return what is wrong with SQL in place of a table's name, in one line; None for anything else."""
+    if not isinstance(table, str) or not _SQL.match(table):
+        return None
+    line = " ".join(table.split())
+    shown = line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
+    name = found[1] if (found := _AFTER.search(line)) else "users"
+    return f"{shown!r} is SQL; give the name of a table, and filters: ctx.db.query({name!r}, {{'id': 1}})"

@@ -121,7 +121,7 @@ def _from_files(path: Path, given: Manifest | None) -> Source:
     if given is None and (folder / FILE).is_file():
         found = _read(folder, folder)
         given = found if found.entry == path.name else None
-    slug = _slug(path.resolve().parent.name) or "plugin"
+    slug = _slug(path.resolve().parent.name)
     return _from_folder(folder, given or Manifest(slug=slug, name=slug, entry=path.name), folder)
 
 
@@ -148,7 +148,8 @@ def _read(folder: Path, shown: Path) -> Manifest:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    return slug if any(sign.isalnum() for sign in slug) else "plugin"
 
 
 def _home(function: Any) -> str | None:

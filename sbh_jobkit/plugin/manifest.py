@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean
+from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, nearest
 from sbh_jobkit.schedule import cron, times
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ PERMISSIONS = frozenset(
 _REQUIRED = ("slug", "name")
 _NEAR = 0.8
 """Only an unknown key that is this similar to a known one is a mistake; others, such as `min_version`, are allowed."""
-_SLUG = re.compile(r"[A-Za-z0-9_-]+")
+_OTHER_NAMES = {"cron": "schedule", "crontab": "schedule", "cron_schedule": "schedule", "tz": "timezone"}
+"""Keys of other schedulers, and the key that means the same here."""
+_SLUG = re.compile(r"(?=[_-]*[A-Za-z0-9])[A-Za-z0-9_-]+")
 _STEP = re.compile(r"[^$.\[\]]+")
 _ENTRY = re.compile(r"(?:[\w-]+/)*[\w-]+(?:\.[\w-]+)*\.py", re.ASCII)
 
@@ -117,33 +119,47 @@ def _position(data: Any, path: str) -> tuple[int, ...]:
 
 def _values(data: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
     problems.extend(f"$.{key}: missing; slug and name are required" for key in _REQUIRED if key not in data)
-    problems.extend(_misspelled(data))
+    problems.extend(_misspelled(data, "$", {key.name for key in fields(Manifest)}))
     for key in ("slug", "name", "version", "entry", "description", "author", "repo_url", "timezone"):
         if key in data:
             yield key, _text(data[key], f"$.{key}", problems, empty=key in {"description", "author", "repo_url"})
     slug, entry = data.get("slug"), data.get("entry")
     if isinstance(slug, str) and slug.strip() and not _SLUG.fullmatch(slug):
-        problems.append(f"$.slug: {slug!r} is not a slug; use only letters, digits, '-' and '_'")
+        problems.append(f"$.slug: {slug!r} is not a slug; use only letters, digits, '-' and '_'{_at_least(slug)}")
     if isinstance(entry, str) and entry.strip() and not _ENTRY.fullmatch(entry):
         problems.append(f"$.entry: {entry!r} is not a Python file inside the plugin, such as 'main.py'")
     _check(times.zone, data.get("timezone"), "$.timezone", problems)
-    for key in ("routes", "events", "secrets", "permissions"):
-        if key in data and not isinstance(data[key], list):
-            problems.append(f"$.{key}: must be a list, got {_kind(data[key])}")
-        elif key in data:
-            yield key, frozenset(map(str, data[key])) if key == "permissions" else tuple(data[key])
+    yield from _lists(data, problems)
     _check_names(data, problems)
     if "jobs" in data:
         yield "jobs", tuple(_jobs(data["jobs"], problems))
 
 
-def _misspelled(data: Mapping[str, Any]) -> Iterator[str]:
-    known = {key.name for key in fields(Manifest)}
+def _lists(data: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
+    for key in ("routes", "events", "secrets", "permissions"):
+        value = data.get(key, [])
+        if key == "routes" and isinstance(value, bool):
+            continue  # the platform's own manifests say only whether there are any
+        if not isinstance(value, list):
+            which = "a list, true or false" if key == "routes" else "a list"
+            problems.append(f"$.{key}: must be {which}, got {_kind(value)}")
+        elif key in data:
+            yield key, frozenset(map(str, value)) if key == "permissions" else tuple(value)
+
+
+def _at_least(slug: str) -> str:
+    return "" if any(sign.isalnum() for sign in slug) else ", and at least one letter or digit"
+
+
+def _misspelled(data: Mapping[str, Any], path: str, known: set[str]) -> Iterator[str]:
+    """Yield the keys of an object that are nearly, but not exactly, the ones that the platform reads."""
+    absent = known.difference(data)
     for key in data:
         if isinstance(key, str) and key not in known:
-            hint = did_you_mean(key, known.difference(data), nearness=_NEAR)
-            if hint:
-                yield f"$.{key}: unknown key{hint}"
+            other = _OTHER_NAMES.get(key.casefold())
+            meant = other if other in absent else nearest(key, absent, nearness=_NEAR)
+            if meant is not None:
+                yield f"{path}.{key}: unknown key; did you mean {meant!r}?"
 
 
 def _check_names(data: Mapping[str, Any], problems: list[str]) -> None:
@@ -169,6 +185,7 @@ def _jobs(entries: Any, problems: list[str]) -> Iterator[ManifestJob]:
             continue
         if "name" not in entry:
             problems.append(f"{path}.name: missing; every job needs a name")
+        problems.extend(_misspelled(entry, path, {key.name for key in fields(ManifestJob)}))
         texts = {
             key: _text(entry[key], f"{path}.{key}", problems, empty=key == "description")
             for key in ("name", "schedule", "description", "timezone")

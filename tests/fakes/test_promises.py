@@ -192,3 +192,38 @@ def test_injected_faults_of_the_storage_count_for_links(loaded, fault, answer):
     plan = FaultPlan(fault)
     (run,) = simulate(loaded(body), World(), start="2026-01-05T08:00", duration="2h", faults=plan).runs
     assert run.value == [*answer]
+
+
+SQL = {
+    "SELECT * FROM orders": ("SELECT * FROM orders", "orders"),
+    "select id\n  from `orders`\n  where id = 5": ("select id from `orders` where id = 5", "orders"),
+    "UPDATE orders SET n = 1": ("UPDATE orders SET n = 1", "orders"),
+    "insert into app.orders values (1)": ("insert into app.orders values (1)", "app.orders"),
+    "DELETE FROM orders": ("DELETE FROM orders", "orders"),
+    f"SELECT {'a, ' * 20} b FROM orders": (f"SELECT {'a, ' * 17}a,…", "orders"),
+    "SHOW TABLES": ("SHOW TABLES", "users"),
+}
+
+
+@pytest.mark.parametrize("member", ["query", "count"])
+@pytest.mark.parametrize("text", SQL)
+def test_sql_is_not_a_table(ran, text, member):
+    """The error says so in one line, and how to ask instead."""
+    shown, table = SQL[text]
+    message = f"{shown!r} is SQL; give the name of a table, and filters: ctx.db.query({table!r}, {{'id': 1}})"
+    world = World()
+    world.db.create("orders")
+    run = ran(f"ctx.db.{member}({text!r})", world)
+    assert (run.error.message, [fault.line for fault in run.faults]) == (
+        message,
+        [f"main.py:5: {message} [table-unknown]"],
+    )
+
+
+@pytest.mark.parametrize("name", ["selections", "update_log", "with", "orders; DROP TABLE orders", "show case"])
+def test_a_table_may_have_such_a_name(ran, name):
+    """A table that the world has is read, whatever its name begins with."""
+    world = World()
+    world.db.create(name)
+    run = ran(f"return ctx.db.query({name!r})", world)
+    assert (run.value, run.error) == ([], None)

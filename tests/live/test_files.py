@@ -151,7 +151,8 @@ def test_a_link_that_was_changed_is_not_valid():
 
 
 WRONG = {
-    ("get", 60): "unknown operation 'get' of a link; use one of get_object, put_object",
+    ("get", 60): "unknown operation 'get' of a link; did you mean 'get_object'?",
+    ("read", 60): "unknown operation 'read' of a link; use one of get_object, put_object",
     ("get_objekt", 60): "unknown operation 'get_objekt' of a link; did you mean 'get_object'?",
     ("get_object", 0): "expires_in must be a whole number of seconds from 1 to 604800 (seven days), got 0",
     ("get_object", 1.5): "expires_in must be a whole number of seconds from 1 to 604800 (seven days), got 1.5",

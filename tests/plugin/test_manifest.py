@@ -76,12 +76,32 @@ PROBLEMS = [
     ({"permisions": []}, "$.permisions: unknown key; did you mean 'permissions'?"),
     ({"Jobs": []}, "$.Jobs: unknown key; did you mean 'jobs'?"),
     ({"time_zone": "UTC"}, "$.time_zone: unknown key; did you mean 'timezone'?"),
+    ({"tz": "UTC"}, "$.tz: unknown key; did you mean 'timezone'?"),
+    ({"route": True}, "$.route: unknown key; did you mean 'routes'?"),
+    ({"descripton": "x"}, "$.descripton: unknown key; did you mean 'description'?"),
+    ({"jobs": [{"name": "a", "shedule": "@daily"}]}, "$.jobs[0].shedule: unknown key; did you mean 'schedule'?"),
+    (
+        {"jobs": [{"name": "a"}, {"name": "b", "cron": "@daily"}]},
+        "$.jobs[1].cron: unknown key; did you mean 'schedule'?",
+    ),
+    ({"jobs": [{"name": "a", "time_zone": "UTC"}]}, "$.jobs[0].time_zone: unknown key; did you mean 'timezone'?"),
+    (
+        {"jobs": [{"Name": "a", "name": "a", "Schedule": "@daily"}]},
+        "$.jobs[0].Schedule: unknown key; did you mean 'schedule'?",
+    ),
     # slug and entry
     ({"slug": ""}, "$.slug: must not be empty"),
     ({"slug": " "}, "$.slug: must not be empty"),
     ({"slug": "my plugin"}, "$.slug: 'my plugin' is not a slug; use only letters, digits, '-' and '_'"),
     ({"slug": "p\n"}, "$.slug: 'p\\n' is not a slug; use only letters, digits, '-' and '_'"),
     ({"slug": "café"}, "$.slug: 'café' is not a slug; use only letters, digits, '-' and '_'"),
+    *(
+        (
+            {"slug": slug},
+            f"$.slug: {slug!r} is not a slug; use only letters, digits, '-' and '_', and at least one letter or digit",
+        )
+        for slug in ("-", "_", "---", "-_-")
+    ),
     ({"slug": "../p"}, "$.slug: '../p' is not a slug; use only letters, digits, '-' and '_'"),
     ({"entry": ""}, "$.entry: must not be empty"),
     ({"entry": " "}, "$.entry: must not be empty"),
@@ -118,7 +138,12 @@ PROBLEMS = [
     ({"jobs": [{"name": "a", "schedule": ""}]}, "$.jobs[0].schedule: must not be empty"),
     ({"jobs": [{"name": "a", "schedule": None}]}, "$.jobs[0].schedule: must be text, got null"),
     # lists
-    ({"routes": {}}, "$.routes: must be a list, got an object"),
+    ({"routes": {}}, "$.routes: must be a list, true or false, got an object"),
+    ({"routes": "true"}, "$.routes: must be a list, true or false, got text ('true')"),
+    ({"routes": 1}, "$.routes: must be a list, true or false, got a number (1)"),
+    ({"routes": None}, "$.routes: must be a list, true or false, got null"),
+    ({"events": True}, "$.events: must be a list, got true"),
+    ({"permissions": True}, "$.permissions: must be a list, got true"),
     ({"events": "files.uploaded"}, "$.events: must be a list, got text ('files.uploaded')"),
     ({"secrets": None}, "$.secrets: must be a list, got null"),
     ({"secrets": ["A", 5]}, "$.secrets[1]: must be text, got a number (5)"),
@@ -131,7 +156,14 @@ PROBLEMS = [
         "$.permissions[1]: unknown permission 'outbound_htp'; did you mean 'outbound_http'?",
     ),
     ({"permissions": ["LLM.use"]}, "$.permissions[0]: unknown permission 'LLM.use'; did you mean 'llm.use'?"),
-    ({"permissions": ["xyz"]}, f"$.permissions[0]: unknown permission 'xyz'; use one of {ALL}"),
+    *(
+        ({"permissions": [name]}, f"$.permissions[0]: unknown permission {name!r}; use one of {ALL}")
+        for name in ("xyz", "read_deals", "users.read", "files", "admin", "network")
+    ),
+    *(
+        ({"permissions": [name]}, f"$.permissions[0]: unknown permission {name!r}; did you mean {meant!r}?")
+        for name, meant in {"read_files": "files.read", "db:read": "db.read", "email": "send_email"}.items()
+    ),
     # jobs
     ({"jobs": {}}, "$.jobs: must be a list, got an object"),
     ({"jobs": ["a"]}, "$.jobs[0]: must be an object with name and schedule, got text ('a')"),
@@ -176,6 +208,16 @@ LIKELY = st.fixed_dictionaries(
         **dict.fromkeys(("version", "entry", "description", "routes", "events", "secrets", "timezone"), JSON),
     },
 )
+
+
+@pytest.mark.parametrize("routes", [True, False])
+@pytest.mark.parametrize("slug", ["a", "7", "-a-", "_1", "my-plugin_2"])
+def test_what_platforms_write_is_read(routes, slug):
+    """The platform's own manifests have `"routes": true`; a slug needs one letter or digit."""
+    found = parse(
+        {"slug": slug, "name": "P", "routes": routes, "min_version": "2", "jobs": [{"name": "a", "enabled": True}]}
+    )
+    assert (found.slug, found.routes, found.jobs) == (slug, (), (ManifestJob(name="a"),))
 
 
 def test_the_guides_minimal_manifest_is_read():
