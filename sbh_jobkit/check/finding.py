@@ -17,6 +17,7 @@ RULES = {
     "permission-missing": "The manifest lists every permission that the code needs.",
     "permission-unused": "The manifest lists only permissions that the code needs.",
     "schedule": "Each schedule is five-field cron that fires at some time.",
+    "schedule-step": "No step of a schedule is longer than its range.",
     "sdk-import": "The SDK's decorators are imported.",
     "syntax": "Every file is valid Python.",
 }

@@ -57,6 +57,7 @@ def _of_expression(options: Namespace) -> _Preview:
     heading = [f"{schedule.expression}: {schedule.describe()}"]
     if schedule.cron.debian_differs:
         heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
+    heading += [f"note: {note}" for note in schedule.cron.notes]
     if not fires:
         heading.append(f"not due within {times.format_duration(length)}; next: {schedule.next(now).isoformat()}")
     return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)

@@ -13,6 +13,7 @@ from sbh_jobkit.plugin import loader
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.job import Jobs, defined_at, explain_pickle, find_jobs, marked
 from sbh_jobkit.plugin.places import authors_terms
+from sbh_jobkit.schedule import cron
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +107,10 @@ class Plugin(Shown):
             if job.expression and job.name not in listed:
                 text = f"job {job.name!r} ({job.place}) is not in the manifest's jobs; add it there"
                 yield LoadWarning(rule="job-unlisted", place=job.place, text=text)
+        for job in self.jobs.values():
+            for note in cron.parse(job.expression).notes if job.expression else ():
+                text = f"job {job.name!r} ({job.place}): schedule {job.expression!r}: {note}"
+                yield LoadWarning(rule="schedule-step", place=job.place, text=text)
         for function in marked(self._elsewhere, "_plugin_job_type", "job"):
             here, name = defined_at(function, self.root), function._plugin_job_name  # noqa: SLF001  the platform's mark
             line = f"from {authors_terms(function.__module__)} import {getattr(function, '__name__', name)}"

@@ -107,8 +107,19 @@ FOUND = {
             "main.py:2: job 'a': schedule '61 * * * *' is not cron: minute 61 is outside 0-59 [schedule]",
             (
                 "main.py:4: job 'b': schedule '0 0 31 2 *' is not cron: "
-                "day 31 does not exist in month 2, so it never fires [schedule]"
+                "day 31 does not exist in month 2, so it never fires; without a schedule a job runs by hand [schedule]"
             ),
+        ],
+    ),
+    "a step that is too long": (
+        SDK + "@job('a', schedule='0 */24 * * *')\ndef a(ctx): pass\n@job('b', '*/60 * * * *')\ndef b(ctx): pass",
+        {},
+        [
+            f"main.py:{line}: job {name!r} (main.py:{line}): schedule {text!r}: {note} [schedule-step]"
+            for line, name, text, note in [
+                (2, "a", "0 */24 * * *", "hour step 24 is longer than the range 0-23, so only 0 matches"),
+                (4, "b", "*/60 * * * *", "minute step 60 is longer than the range 0-59, so only 0 matches"),
+            ]
         ],
     ),
     "two jobs of one name": (

@@ -775,6 +775,18 @@ def test_preview_of_a_disputed_expression(capsys):
     assert "note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND" in out
 
 
+def test_preview_of_a_step_that_is_too_long(capsys):
+    """It says what the step comes to, and what was probably meant."""
+    heading = said(capsys, "preview", "*/90 * * * *", "--from", "2026-01-01", "--for", "3h")[1].splitlines()[:2]
+    assert heading == [
+        "*/90 * * * *: every hour, on the hour (UTC)",
+        (
+            "note: minute step 90 is longer than the range 0-59, so only 0 matches; cron cannot say every 90 minutes: "
+            "'0 0-23/3 * * *' and '30 1-23/3 * * *' alternate"
+        ),
+    ]
+
+
 def test_preview_of_a_plugin(here, capsys):
     """Fire times of all jobs of a plugin, capped for people and whole for machines."""
     write(here / "p", main_=MAIN.replace("0 6 * * *", "*/10 * * * *"))

@@ -216,7 +216,10 @@ def test_a_world_may_be_in_several_files(folder, write):
         ),
         (
             "from sbh_jobkit import every\n@every('0 0 31 2 *')\ndef f(world, now): pass",
-            "world.py:2: schedule '0 0 31 2 *' is not cron: day 31 does not exist in month 2, so it never fires",
+            (
+                "world.py:2: schedule '0 0 31 2 *' is not cron: "
+                "day 31 does not exist in month 2, so it never fires; without a schedule a job runs by hand"
+            ),
         ),
         (
             "from sbh_jobkit import every\n@every\ndef f(world, now): pass",

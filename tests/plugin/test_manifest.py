@@ -133,7 +133,10 @@ PROBLEMS = [
     ),
     (
         {"jobs": [{"name": "a", "schedule": "0 0 31 2 *"}]},
-        "$.jobs[0].schedule: schedule '0 0 31 2 *' is not cron: day 31 does not exist in month 2, so it never fires",
+        (
+            "$.jobs[0].schedule: schedule '0 0 31 2 *' is not cron: "
+            "day 31 does not exist in month 2, so it never fires; without a schedule a job runs by hand"
+        ),
     ),
     ({"jobs": [{"name": "a", "schedule": ""}]}, "$.jobs[0].schedule: must not be empty"),
     ({"jobs": [{"name": "a", "schedule": None}]}, "$.jobs[0].schedule: must be text, got null"),

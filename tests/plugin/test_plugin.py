@@ -423,7 +423,10 @@ REFUSED = {
     ),
     "never fires": (
         f"\n{job('a', '0 0 30 2 *')}def run(ctx): pass\n",
-        "a (main.py:3): schedule '0 0 30 2 *' is not cron: day 30 does not exist in month 2, so it never fires",
+        (
+            "a (main.py:3): schedule '0 0 30 2 *' is not cron: "
+            "day 30 does not exist in month 2, so it never fires; without a schedule a job runs by hand"
+        ),
     ),
     "other than the manifest says": (
         f"{job('listed', '0 2 * * *')}def run(ctx): pass\n",
@@ -528,6 +531,28 @@ def test_a_probable_mistake_is_a_warning(tmp_path, listed, defined, warnings):
     manifest = MANIFEST if listed is None else MANIFEST | {"jobs": [{"name": name} for name in listed]}
     main = SDK + "".join(f"{job(*arguments)}def f{number}(ctx): pass\n" for number, arguments in enumerate(defined))
     assert Plugin.load(write(tmp_path, main, manifest)).warnings == warnings
+
+
+@pytest.mark.parametrize(
+    ("schedule", "note"),
+    [
+        ("0 */24 * * *", "hour step 24 is longer than the range 0-23, so only 0 matches"),
+        ("4 2-23/24 * * *", "hour step 24 is longer than the range 2-23, so only 2 matches"),
+        ("*/120 * * * *", "minute step 120 is longer than the range 0-59, so only 0 matches; write '0 */2 * * *'"),
+        ("0 */2 * * *", None),
+        ("@daily", None),
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_step_that_is_too_long_is_a_warning(schedule, note, listed):
+    """The plugin loads, and says what the step comes to, whether the decorator or the manifest has the schedule."""
+    code = f"from src.ext.sdk import job\n\n@job('a'{'' if listed else f', schedule={schedule!r}'})\ndef a(ctx): pass\n"
+    names = {}
+    exec(compile(code, "main.py", "exec"), names)  # noqa: S102  a cell
+    manifest = {"slug": "p", "name": "P", "jobs": [{"name": "a", "schedule": schedule}]}
+    found = Plugin.load(names, manifest=manifest).load_warnings
+    expected = [] if note is None else [("schedule-step", f"job 'a' (main.py:3): schedule {schedule!r}: {note}")]
+    assert [(each.rule, each.text) for each in found] == expected
 
 
 ELSEWHERE = {

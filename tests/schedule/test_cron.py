@@ -15,15 +15,21 @@ from sbh_jobkit.schedule.schedule import Schedule
 SHAPE = "minute hour day-of-month month day-of-week"
 NAMES = "@hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"
 
+NOT = "which is not standard cron"
+LOOK = "and let the job look whether"
+
 REFUSED = [
     # how many fields
     ("", f"it has 0 fields; cron has five: {SHAPE}"),
     ("  \t\n", f"it has 0 fields; cron has five: {SHAPE}"),
     ("*", f"it has 1 field; cron has five: {SHAPE}"),
     ("0 2 * *", f"it has 4 fields; cron has five: {SHAPE}"),
-    ("0 0 2 * * *", f"it has 6 fields; cron has five, without seconds and years: {SHAPE}"),
-    ("0 0 2 * * * 2026", f"it has 7 fields; cron has five, without seconds and years: {SHAPE}"),
-    ("0 2 * * * /usr/bin/env python job.py", f"it has 8 fields; cron has five: {SHAPE}"),
+    ("0 0 2 * * *", "that is cron with seconds: write '0 2 * * *'"),
+    (
+        "0 0 2 * * * 2026",
+        "that is cron with seconds (Quartz): write '0 2 * * *', and let the job look at the year (2026)",
+    ),
+    ("0 2 * * * /usr/bin/env python job.py", "a schedule has no command: write '0 2 * * *'"),
     # bounds
     ("60 * * * *", "minute 60 is outside 0-59"),
     ("0-60 * * * *", "minute 60 is outside 0-59"),
@@ -53,22 +59,12 @@ REFUSED = [
     ("* * 28-3 * *", "day-of-month range 28-3 runs backwards; write two ranges: 28-31,1-3"),
     ("* * * NOV-FEB *", "month range NOV-FEB runs backwards; write two ranges: 11-12,1-2"),
     ("* * * * FRI-MON", "day-of-week range FRI-MON runs backwards; write two ranges: 5-6,0-1"),
-    ("* * * * 6-0", "day-of-week range 6-0 runs backwards; write two ranges: 6-6,0-0"),
+    ("* * * * 6-0", "day-of-week range 6-0 runs backwards; write two ranges: 6,0"),
     ("20-10/2 * * * *", "minute range 20-10 runs backwards; write two ranges: 20-59,0-10"),
     # steps
     ("*/0 * * * *", "minute step '0' is not a whole number of at least 1"),
     ("*/00 * * * *", "minute step '00' is not a whole number of at least 1"),
     ("*/x * * * *", "minute step 'x' is not a whole number of at least 1"),
-    ("*/60 * * * *", "minute step 60 is longer than the range 0-59, so only 0 matches; write 0"),
-    ("5/55 * * * *", "minute step 55 is longer than the range 5-59, so only 5 matches; write 5"),
-    ("5-10/6 * * * *", "minute step 6 is longer than the range 5-10, so only 5 matches; write 5"),
-    ("* */24 * * *", "hour step 24 is longer than the range 0-23, so only 0 matches; write 0"),
-    ("* * */31 * *", "day-of-month step 31 is longer than the range 1-31, so only 1 matches; write 1"),
-    ("* * * */12 *", "month step 12 is longer than the range 1-12, so only 1 matches; write 1"),
-    ("* * * * */7", "day-of-week step 7 is longer than the range 0-6, so only 0 matches; write 0"),
-    ("59/2 * * * *", "minute step 2 has no effect, because only 59 is left; write 59"),
-    ("7-7/1 * * * *", "minute step 1 has no effect, because only 7 is left; write 7"),
-    ("* * * DEC/1 *", "month step 1 has no effect, because only 12 is left; write 12"),
     ("*/15/2 * * * *", "minute '*/15/2' is not a value, a range or a step, such as 5, 1-5 or */5"),
     # a start with a step on weekdays
     ("* * * * 5/2", "day-of-week '5/2' is ambiguous: a week ends on 6 or on 7; list the days, such as 5"),
@@ -92,24 +88,51 @@ REFUSED = [
     ("\x00 * * * *", "minute '\\x00' is not a value, a range or a step, such as 5, 1-5 or */5"),
     ("* * * * \x1b[31m", "day-of-week '\\x1b[31m' is not a value, a range or a step, such as 5, 1-5 or */5"),
     # other dialects
-    ("0 0 L * *", "day-of-month 'L' uses 'L' (last day), which is not standard cron; use numbers"),
-    ("0 0 L-3 * *", "day-of-month 'L' uses 'L' (last day), which is not standard cron; use numbers"),
-    ("0 0 * * 5L", "day-of-week '5L' uses 'L' (last day), which is not standard cron; use numbers"),
-    ("0 0 15W * *", "day-of-month '15W' uses 'W' (nearest weekday), which is not standard cron; use numbers"),
-    ("0 0 * * 1#2", "day-of-week '1#2' uses '#' (nth weekday), which is not standard cron; use numbers"),
-    ("0 0 * * FRI#2", "day-of-week 'FRI#2' uses '#' (nth weekday), which is not standard cron; use numbers"),
-    ("0 0 ? * 1", "day-of-month '?' uses '?' (no value), which is not standard cron; use numbers"),
-    ("0 0 1 * ?", "day-of-week '?' uses '?' (no value), which is not standard cron; use numbers"),
-    ("H * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron; use numbers"),
-    ("H/15 * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron; use numbers"),
-    ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' uses 'H' (hashed), which is not standard cron; use numbers"),
+    (
+        "0 0 L * *",
+        f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+    ),
+    (
+        "0 0 L-3 * *",
+        f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+    ),
+    (
+        "0 0 * * 5L",
+        f"day-of-week '5L' uses 'L' (last day), {NOT}; write 5, {LOOK} it is another month a week later",
+    ),
+    (
+        "0 0 15W * *",
+        (
+            f"day-of-month '15W' uses 'W' (nearest weekday), {NOT}; "
+            "write 14-16, and let the job look which of them is the weekday"
+        ),
+    ),
+    (
+        "0 0 * * 1#2",
+        f"day-of-week '1#2' uses '#' (nth weekday), {NOT}; write 1, and let the job look whether the day is 8 to 14",
+    ),
+    (
+        "0 0 * * FRI#2",
+        f"day-of-week 'FRI#2' uses '#' (nth weekday), {NOT}; write FRI, {LOOK} the day is 8 to 14",
+    ),
+    ("0 0 ? * 1", "day-of-month '?' uses '?' (no value), which is not standard cron; write *"),
+    ("0 0 1 * ?", "day-of-week '?' uses '?' (no value), which is not standard cron; write *"),
+    ("H * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron; write a minute of your own, such as 7"),
+    (
+        "H/15 * * * *",
+        "minute 'H/15' uses 'H' (hashed), which is not standard cron; write a minute of your own, such as 7-59/15",
+    ),
+    (
+        "H(0-29)/10 * * * *",
+        f"minute 'H(0-29)/10' uses 'H' (hashed), {NOT}; write a minute of your own, such as 7-29/10",
+    ),
     ("0 R(1-5) * * *", "hour 'R(1-5)' uses 'R' (random), which is not standard cron; use numbers"),
     # names for a whole expression
     ("@reboot", "'@reboot' is not a time; use five fields, such as '0 2 * * *'"),
     (" @REBOOT", "'@reboot' is not a time; use five fields, such as '0 2 * * *'"),
     ("@dayly", "unknown name '@dayly'; did you mean '@daily'?"),
     ("@foo", f"unknown name '@foo'; use one of {NAMES}"),
-    ("@every 5m", f"it has 2 fields; cron has five: {SHAPE}"),
+    ("@every 5m", "write '*/5 * * * *'"),
     # not text, or not such text
     (None, "it is of type NoneType; write text such as '0 2 * * *'"),
     (5, "it is of type int; write text such as '0 2 * * *'"),
@@ -117,10 +140,22 @@ REFUSED = [
     ("0 2 * * \u0663", "it contains '\u0663'; use ASCII characters only"),
     ("0\xa02 * * *", "it contains '\\xa0'; use ASCII characters only"),
     # dates that never come
-    ("0 0 31 2 *", "day 31 does not exist in month 2, so it never fires"),
-    ("0 0 30 FEB *", "day 30 does not exist in month FEB, so it never fires"),
-    ("0 0 30-31 2 *", "day 30 does not exist in month 2, so it never fires"),
-    ("0 0 31 4,6,9,11 *", "day 31 does not exist in month 4,6,9,11, so it never fires"),
+    (
+        "0 0 31 2 *",
+        "day 31 does not exist in month 2, so it never fires; without a schedule a job runs by hand",
+    ),
+    (
+        "0 0 30 FEB *",
+        "day 30 does not exist in month FEB, so it never fires; without a schedule a job runs by hand",
+    ),
+    (
+        "0 0 30-31 2 *",
+        "day 30 does not exist in month 2, so it never fires; without a schedule a job runs by hand",
+    ),
+    (
+        "0 0 31 4,6,9,11 *",
+        "day 31 does not exist in month 4,6,9,11, so it never fires; without a schedule a job runs by hand",
+    ),
 ]
 
 LONG = [
@@ -134,6 +169,57 @@ LONG = [
         "['0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * …",
         "it is of type list; write text such as '0 2 * * *'",
     ),
+]
+
+STEPS = [
+    ("*/60 * * * *", "0 * * * *", "minute step 60 is longer than the range 0-59, so only 0 matches"),
+    ("5/55 * * * *", "5 * * * *", "minute step 55 is longer than the range 5-59, so only 5 matches"),
+    ("5-10/6 * * * *", "5 * * * *", "minute step 6 is longer than the range 5-10, so only 5 matches"),
+    ("5-8/4 * * * *", "5 * * * *", "minute step 4 is longer than the range 5-8, so only 5 matches"),
+    ("45/15 * * * *", "45 * * * *", "minute step 15 is longer than the range 45-59, so only 45 matches"),
+    ("59/2 * * * *", "59 * * * *", "minute step 2 is longer than the range 59-59, so only 59 matches"),
+    ("4 2-23/24 * * *", "4 2 * * *", "hour step 24 is longer than the range 2-23, so only 2 matches"),
+    ("0 */24 * * *", "0 0 * * *", "hour step 24 is longer than the range 0-23, so only 0 matches"),
+    ("0 0 */31 * *", "0 0 1 * *", "day-of-month step 31 is longer than the range 1-31, so only 1 matches"),
+    ("0 0 1 */12 *", "0 0 1 1 *", "month step 12 is longer than the range 1-12, so only 1 matches"),
+    ("0 0 * * */7", "0 0 * * 0", "day-of-week step 7 is longer than the range 0-6, so only 0 matches"),
+    ("0 0 * * MON-FRI/9", "0 0 * * 1", "day-of-week step 9 is longer than the range 1-5, so only 1 matches"),
+    (
+        "*/99999999999 * * * *",
+        "0 * * * *",
+        "minute step 99999999999 is longer than the range 0-59, so only 0 matches",
+    ),
+    (
+        "*/90 * * * *",
+        "0 * * * *",
+        (
+            "minute step 90 is longer than the range 0-59, so only 0 matches; cron cannot say every 90 minutes: "
+            "'0 0-23/3 * * *' and '30 1-23/3 * * *' alternate"
+        ),
+    ),
+    (
+        "*/120 * * * *",
+        "0 * * * *",
+        "minute step 120 is longer than the range 0-59, so only 0 matches; write '0 */2 * * *'",
+    ),
+    (
+        "*/100 * * * *",
+        "0 * * * *",
+        (
+            "minute step 100 is longer than the range 0-59, so only 0 matches; cron cannot say every 100 minutes: "
+            "write '0 * * * *', and let the job look when it ran last (last_run_at in plugin_jobs)"
+        ),
+    ),
+    (
+        "0 */36 * * *",
+        "0 0 * * *",
+        (
+            "hour step 36 is longer than the range 0-23, so only 0 matches; cron cannot say every 36 hours: "
+            "write '0 0 * * *', and let the job look when it ran last (last_run_at in plugin_jobs)"
+        ),
+    ),
+    ("7-7/1 0 * * *", "7 0 * * *", None),
+    ("0 0 1 DEC/1 *", "0 0 1 12 *", None),
 ]
 
 MEANINGS = [
@@ -195,6 +281,21 @@ def test_refused_in_short(expression, shown, why):
     assert refusal(expression) == f"schedule {shown} is not cron: {why}"
 
 
+@pytest.mark.parametrize(("expression", "same", "note"), STEPS)
+def test_a_step_longer_than_its_range(expression, same, note):
+    """It is accepted as Debian cron, croniter and cronsim read it, with a note that says what it comes to."""
+    times = [list(Schedule(text).epochs(1_767_225_600, 1_798_761_600)) for text in (expression, same)]
+    assert times[0] == times[1]
+    assert parse(expression).notes == (() if note is None else (note,))
+
+
+def test_two_schedules_that_alternate():
+    """What the note of `*/90` advises is due every 90 minutes, all day and across midnight."""
+    start, end = 1_767_225_600, 1_767_571_200
+    due = sorted(each for text in ("0 0-23/3 * * *", "30 1-23/3 * * *") for each in Schedule(text).epochs(start, end))
+    assert due == list(range(start, end, 90 * 60))
+
+
 @pytest.mark.parametrize(("expression", "same", "_why"), MEANINGS)
 def test_same_meaning(expression, same, _why):
     """Two ways to write the same schedule fire at the same times."""
@@ -222,7 +323,7 @@ def test_range_of_one(expression, one):
 @pytest.mark.parametrize(
     ("expression", "why"),
     [
-        ("0 0 * * WED#1", "day-of-week 'WED#1' uses '#' (nth weekday), which is not standard cron; use numbers"),
+        ("0 0 * * WED#6", "day-of-week 'WED#6' uses '#' (nth weekday), which is not standard cron; use numbers"),
         ("0 0 * MAR- *", "month 'MAR-' is not a value, a range or a step, such as 5, 1-5 or */5"),
         ("0 0 * * WED-", "day-of-week 'WED-' is not a value, a range or a step, such as 5, 1-5 or */5"),
     ],

@@ -26,7 +26,8 @@ def text(preview: Preview) -> str:
     """List the fire times, for a terminal."""
     name = preview.job or preview.schedule.expression
     fires = [Fire(plugin="", job="", at=at, note=preview.schedule.note(at)) for at in preview.fires[:_MOST]]
-    lines = [f"{name}: {preview.schedule.describe()}", ""]
+    notes = [f"note: {note}" for note in preview.schedule.cron.notes]
+    lines = [f"{name}: {preview.schedule.describe()}", *notes, ""]
     lines += fire_lines(fires, preview.start, with_jobs=False) if fires else [_nothing(preview)]
     if len(preview.fires) > _MOST:
         lines.append(f"… and {len(preview.fires) - _MOST:,} more")

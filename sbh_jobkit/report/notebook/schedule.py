@@ -41,9 +41,10 @@ def clock_rule(schedule: Schedule) -> Iterator[str]:
 
 
 def debian_note(schedule: Schedule) -> Iterator[str]:
-    """Yield a note if Debian cron reads the expression differently."""
+    """Yield a note if Debian cron reads the expression differently, and what steps come to that are too long."""
     if schedule.cron.debian_differs:
         yield "Read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND."
+    yield from (f"{note[0].upper()}{note[1:]}." for note in schedule.cron.notes)
 
 
 def _week(cron: Cron) -> Markup:
