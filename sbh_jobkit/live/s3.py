@@ -16,7 +16,6 @@ from sbh_jobkit.context.backends import FileInfo, ServiceError
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.bucket import Bucket
 from sbh_jobkit.live.files import BINARY, LONGEST, is_path
-from sbh_jobkit.live.links import check_link
 from sbh_jobkit.live.optional import needed
 
 with needed("a storage 's3://…'", "s3"):
@@ -121,7 +120,6 @@ class S3Files:
 
     def presign(self, key: str, operation: str, expires_in: int) -> str:
         """Return a link that the storage serves."""
-        check_link(operation, expires_in)
         if not self._is_key(f"{key}"):
             msg = f"no link leads to {key!r}: it is not a path below the tenant's files"
             raise ValueError(msg)

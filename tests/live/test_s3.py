@@ -110,19 +110,11 @@ def test_a_link_works_until_it_expires(opened, key):
     assert link.isascii()
 
 
-WRONG = {
-    ("a", "get", 60): "unknown operation 'get' of a link; use one of get_object, put_object",
-    ("a", "get_object", 0): "expires_in must be a whole number of seconds from 1 to 604800 (seven days), got 0",
-    ("../a", "get_object", 9): "no link leads to '../a': it is not a path below the tenant's files",
-}
-
-
-@pytest.mark.parametrize("given", WRONG)
-def test_what_cannot_be_signed_is_refused(opened, given):
+def test_what_cannot_be_signed_is_refused(opened):
     """In one sentence."""
     with pytest.raises(ValueError) as refused:  # noqa: PT011  the whole sentence is compared
-        opened.files.presign(*given)
-    assert str(refused.value) == WRONG[given]
+        opened.files.presign("../a", "get_object", 9)
+    assert str(refused.value) == "no link leads to '../a': it is not a path below the tenant's files"
 
 
 @pytest.mark.parametrize(
