@@ -77,20 +77,36 @@ def release(connection: Connection, claim: Claim) -> bool:
     return connection.execute(update(job_run).where(*mine).values(state=State.DUE, worker=None)).rowcount == 1
 
 
+def release_others(connection: Connection, worker: str, known: Collection[Claim]) -> int:
+    """Give back what is claimed for a worker that knows nothing of it; return how many rows."""
+    rows = job_run.c.state == State.CLAIMED, job_run.c.worker == worker
+    others = and_(*rows, *(~claim.row for claim in known))
+    return connection.execute(update(job_run).where(others).values(state=State.DUE, worker=None)).rowcount
+
+
+def lose(connection: Connection, claim: Claim, now: float, *, why: str) -> bool:
+    """End a running row whose end nobody can report; False where it is not ours."""
+    mine = claim.row, job_run.c.state == State.RUNNING, job_run.c.worker == claim.worker
+    return connection.execute(update(job_run).where(*mine).values(**_lost(now, why))).rowcount == 1
+
+
 def bury(connection: Connection, alive: Collection[str], now: float, *, why: str) -> list[Claim]:
     """Settle the rows of workers that are not alive any more: claimed ones are due again, running ones are lost.
 
     Returns the lost ones.
     """
     dead = job_run.c.worker.notin_(list(alive))
-    lost = {"state": State.ENDED, "outcome": Outcome.LOST, "reason": f"lost: {why}", "finished_at": to_store(now)}
     columns = (job_run.c.tenant, job_run.c.plugin, job_run.c.job, job_run.c.fire_time, job_run.c.worker)
     claimed, going = job_run.c.state == State.CLAIMED, job_run.c.state == State.RUNNING
     connection.execute(update(job_run).where(claimed, dead).values(state=State.DUE, worker=None))
     found = connection.execute(select(*columns).where(going, dead).with_for_update()).all()
     if found:
-        connection.execute(update(job_run).where(going, dead).values(**lost))
+        connection.execute(update(job_run).where(going, dead).values(**_lost(now, why)))
     return [
         Claim(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), worker=worker)
         for tenant, plugin, job, fire, worker in found
     ]
+
+
+def _lost(now: float, why: str) -> dict[str, object]:
+    return {"state": State.ENDED, "outcome": Outcome.LOST, "reason": f"lost: {why}", "finished_at": to_store(now)}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +52,17 @@ def describe(path: str) -> PluginDescription:
     except subprocess.TimeoutExpired as error:
         msg = f"{path}: loading the plugin takes longer than {LOADING_SECONDS:g} s"
         raise PluginError(msg) from error
-    ended = f"its process ended with exit code {done.returncode} while it was loaded"
-    given: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": ended}
+    given: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": _explain_end(done.returncode)}
     if "error" in given:
         msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
         raise PluginError(msg)
     given |= {"jobs": tuple(JobDescription(**job) for job in given["jobs"]), "warnings": tuple(given["warnings"])}
     return PluginDescription(path=path, **given)
+
+
+def _explain_end(code: int) -> str:
+    how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    return f"its process {how} while it was loaded"
 
 
 def _answer(path: str) -> dict[str, Any]:
@@ -76,8 +82,10 @@ def main(path: str) -> None:
     """Write the answer to standard output, which nothing else can reach."""
     answer = os.dup(1)
     os.dup2(2, 1)
-    with os.fdopen(answer, "w", encoding="utf-8") as file:
-        json.dump(_answer(path), file)
+    found = json.dumps(_answer(path))
+    with suppress(OSError), os.fdopen(answer, "w") as file:  # the plugin may have closed it
+        file.write(found)
+    os._exit(0)  # threads that the plugin has started may never end
 
 
 if __name__ == "__main__":

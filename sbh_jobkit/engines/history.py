@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, tuple_
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
@@ -67,11 +67,14 @@ def read_ended(connection: Connection, wanted: Wanted, *, before: float | None =
     query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
     if before is not None:
         query = query.where(job_run.c.fire_time < to_store(before))
-    newest = query.order_by(*(job_run.c[name].desc() for name in ("fire_time", "tenant", "plugin", "job")))
-    first = 0
-    while rows := connection.execute(newest.limit(_PAGE).offset(first)).all():
+    place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job")]
+    newest = query.order_by(*(column.desc() for column in place)).limit(_PAGE)
+    rows = connection.execute(newest).all()
+    while rows:
         yield from map(_recorded, rows)
-        first += len(rows)
+        # from where the last page ended, since more may have ended in the meantime
+        last = tuple_(*place) < tuple_(*(getattr(rows[-1], column.name) for column in place))
+        rows = connection.execute(newest.where(last)).all()
 
 
 def read_going(connection: Connection, wanted: Wanted) -> list[Going]:

@@ -10,6 +10,7 @@ from socket import gethostname
 from sbh_jobkit.engines.processes import status
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_SPACE = Path("/proc/self/ns/pid")
 _STARTED = 19
 """Where /proc/PID/stat has the start of the process, after its name."""
 
@@ -22,10 +23,9 @@ def identify(pid: int | None = None) -> str:
 
 def has_ended(worker: str) -> bool:
     """Whether a worker was a process of this machine, and is not there any more; False for those of others."""
-    machine, pid, began = worker.rsplit(":", 2)
-    host, _, boot = machine.rpartition(":")
-    here, _, this_boot = _machine().rpartition(":")
-    if host != here:
+    host, boot, pid, began = (worker.rsplit(":", 3) + [""] * 3)[:4]
+    here, this_boot = _machine().rsplit(":", 1)
+    if host != here or not pid.isdecimal():
         return False
     return boot != this_boot or _began(int(pid)) != began
 
@@ -38,4 +38,6 @@ def _began(pid: int) -> str:
 @cache
 def _machine() -> str:
     boot = _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else "unknown"
-    return f"{gethostname()}:{boot}"
+    # containers may share a host name and a boot, and each counts its processes itself
+    space = f"{_SPACE.readlink()}".strip("pid:[]") if _SPACE.is_symlink() else "unknown"
+    return f"{gethostname()}/{space}:{boot}"

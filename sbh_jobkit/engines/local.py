@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from sbh_jobkit.engines import heartbeat, identity, maintenance, planner
+from sbh_jobkit.engines import claims, heartbeat, identity, maintenance, planner
 from sbh_jobkit.engines.dispatcher import dispatch
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.retention import prune
@@ -24,7 +24,7 @@ from sbh_jobkit.engines.writer import Writer
 from sbh_jobkit.errors import ClockError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -73,6 +73,8 @@ class LocalEngine:
         self._planned = [job.planned for job in self._jobs.values()]
         self._starter = starter
         self._history = history or {}
+        self._kept = list(self._history.items())
+        """Whose old runs are to be removed next, from the end."""
         self._ended = ended
         self.name = identity.identify()
         self._writer = Writer(store)
@@ -92,7 +94,9 @@ class LocalEngine:
         self._blocked: str | None = None
         """Why nothing is decided at present."""
         self._swept = self._replanned = monotonic()
-        self._offset = now() - self._swept
+        self._looked = now()
+        """When the clock was checked and the last sign of life was given."""
+        self._offset = self._looked - self._swept
 
     def start(self, *, begin_now: bool = False) -> None:
         """Settle what happened while no scheduler was alive, and begin.
@@ -140,9 +144,9 @@ class LocalEngine:
         maintenance.bury_dead(connection, self.name, at)
         maintenance.retire(connection, self._planned, at)
 
-    def _due(self, key: Key) -> None:
+    def _due(self, keys: Sequence[Key]) -> None:
         with self._changed:
-            self._ticked[key] = None
+            self._ticked |= dict.fromkeys(keys)
             self._changed.notify()
 
     def _run_over(self, start: Start) -> None:
@@ -200,7 +204,11 @@ class LocalEngine:
     def _dispatch(self, ticked: Mapping[Key, None], again: Mapping[Key, None]) -> None:
         """Plan what has ticked, decide on all that is given, and start what was claimed."""
         planned = [self._jobs[key].planned for key in ticked]
-        looked = [*planned, *(self._jobs[key].planned for key in again if key not in ticked)]
+        # what waits goes ahead of what is due now, or a busy machine would leave it waiting for ever
+        looked = [
+            *(self._jobs[key].planned for key in again),
+            *(self._jobs[key].planned for key in ticked if key not in again),
+        ]
         if not looked:
             return
         with self._changed:
@@ -208,6 +216,9 @@ class LocalEngine:
 
         def decide(connection: Connection) -> list[Dispatched]:
             at = now()
+            if abs(at - self._looked) > _STEP:  # the machine slept, or the clock was set: the downtime comes first
+                heartbeat.check_clock(connection, at)
+                heartbeat.beat(connection, self.name, at)
             if planned:
                 planner.plan(connection, planned, at)
             return dispatch(connection, looked, at, self.name, slots=free)
@@ -236,17 +247,20 @@ class LocalEngine:
         self._offset = now() - self._swept
         if jumped:
             self._ticks.restart()
-        left = self._writer.write(partial(maintenance.look, worker=self.name, now=now()))
+        self._looked = now()
+        left = self._writer.write(partial(maintenance.look, worker=self.name, now=self._looked))
+        self._writer.write(self._prune)
+        if self._blocked is not None:  # a claim that was committed, but whose answer was lost, has no thread
+            self._writer.write(partial(claims.release_others, worker=self.name, known=self._worker.claims()))
         if jumped or self._blocked is not None or self._swept >= self._replanned + _REPLAN:
             self._blocked, self._replanned = None, self._swept
-            self._prune()
             return dict.fromkeys(self._jobs)
         return {key: None for key in left if key in self._jobs and key not in self._queue}
 
-    def _prune(self) -> None:
-        """Remove what is too old, in short transactions."""
-        self._writer.write(partial(heartbeat.forget, before=now() - 2 * planner.LONGEST_PAST))
-        for key, settings in self._history.items():
-            job = self._jobs[key].planned
-            while self._writer.write(partial(prune, job=job, settings=settings, now=now())):
-                pass
+    def _prune(self, connection: Connection) -> None:
+        """Remove what is too old of the next job, so that all of them never wait for it."""
+        if not self._kept:
+            heartbeat.forget(connection, now() - 2 * planner.LONGEST_PAST)
+            self._kept = list(self._history.items())
+        elif not prune(connection, self._jobs[self._kept[-1][0]].planned, self._kept[-1][1], now()):
+            self._kept.pop()

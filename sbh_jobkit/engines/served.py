@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.request import RunRequest
-from sbh_jobkit.errors import JobkitError, PolicyError, did_you_mean
+from sbh_jobkit.errors import JobkitError, PolicyError, SettingsError, did_you_mean
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import ALL_JOBS, policy_lookup
 from sbh_jobkit.schedule.schedule import Schedule
@@ -40,8 +40,8 @@ def serve_plugins(
 ) -> list[ServedJob]:
     """Return the jobs with a schedule of each plugin at each tenant; the runs read their history in `store`.
 
-    Raises JobkitError for two plugins of one slug, or two tenants of one name, and PolicyError for a policy of a job
-    that no plugin has.
+    Raises JobkitError for two plugins of one slug, or two tenants of one name, PolicyError for a policy of a job that
+    no plugin has, and SettingsError for a history of one.
     """
     plugins, tenants = list(plugins), list(tenants)
     _require_different("plugins", [(plugin.slug, plugin.path) for plugin in plugins])
@@ -94,11 +94,12 @@ def _require_different(what: str, named: list[tuple[str, str]]) -> None:
 
 
 def _require_known_jobs(plugins: list[PluginDescription], tenants: list[Settings]) -> None:
-    """Raise PolicyError for a policy of a job that no plugin has."""
+    """Raise PolicyError for a policy, and SettingsError for a history, of a job that no plugin has."""
     known = {job.name: None for plugin in plugins for job in plugin.jobs}
     for tenant in tenants:
-        for name in tenant.policy:
-            if name != ALL_JOBS and name not in known:
-                hint = did_you_mean(name, known) or f"; the jobs are {', '.join(known)}"
-                msg = f"{tenant.path}: [policy.{name}]: no plugin has a job {name!r}{hint}"
-                raise PolicyError(msg)
+        for section, error in (("policy", PolicyError), ("history", SettingsError)):
+            for name in getattr(tenant, section):
+                if name != ALL_JOBS and name not in known:
+                    hint = did_you_mean(name, known) or f"; the jobs are {', '.join(known)}"
+                    msg = f"{tenant.path}: [{section}.{name}]: no plugin has a job {name!r}{hint if known else ''}"
+                    raise error(msg)

@@ -17,7 +17,7 @@ from apscheduler.triggers.base import BaseTrigger
 from sbh_jobkit.errors import ScheduleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sbh_jobkit.engines.planner import Key, PlannedJob
     from sbh_jobkit.schedule.schedule import Schedule
@@ -60,9 +60,9 @@ class _Executor(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
 
 
 class Ticks:
-    """Calls a function with the key of each job that is due, in a thread of its own."""
+    """Calls a function with the keys of the jobs that are due, in a thread of its own."""
 
-    def __init__(self, jobs: Iterable[PlannedJob], due: Callable[[Key], object]) -> None:
+    def __init__(self, jobs: Iterable[PlannedJob], due: Callable[[Sequence[Key]], object]) -> None:
         """Prepare; nothing ticks yet."""
         self._jobs = list(jobs)
         self._due = due
@@ -94,5 +94,10 @@ class Ticks:
         self._scheduler.shutdown(wait=False)
 
     def _add(self) -> None:
+        """Add one engine job for each schedule: many jobs share one, and all of its jobs are due together."""
+        together: dict[str, list[PlannedJob]] = {}
         for job in self._jobs:
-            self._scheduler.add_job(self._due, ScheduleTrigger(job.schedule), args=(job.key,))
+            together.setdefault(job.shown, []).append(job)
+        for jobs in together.values():
+            keys = [job.key for job in jobs]
+            self._scheduler.add_job(self._due, ScheduleTrigger(jobs[0].schedule), args=(keys,))

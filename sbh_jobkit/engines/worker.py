@@ -78,13 +78,23 @@ class Worker:
         self._ended = ended
         self._pool = ThreadPoolExecutor(2 * slots, thread_name_prefix="sbh-run")  # half of them wait for the store
         self._lock = threading.Lock()
+        self._claims: Counter[Claim] = Counter()  # one that was given back may be claimed again before its thread ends
         self._going: dict[Claim, RunHandle] = {}
         self._stopped_by: str | None = None
         self._tries: Counter[Claim] = Counter()
 
     def run(self, start: Start) -> None:
         """Run a claimed row, soon."""
-        self._pool.submit(self._run, start)
+        key = start.job.planned
+        claim = Claim(tenant=key.tenant, plugin=key.plugin, job=key.job, fire=start.fire, worker=self._name)
+        with self._lock:
+            self._claims[claim] += 1
+        self._pool.submit(self._run, claim, start)
+
+    def claims(self) -> list[Claim]:
+        """Return the claims that are not in the store as ended yet."""
+        with self._lock:
+            return list(self._claims)
 
     def stop(self, who: str) -> None:
         """End all runs that go on, as cancelled, and let none begin."""
@@ -98,16 +108,17 @@ class Worker:
         """Wait for the threads."""
         self._pool.shutdown()
 
-    def _run(self, start: Start) -> None:
-        key = start.job.planned
-        claim = Claim(tenant=key.tenant, plugin=key.plugin, job=key.job, fire=start.fire, worker=self._name)
+    def _run(self, claim: Claim, start: Start) -> None:
         try:
             ending = self._carry_out(claim, start)
-        except Exception:  # noqa: BLE001  whatever went wrong, the row must not stay claimed by a thread that has ended
+        except Exception:  # noqa: BLE001  whatever went wrong, the row must not stay with a thread that has ended
             _LOG.exception("%s/%s: the run could not be carried out", *claim.names)
-            ending = self._release(claim)
+            ending = self._ending(partial(_leave, claim=claim, now=now()))
         self._over(start)  # what is claimed next stands behind the ending in the writer's line
-        if not self._write(ending.write, ending.written) and ending.run is not None:
+        written = self._write(ending.write, ending.written)
+        with self._lock:
+            self._claims -= Counter([claim])
+        if not written and ending.run is not None:
             _LOG.warning("%s/%s: the run was decided while it went on; what it reports is kept as a note", *claim.names)
         if ending.run is not None:
             self._ended(ending.run)
@@ -162,6 +173,13 @@ class Worker:
                 _LOG.error("the store cannot be written: %s", f"{error.orig}".strip())
                 threading.Event().wait(_PAUSE)
                 written = None
+
+
+def _leave(connection: Connection, claim: Claim, now: float) -> bool:
+    """Give up a row whose thread has failed: one that may have started is lost."""
+    return claims.release(connection, claim) or claims.lose(
+        connection, claim, now, why="its worker could not follow it"
+    )
 
 
 def _fail(connection: Connection, claim: Claim, run: Run, now: float) -> bool:

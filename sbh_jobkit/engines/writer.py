@@ -11,6 +11,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,6 +71,10 @@ class Writer:
                     try:
                         with connection.begin_nested():
                             outcomes.append((done, function(connection), None))
+                    except DBAPIError as error:
+                        if error.connection_invalidated:  # the database ended it, and with it what was done before
+                            raise
+                        outcomes.append((done, None, error))
                     except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
                         outcomes.append((done, None, error))
         except Exception as error:  # noqa: BLE001  nothing of it was written, and each thread that asked must know

@@ -154,7 +154,10 @@ def decide(
         elif backlog:
             decided.append(_wait(fire, running, tz))
         else:
-            decided.append(_overlapping(policy, fire, running, waiting, tz))
+            overlapping = _overlapping(policy, fire, running, waiting, tz)
+            if overlapping.action is Action.WAIT:
+                waiting = [*waiting, fire]
+            decided.append(overlapping)
     return sorted(decided, key=_BY_FIRE)
 
 

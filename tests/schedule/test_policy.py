@@ -17,7 +17,7 @@ from sbh_jobkit.errors import PolicyError
 from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerDown
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, parse
+from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, decide, parse
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "policy.json").read_text(encoding="utf-8"))
 START = "2026-01-01"
@@ -40,6 +40,18 @@ def row(run, zone):
     shown = "%d %H:%M" if zone == "UTC" else "%d %H:%M%z"
     started = run.started_at and run.started_at.strftime("%d %H:%M")
     return [run.fire_time.strftime(shown), started, run.outcome.value, run.reason]
+
+
+def test_only_one_waits_also_where_several_are_decided_at_once():
+    """A scheduler that was held up decides on two fire times together, and the second is skipped as ever."""
+    nine = 1_767_603_600.0
+    hours = [nine + 3600, nine + 7200]
+    decided = decide(Policy(overlap="queue_one"), hours, hours[-1] + 1, running=[nine], tz=times.zone("UTC"))
+    still = "the run of 09:00 was still running"
+    assert [(each.action, each.reason) for each in decided] == [
+        ("wait", still),
+        ("skip", f"skipped: {still} and the run of 10:00 was waiting (overlap=queue_one)"),
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
