@@ -103,8 +103,12 @@ class LocalEngine:
 
         With `begin_now`, what was due since then is forgotten. Raises ClockError for a clock that has jumped.
         """
-        self._starter.check()
-        self._writer.write(partial(self._begin, begin_now=begin_now))
+        try:
+            self._starter.check()
+            self._writer.write(partial(self._begin, begin_now=begin_now))
+        except BaseException:
+            self._writer.close()
+            raise
         self._ticked = dict.fromkeys(self._jobs)
         self._thread.start()
         self._ticks.start()

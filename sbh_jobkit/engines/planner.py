@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, select, tuple_, update
@@ -100,8 +101,9 @@ def _plan(connection: Connection, jobs: Sequence[PlannedJob], now: float, until:
         if mark.schedule != job.shown:
             _withdraw(connection, job, now)
             planned_to = min(planned_to, now)
-        # whole seconds, so half a second later is after the last one that was planned, and includes the end
-        fires = job.schedule.epochs(max(planned_to, now - LONGEST_PAST) + 0.5, until + 0.5)
+        # fire times are whole seconds: later than what was planned, and not later than the end
+        since = floor(max(planned_to, now - LONGEST_PAST)) + 1
+        fires = job.schedule.epochs(since, floor(until) + 1)
         same = {**dict(zip(_KEY, job.key, strict=True)), "state": State.DUE, "planned_at": to_store(now)}
         rows += [{**same, "fire_time": to_store(fire)} for fire in fires]
     planned, given = 0, iter(rows)

@@ -86,6 +86,24 @@ def test_a_new_job_does_not_run_its_past(store, rows):
     assert hours(rows("fire_time")) == [10, 11]
 
 
+@pytest.mark.parametrize("before", [0.001, 0.3, 0.5, 0.7, 1])
+def test_a_job_that_is_seen_just_before_it_is_due_is_due(store, rows, before):
+    """However short before, also where it was looked at again in between; and the instant itself has passed."""
+    for now in (NINE - before, NINE - before / 2, NINE + 0.01, NINE + 0.02):
+        plan(store, work(), now, 0)
+    assert hours(rows("fire_time")) == [9]
+
+
+@pytest.mark.parametrize("before", [0.001, 0.3, 0.7])
+def test_a_schedule_that_changes_just_before_it_is_due(store, rows, before):
+    """The new one counts at once."""
+    plan(store, work("30 * * * *"), NINE - HOUR, 0)
+    plan(store, work("30 * * * *"), NINE - before, 0)
+    plan(store, work(), NINE - before / 2, 0)
+    plan(store, work(), NINE + 0.01, 0)
+    assert hours(rows("fire_time")) == [8, 9]
+
+
 def test_planning_again_changes_nothing(store, rows):
     """Any number of planners may run at once."""
     for _ in range(3):
