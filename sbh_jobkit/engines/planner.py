@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from math import floor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, select, tuple_, update
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST_PAST = 40 * 86_400.0
 """Seconds of the past that are planned at most, for a job that was not served for long."""
+_LEAST = 1e-6
+"""Seconds: the store knows no shorter time."""
 _CHUNK = 1_000
 _KEY = ("tenant", "plugin", "job")
 Key = tuple[str, str, str]
@@ -101,9 +102,9 @@ def _plan(connection: Connection, jobs: Sequence[PlannedJob], now: float, until:
         if mark.schedule != job.shown:
             _withdraw(connection, job, now)
             planned_to = min(planned_to, now)
-        # fire times are whole seconds: later than what was planned, and not later than the end
-        since = floor(max(planned_to, now - LONGEST_PAST)) + 1
-        fires = job.schedule.epochs(since, floor(until) + 1)
+        # ranges are [start, end): what was planned before is left out, and the end is included
+        since = max(planned_to, now - LONGEST_PAST) + _LEAST
+        fires = job.schedule.epochs(since, until + _LEAST)
         same = {**dict(zip(_KEY, job.key, strict=True)), "state": State.DUE, "planned_at": to_store(now)}
         rows += [{**same, "fire_time": to_store(fire)} for fire in fires]
     planned, given = 0, iter(rows)

@@ -140,7 +140,7 @@ def test_a_real_run_is_ended_at_stop(serving, starter, job, counts, rows, wait, 
         engine.stop(0.05)
     assert rows("outcome", "reason") == [("cancelled", "cancelled by the scheduler, which was stopped")]
     assert [what for what, _ in counts.read()] == ["slow"]
-    assert children(starter.pid) == []
+    wait(lambda: children(starter.pid) == [])
 
 
 def test_a_run_that_has_not_begun_at_stop_is_due_again(serving, scripted, job, rows, wait, at):
@@ -196,9 +196,10 @@ def test_a_starter_that_was_killed_is_started_again(serving, starter, job, count
         wait(lambda: ended)
         os.kill(starter.pid, signal.SIGKILL)
         known = len(ended)
-        wait(lambda: len(ended) >= known + 2)
-    assert {run.outcome for run in ended} == {Outcome.OK}
-    assert len(counts.read()) == len({tuple(line) for line in counts.read()}) == len(ended)
+        wait(lambda: sum(run.started_at is not None for run in ended[known:]) >= 2)
+    started = [run for run in ended if run.started_at is not None]  # on a busy machine one was skipped meanwhile
+    assert {run.outcome for run in started} == {Outcome.OK}
+    assert len(counts.read()) == len({tuple(line) for line in counts.read()}) == len(started)
 
 
 BROKEN = {
@@ -295,7 +296,7 @@ class _Lost:
         if claimed and self.store.failures:
             self.store.failures -= 1
             closed = Exception("the connection was closed")
-            raise OperationalError("COMMIT", {}, closed)
+            raise OperationalError(statement="COMMIT", params={}, orig=closed)
 
 
 def test_a_claim_whose_answer_got_lost_is_claimed_again(serving, sqlite_url, scripted, job, rows, wait, at, caplog):
