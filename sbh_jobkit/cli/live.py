@@ -41,6 +41,8 @@ def run_live(options: Namespace) -> bool:
     if options.json:
         given.print_json(done.to_dict())
     else:
+        if options.dry:
+            print("dry run: what it would have written was not written; see the lines of its log")
         print("\n".join(run_lines(done)))
     return done.ok
 

@@ -14,7 +14,14 @@ from sbh_jobkit.live import http
 
 _WANTED = (
     *("sbh_jobkit.live.db", "sbh_jobkit.live.session", "sbh_jobkit.live.llm", "sbh_jobkit.live.events"),
-    *("sqlalchemy.dialects.sqlite", "dotenv", "dotenv.main", "fsspec.implementations.local", "psycopg"),
+    *(
+        "sqlalchemy.dialects.sqlite",
+        "dotenv",
+        "dotenv.main",
+        "fsspec.implementations.local",
+        "psycopg",
+        "obstore.store",
+    ),
 )
 for _name in _WANTED:
     with suppress(ImportError, SettingsError):
