@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.schema import State, job_run
@@ -19,7 +19,7 @@ from sbh_jobkit.run.run import Outcome
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Update
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.run.run import Run
@@ -42,6 +42,12 @@ class Claim:
         return self.plugin, self.job
 
     @property
+    def key(self) -> dict[str, object]:
+        """The row and its worker, as values for a statement."""
+        names = {"its_tenant": self.tenant, "its_plugin": self.plugin, "its_job": self.job}
+        return {**names, "its_fire_time": to_store(self.fire), "its_worker": self.worker}
+
+    @property
     def row(self) -> ColumnElement[bool]:
         """The condition for the row, whichever worker has it."""
         return and_(
@@ -52,19 +58,30 @@ class Claim:
         )
 
 
+def _mine(state: State) -> Update:
+    """Return an UPDATE of a row of a worker; made once, since to build it costs more than to execute it."""
+    names = ("tenant", "plugin", "job", "fire_time", "worker")
+    key = (job_run.c[name] == bindparam(f"its_{name}") for name in names)
+    return update(job_run).where(*key, job_run.c.state == state)
+
+
+_START = _mine(State.CLAIMED).values(state=State.RUNNING, started_at=bindparam("at"))
+_FINISH = _mine(State.RUNNING).values(
+    state=State.ENDED,
+    **{name: bindparam(f"new_{name}") for name in ("outcome", "reason", "finished_at", "record")},
+)
+
+
 def start(connection: Connection, claim: Claim, now: float) -> bool:
     """Make a claimed row a running one, to be committed before the job's code starts; False where it is not ours."""
-    mine = claim.row, job_run.c.state == State.CLAIMED, job_run.c.worker == claim.worker
-    done = connection.execute(update(job_run).where(*mine).values(state=State.RUNNING, started_at=to_store(now)))
-    return done.rowcount == 1
+    return connection.execute(_START, {**claim.key, "at": to_store(now)}).rowcount == 1
 
 
 def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
     """End a running row as its run ended; if the row has ended already, keep the report as a note beside it."""
-    mine = claim.row, job_run.c.state == State.RUNNING, job_run.c.worker == claim.worker
     record = json.dumps(run.to_dict())
-    ended = {"state": State.ENDED, "outcome": run.outcome, "reason": run.reason, "finished_at": to_store(now)}
-    if connection.execute(update(job_run).where(*mine).values(record=record, **ended)).rowcount == 1:
+    ended = {"new_outcome": run.outcome, "new_reason": run.reason, "new_finished_at": to_store(now)}
+    if connection.execute(_FINISH, {**claim.key, **ended, "new_record": record}).rowcount == 1:
         return True
     late = claim.row, job_run.c.state == State.ENDED
     connection.execute(update(job_run).where(*late).values(note=record))

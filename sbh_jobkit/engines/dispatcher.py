@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
@@ -21,7 +21,7 @@ from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -82,22 +82,38 @@ def dispatch(
     At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
     """
     done, lives = [], Lives.read(connection)
+    writes: list[Mapping[str, object]] = []
     for chunk in chunks(jobs):
-        lock(connection, chunk)
+        if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
+            lock(connection, chunk)
         rows = _open_rows(connection, chunk, now)
         for job in chunk:
-            each = _Dispatch(connection, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
+            each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
             done.append(each.run(lives))
             slots = each.slots
+    if writes:
+        connection.execute(_DECIDED, writes)
     return done
 
 
+_C = job_run.c
+_OPEN_ROWS = (  # made once, as _DECIDED: to build a statement costs more than to execute it
+    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason)
+    .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
+    .order_by(_C.fire_time)
+)
+_WRITTEN = ("state", "worker", "reason", "outcome", "finished_at")
+_DECIDED = (
+    update(job_run)
+    .where(*(_C[name] == bindparam(f"its_{name}") for name in ("tenant", "plugin", "job", "fire_time")))
+    .values({name: bindparam(f"new_{name}") for name in _WRITTEN})
+)
+
+
 def _open_rows(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> dict[Key, list[_Row]]:
-    table = job_run.c
-    query = select(table.tenant, table.plugin, table.job, table.fire_time, table.state, table.reason)
-    open_ = query.where(among(job_run, jobs), table.state.in_(_OPEN), table.fire_time <= to_store(now))
+    given = {"keys": [job.key for job in jobs], "now": to_store(now)}
     rows: dict[Key, list[_Row]] = {}
-    for tenant, plugin, job, fire, state, reason in connection.execute(open_.order_by(table.fire_time)):
+    for tenant, plugin, job, fire, state, reason in connection.execute(_OPEN_ROWS, given):
         rows.setdefault((tenant, plugin, job), []).append(_Row(from_store(fire), state, reason))
     return rows
 
@@ -106,9 +122,16 @@ class _Dispatch:
     """The decisions on one job."""
 
     def __init__(
-        self, connection: Connection, job: PlannedJob, rows: Sequence[_Row], *, now: float, worker: str, slots: int
+        self,
+        writes: list[Mapping[str, object]],
+        job: PlannedJob,
+        rows: Sequence[_Row],
+        *,
+        now: float,
+        worker: str,
+        slots: int,
     ) -> None:
-        self._connection = connection
+        self._writes = writes
         self._job = job
         self._now = now
         self._worker = worker
@@ -176,5 +199,6 @@ class _Dispatch:
         return Decision(fire=decision.fire, action=Action.START, reason=reason)
 
     def _write(self, fire: float, **values: object) -> None:
-        row = job_run.c.fire_time == to_store(fire)
-        self._connection.execute(update(job_run).where(self._job.is_in(job_run), row).values(**values))
+        job = self._job
+        key = {"its_tenant": job.tenant, "its_plugin": job.plugin, "its_job": job.job, "its_fire_time": to_store(fire)}
+        self._writes.append({**key, **{f"new_{name}": values.get(name) for name in _WRITTEN}})

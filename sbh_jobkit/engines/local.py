@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,6 @@ _REPLAN = 1_800.0
 """Seconds between two plans of all jobs, by which the marks of rare ones stay fresh."""
 _STEP = 5.0
 """Seconds by which the clock may differ from elapsed time before next fire times are found again."""
-_MORE = 8
-"""How many jobs that wait for a slot are looked at, beyond the slots that are free."""
 
 
 class LocalEngine:
@@ -184,13 +183,12 @@ class LocalEngine:
             except DBAPIError as error:
                 self._block(f"the store cannot be used: {f'{error.orig}'.strip()}")
             except Exception:  # noqa: BLE001  a scheduler that ends here would fire nothing any more, without a word
-                _LOG.exception("deciding on what is due has failed")
-                self._block("deciding on what is due has failed")
+                self._block("deciding on what is due has failed", with_traceback=True)
 
-    def _block(self, why: str) -> None:
-        """Decide nothing until a sweep succeeds, which plans everything again."""
+    def _block(self, why: str, *, with_traceback: bool = False) -> None:
+        """Decide nothing until a sweep succeeds, which plans everything again; say so once."""
         if self._blocked != why:
-            _LOG.error("%s", why)
+            _LOG.error("%s", why, exc_info=with_traceback)
         self._blocked = why
 
     def _has_work(self) -> bool:
@@ -201,9 +199,7 @@ class LocalEngine:
     def _take_again(self) -> dict[Key, None]:
         """Return the jobs to look at again: those whose run has ended, and the first that wait for a free slot."""
         again, self._again = self._again, {}
-        for key in list(self._queue)[: self._free + _MORE] if self._free else ():
-            again[key] = None
-        return again
+        return again | dict.fromkeys(islice(self._queue, self._free))
 
     def _dispatch(self, ticked: Mapping[Key, None], again: Mapping[Key, None]) -> None:
         """Plan what has ticked, decide on all that is given, and start what was claimed."""

@@ -80,17 +80,23 @@ def chunks(jobs: Sequence[PlannedJob]) -> Iterator[Sequence[PlannedJob]]:
     return (jobs[first : first + _CHUNK] for first in range(0, len(jobs), _CHUNK))
 
 
-def among(table: Table, jobs: Sequence[PlannedJob]) -> ColumnElement[bool]:
-    """Return the condition for the rows of some jobs."""
-    if len(jobs) == 1:
-        return jobs[0].is_in(table)
-    return tuple_(*(table.c[name] for name in _KEY)).in_([job.key for job in jobs])
+def among(table: Table) -> ColumnElement[bool]:
+    """Return the condition for the rows of some jobs, whose keys are given as `keys` when it is executed."""
+    return tuple_(*(table.c[name] for name in _KEY)).in_(bindparam("keys", expanding=True))
+
+
+# made once: to build a statement costs more than to execute it
+_LOCK = select(job_mark).where(among(job_mark)).order_by(*(job_mark.c[name] for name in _KEY)).with_for_update()
+_ADVANCE = (
+    update(job_mark)
+    .where(*(job_mark.c[name] == bindparam(f"its_{name}") for name in _KEY))
+    .values({"planned_to": bindparam("to"), "schedule": bindparam("shown")})
+)
 
 
 def lock(connection: Connection, jobs: Sequence[PlannedJob]) -> dict[Key, Any]:
     """Return the marks of jobs, which no other transaction can change until this one ends."""
-    ordered = select(job_mark).where(among(job_mark, jobs)).order_by(*(job_mark.c[name] for name in _KEY))
-    rows = connection.execute(ordered.with_for_update())
+    rows = connection.execute(_LOCK, {"keys": [job.key for job in jobs]})
     return {(row.tenant, row.plugin, row.job): row for row in rows}
 
 
@@ -133,8 +139,6 @@ def _withdraw(connection: Connection, job: PlannedJob, now: float) -> None:
 
 def _advance(connection: Connection, jobs: Sequence[PlannedJob], to: Mapping[Key, int]) -> None:
     """Write up to when jobs are planned."""
-    where = [job_mark.c[name] == bindparam(f"its_{name}") for name in _KEY]
-    values: dict[Any, Any] = {"planned_to": bindparam("to"), "schedule": bindparam("shown")}
     rows = [
         {
             **{f"its_{name}": value for name, value in zip(_KEY, job.key, strict=True)},
@@ -143,4 +147,4 @@ def _advance(connection: Connection, jobs: Sequence[PlannedJob], to: Mapping[Key
         }
         for job in jobs
     ]
-    connection.execute(update(job_mark).where(*where).values(values), rows)
+    connection.execute(_ADVANCE, rows)

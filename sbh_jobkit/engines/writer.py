@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.store import Store
 
     Task = tuple[Callable[[Connection], Any], Future[Any]]
+    _Outcome = tuple[Future[Any], Any, BaseException | None]
 
 R = TypeVar("R")
 _MOST = 100
@@ -64,19 +65,11 @@ class Writer:
 
     def _commit(self, tasks: list[Task]) -> None:
         """Carry out tasks in one transaction; one that fails takes back only what it did itself."""
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        outcomes: list[_Outcome] = []
         try:
             with self._store.write() as connection:
-                for function, done in tasks:
-                    try:
-                        with connection.begin_nested():
-                            outcomes.append((done, function(connection), None))
-                    except DBAPIError as error:
-                        if error.connection_invalidated:  # the database ended it, and with it what was done before
-                            raise
-                        outcomes.append((done, None, error))
-                    except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
-                        outcomes.append((done, None, error))
+                carry_out = _carry_out if len(tasks) == 1 else _carry_out_beside_others
+                outcomes.extend(carry_out(connection, task) for task in tasks)
         except Exception as error:  # noqa: BLE001  nothing of it was written, and each thread that asked must know
             outcomes = [(done, None, error) for _, done in tasks]
         for done, value, failed in outcomes:
@@ -84,3 +77,20 @@ class Writer:
                 done.set_result(value)
             else:
                 done.set_exception(failed)
+
+
+def _carry_out(connection: Connection, task: Task) -> _Outcome:
+    function, done = task
+    return done, function(connection), None
+
+
+def _carry_out_beside_others(connection: Connection, task: Task) -> _Outcome:
+    try:
+        with connection.begin_nested():
+            return _carry_out(connection, task)
+    except DBAPIError as error:
+        if error.connection_invalidated:  # the database ended it, and with it what was done before
+            raise
+        return task[1], None, error
+    except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
+        return task[1], None, error

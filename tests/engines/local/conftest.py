@@ -28,14 +28,14 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 class At:
-    """Due at some instants, so many whole seconds after the next one."""
+    """Due at some instants, so many whole seconds after one that is soon."""
 
     tz = zone("UTC")
     numbers = count()
 
     def __init__(self, *after):
         """Keep the instants."""
-        self.first = int(now()) + 1
+        self.first = int(now() + 0.7) + 1  # a job is due only after its scheduler has begun
         self.fires = [self.first + each for each in after]
         self.expression = f"@at {next(self.numbers)}"
 
