@@ -124,7 +124,7 @@ def _engine(jobs: Iterable[ServedJob], starter: object, **options: object) -> It
         store.close()
 
 
-def _lateness(name: str, offsets: Iterable[float], plugin: str, starter: Starter) -> None:
+def _lateness(name: str, offsets: Iterable[float], plugin: str, starter: Starter, promise: str) -> None:
     late: list[float] = []
 
     def ended(run: Run) -> None:
@@ -142,7 +142,7 @@ def _lateness(name: str, offsets: Iterable[float], plugin: str, starter: Starter
         engine.stop(5)
     cuts = quantiles(late, n=100)
     row(f"{PER_SECOND} runs/s, {name}: p50 of lateness", f"{cuts[49] * 1e3:.0f} ms", "")
-    row(f"{PER_SECOND} runs/s, {name}: p99 of lateness", f"{cuts[98] * 1e3:.0f} ms", "below 250 ms")
+    row(f"{PER_SECOND} runs/s, {name}: p99 of lateness", f"{cuts[98] * 1e3:.0f} ms", promise)
     row(f"{PER_SECOND} runs/s, {name}: runs in {SECONDS} s", f"{len(late)}", f"about {PER_SECOND * SECONDS}")
     row(f"{PER_SECOND} runs/s, {name}: the scheduler's CPU", f"{cpu / SECONDS:.0%}", "of one core")
 
@@ -154,8 +154,9 @@ def lateness() -> None:
     with tempfile.TemporaryDirectory() as folder, Starter.start(["dict_tenant"]) as starter:
         plugin = Path(folder) / "main.py"
         plugin.write_text(PLUGIN)
-        _lateness("spread over it", [number / PER_SECOND for number in range(PER_SECOND)], str(plugin), starter)
-        _lateness("all at one instant", [0.0] * PER_SECOND, str(plugin), starter)
+        spread = [number / PER_SECOND for number in range(PER_SECOND)]
+        _lateness("spread over it", spread, str(plugin), starter, "below 250 ms")
+        _lateness("all at one instant", [0.0] * PER_SECOND, str(plugin), starter, "five rounds of four slots")
 
 
 def ten_thousand() -> None:

@@ -186,7 +186,7 @@ def serving(store):
     """Return a function that serves jobs, and stops when the block ends, if it has not been stopped before."""
 
     @contextmanager
-    def serve(jobs, starter, *, begin_now=False, grace=0, in_store=store, **options):
+    def serve(jobs, starter, *, begin_now=False, grace=2, in_store=store, **options):
         engine = LocalEngine(in_store, jobs, starter, **options)
         engine.start(begin_now=begin_now)
         stopped = []

@@ -170,7 +170,7 @@ def test_a_run_that_has_not_begun_at_stop_is_due_again(serving, scripted, job, r
 def test_what_waited_at_stop_starts_with_the_next_scheduler(serving, scripted, job, rows, wait, at):
     """A row that waits outlives the process."""
     scripted.hold = True
-    with serving([job("work", at(0, 1), overlap="queue_one")], scripted):
+    with serving([job("work", at(0, 1), overlap="queue_one")], scripted, grace=0):
         wait(lambda: ("waiting",) in rows("state"))
     ended = []
     scripted.hold = False
