@@ -126,7 +126,8 @@ class LocalEngine:
         self._writer.close()
 
     def hurry(self) -> None:
-        """End a `stop` that waits for runs: its grace is over now."""
+        """End a `stop` that waits for runs, or for a store that cannot be written: its grace is over now."""
+        self._worker.give_up()
         with self._changed:
             self._hurried = True
             self._changed.notify_all()
@@ -141,6 +142,7 @@ class LocalEngine:
         if begin_now:
             heartbeat.forget_future(connection, at)
             planner.begin_now(connection, self._planned, at)
+            maintenance.forget_undecided(connection, self._planned, at)
         else:
             heartbeat.check_clock(connection, at)
         heartbeat.beat(connection, self.name, at)

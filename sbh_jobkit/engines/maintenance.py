@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sbh_jobkit.engines import claims, heartbeat, identity
 from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.instants import to_store
+from sbh_jobkit.engines.planner import among, chunks
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.run.run import Outcome
 
@@ -43,6 +44,16 @@ def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Cl
     if alive.issuperset(workers):
         return []
     return claims.bury(connection, alive, now, why="its scheduler died while it ran")
+
+
+def forget_undecided(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
+    """End what was due or waited before now, because somebody wants to begin now."""
+    past = among(job_run), job_run.c.state.in_(_UNDECIDED), job_run.c.fire_time <= to_store(now)
+    ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
+    reason = "missed: forgotten, since the scheduler was started with --begin-now"
+    statement = update(job_run).where(*past).values(**ended, reason=reason)
+    for chunk in chunks(jobs):
+        connection.execute(statement, {"keys": [job.key for job in chunk]})
 
 
 def retire(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:

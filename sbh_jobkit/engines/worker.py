@@ -81,6 +81,7 @@ class Worker:
         self._claims: Counter[Claim] = Counter()  # one that was given back may be claimed again before its thread ends
         self._going: dict[Claim, RunHandle] = {}
         self._stopped_by: str | None = None
+        self._gave_up = threading.Event()
         self._tries: Counter[Claim] = Counter()
 
     def run(self, start: Start) -> None:
@@ -103,6 +104,10 @@ class Worker:
             going = list(self._going.values())
         for handle in going:
             handle.cancel(who)
+
+    def give_up(self) -> None:
+        """Wait no longer for a store that cannot be written; the next scheduler settles what was not."""
+        self._gave_up.set()
 
     def close(self) -> None:
         """Wait for the threads."""
@@ -171,8 +176,9 @@ class Worker:
                 return (written or self._writer.submit(function)).result()
             except DBAPIError as error:
                 _LOG.error("the store cannot be written: %s", f"{error.orig}".strip())
-                threading.Event().wait(_PAUSE)
                 written = None
+                if self._gave_up.wait(_PAUSE):
+                    return False
 
 
 def _leave(connection: Connection, claim: Claim, now: float) -> bool:

@@ -41,8 +41,7 @@ def read(where: str, written: Mapping[str, Any]) -> dict[str, Any]:
         if name in written:
             found[name] = _read_table(where, f"[{name}] ", _table(where, name, written[name]), keys)
     if "policy" in written:
-        jobs = _table(where, "policy", written["policy"], "[policy.JOB]").items()
-        found["policy"] = {job: _policy(where, job, settings) for job, settings in jobs}
+        found["policy"] = _policies(where, _table(where, "policy", written["policy"], "[policy.JOB]"))
     if "history" in written:
         found["history"] = _history(where, _table(where, "history", written["history"]))
     if "id" not in found:
@@ -82,10 +81,19 @@ def _table(where: str, name: str, value: Any, shown: str | None = None) -> Mappi
     raise SettingsError(msg)
 
 
-def _policy(where: str, job: str, settings: Any) -> Policy:
-    given = _table(where, f"policy.{job}", settings)
+def _policies(where: str, written: Mapping[str, Any]) -> dict[str, Policy]:
+    """Return the policy of each job that has one; it builds on the one under `*`, as on the command line."""
+    shared = {**_table(where, f"policy.{ALL_JOBS}", written.get(ALL_JOBS, {}))}
+    found = {ALL_JOBS: _policy(where, ALL_JOBS, shared)} if ALL_JOBS in written else {}
+    for job, settings in written.items():
+        if job != ALL_JOBS:
+            found[job] = _policy(where, job, {**shared, **_table(where, f"policy.{job}", settings)})
+    return found
+
+
+def _policy(where: str, job: str, settings: Mapping[str, Any]) -> Policy:
     try:
-        return Policy.from_settings(dict(given))
+        return Policy.from_settings(dict(settings))
     except (PolicyError, TypeError) as error:
         msg = f"{where}: [policy.{job}] {error}"
         raise SettingsError(msg) from error

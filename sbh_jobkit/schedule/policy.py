@@ -165,7 +165,9 @@ def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: Zo
     """Decide what happens to a fire time that has waited and can start now; `since` is the reason why it waited."""
     if (missed := _too_late(policy, fire, now, tz)) is not None:
         return missed
-    return Decision(fire=fire, action=Action.START, reason=f"started {times.format_elapsed(now - fire)} late: {since}")
+    late = round(now - fire)
+    how = f"{times.format_elapsed(late)} late" if late else "late"
+    return Decision(fire=fire, action=Action.START, reason=f"started {how}: {since}")
 
 
 def decide_still_down(fire: float, down: Window, tz: ZoneInfo) -> Decision:

@@ -271,3 +271,11 @@ def test_what_is_not_toml_is_one_sentence(tmp_path):
         Settings.load(tmp_path / "none.toml")
     missing = f"cannot read '{tmp_path}/none.toml': No such file or directory; name the file that describes the tenant"
     assert str(error.value) == missing
+
+
+def test_a_policy_builds_on_the_one_for_all_jobs():
+    """What a job's own policy does not say, `*` says; also where `*` stands last."""
+    text = 'id = "acme"\n[policy.report]\nmax_instances = 2\n[policy."*"]\noverlap = "queue_one"\n'
+    policy = Settings.parse(text).policy
+    assert policy["report"] == Policy(overlap="queue_one", max_instances=2)
+    assert policy["*"] == Policy(overlap="queue_one")
