@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sbh_jobkit import Job
 
 
+_SDK = b"src.ext.sdk"
+
+
 class PluginFile(pytest.File):
     """A `plugin.json` and the tests of its jobs."""
 
@@ -28,6 +32,16 @@ class PluginFile(pytest.File):
 
     def collect(self) -> Iterator[JobItem]:
         """Load the plugin, and yield a test for each job."""
+        if self._is_foreign():
+            shown = os.path.relpath(self.path)
+            folder = os.path.dirname(shown) or shown  # noqa: PTH120  text for people
+            self.warn(
+                pytest.PytestWarning(
+                    f"{shown} is not the manifest of a plugin with jobs (it has no slug), so it is skipped; "
+                    f"name yours with --sbh-plugin=PATH, or leave this one out with --ignore={folder}"
+                )
+            )
+            return
         try:
             self.plugin = Plugin.load(os.path.relpath(self.path.parent if self.path.name == MANIFEST else self.path))
             skips = dict(self._skip_reasons())
@@ -40,6 +54,20 @@ class PluginFile(pytest.File):
             if job.name in skips:
                 item.add_marker(pytest.mark.skip(reason=skips[job.name]))
             yield item
+
+    def _is_foreign(self) -> bool:
+        """Whether this is a `plugin.json` of something else, which nobody named and no code beside it explains."""
+        if self.path.name != MANIFEST or self.session.isinitpath(self.path):
+            return False
+        if self.path == self.config.stash[OPTIONS].plugin:
+            return False
+        try:
+            data = json.loads(self.path.read_bytes())
+        except (ValueError, OSError, RecursionError):
+            data = None
+        if isinstance(data, dict) and "slug" in data:
+            return False
+        return not any(_SDK in path.read_bytes() for path in self.path.parent.glob("*.py"))
 
     def _warn(self) -> None:
         warnings = list(self.plugin.warnings)

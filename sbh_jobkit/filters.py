@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import operator as op
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +67,24 @@ _ORDERINGS: dict[str, Compare] = {"$gt": op.gt, "$gte": op.ge, "$lt": op.lt, "$l
 _NEGATIONS = {"$ne": "$eq", "$nin": "$in"}
 _IN_A_FIELD = ("$eq", "$ne", *_ORDERINGS, "$in", "$nin", "$exists", "$regex", "$not")
 _AT_THE_TOP = ("$and", "$or", "$not")
+_MEANT = {
+    **dict.fromkeys(("$like", "$ilike", "$contains", "$icontains", "$startswith", "$endswith", "$match"), "$regex"),
+    **dict.fromkeys(("$text", "$search", "$glob", "$rlike"), "$regex"),
+    **dict.fromkeys(("$is", "$equals", "$equal", "$same", "$="), "$eq"),
+    **dict.fromkeys(("$not_equal", "$isnot", "$is_not", "$neq", "$!="), "$ne"),
+    **dict.fromkeys(("$any", "$oneof", "$one_of", "$contained"), "$in"),
+    **dict.fromkeys(("$not_in", "$notin", "$none", "$none_of"), "$nin"),
+    **dict.fromkeys(("$after", "$greater", "$above", "$>"), "$gt"),
+    **dict.fromkeys(("$min", "$from", "$since", "$ge", "$>="), "$gte"),
+    **dict.fromkeys(("$before", "$less", "$below", "$<"), "$lt"),
+    **dict.fromkeys(("$max", "$until", "$le", "$<="), "$lte"),
+    **dict.fromkeys(("$null", "$isnull", "$is_null", "$notnull", "$has"), "$exists"),
+    "$nor": "$not",
+}
+"""Operators of other languages, and the one that means it here."""
 _DEEPEST = 100
-_MISSING = object()
+MISSING = object()
+"""What `value_of` returns for a field that a row does not have."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPES = {"--", "--T", "-- "}
 _HASHED = (str, int, float, bool, type(None), Number)  # values that are equal only if their hashes are
@@ -80,6 +98,7 @@ def _parse_node(value: Any, path: tuple[object, ...], field: str | None = None) 
     if field is None and not isinstance(value, Mapping):
         raise _error(path, f"{value!r} is not a filter; use a dict such as {{'status': 'active'}}")
     if field is not None and not any(operators):
+        _refuse_pattern(value, path)
         return Condition(field=field, operator="$eq", operand=value)
     if field is not None and not all(operators):
         raise _error(path, f"{value!r} mixes operators with plain keys; for equality with this dict use {{'$eq': ...}}")
@@ -108,7 +127,16 @@ def _parse_part(key: Any, operand: Any, path: tuple[object, ...], field: str | N
     return Group(operator="$not", parts=(condition,)) if key in _NEGATIONS else condition
 
 
+def _refuse_pattern(value: Any, path: tuple[object, ...]) -> None:
+    """Refuse a compiled regular expression where a value is compared: it equals no value of a row."""
+    for each in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
+        if isinstance(each, re.Pattern):
+            raise _error(path, f"a compiled pattern equals no value; use {{'$regex': {each.pattern!r}}}")
+
+
 def _operand(operator: str, operand: Any, path: tuple[object, ...]) -> Any:
+    if operator != "$regex":
+        _refuse_pattern(operand, path)
     if operator in {"$in", "$nin"}:
         if not isinstance(operand, (list, tuple, set, frozenset)):
             raise _error(path, f"{operand!r} is not a list, tuple or set; use [{operand!r}]")
@@ -116,15 +144,25 @@ def _operand(operator: str, operand: Any, path: tuple[object, ...]) -> Any:
     if operator == "$exists" and not isinstance(operand, bool):
         raise _error(path, f"{operand!r} is not a bool; use True or False")
     if operator == "$regex":
+        if isinstance(operand, re.Pattern):
+            raise _error(path, f"a compiled pattern is not text; use {operand.pattern!r}")
         if not isinstance(operand, str):
             raise _error(path, f"{operand!r} is not text; use a regular expression such as '^a'")
-        try:
-            re.compile(operand)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise _error(
-                path, f"{operand!r} is not a regular expression: {error}; for plain text use re.escape()"
-            ) from None
+        if (why := _regex_problem(operand)) is not None:
+            raise _error(path, f"{operand!r} is not a regular expression: {why}; for plain text use re.escape()")
     return operand
+
+
+@lru_cache(maxsize=1024)
+def _regex_problem(pattern: str) -> str | None:
+    """Return why a pattern cannot be compiled; a warning of Python's about it counts, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError, Warning) as error:
+            return str(error)
+    return None
 
 
 def _explain_operator(name: str, allowed: tuple[str, ...]) -> str:
@@ -132,7 +170,9 @@ def _explain_operator(name: str, allowed: tuple[str, ...]) -> str:
         return f"the operator {name!r} needs a field; use {{'name': {{{name!r}: ...}}}}"
     if name in _AT_THE_TOP:
         return f"the operator {name!r} cannot be inside a field; use {{{name!r}: [{{'name': ...}}, {{'name': ...}}]}}"
-    return f"unknown operator {name!r}{did_you_mean(name, allowed) or '; use one of ' + ' '.join(allowed)}"
+    meant = _MEANT.get(name.lower())
+    hint = f"; did you mean {meant!r}?" if meant in allowed else did_you_mean(name, allowed)
+    return f"unknown operator {name!r}{hint or '; use one of ' + ' '.join(allowed)}"
 
 
 def _error(path: tuple[object, ...], text: str) -> FilterError:
@@ -155,7 +195,7 @@ def _compile(node: Condition | Group, tz: tzinfo) -> Predicate:
 
 def _compile_condition(condition: Condition, tz: tzinfo) -> Predicate:
     field, test = condition.field, _test(condition.operator, condition.operand, instant_parser(tz))
-    default = _MISSING if condition.operator == "$exists" else None
+    default = MISSING if condition.operator == "$exists" else None
     names = field.split(".") if "." in field else []
 
     def predicate(row: Mapping[str, Any]) -> bool:
@@ -165,6 +205,11 @@ def _compile_condition(condition: Condition, tz: tzinfo) -> Predicate:
             return False
 
     return predicate
+
+
+def value_of(row: Mapping[str, Any], field: str) -> Any:
+    """Return the value of a field, which may be a dotted path, or MISSING."""
+    return _find(row, field.split("."), MISSING)
 
 
 def _find(value: Any, names: list[str], default: object) -> Any:
@@ -178,7 +223,7 @@ def _find(value: Any, names: list[str], default: object) -> Any:
 
 def _test(operator: str, operand: Any, to_instant: ToInstant) -> Test:
     if operator == "$exists":
-        return lambda value: (value is not _MISSING) is operand
+        return lambda value: (value is not MISSING) is operand
     if operator == "$regex":
         search = re.compile(operand).search
         return lambda value: isinstance(value, str) and search(value) is not None

@@ -260,6 +260,39 @@ ERRORS = [
         {"a": {"$where": 1}},
         "filters['a']: unknown operator '$where'; use one of $eq $ne $gt $gte $lt $lte $in $nin $exists $regex $not",
     ),
+    *(
+        ({"a": {name: "x"}}, f"filters['a']: unknown operator {name!r}; did you mean {meant!r}?")
+        for name, meant in {
+            "$like": "$regex",
+            "$contains": "$regex",
+            "$startsWith": "$regex",
+            "$not_in": "$nin",
+            "$before": "$lt",
+            "$min": "$gte",
+            "$isNull": "$exists",
+            "$neq": "$ne",
+            "$>=": "$gte",
+        }.items()
+    ),
+    ({"$nor": [{"a": 1}]}, "filters: unknown operator '$nor'; did you mean '$not'?"),
+    ({"a": re.compile("^x")}, "filters['a']: a compiled pattern equals no value; use {'$regex': '^x'}"),
+    ({"a": {"$ne": re.compile("x$")}}, "filters['a']['$ne']: a compiled pattern equals no value; use {'$regex': 'x$'}"),
+    (
+        {"a": {"$in": ["b", re.compile("x")]}},
+        "filters['a']['$in']: a compiled pattern equals no value; use {'$regex': 'x'}",
+    ),
+    ({"a": {"$regex": re.compile("^x")}}, "filters['a']['$regex']: a compiled pattern is not text; use '^x'"),
+    *(
+        (
+            {"a": {"$regex": pattern}},
+            f"filters['a']['$regex']: {pattern!r} is not a regular expression: {why}; for plain text use re.escape()",
+        )
+        for pattern, why in {
+            "[[a]": "Possible nested set at position 1",
+            "[a--b]": "Possible set difference at position 2",
+            "[a||b]": "Possible set union at position 2",
+        }.items()
+    ),
     ({"$adn": []}, "filters: unknown operator '$adn'; did you mean '$and'?"),
     ({"$where": "x"}, "filters: unknown operator '$where'; use one of $and $or $not"),
     ({"$gt": 3}, "filters: the operator '$gt' needs a field; use {'name': {'$gt': ...}}"),

@@ -60,7 +60,7 @@ class FakeServices:
     @property
     def db(self) -> FakeRows:
         """The tables."""
-        return FakeRows(self._stores.db, self._injector)
+        return FakeRows(self._stores.db, self._injector, self._recorder)
 
     @property
     def llm(self) -> FakeLlm:
@@ -104,17 +104,21 @@ _HINTS = WorldHints()
 class FakeRows:
     """The tables of `world.db`."""
 
-    __slots__ = ("_injector", "_tables")
+    __slots__ = ("_injector", "_recorder", "_tables")
 
-    def __init__(self, tables: Tables, injector: FaultInjector | None) -> None:
-        """Read the tables; `injector` may make queries fail."""
+    def __init__(self, tables: Tables, injector: FaultInjector | None, recorder: Recorder | None = None) -> None:
+        """Read the tables; `injector` may make queries fail, `recorder` is told of filters that cannot match."""
         self._tables = tables
         self._injector = injector
+        self._recorder = recorder
 
     def page(self, table: str, filters: Mapping[str, Any] | None, first: int, end: int) -> list[Row]:
         """Return copies of the matching rows with numbers in [first, end)."""
         self.connect()
-        return self._tables.page(table, filters, first, end)
+        rows = self._tables.page(table, filters, first, end)
+        if not rows and filters and first == 0 < end:
+            self._explain("query", table, filters)
+        return rows
 
     def get(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return a copy of the row with that id, or None."""
@@ -124,7 +128,17 @@ class FakeRows:
     def count(self, table: str, filters: Mapping[str, Any] | None) -> int:
         """Count matching rows."""
         self.connect()
-        return self._tables.count(table, filters)
+        number = self._tables.count(table, filters)
+        if not number and filters:
+            self._explain("count", table, filters)
+        return number
+
+    def _explain(self, member: str, table: str, filters: Mapping[str, Any]) -> None:
+        """Record a filter that matches no row because of a mistake, such as a misspelt field."""
+        if self._recorder is None or (first := self._tables.explain(table, filters)) is None:
+            return
+        message, advice = first
+        self._recorder.fault("filter-invalid", f"ctx.db.{member}", f"table {table!r}: {message}", advice)
 
     def connect(self) -> None:
         """Wait the latency of one query; raises TimeoutError if an injected fault refuses it."""

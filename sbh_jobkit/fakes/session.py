@@ -87,6 +87,7 @@ class FakeSession:
     def __init__(self, tenant: FakeTenant, job: Job, fire: float, zone: ZoneInfo) -> None:
         """Take the snapshot before the run, and make the run's context."""
         world, plan = tenant.world, tenant.plan
+        world.reached = fire
         self._tenant = tenant
         self._job = job
         self._finished = False

@@ -47,7 +47,7 @@ class Stores:
         """Kinds of faults that do not fail a run."""
         self.secrets = SecretStore()
         self.files = FileStore(lambda: self.zone)
-        self.db = Tables(lambda: self.zone, lambda: self.folder)
+        self.db = Tables(lambda: self.zone, lambda: self.folder, lambda: self.not_begun)
         self.llm = LlmScript()
         self.memory = Memory()
         self.jobs = JobTable()
@@ -91,6 +91,11 @@ class Stores:
     def zone(self) -> ZoneInfo:
         """The zone in force."""
         return self._zone or times.zone("UTC")
+
+    @property
+    def not_begun(self) -> str:
+        """The end of an error's sentence, where something is missing because nothing has set it up yet."""
+        return ""
 
     @property
     def folder(self) -> Path:

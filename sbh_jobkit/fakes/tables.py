@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit import filters as language
 from sbh_jobkit.errors import Members, UnknownTableError, WorldError, did_you_mean
 from sbh_jobkit.fakes import csvjson as _rows
+from sbh_jobkit.fakes import filter_hints
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import PersistentList
 from sbh_jobkit.fakes.plugin_jobs import TABLE as PLUGIN_JOBS
@@ -39,8 +40,17 @@ class Tables(Members):
 
     _called = "world.db"
 
-    def __init__(self, zone: Callable[[], ZoneInfo], folder: Callable[[], Path] = lambda: _HERE) -> None:
-        """Start without tables; `zone()` is the zone of naive times in filters, `folder()` that of relative paths."""
+    def __init__(
+        self,
+        zone: Callable[[], ZoneInfo],
+        folder: Callable[[], Path] = lambda: _HERE,
+        not_begun: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Start without tables.
+
+        `zone()` is the zone of naive times in filters, `folder()` that of relative paths, `not_begun()` the end of an
+        error about a missing table.
+        """
         self._tables: dict[str, PersistentList[Row]] = {}
         self._numbers: dict[str, int] = {}
         self._computed: dict[str, Callable[[], list[Row]]] = {}
@@ -49,6 +59,7 @@ class Tables(Members):
         self._latest: TablesState | None = None
         self._zone = zone
         self._folder = folder
+        self._not_begun = not_begun
         self.latency = 0
 
     @property
@@ -194,9 +205,15 @@ class Tables(Members):
     def _stored(self, table: str) -> Sequence[Row]:
         if table not in self:
             known = did_you_mean(str(table), self) or _known_tables([*self])
-            msg = f"there is no table {table!r}{known}"
+            msg = f"there is no table {table!r}{known}{self._not_begun()}"
             raise UnknownTableError(msg)
         return self._computed[table]() if table in self._computed else self._tables[table]
+
+    def explain(self, table: str, filters: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return why a filter that matched no row did not, and what to do, if that is probably a mistake."""
+        if table in self._computed:
+            return None  # the kit's own tables have all their fields
+        return filter_hints.explain(table, self._stored(table), language.parse(filters))
 
     def _predicate(self, filters: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], bool]:
         return language.parse(filters).predicate(self._zone())

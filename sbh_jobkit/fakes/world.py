@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from math import inf
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +28,6 @@ from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.diff import Difference
@@ -84,11 +84,21 @@ class World(Stores, Shown):
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
         self._begun = False
+        self.reached: float | None = None
+        """The fire time of the latest run, in epoch seconds."""
         self._settings: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
-        """Show the tenant, and count rows, files, secrets and events."""
-        return f"<World {self.tenant_id!r}: {self.db!r} {self.files!r} {self.secrets!r} {len(self.events)} events>"
+        """Show the tenant, and count rows, files, secrets and events; say so if the script has not set it up yet."""
+        counts = f"{self.db!r} {self.files!r} {self.secrets!r} {len(self.events)} events"
+        return f"<World {self.tenant_id!r}: {counts}{self.not_begun}>"
+
+    @property
+    def not_begun(self) -> str:
+        """The end of a sentence that says that `setup` of the world's script has not run yet; "" if it has."""
+        if self._begun or self.script is None or self.script.setup is None:
+            return ""
+        return f"; setup of {self.script.file} has not run yet: the first run calls it, or world.begin({times.START!r})"
 
     @property
     def time_limit(self) -> float:
@@ -129,7 +139,10 @@ class World(Stores, Shown):
     def load(
         cls, path: str | Path, *, tenant_id: str = TENANT, tz: str | None = None, extensions: Iterable[object] = ()
     ) -> Self:
-        """Load the world that a `world.py` describes; its `setup` is called when the world begins."""
+        """Load the world that a `world.py` describes.
+
+        Its `setup` is called when the world begins: by the first run or simulation, or by `world.begin`.
+        """
         world = cls(tenant_id, tz, extensions=extensions)
         world.script = WorldScript.load(path)  # type: ignore[arg-type] # accepts text, too
         return world
@@ -182,6 +195,17 @@ class World(Stores, Shown):
                 if self.script is not None:
                     self.script.begin(self)
 
+    def refuse_to_go_back(self, beginning: datetime) -> None:
+        """Raise WorldError if a simulation begins before the latest run of the world: it would meet its own traces."""
+        if self.reached is not None and beginning.timestamp() < self.reached:
+            been = datetime.fromtimestamp(self.reached, self.zone)
+            msg = (
+                f"the world has been at {times.format_time(been)} already, and cannot begin again at "
+                f"{times.format_time(beginning)}; keep before = world.snapshot(), "
+                "and give world.at(before) to each simulation"
+            )
+            raise WorldError(msg)
+
     def snapshot(self) -> Snapshot:
         """Return the state of the world now, for `restore` and `diff`; it is fast, because nothing is copied.
 
@@ -229,6 +253,7 @@ class World(Stores, Shown):
         for name, value in zip(_SETTINGS, settings, strict=True):
             setattr(self, name, value)
         self.expectations = list(expectations)
+        self.reached = snapshot.taken.timestamp() if snapshot.taken is not None else None
 
     def at(self, snapshot: Snapshot) -> Self:
         """Return a new world in the state of a snapshot; changes to it do not change this world."""

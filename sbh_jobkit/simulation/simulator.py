@@ -40,7 +40,7 @@ class Simulator:
 
     def __init__(
         self,
-        plugin: Plugin,
+        plugin: Plugin | str | Path,
         world: World | None = None,
         *,
         start: str | datetime = times.START,
@@ -53,7 +53,7 @@ class Simulator:
         twice: bool = False,
         time_limit: float | None = None,
     ) -> None:
-        """Check everything that is given; nothing runs yet."""
+        """Check everything that is given; nothing runs yet. `plugin` may also be what `Plugin.load` takes."""
         conditions = Conditions(
             start=start,
             end=end,
@@ -65,7 +65,7 @@ class Simulator:
             twice=twice,
             time_limit=time_limit,
         )
-        self._prepare(plugin, world, conditions)
+        self._prepare(_loaded(plugin), world, conditions)
 
     @classmethod
     def under(cls, conditions: Conditions, plugin: Plugin, world: World | None = None) -> Self:
@@ -204,6 +204,7 @@ class Simulator:
         return FakeTenant(self.world, plan=plan, time_limit=self.conditions.time_limit, snapshots=snapshots)
 
     def _timeline(self, tenant: FakeTenant) -> Timeline:
+        self.world.refuse_to_go_back(self.start)
         tenant.begin(self.plugin.jobs, self.start, self.zone, self.own_zone)
         schedules = {due.job.name: due.schedule for due in self.due}
         check_due(self.world.expectations, self.plugin.jobs, schedules, self.start, self.end)
@@ -237,8 +238,11 @@ def simulate(
     `policy` is one policy for all jobs, or a policy by job; `faults` is what goes wrong during the simulation. With
     `twice`, `run.repeated` is what a second run would change; the second run leaves no trace.
     """
-    loaded = plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)
     conditions = Conditions(
         start=start, end=end, duration=duration, tz=tz, jobs=jobs, policy=policy, faults=faults, twice=twice
     )
-    return Simulator.under(conditions, loaded, world).simulate(progress)
+    return Simulator.under(conditions, _loaded(plugin), world).simulate(progress)
+
+
+def _loaded(plugin: Plugin | str | Path) -> Plugin:
+    return plugin if isinstance(plugin, Plugin) else Plugin.load(plugin)

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from sbh_jobkit.errors import ScheduleError, WorldError
+from sbh_jobkit.errors import ScheduleError, UnknownTableError, WorldError
 from sbh_jobkit.fakes.script import WorldScript, every
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.plugin.plugin import Plugin
@@ -308,3 +308,23 @@ def test_a_world_that_is_gone_leaves_no_modules(tmp_path):
         World.load(tmp_path / "world.py")
     gc.collect()
     assert {name for name in sys.modules if name.startswith("sbh_plugins")} - before <= {"sbh_plugins"}
+
+
+def test_a_loaded_world_says_that_it_has_not_begun(tmp_path):
+    """Until the first run, `setup` has not run: the repr and the error for a missing table say so, and what to do."""
+    (tmp_path / "world.py").write_text("def setup(world):\n    world.db.insert('users', {'name': 'ann'})\n")
+    world = World.load(tmp_path / "world.py")
+    said = "; setup of world.py has not run yet: the first run calls it, or world.begin('2026-01-01T00:00')"
+    assert repr(world).endswith(f"0 events{said}>")
+    for look in (lambda: world.db.rows("users"), lambda: world.context().db.query("users")):
+        with pytest.raises(UnknownTableError) as refused:
+            look()
+        assert str(refused.value).endswith(said)
+    world.begin("2026-01-01T00:00")
+    assert (world.db.rows("users"), "setup" in repr(world)) == ([{"id": 1, "name": "ann"}], False)
+
+
+def test_a_world_of_code_has_begun(tmp_path):
+    """A world without a script, or with a script without setup, has nothing to run first."""
+    (tmp_path / "world.py").write_text("from sbh_jobkit import every\n\n@every('@daily')\ndef tick(world, now): pass\n")
+    assert ["setup" in repr(world) for world in (World(), World.load(tmp_path / "world.py"))] == [False, False]

@@ -101,9 +101,9 @@ def test_it(sbh_clock, sbh_run, sbh_simulate):
     assert sbh_clock.advance("1d2h").isoformat() == "2026-01-02T02:00:00+00:00"
     time.sleep(60)
     assert sbh_run("greet").fire_time.isoformat() == "2026-01-02T02:01:00+00:00"
+    assert sbh_simulate("1d").start == sbh_clock.now
     assert sbh_run("greet", at="2026-05-01T06:00").fire_time.month == 5
     assert datetime.now().isoformat() == "2026-01-02T02:01:00"
-    assert sbh_simulate("1d").start == sbh_clock.now
     assert sbh_clock.move_to("2025-12-31T23:00").year == 2025
     assert repr(sbh_clock) == "<sbh_clock 2025-12-31T23:00:00+00:00>"
 """)

@@ -116,6 +116,6 @@ def test_seed_and_target_make_a_world_or_change_one():
 def test_a_time_limit_leaves_the_authors_world_as_it_was(plugin):
     """It belongs to the runs of one call."""
     world = World()
-    run_job(plugin.jobs["tick"], world, time_limit=5)
+    run_job(plugin.jobs["tick"], world, at="2026-01-01", time_limit=5)
     list(Simulator(plugin, world, duration="2h", time_limit=5).runs())
     assert world.time_limit == 30

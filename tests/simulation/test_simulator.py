@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -491,7 +492,44 @@ def test_runs_can_be_abandoned_midway():
     del runs
     gc.collect()
     assert (first.outcome, is_virtual(), len(world.events)) == (Outcome.OK, False, 1)
-    assert simulate(plugin, world, duration="2d").verdicts == ["ok", "ok"]
+    assert simulate(plugin, world, start="2026-01-02", duration="2d").verdicts == ["ok", "ok"]
+
+
+BEEN = {
+    "a simulation": lambda plugin, world: simulate(plugin, world, duration="3d"),
+    "runs that were abandoned": lambda plugin, world: [*zip("ab", Simulator(plugin, world).runs(), strict=False)],
+    "each": lambda plugin, world: Simulator(plugin, world, duration="3d").each(str),
+    "a run": lambda plugin, world: run_job(plugin.jobs["daily"], world, at="2026-01-03T09:00"),
+}
+
+
+@pytest.mark.parametrize("been", BEEN.values(), ids=BEEN)
+def test_a_world_does_not_begin_again_earlier(been):
+    """Its rows and events would be those of another time; the error shows the way to a copy, which works."""
+    world, plugin = World(), plugin_of(daily=("0 9 * * *", lambda ctx: ctx.emit("ran", {})))
+    before = world.snapshot()
+    been(plugin, world)
+    reached = f"{datetime.fromtimestamp(world.reached, UTC):%Y-%m-%dT%H:%MZ}"
+    with pytest.raises(WorldError) as refused:
+        simulate(plugin, world, duration="3d")
+    assert str(refused.value) == (
+        f"the world has been at {reached} already, and cannot begin again at 2026-01-01T00:00Z; "
+        "keep before = world.snapshot(), and give world.at(before) to each simulation"
+    )
+    copies = [world.at(before), world.at(before)]
+    assert [len(simulate(plugin, copy, duration="3d").runs) for copy in copies] == [3, 3]
+    assert [len(copy.events) for copy in copies] == [3, 3]
+
+
+def test_a_world_goes_on_later():
+    """The same world in the next days is no new beginning; a restored one is as it was."""
+    world, plugin = World(), plugin_of(daily=("0 9 * * *", lambda ctx: ctx.emit("ran", {})))
+    before = world.snapshot()
+    for start in ("2026-01-01", "2026-01-02", "2026-01-02T09:00"):
+        simulate(plugin, world, start=start, duration="1d")
+    assert len(world.events) == 3
+    world.restore(before)
+    assert len(simulate(plugin, world, duration="2d").runs) == 2
 
 
 def test_two_simulations_can_be_interleaved():
@@ -830,3 +868,15 @@ def test_a_simulation_goes_on_in_slices():
     ]
     assert seen == [(False, 2, "02", 2), (False, 4, "04", 4), (False, 5, None, 5)]
     assert other.simulate(lambda done: done).runs == Simulator(made[0], World(), duration="5d").simulate().runs
+
+
+@pytest.mark.parametrize("name", ["", "plugin.json", "main.py"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_simulator_takes_a_path(tmp_path, name, kind):
+    """What `simulate` takes, `Simulator` takes, too: a folder, its manifest, its entry."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    code = "from src.ext.sdk import job\n\n@job('daily', schedule='0 9 * * *')\ndef daily(ctx):\n    return 1\n"
+    (tmp_path / "main.py").write_text(code)
+    path = kind(tmp_path / name)
+    assert [run.value for run in Simulator(path, duration="2d").runs()] == [1, 1]
+    assert [run.value for run in simulate(path, duration="2d").runs] == [1, 1]

@@ -1,0 +1,77 @@
+"""Why a filter found no row, where its author has probably made a mistake that is no error in itself."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import nearest
+from sbh_jobkit.filters import MISSING, Condition, Filter, Group, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    Row = Mapping[str, Any]
+
+_SAMPLE = 200
+"""So many rows are looked at."""
+_SUFFIX = "__"
+"""Django writes `status__in`."""
+
+
+def explain(table: str, rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
+    """Return what is probably wrong with a filter that matched none of the rows, and what to do; or None."""
+    sample = list(islice(rows, _SAMPLE))
+    for condition in _required(given.root) if sample else ():
+        present = [value for row in sample if (value := value_of(row, condition.field)) is not MISSING]
+        found = _of_values(condition, present) if present else _of_name(condition, sample, table)
+        if found is not None:
+            return found
+    return None
+
+
+def _required(node: Condition | Group) -> Iterator[Condition]:
+    """Yield the conditions that every matching row must meet, but for those that a missing field can meet."""
+    if isinstance(node, Condition):
+        if node.operator != "$exists" and node.operand is not None:
+            yield node
+    elif node.operator == "$and":
+        for part in node.parts:
+            yield from _required(part)
+
+
+def _of_name(condition: Condition, sample: list[Row], table: str) -> tuple[str, str] | None:
+    fields = {str(name) for row in sample for name in row}
+    name, suffix, operator = condition.field.partition(_SUFFIX)
+    if suffix and name in fields:
+        message = f"no row of {table!r} has a field {condition.field!r}"
+        return message, f"write {{{name!r}: {{{f'${operator}'!r}: …}}}}"
+    first = condition.field.partition(".")[0]
+    near = nearest(first, fields) if first not in fields else None
+    if near is None:
+        return None
+    return f"no row of {table!r} has a field {condition.field!r}; did you mean {near!r}?", _CHECK_NAME
+
+
+def _of_values(condition: Condition, present: list[Any]) -> tuple[str, str] | None:
+    lists = all(isinstance(value, (list, tuple)) for value in present)
+    operand, field = condition.operand, condition.field
+    asked = operand if condition.operator == "$in" else (operand,)
+    if lists and condition.operator in {"$eq", "$in", "$regex"} and all(isinstance(each, str) for each in asked):
+        message = f"the field {field!r} is a list, and a list never equals text: a filter compares the whole list"
+        return (
+            message,
+            f"leave it out of the filter, and ask in Python: {asked[0]!r} in row[{field!r}]" if asked else "",
+        )
+    if condition.operator == "$eq" and isinstance(operand, (list, tuple)) and _are_single(present):
+        written = json.dumps(list(operand), default=repr)
+        return f"{written} is a list, and the field {field!r} is not", f'write {{"{field}": {{"$in": {written}}}}}'
+    return None
+
+
+def _are_single(values: list[Any]) -> bool:
+    return all(isinstance(value, (str, int, float)) for value in values)
+
+
+_CHECK_NAME = "a row without the field never matches; check the name"

@@ -1,0 +1,111 @@
+"""Filters that find nothing because of a mistake: the job gets no rows, and the run a fault that says why."""
+
+import pytest
+
+from sbh_jobkit.fakes.world import World
+
+ROWS = [
+    {"id": 1, "status": "active", "tags": ["new", "paid"], "score": 3, "address": {"city": "Oslo"}},
+    {"id": 2, "status": "active", "tags": ["old"], "score": 4, "address": {"city": "Rome"}},
+]
+LIST = "the field 'tags' is a list, and a list never equals text: a filter compares the whole list"
+NAME = "a row without the field never matches; check the name"
+MISTAKES = {
+    "a misspelt field": ({"state": "active"}, "no row of 'users' has a field 'state'; did you mean 'status'?", NAME),
+    "capitals": ({"Status": "active"}, "no row of 'users' has a field 'Status'; did you mean 'status'?", NAME),
+    "a misspelt path": (
+        {"adress.city": "Oslo"},
+        "no row of 'users' has a field 'adress.city'; did you mean 'address'?",
+        NAME,
+    ),
+    "a misspelt field of several": (
+        {"score": {"$gte": 1}, "tag": {"$exists": True}, "statuss": {"$in": ["active"]}},
+        "no row of 'users' has a field 'statuss'; did you mean 'status'?",
+        NAME,
+    ),
+    "an operator in the name": (
+        {"status__in": ["active"]},
+        "no row of 'users' has a field 'status__in'",
+        "write {'status': {'$in': …}}",
+    ),
+    "another operator in the name": (
+        {"score__gte": 3},
+        "no row of 'users' has a field 'score__gte'",
+        "write {'score': {'$gte': …}}",
+    ),
+    "a list for a text": (
+        {"status": ["active"]},
+        "[\"active\"] is a list, and the field 'status' is not",
+        'write {"status": {"$in": ["active"]}}',
+    ),
+    "a list for a number": (
+        {"score": [3, 4]},
+        "[3, 4] is a list, and the field 'score' is not",
+        'write {"score": {"$in": [3, 4]}}',
+    ),
+    "a text for a list": ({"tags": "new"}, LIST, "leave it out of the filter, and ask in Python: 'new' in row['tags']"),
+    "a text in a list": (
+        {"tags": {"$in": ["new", "old"]}},
+        LIST,
+        "leave it out of the filter, and ask in Python: 'new' in row['tags']",
+    ),
+    "a pattern for a list": (
+        {"tags": {"$regex": "^n"}},
+        LIST,
+        "leave it out of the filter, and ask in Python: '^n' in row['tags']",
+    ),
+    "inside $and": (
+        {"$and": [{"score": 3}, {"tags": "new"}]},
+        LIST,
+        "leave it out of the filter, and ask in Python: 'new' in row['tags']",
+    ),
+}
+FINE = {
+    "nothing is that far": {"status": "closed"},
+    "no row has that score": {"score": {"$gt": 10}},
+    "the whole list": {"tags": ["new"]},
+    "a field that a row may lack": {"deleted_at": {"$gte": "2026-01-01"}},
+    "a field that must be missing": {"statu": {"$exists": False}, "score": 99},
+    "None": {"statu": None, "score": 99},
+    "a part of a path that is not there": {"address.street": "x"},
+    "one of two": {"$or": [{"state": "active"}, {"score": 99}]},
+    "a negation": {"status": {"$ne": "active"}},
+    "what is found in spite of it": {"state": {"$exists": False}},
+}
+
+
+@pytest.fixture
+def world():
+    """Make a tenant with two users."""
+    made = World()
+    made.db.insert("users", ROWS)
+    return made
+
+
+@pytest.mark.parametrize("member", ["query", "count"])
+@pytest.mark.parametrize(("filters", "message", "advice"), MISTAKES.values(), ids=MISTAKES)
+def test_a_filter_that_cannot_match(ran, world, member, *, filters, message, advice):
+    """The answer is that of the contract, nothing; that it cannot be otherwise is a fault with advice."""
+    run = ran(f"return ctx.db.{member}('users', {filters!r})", world)
+    (fault,) = run.faults
+    assert run.value == ([] if member == "query" else 0)
+    assert (fault.kind, fault.message, fault.advice) == ("filter-invalid", f"table 'users': {message}", advice)
+
+
+@pytest.mark.parametrize("filters", FINE.values(), ids=FINE)
+def test_a_filter_that_does_not_match_today(ran, world, filters):
+    """To find nothing is no fault."""
+    assert ran(f"return len(ctx.db.query('users', {filters!r}))", world).faults == ()
+
+
+def test_an_empty_table_has_no_fields(ran):
+    """Nobody knows what is misspelt there."""
+    world = World()
+    world.db.create("users")
+    assert ran("return ctx.db.query('users', {'state': 'active'})", world).faults == ()
+
+
+def test_the_last_page_is_empty(ran, world):
+    """A page behind the last row is no mistake, and neither is a limit of 0."""
+    body = "return ctx.db.query('users', {'score': 3}, offset=1), ctx.db.query('users', {'state': 'x'}, limit=0)"
+    assert ran(body, world).faults == ()
