@@ -54,7 +54,7 @@ class Secrets(Members):
         if (problem := secret_problem(key, value)) is not None:
             self._recorder.fault("secret-type", "ctx.secrets.set", problem, _ADVICE)
             return False
-        self._recorder.secret(key, value)
+        self._recorder.secret(key, value, new=key not in self._backend)
         self._backend[key] = value
         return True
 

@@ -16,27 +16,34 @@ if TYPE_CHECKING:
     from sbh_jobkit.context.links import Signer
     from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.filestore import FileStore
+    from sbh_jobkit.fakes.repeats import Repeats
 
 
 class FakeFiles:
     """The object storage of `world.files`."""
 
-    __slots__ = ("_injector", "_signer", "_store")
+    __slots__ = ("_injector", "_repeats", "_signer", "_store")
 
-    def __init__(self, store: FileStore, signer: Signer, injector: FaultInjector | None) -> None:
-        """Read and write the store; `signer` makes links, `injector` may make calls fail."""
+    def __init__(
+        self, store: FileStore, signer: Signer, injector: FaultInjector | None, repeats: Repeats | None = None
+    ) -> None:
+        """Read and write the store.
+
+        `signer` makes links, `injector` may make calls fail, `repeats` ends a loop that waits for another answer.
+        """
+        self._repeats = repeats
         self._store = store
         self._signer = signer
         self._injector = injector
 
     def list(self, prefix: str) -> Iterable[FileInfo]:
         """Return the files whose keys begin with a prefix, sorted by key."""
-        self.connect()
+        self._look("list", prefix)
         return [self._info(key, file) for key in self._store.list_keys(prefix) if (file := self._store.stat(key))]
 
     def stat(self, key: str) -> FileInfo | None:
         """Return a file's key, size, content type and time, or None if there is no such file."""
-        self.connect()
+        self._look("get", key)
         file = self._store.stat(key)
         return None if file is None else self._info(key, file)
 
@@ -60,6 +67,13 @@ class FakeFiles:
     def presign(self, key: str, operation: str, expires_in: int) -> str:
         """Return a link, which `ctx.http` answers; signing needs no call to the storage."""
         return self._signer.sign(key, operation, expires_in, clock.now(UTC))
+
+    def _look(self, member: str, asked: str) -> None:
+        self.connect()
+        if self._repeats is not None:
+            self._repeats.check(
+                lambda: f"ctx.files.{member}({asked!r})", 'set world.files.latency = "20ms" in world.py'
+            )
 
     def connect(self) -> None:
         """Wait the latency of one call; raises ConnectionError if an injected fault refuses it."""

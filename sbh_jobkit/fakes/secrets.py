@@ -27,6 +27,8 @@ class SecretStore(MutableMapping[str, str], Members):
         self._kept = SecretsState({})
         self.ever: dict[str, str] = {}
         """Names by value, of every value that was ever set: a replaced value is still a secret."""
+        self.own: set[str] = set()
+        """The names that jobs set where there was no secret."""
 
     def __getitem__(self, key: str) -> str:
         """Return a secret's value; raises KeyError if it is not set."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.context.backends import LlmAnswer, ServiceError
 from sbh_jobkit.fakes.faults import latency
 from sbh_jobkit.fakes.files import FakeFiles
+from sbh_jobkit.fakes.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -26,7 +27,7 @@ _MODEL = "fake-llm"
 class FakeServices:
     """The services of a fake tenant, for one run."""
 
-    __slots__ = ("_injector", "_recorder", "_stores")
+    __slots__ = ("_injector", "_recorder", "_repeats", "_stores")
 
     def __init__(self, stores: Stores, recorder: Recorder, injector: FaultInjector | None = None) -> None:
         """Use the stores.
@@ -37,6 +38,7 @@ class FakeServices:
         self._stores = stores
         self._recorder = recorder
         self._injector = injector
+        self._repeats = Repeats()
 
     @property
     def secrets(self) -> MutableMapping[str, str]:
@@ -50,22 +52,22 @@ class FakeServices:
         from sbh_jobkit.fakes.links import LinkServer
 
         storage = LinkServer(self.files, self._stores.signer, self._recorder.upload)
-        return RoutedHttp(self._stores.http, self._stores.redactor, storage, self._injector)
+        return RoutedHttp(self._stores.http, self._stores.redactor, storage, self._injector, self._repeats)
 
     @property
     def files(self) -> FakeFiles:
         """The object storage."""
-        return FakeFiles(self._stores.files, self._stores.signer, self._injector)
+        return FakeFiles(self._stores.files, self._stores.signer, self._injector, self._repeats)
 
     @property
     def db(self) -> FakeRows:
         """The tables."""
-        return FakeRows(self._stores.db, self._injector, self._recorder)
+        return FakeRows(self._stores.db, self._injector, self._recorder, self._repeats)
 
     @property
     def llm(self) -> FakeLlm:
         """The scripted language model."""
-        return FakeLlm(self._stores.llm, self._injector)
+        return FakeLlm(self._stores.llm, self._injector, self._repeats)
 
     @property
     def hints(self) -> WorldHints:
@@ -104,17 +106,28 @@ _HINTS = WorldHints()
 class FakeRows:
     """The tables of `world.db`."""
 
-    __slots__ = ("_injector", "_recorder", "_tables")
+    __slots__ = ("_injector", "_recorder", "_repeats", "_tables")
 
-    def __init__(self, tables: Tables, injector: FaultInjector | None, recorder: Recorder | None = None) -> None:
-        """Read the tables; `injector` may make queries fail, `recorder` is told of filters that cannot match."""
+    def __init__(
+        self,
+        tables: Tables,
+        injector: FaultInjector | None,
+        recorder: Recorder | None = None,
+        repeats: Repeats | None = None,
+    ) -> None:
+        """Read the tables.
+
+        `injector` may make queries fail, `recorder` is told of filters that cannot match, `repeats` ends a loop that
+        waits for another answer.
+        """
+        self._repeats = repeats
         self._tables = tables
         self._injector = injector
         self._recorder = recorder
 
     def page(self, table: str, filters: Mapping[str, Any] | None, first: int, end: int) -> list[Row]:
         """Return copies of the matching rows with numbers in [first, end)."""
-        self.connect()
+        self._look("query", table, filters, first)
         rows = self._tables.page(table, filters, first, end)
         if not rows and filters and first == 0 < end:
             self._explain("query", table, filters)
@@ -122,16 +135,22 @@ class FakeRows:
 
     def get(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return a copy of the row with that id, or None."""
-        self.connect()
+        self._look("get_by_id", table, id, None)
         return next(iter(self._tables.select(table, {"id": {"$eq": id}}, end=1)), None)
 
     def count(self, table: str, filters: Mapping[str, Any] | None) -> int:
         """Count matching rows."""
-        self.connect()
+        self._look("count", table, filters, None)
         number = self._tables.count(table, filters)
         if not number and filters:
             self._explain("count", table, filters)
         return number
+
+    def _look(self, member: str, table: str, asked: Any, first: int | None) -> None:
+        self.connect()
+        if self._repeats is not None:
+            call = f"ctx.db.{member}({table!r})"
+            self._repeats.check(lambda: f"{call}\n{asked!r} {first}", 'set world.db.latency = "5ms" in world.py')
 
     def _explain(self, member: str, table: str, filters: Mapping[str, Any]) -> None:
         """Record a filter that matches no row because of a mistake, such as a misspelt field."""
@@ -150,10 +169,11 @@ class FakeRows:
 class FakeLlm:
     """The language model of `world.llm`; it counts a word as a token."""
 
-    __slots__ = ("_injector", "_script")
+    __slots__ = ("_injector", "_repeats", "_script")
 
-    def __init__(self, script: LlmScript, injector: FaultInjector | None) -> None:
-        """Answer from the script; `injector` may make prompts fail."""
+    def __init__(self, script: LlmScript, injector: FaultInjector | None, repeats: Repeats) -> None:
+        """Answer from the script; `injector` may make prompts fail, `repeats` ends a loop of equal ones."""
+        self._repeats = repeats
         self._script = script
         self._injector = injector
 
@@ -172,6 +192,7 @@ class FakeLlm:
         Raises ServiceError for an injected fault, and the exception that the script has in place of an answer.
         """
         del model, temperature
+        self._repeats.check(lambda: f"ctx.llm.run\n{prompt}", 'give the reply a latency: latency="2s"')
         if self._injector is not None and (refusal := self._injector.on_request("llm")) is not None:
             raise ServiceError(refusal.text)
         text = " ".join(self._script.answer(prompt).split(" ")[:max_tokens])

@@ -116,7 +116,7 @@ class Stores:
 
         Events, requests and prompts are also added to the logs of this tenant.
         """
-        return Recorder(self.redactor, root, self.allowed, self._log)
+        return Recorder(self.redactor, root, self.allowed, self._log, self.secrets.own)
 
     def _log(self, entry: Entry) -> None:
         if isinstance(entry, HttpCall):

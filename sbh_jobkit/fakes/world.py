@@ -261,6 +261,7 @@ class World(Stores, Shown):
         world._extensions = Extensions(self.extensions.manager, world, known_kinds())  # noqa: SLF001  same class
         world.tz, world.script = self.tz, self.script
         world.secrets.ever |= self.secrets.ever
+        world.secrets.own |= self.secrets.own
         world.restore(snapshot)
         return world
 

@@ -51,7 +51,19 @@ class Recorder:
     """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
-        *("_learned", "_redactor", "_sink", "allowed", "events", "faults", "files", "http_calls", "llm_calls", "root"),
+        *(
+            "_learned",
+            "_own",
+            "_redactor",
+            "_sink",
+            "allowed",
+            "events",
+            "faults",
+            "files",
+            "http_calls",
+            "llm_calls",
+            "root",
+        ),
         "rows_read",
     )
 
@@ -61,14 +73,17 @@ class Recorder:
         root: Path | None = None,
         allowed: Collection[str] = (),
         sink: Callable[[Entry], object] | None = None,
+        own_secrets: set[str] | None = None,
     ) -> None:
         """Start empty.
 
         `root` is the plugin's folder, to say where in it something happened; `allowed` are kinds of fault that fail
-        no run; `sink` is called with each entry as it happens, so that also a run that is killed leaves them.
+        no run; `sink` is called with each entry as it happens, so that also a run that is killed leaves them;
+        `own_secrets` are the names of secrets that only jobs have set, such as a position, which may be in a URL.
         """
         self._redactor = redactor
         self._sink = sink
+        self._own = own_secrets if own_secrets is not None else set()
         self._learned: Callable[[str, str], object] | None = None
         self.root = root
         self.allowed = allowed
@@ -84,8 +99,13 @@ class Recorder:
         self._sink = sink
         self._learned = learned
 
-    def secret(self, name: str, value: str) -> None:
-        """Hand on a secret that the run sets, so that its value is redacted wherever output is kept."""
+    def secret(self, name: str, value: str, *, new: bool) -> None:
+        """Hand on a secret that the run sets, so that its value is redacted wherever output is kept.
+
+        `new` says that no secret of that name was there: then it is the job's own.
+        """
+        if new and name not in self._redactor().given.values():  # else somebody has given it, and it was deleted
+            self._own.add(name)
         if self._learned is not None:
             self._learned(name, value)
 
@@ -106,7 +126,9 @@ class Recorder:
         redactor = self._redactor()
         shown = redactor.text(url)
         if shown != url:
-            self._find_secrets(f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url))
+            self._find_secrets(
+                f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url), but=self._own
+            )
         call = HttpCall(method=method, url=shown, status=status, matched=matched, at=at, seconds=seconds)
         self._keep(self.http_calls, call)
         return call
@@ -154,10 +176,12 @@ class Recorder:
             self._find_secrets("print", "what the job printed", text, placed=False)
         self._find_secrets("logging", "what the job logged", "\n".join(logs), placed=False)
 
-    def _find_secrets(self, member: str, where: str, text: str, *, placed: bool = True) -> None:
-        """Record each secret in a text as a fault, once for each place."""
+    def _find_secrets(
+        self, member: str, where: str, text: str, *, placed: bool = True, but: Collection[str] = ()
+    ) -> None:
+        """Record each secret in a text as a fault, once for each place; `but` names those that may be there."""
         redactor = self._redactor()
-        for name in sorted(redactor.names(text)) if text else ():
+        for name in sorted(redactor.names(text).difference(but)) if text else ():
             message = redactor.text(f"secret {name!r} is in {where}")
             if not any(fault.message == message for fault in self.faults):
                 self.fault("secret-leaked", member, message, _LEAKED, placed=placed)

@@ -145,3 +145,39 @@ def test_leaks_can_be_allowed(ran):
     world.secrets["LOGIN"] = "t-12345"
     run = ran("print(ctx.secrets.get('LOGIN'))", world)
     assert (run.ok, run.stdout, len(run.faults)) == (True, "‹secret:LOGIN›\n", 1)
+
+
+OWN = {
+    "a position in a parameter": "ctx.http.get('https://api.example.com/notes', {'since': ctx.secrets.get('CURSOR')})",
+    "a position in the address": "ctx.http.get('https://api.example.com/after/' + ctx.secrets.get('CURSOR'))",
+    "a position of this very run": "ctx.secrets.set('PAGE', 'page-0042'); ctx.http.get('https://api.example.com/?p=page-0042')",
+    "a new position": "ctx.secrets.set('CURSOR', 'c-99999'); ctx.http.get('https://api.example.com/?since=c-99999')",
+    "after it was deleted": "ctx.secrets.delete('CURSOR'); ctx.secrets.set('CURSOR', 'c-5555'); "
+    "ctx.http.get('https://api.example.com/?since=c-5555')",
+}
+GIVEN = {
+    "what an administrator gave": "ctx.http.get('https://api.example.com/?key=' + ctx.secrets.get('LOGIN'))",
+    "what was given, set anew": "ctx.secrets.set('LOGIN', 't-99999'); ctx.http.get('https://api.example.com/?key=t-99999')",
+    "what was given, deleted and set": "ctx.secrets.delete('LOGIN'); ctx.secrets.set('LOGIN', 't-9999'); "
+    "ctx.http.get('https://api.example.com/?key=t-9999')",
+    "a position in what is printed": "print(ctx.secrets.get('CURSOR'))",
+    "a position in an event": "ctx.emit('x', {'at': ctx.secrets.get('CURSOR')})",
+}
+
+
+@pytest.mark.parametrize("body", OWN.values(), ids=OWN)
+def test_a_position_may_be_in_a_url(ran, world, body):
+    """A secret that only jobs have set is what a job remembers: in a URL it is no leak, and hidden all the same."""
+    world.http.route().respond(json=[])
+    ran("ctx.secrets.set('CURSOR', '2026-01-05T08:00:00')", world)
+    run = ran(body, world)
+    assert (run.error, run.faults) == (None, ())
+    assert "‹secret:" in run.http_calls[0].url
+
+
+@pytest.mark.parametrize("body", GIVEN.values(), ids=GIVEN)
+def test_what_was_given_may_not(ran, world, body):
+    """What an administrator has set stays a leak, and a position elsewhere, too."""
+    world.http.route().respond(json=[])
+    ran("ctx.secrets.set('CURSOR', '2026-01-05T08:00:00')", world)
+    assert [fault.kind for fault in ran(body, world).faults] == ["secret-leaked"]

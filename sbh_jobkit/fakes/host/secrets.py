@@ -31,7 +31,7 @@ class HostSecrets(Secrets):
         self._gate("secrets.set")
         if secret_problem(key, value) is not None:
             return super().set(key, value)
-        self._recorder.secret(key, value)
+        self._recorder.secret(key, value, new=False)
         message = f"today's host lets no job set a secret: ctx.secrets.set({key!r}, …) returns False"
         self._recorder.divergence("D39", "ctx.secrets.set", message)
         return False

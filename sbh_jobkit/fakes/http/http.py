@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.http.routes import HttpRoutes
     from sbh_jobkit.fakes.links import LinkServer
+    from sbh_jobkit.fakes.repeats import Repeats
     from sbh_jobkit.run.redaction import Redactor
 
 
 class RoutedHttp:
     """Sends requests to the routes of a world."""
 
-    __slots__ = ("_extensions", "_redactor", "_routes")
+    __slots__ = ("_extensions", "_redactor", "_repeats", "_routes")
 
     def __init__(
         self,
@@ -30,11 +31,13 @@ class RoutedHttp:
         redactor: Callable[[], Redactor],
         storage: LinkServer,
         injector: FaultInjector | None,
+        repeats: Repeats,
     ) -> None:
         """Use the routes, and for presigned URLs without a route the storage.
 
-        `injector` may make requests fail, `redactor` hides secrets in advice.
+        `injector` may make requests fail, `redactor` hides secrets in advice, `repeats` ends a loop that waits.
         """
+        self._repeats = repeats
         self._routes = routes
         self._redactor = redactor
         self._extensions = {STORAGE: storage} if injector is None else {STORAGE: storage, INJECTOR: injector}
@@ -59,11 +62,16 @@ class RoutedHttp:
 
     def send(self, request: httpx.Request) -> HttpAnswer:
         """Return the answer of the matching route, after redirects; raises NotServedError if no route matches."""
+        self._repeats.check(lambda: self._text(request), 'give the route a latency: .after("50ms")')
         try:
             response = self._routes.client.send(request)
         except UnmatchedError as unmatched:
             raise self._explain_unmatched(unmatched.request) from None
         return HttpAnswer(response.status_code, dict(response.headers.items()), response.content)
+
+    def _text(self, request: httpx.Request) -> str:
+        shown = self._redactor().text(str(request.url))
+        return f"{request.method} {shown}\n{request.read()!r}"
 
     def _explain_unmatched(self, request: httpx.Request) -> NotServedError:
         method, url = request.method, str(request.url)

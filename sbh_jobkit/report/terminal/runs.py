@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import groupby
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ _FAILURES_A_JOB = 3
 _OUTPUT_LINES = 20
 """How many lines of a failing run's output are shown, from its end."""
 _LONGEST_LINE = 200
+_MOST_ROWS = 40
+"""So many requests, events, prompts or files of one run are listed."""
 _ADVICE = "  try: "
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
 """Control characters that a job prints are shown as signs, so that they do not act on the terminal."""
@@ -192,14 +195,20 @@ def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
     yield from _block("output", run.stdout)
     yield from _block("stderr", run.stderr)
     yield from _block("log", "\n".join(run.logs))
-    for event in run.events:
-        yield f"  emit: {event.type} {_short(event.payload)}"
-    for call in run.http_calls:
-        yield f"  http: {call.method} {call.url} {call.status or 'no answer'}"
-    for prompt in run.llm_calls:
-        yield f"  llm: {_short(prompt.prompt)} ({count(prompt.tokens, 'token')})"
-    for file in run.files:
-        yield f"  file: {file.action} {file.key} ({count(file.size, 'byte')})"
+    yield from _counted("emit", (f"{event.type} {_short(event.payload)}" for event in run.events))
+    yield from _counted("http", (f"{call.method} {call.url} {call.status or 'no answer'}" for call in run.http_calls))
+    prompts = (f"{_short(prompt.prompt)} ({count(prompt.tokens, 'token')})" for prompt in run.llm_calls)
+    yield from _counted("llm", prompts)
+    yield from _counted("file", (f"{file.action} {file.key} ({count(file.size, 'byte')})" for file in run.files))
+
+
+def _counted(name: str, texts: Iterable[str]) -> Iterator[str]:
+    """Write one line for equal texts in a row, with their number, and not too many lines."""
+    rows = [(text, sum(1 for _ in equal)) for text, equal in groupby(texts)]
+    for text, number in rows[:_MOST_ROWS]:
+        yield f"  {name}: {text}{f' ({number:,} times)' if number > 1 else ''}"
+    if left := sum(number for _, number in rows[_MOST_ROWS:]):
+        yield f"  {name}: … and {left:,} more"
 
 
 def _block(name: str, text: str) -> Iterator[str]:
