@@ -57,7 +57,7 @@ def _of_expression(options: Namespace) -> _Preview:
     heading = [f"{schedule.expression}: {schedule.describe()}"]
     if schedule.cron.debian_differs:
         heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
-    heading += [f"note: {note}" for note in schedule.cron.notes]
+    heading += [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(now))]
     if not fires:
         heading.append(f"not due within {times.format_duration(length)}; next: {schedule.next(now).isoformat()}")
     return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)
@@ -70,7 +70,10 @@ def _of_plugin(options: Namespace) -> _Preview:
     plugin = given.load(options.what)
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
     simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
-    heading = [f"{due.job.name}: {due.schedule.describe()}" for due in simulator.due]
+    heading = []
+    for due in simulator.due:
+        heading.append(f"{due.job.name}: {due.schedule.describe()}")
+        heading += [f"  note: {note}" for note in due.schedule.clock_notes(now)]
     heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)
 

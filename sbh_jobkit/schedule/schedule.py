@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _DAY = 86_400
+_HOURS = 24
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal()
 _BACK = (2, 62, 800, 3_700)
@@ -108,6 +109,24 @@ class Schedule(Shown):
     def describe(self) -> str:
         """Describe the schedule in English, such as `at 09:00 on Mondays (Europe/Paris)`."""
         return f"{describe(self.cron)} ({self.tz})"
+
+    def clock_notes(self, start: str | datetime) -> list[str]:
+        """Say on which days of the year from `start` clock changes leave out fire times or repeat them.
+
+        That concerns only a schedule that follows elapsed time in some hours of the day, such as `*/20 2 * * *`.
+        """
+        if self.cron.fixed or self._utc or len(self.cron.hours) == _HOURS:
+            return []
+        notes = []
+        for day in times.clock_changes(self._instant(start), self.tz):
+            following = datetime.fromordinal(day.toordinal() + 1).replace(tzinfo=self.tz)
+            due = sum(1 for _ in self.epochs(day.timestamp(), following.timestamp()))
+            usual = len(self._seconds) if self.cron.matches_day(day.day, day.month, day.isoweekday() % 7) else 0
+            if due != usual:
+                often = {0: "not due", 1: "due once"}.get(due, f"due {due} times")
+                change = "forward" if due < usual else "back"
+                notes.append(f"{often} on {day:%Y-%m-%d}, on other days {usual} times: clocks go {change}")
+        return notes
 
     def note(self, at: datetime) -> str | None:
         """Explain a fire time that a clock change affects; None for any other fire time."""

@@ -787,6 +787,15 @@ def test_preview_of_a_step_that_is_too_long(capsys):
     ]
 
 
+def test_preview_of_elapsed_time_in_one_hour(capsys):
+    """It says on which days clock changes leave fire times out or repeat them."""
+    out = said(capsys, "preview", "*/20 2 * * *", "--from", "2026-01-01", "--tz", "Europe/Paris", "--for", "1d")[1]
+    assert out.splitlines()[1:3] == [
+        "note: not due on 2026-03-29, on other days 3 times: clocks go forward",
+        "note: due 6 times on 2026-10-25, on other days 3 times: clocks go back",
+    ]
+
+
 def test_preview_of_a_plugin(here, capsys):
     """Fire times of all jobs of a plugin, capped for people and whole for machines."""
     write(here / "p", main_=MAIN.replace("0 6 * * *", "*/10 * * * *"))

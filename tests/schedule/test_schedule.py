@@ -528,3 +528,45 @@ def test_value():
     assert schedule != Schedule("0 2 * * *")
     assert schedule != Schedule("@daily", "Europe/Paris")
     assert schedule != "0 2 * * *"
+
+
+CLOCK_NOTES = [
+    (
+        "*/20 2 * * *",
+        "Europe/Paris",
+        [
+            "not due on 2026-03-29, on other days 3 times: clocks go forward",
+            "due 6 times on 2026-10-25, on other days 3 times: clocks go back",
+        ],
+    ),
+    (
+        "*/20 3 * * *",
+        "Europe/Helsinki",
+        [
+            "not due on 2026-03-29, on other days 3 times: clocks go forward",
+            "due 6 times on 2026-10-25, on other days 3 times: clocks go back",
+        ],
+    ),
+    (
+        "30 */2 * * *",
+        "America/New_York",
+        ["due 11 times on 2026-03-08, on other days 12 times: clocks go forward"],
+    ),
+    (
+        "*/30 1 * * SUN",
+        "Australia/Lord_Howe",
+        ["due 3 times on 2026-04-05, on other days 2 times: clocks go back"],
+    ),
+    ("*/20 3 * * *", "Europe/Paris", []),
+    ("*/20 2 * * MON", "Europe/Paris", []),
+    ("20,40 2 * * *", "Europe/Paris", []),
+    ("*/20 * * * *", "Europe/Paris", []),
+    ("*/20 2 * * *", "UTC", []),
+    ("*/20 2 * * *", "Asia/Kolkata", []),
+]
+
+
+@pytest.mark.parametrize(("expression", "zone", "notes"), CLOCK_NOTES)
+def test_days_on_which_clocks_change_the_number(expression, zone, notes):
+    """A schedule that follows elapsed time in some hours says on which days it is due more or less often."""
+    assert Schedule(expression, zone).clock_notes("2026-01-01") == notes

@@ -26,7 +26,8 @@ def text(preview: Preview) -> str:
     """List the fire times, for a terminal."""
     name = preview.job or preview.schedule.expression
     fires = [Fire(plugin="", job="", at=at, note=preview.schedule.note(at)) for at in preview.fires[:_MOST]]
-    notes = [f"note: {note}" for note in preview.schedule.cron.notes]
+    schedule = preview.schedule
+    notes = [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(preview.start))]
     lines = [f"{name}: {preview.schedule.describe()}", *notes, ""]
     lines += fire_lines(fires, preview.start, with_jobs=False) if fires else [_nothing(preview)]
     if len(preview.fires) > _MOST:
@@ -45,7 +46,7 @@ def html(preview: Preview) -> str:
     written: str = macros("schedule_card").preview_card(
         preview.schedule,
         job=preview.job,
-        sentences=list(debian_note(preview.schedule)),
+        sentences=[*debian_note(preview.schedule), *_clock_sentences(preview)],
         fires=fires[:_FEW],
         later=fires[_FEW:],
         left_out=len(preview.fires) - len(fires),
@@ -69,6 +70,11 @@ def _clock_changes(preview: Preview) -> Iterator[str]:
             f"Clocks go {'forward' if gap else 'back'} on {DAYS[change.at.weekday()]} {change.at:%Y-%m-%d}, "
             f"from {format_offset(change.before)} to {format_offset(change.after)}: a {'gap' if gap else 'fold'}."
         )
+
+
+def _clock_sentences(preview: Preview) -> Iterator[str]:
+    for note in preview.schedule.clock_notes(preview.start):
+        yield f"{note[0].upper()}{note[1:]}."
 
 
 def _collisions(preview: Preview) -> Iterator[tuple[str, str]]:
