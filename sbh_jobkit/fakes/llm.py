@@ -50,6 +50,7 @@ class LlmScript(Members):
         self._replies: list[_Reply] = []
         self._used: list[int] = []
         self._kept: LlmState | None = None
+        self._adapt: Callable[[Any], Any] | None = None
         self.calls: PersistentList[LlmCall] = PersistentList()
         """Every prompt and its answer, oldest first."""
 
@@ -88,7 +89,7 @@ class LlmScript(Members):
                     return answer
                 if _is_failure(answer):
                     raise answer
-                return str(answer(prompt))
+                return str((answer if self._adapt is None else self._adapt(answer))(prompt))
         return f"[fake answer to a prompt of {len(prompt)} characters]"
 
     def snapshot(self) -> LlmState:
@@ -97,9 +98,10 @@ class LlmScript(Members):
         self._kept = self._kept if self._kept == state else state
         return self._kept
 
-    def restore(self, state: LlmState) -> None:
-        """Set the replies and the calls of a snapshot."""
+    def restore(self, state: LlmState, adapt: Callable[[Any], Any]) -> None:
+        """Set the replies and the calls of a snapshot, whose functions `adapt` turns into this world's."""
         self._replies, self._used = list(state.replies), list(state.used)
+        self._adapt = adapt
         self.calls.restore(state.calls)
 
 

@@ -19,6 +19,7 @@ from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.diff import diff
 from sbh_jobkit.fakes.expectations import Expectation, expected_reason
 from sbh_jobkit.fakes.host.context import HostContext
+from sbh_jobkit.fakes.rebind import rebind
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.stores import Stores
@@ -84,6 +85,8 @@ class World(Stores, Shown):
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
         self._begun = False
+        self._origins: tuple[World, ...] = ()
+        """The worlds of which this one has the state, and so perhaps the functions."""
         self.reached: float | None = None
         """The fire time of the latest run, in epoch seconds."""
         self._settings: tuple[Any, ...] = ()
@@ -237,9 +240,12 @@ class World(Stores, Shown):
         self.files.restore(snapshot.files)
         self.db.restore(snapshot.tables)
         self.secrets.restore(snapshot.secrets)
-        self.llm.restore(snapshot.llm)
+        origin = snapshot.origin
+        if origin is not self and isinstance(origin, World) and origin not in self._origins:
+            self._origins = (*self._origins, *origin._origins, origin)  # noqa: SLF001  same class
+        self.llm.restore(snapshot.llm, self._adapt)
         if snapshot.http is not None:
-            self.http.set_state(snapshot.http)
+            self.http.set_state(snapshot.http, self._adapt)
         elif self._http is not None:
             self._http.routes.clear()
             self._http.forget()
@@ -254,6 +260,10 @@ class World(Stores, Shown):
             setattr(self, name, value)
         self.expectations = list(expectations)
         self.reached = snapshot.taken.timestamp() if snapshot.taken is not None else None
+
+    def _adapt(self, value: Any) -> Any:
+        """Return a function of a world that this one is a copy of, as this one's."""
+        return rebind(value, self._origins, self) if self._origins else value
 
     def at(self, snapshot: Snapshot) -> Self:
         """Return a new world in the state of a snapshot; changes to it do not change this world."""

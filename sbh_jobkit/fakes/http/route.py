@@ -71,6 +71,8 @@ class HttpRoute(respx.Route):
         self._used_answers = 0
         super().__init__(*patterns, **lookups)
         self._random = random
+        self.adapt: Callable[[Any], Any] = _same
+        """Turns the author's functions into those of this world, if it is a copy."""
         self.make_reliable()
 
     def make_reliable(self) -> None:
@@ -123,7 +125,8 @@ class HttpRoute(respx.Route):
         effect = self._side_effect
         if isinstance(effect, _Answers):
             self._used_answers += 1
-            return effect.get(self._used_answers - 1)
+            return self.adapt(effect.get(self._used_answers - 1))
+        effect = self.adapt(effect)
         return _exception(effect) if isinstance(effect, type) and issubclass(effect, httpx.RequestError) else effect
 
     def for_world(self, random: Callable[[], Random]) -> HttpRoute:
@@ -153,6 +156,10 @@ class HttpRoute(respx.Route):
         del self.calls[state.calls :]
         self._pass_through = state.passes
         self._seconds, self._rate, self._failure = state.seconds, state.rate, state.failure
+
+
+def _same(effect: Any) -> Any:
+    return effect
 
 
 def _is_failure(failure: object) -> bool:

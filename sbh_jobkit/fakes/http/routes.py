@@ -88,8 +88,8 @@ class HttpRoutes(respx.Router):
         kept = tuple((route, route.get_state() if isinstance(route, HttpRoute) else None) for route in self.routes)
         return HttpState(kept, self.log.snapshot(), len(self.calls))
 
-    def set_state(self, state: HttpState) -> None:
-        """Set the state of a snapshot, perhaps of another world."""
+    def set_state(self, state: HttpState, adapt: Callable[[Any], Any]) -> None:
+        """Set the state of a snapshot, perhaps of another world, whose functions `adapt` turns into this one's."""
         self.routes.clear()
         for known, kept in state.routes:
             if kept is None:
@@ -97,6 +97,7 @@ class HttpRoutes(respx.Router):
                 continue
             route = known.for_world(self._random)
             route.set_state(kept)
+            route.adapt = adapt
             self.routes.add(route, kept.name)
         self.log.restore(state.log)
         del self.calls[state.calls :]
