@@ -148,6 +148,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 _NEAR, _NEAR_IF_SHORT, _SHORT = 0.71, 0.65, 4
+_ALIKE = 0.6
 _NAME = re.compile(r"[\w.:-]+")
 _WORDS = re.compile(r"[a-z0-9]+")
 _LEAST = 3
@@ -170,11 +171,19 @@ def nearest(name: str, choices: Iterable[str], *, nearness: float | None = None)
     letters = sorted(text)
     swapped = [choice for choice in folded if sorted(choice) == letters]  # difflib takes --form for --for, not --from
     cutoff = nearness or (_NEAR if len(text) > _SHORT else _NEAR_IF_SHORT)
-    near = swapped or get_close_matches(text, folded, n=1, cutoff=cutoff)
+    alike = get_close_matches(text, folded, n=3, cutoff=cutoff)
+    near = swapped or [choice for choice in alike if _words_are_alike(text, choice)]
     if not near and nearness is None:
         related = [choice for choice in folded if _is_related(text, choice)]
         near = related if len(related) == 1 else []
     return folded[near[0]] if near else None
+
+
+def _words_are_alike(name: str, choice: str) -> bool:
+    """Whether each word of a name is spelled like that of the choice: `read_users` is not a misspelt `send_users`."""
+    words, others = _WORDS.findall(name), _WORDS.findall(choice)
+    pairs = zip(words, others, strict=False)
+    return len(words) != len(others) or all(a == b or get_close_matches(a, [b], cutoff=_ALIKE) for a, b in pairs)
 
 
 def _is_related(name: str, choice: str) -> bool:

@@ -1,57 +1,137 @@
-"""Find the problems of a plugin, all at once, each with its place and advice.
+"""Find the problems of plugins, all at once, each with its place and advice.
 
-The files are read first. If the manifest and the syntax are valid, the plugin is also imported, which shows more.
+The files are read first. Then the plugin is imported in a process of its own, which shows more.
 """
 
 from __future__ import annotations
 
-import re
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check import code, host, source
+from sbh_jobkit.check import source
+from sbh_jobkit.check.checked import Checked
 from sbh_jobkit.check.finding import Finding
-from sbh_jobkit.errors import JobkitError, PluginError, did_you_mean
+from sbh_jobkit.check.importing import Importer
+from sbh_jobkit.check.rules import host, jobs, modules, permissions
+from sbh_jobkit.check.settings import Settings
+from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import archive
+from sbh_jobkit.plugin.folders import plugins_below
 from sbh_jobkit.plugin.loader import no_such_path
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.plugin.places import authors_terms
-from sbh_jobkit.plugin.plugin import Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sbh_jobkit.check.source import Source
 
-TARGETS = ("guide", "host")
-_PLACE = re.compile(r"([\w./-]+\.py):(\d+)")
+_RULES = (modules, jobs, permissions)
+_NOT_TO_RUN = {"import", "dynamic-code"}
+"""Rules whose findings are a reason not to import a plugin."""
 
 
-def check(path: str | Path, *, target: str = "guide") -> list[Finding]:
+@dataclass(slots=True, kw_only=True)
+class _Plugin:
+    """A plugin while it is checked."""
+
+    path: str
+    source: Source | None = None
+    found: list[Finding] = field(default_factory=list)
+    not_imported: str = ""
+    """Why it is not imported; empty if it is."""
+
+
+def check(path: str | Path, *, target: str = "guide", level: str = "warning", imports: bool = True) -> list[Finding]:
     """Return the problems of a plugin: a directory, its `plugin.json` or `main.py`, or a zip.
 
-    `target="host"` adds where today's host differs. Raises PluginError if the path is not a plugin.
+    `target="host"` adds where today's host differs, `level="note"` adds hints, and with `imports=False` nothing of the
+    plugin is executed. Raises PluginError if the path is not a plugin.
     """
-    if target not in TARGETS:
-        hint = did_you_mean(f"{target}", TARGETS) or f"; use one of {', '.join(TARGETS)}"
-        msg = f"unknown target {target!r}{hint}"
-        raise JobkitError(msg)
+    (checked,) = check_all([path], Settings(target=target, level=level, imports=imports))
+    return [*checked.findings]
+
+
+def check_all(paths: Iterable[str | Path], settings: Settings) -> list[Checked]:
+    """Return the problems of several plugins, in the order of the paths; a folder stands for the plugins below it.
+
+    Raises PluginError for a path that is not a plugin.
+    """
+    with ExitStack() as stack:
+        importer = stack.enter_context(Importer(settings.import_limit)) if settings.imports else None
+        plugins = [
+            _read(stack, Path(path), f"{path}", settings, importer) for given in paths for path in plugins_below(given)
+        ]
+        return [_result(plugin, settings, importer) for plugin in plugins]
+
+
+def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer: Importer | None) -> _Plugin:
+    """Read a plugin's files, find what they show, and begin to import it."""
+    plugin = _Plugin(path=typed)
     try:
-        with _folder(Path(path)) as (folder, entry):
-            found = [*_findings(source.read_source(folder, entry), target)]
+        folder, entry = stack.enter_context(_folder(path))
     except _ArchiveError as error:
-        text = authors_terms(str(error), Path(path).parent.absolute())
-        return [Finding(file="", line=1, rule="archive", message=text)]
-    return sorted(dict.fromkeys(found), key=_order)
+        text = authors_terms(str(error), path.parent.absolute())
+        plugin.found.append(Finding(file="", line=1, rule="archive", message=text))
+        return plugin
+    plugin.source = source.read_source(folder, entry)
+    plugin.found += _static(plugin.source, settings)
+    plugin.not_imported = "it was not to be imported" if importer is None else _reason(plugin.source, plugin.found)
+    if importer is not None and not plugin.not_imported:
+        importer.start(plugin.source)
+    return plugin
+
+
+def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
+    """Yield what the files show without being run."""
+    found = [*plugin.findings, *(each for rules in _RULES for each in rules.findings(plugin))]
+    for finding in found:
+        id_ = host.ON_HOST.get(finding.rule) if settings.target == "host" else None
+        yield replace(finding, rule=id_) if id_ else finding
+    if settings.target == "host":
+        yield from host.findings(plugin)
+
+
+def _reason(plugin: Source, found: Sequence[Finding]) -> str:
+    """Return why a plugin cannot or must not be imported; empty if it can."""
+    for finding in found:
+        if finding.rule in _NOT_TO_RUN:
+            return f"nothing is run after [{finding.rule}] (line {finding.line} of {finding.file})"
+    for finding in plugin.findings:
+        if finding.rule == "syntax":
+            return f"{finding.file} is not valid Python"
+    return "" if plugin.modules else f"there is no file {plugin.entry!r}"
+
+
+def _result(plugin: _Plugin, settings: Settings, importer: Importer | None) -> Checked:
+    """Add what the import shows, and keep what is to be reported."""
+    found, not_checked = plugin.found, ""
+    if plugin.source is not None and importer is not None and not plugin.not_imported:
+        imported = importer.result(plugin.source)
+        known = {(each.file, each.line) for each in found}
+        found += () if imported.places & known else imported.findings
+        if imported.failed:
+            plugin.not_imported = "it cannot be imported"
+    if plugin.not_imported:
+        not_checked = f"which jobs it has and whether the manifest lists them: {plugin.not_imported}"
+    kept = [finding for finding in dict.fromkeys(found) if settings.reports(finding.level)]
+    is_zip = plugin.path.lower().endswith(".zip")
+    return Checked(
+        path=plugin.path,
+        findings=tuple(sorted(kept, key=_order)),
+        not_checked=not_checked,
+        texts=plugin.source.texts if plugin.source is not None else {},
+        folder=None if is_zip or plugin.source is None else plugin.source.folder,
+    )
 
 
 def _order(found: Finding) -> tuple[str | int, ...]:
     """Sort by place and rule; problems of one line of the manifest stay in the order in which a simulation has them."""
     place = (found.file, found.line)
-    return place if found.rule == "manifest" else (*place, found.rule, found.message)
+    return place if found.rule == "manifest" else (*place, found.column, found.rule, found.message)
 
 
 class _ArchiveError(PluginError):
@@ -78,35 +158,3 @@ def _folder(path: Path) -> Iterator[tuple[Path, str | None]]:
         msg = f"{path} is not a plugin; give a directory, a plugin.json, a .py file or a .zip"
         raise PluginError(msg)
     yield path if path.is_dir() else path.parent, path.name if path.suffix == ".py" else None
-
-
-def _findings(plugin: Source, target: str) -> Iterator[Finding]:
-    found = [*plugin.findings, *code.findings(plugin)]
-    found += _import_findings(plugin, found)
-    if target == "host":
-        yield from host.findings(plugin)
-    for finding in found:
-        id_ = host.ON_HOST.get(finding.rule) if target == "host" else None
-        yield replace(finding, rule=id_) if id_ else finding
-
-
-def _import_findings(plugin: Source, known: list[Finding]) -> Iterator[Finding]:
-    """Import the plugin, and yield the problems that are not known yet."""
-    if any(finding.rule in {"manifest", "syntax"} for finding in known):
-        return
-    folder = plugin.folder
-    try:
-        warnings = Plugin.load(folder / FILE if plugin.text else folder / plugin.entry).load_warnings
-    except PluginError as error:
-        text = authors_terms(str(error), folder.absolute()).removeprefix(f"{folder}/")
-        places = [(file, int(line)) for file, line in _PLACE.findall(text)]
-        if not {*places} & {(finding.file, finding.line) for finding in known}:
-            file, line = places[0] if places else (plugin.entry, 1)
-            yield Finding(file=file, line=line, rule="load", message=text.removeprefix(f"{file}:{line}: "))
-        return
-    for warning in warnings:
-        place = warning.place or "$"
-        file, _, number = place.partition(":")
-        if place.startswith("$"):
-            file, number = FILE, f"{plugin.line(place)}"
-        yield Finding(file=file, line=int(number), rule=warning.rule, message=warning.text)

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.decorators import Function, decorators
 from sbh_jobkit.plugin.manifest import PERMISSIONS
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _NO_PERMISSION = {"check_memory_usage", "request", "role", "secrets", "tenant_id
 """Members that need no permission."""
 _INSPECTORS = {"bool", "callable", "hasattr", "id", "isinstance", "len", "print", "repr", "str", "type"}
 """Builtins that only inspect their arguments."""
-DECORATORS = {"job", "route", "hook", "llm_filter", "generator_hook"}
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,7 @@ class Place:
     file: str
     line: int
     what: str
+    node: ast.expr = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +55,13 @@ class Uses:
     """Where the context, or a member of it, is passed to code that is not the plugin's, or used as an extension's."""
 
 
-def decorators(function: _Function) -> Iterator[tuple[str, ast.Call]]:
-    """Yield the name and the call of each of the platform's decorators of a function."""
-    for found in function.decorator_list:
-        called = found.func if isinstance(found, ast.Call) else None
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
-        if isinstance(found, ast.Call) and name in DECORATORS:
-            yield name, found
-
-
 def find_uses(modules: Mapping[str, tuple[str, ast.Module]]) -> Uses:
     """Return what the modules of a plugin, (file, tree) by name, use of the context of their decorated functions."""
     found = Uses()
     follower = _Follower(modules, found)
     for name, (_, tree) in modules.items():
         for node in tree.body:
-            if isinstance(node, _Function) and any(decorators(node)):
+            if isinstance(node, Function) and any(decorators(node)):
                 parameters = [argument.arg for argument in [*node.args.posonlyargs, *node.args.args]]
                 if parameters:
                     follower.follow(name, node, {"ctx" if "ctx" in parameters else parameters[0]: "ctx"})
@@ -86,13 +77,13 @@ class _Follower:
         self.functions = {name: dict(_find_functions(name, tree, modules)) for name, (_, tree) in modules.items()}
         self._followed: set[tuple[int, frozenset[tuple[str, str]]]] = set()
 
-    def follow(self, module: str, function: _Function | ast.Lambda, given: dict[str, str]) -> None:
+    def follow(self, module: str, function: Function | ast.Lambda, given: dict[str, str]) -> None:
         """Read a function; the names in `given` are the context or a part of it."""
         seen = id(function), frozenset(given.items())
         if seen in self._followed:
             return
         self._followed.add(seen)
-        own = {node.name: (module, node) for node in ast.walk(function) if isinstance(node, _Function)}
+        own = {node.name: (module, node) for node in ast.walk(function) if isinstance(node, Function)}
         aliases = dict(given)
         for _ in range(2):  # an alias of an alias, defined before or after it
             aliases.update(_aliases(function, aliases))
@@ -103,10 +94,10 @@ class _Follower:
 
 def _find_functions(
     module: str, tree: ast.Module, modules: Mapping[str, tuple[str, ast.Module]]
-) -> Iterator[tuple[str, tuple[str, _Function]]]:
+) -> Iterator[tuple[str, tuple[str, Function]]]:
     """Yield the functions of the plugin that a module can call, by the name that it uses."""
     for node in tree.body:
-        if isinstance(node, _Function):
+        if isinstance(node, Function):
             yield node.name, (module, node)
         elif isinstance(node, ast.ImportFrom) and node.module is not None and node.module in modules:
             own = dict(_find_functions(node.module, modules[node.module][1], {}))
@@ -172,7 +163,7 @@ class _Visitor(ast.NodeVisitor):
     """Reads the body of one function."""
 
     def __init__(
-        self, follower: _Follower, module: str, names: dict[str, str], functions: Mapping[str, tuple[str, _Function]]
+        self, follower: _Follower, module: str, names: dict[str, str], functions: Mapping[str, tuple[str, Function]]
     ) -> None:
         self._follower, self._module, self._names, self._functions = follower, module, names, functions
 
@@ -182,7 +173,7 @@ class _Visitor(ast.NodeVisitor):
         if path is None:
             self.visit(node)
         elif isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-            self._record_use(path, node)
+            self._record_use(path, node)  # type: ignore[arg-type] # only an expression is a part of the context
 
     def generic_visit(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
@@ -215,7 +206,7 @@ class _Visitor(ast.NodeVisitor):
         if _context_path(node, self._names) is None:  # otherwise a member is set or deleted
             self.visit_value(node.value)
 
-    def visit_FunctionDef(self, node: _Function | ast.Lambda) -> None:
+    def visit_FunctionDef(self, node: Function | ast.Lambda) -> None:
         taken = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
         outer = {name: path for name, path in self._names.items() if name not in taken}
         inner = _Visitor(self._follower, self._module, outer, self._functions)
@@ -251,18 +242,18 @@ class _Visitor(ast.NodeVisitor):
         if path in {"ctx.secrets.get", "ctx.secrets.has"} and name and name not in self._follower.found.secrets:
             self._follower.found.secrets.append(name)
 
-    def _record_use(self, path: str, node: ast.AST) -> None:
+    def _record_use(self, path: str, node: ast.expr) -> None:
         needed, place = _possible_permissions(path), self._place(node, path)
         for name in sorted(needed):
             self._follower.found.permissions.setdefault(name, place)
         if len(needed) > 1:
             self._follower.found.escapes.append(place)
 
-    def _place(self, node: ast.AST, what: str) -> Place:
-        return Place(file=self._follower.modules[self._module][0], line=getattr(node, "lineno", 0), what=what)
+    def _place(self, node: ast.expr, what: str) -> Place:
+        return Place(file=self._follower.modules[self._module][0], line=node.lineno, what=what, node=node)
 
 
-def _parameter(function: _Function, key: int | str | None) -> str | None:
+def _parameter(function: Function, key: int | str | None) -> str | None:
     """Return the parameter for an argument, by position or by name; None if it goes to `*args` or `**kwargs`."""
     positional = [*function.args.posonlyargs, *function.args.args]
     if isinstance(key, int):

@@ -1,37 +1,57 @@
-"""One problem that a check found: its place, its rule, what is wrong, and what to do."""
+"""One problem that a check found: its place, its rule, how serious it is, what is wrong, and what to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-RULES = {
-    "archive": "The zip can be unpacked and contains a plugin.",
-    "dynamic-code": "No code is run from text: no `eval`, `exec`, `compile` or `__import__`.",
-    "import": "Only allowed modules and the plugin's own modules are imported.",
-    "job-elsewhere": "The entry imports each job that is in another module.",
-    "job-twice": "Each job has its own name.",
-    "job-unlisted": "If the manifest lists jobs, it lists every scheduled job.",
-    "job-without-function": "Each job in the manifest has a function.",
-    "load": "The plugin can be imported.",
-    "manifest": "The manifest, `plugin.json`, is valid.",
-    "permission-missing": "The manifest lists every permission that the code needs.",
-    "permission-unused": "The manifest lists only permissions that the code needs.",
-    "schedule": "Each schedule is five-field cron that fires at some time.",
-    "schedule-step": "No step of a schedule is longer than its range.",
-    "sdk-import": "The SDK's decorators are imported.",
-    "syntax": "Every file is valid Python.",
-}
-"""The rules for any host, and what they require; the rules of today's host are divergences, such as D17."""
+LEVELS = ("error", "warning", "note")
+"""How serious a finding is: `error` fails when it is reached, `warning` at times, `note` is a hint."""
+
+
+class Span(NamedTuple):
+    """A place in a file; lines and columns count from 1, in characters, and 0 stands for an end that is not known."""
+
+    line: int = 1
+    column: int = 1
+    end_line: int = 0
+    end_column: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Edit:
+    """A change of one file that is safe to make: the text between two places is replaced."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """One problem in a plugin."""
+    """One problem in a plugin; lines and columns count from 1, in characters."""
 
     file: str
     """The path in the plugin's folder."""
     line: int
+    column: int = 1
+    end_line: int = 0
+    """The last line of what is wrong; 0 if only its start is known."""
+    end_column: int = 0
+    """The column after what is wrong; 0 if only its start is known."""
+    level: str = "error"
+    """One of LEVELS."""
     rule: str
-    """One of RULES, or the id of a divergence."""
+    """One of the rules, or the id of a divergence."""
     message: str
     advice: str = ""
+    edits: tuple[Edit, ...] = ()
+    """What `--fix` changes."""
+
+    @property
+    def sentence(self) -> str:
+        """The message with its advice, in one text."""
+        return f"{self.message}; {self.advice}" if self.advice else self.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check import check as _check
+from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.report.findings import FORMATS
 
@@ -18,8 +19,11 @@ def check(options: Namespace) -> bool:
         hint = did_you_mean(options.format, FORMATS) or f"; use one of {', '.join(FORMATS)}"
         msg = f"unknown format {options.format!r}{hint}"
         raise JobkitError(msg)
-    found = _check.check(options.path, target=options.target)
-    text = FORMATS[options.format](found, options.path, options.target)
+    settings = Settings(
+        target=options.target, level=options.level, imports=not options.no_import, import_limit=options.import_limit
+    )
+    checked = _check.check_all(options.paths, settings)
+    text = FORMATS[options.format](checked, options.target)
     if text:
         print(text)
-    return not found
+    return all(each.ok for each in checked)

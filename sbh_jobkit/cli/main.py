@@ -19,7 +19,7 @@ from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -128,18 +128,29 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     preview.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h or 2w (default: 7d)")
     _add_common(preview, runs=False)
 
-    text = "find problems of a plugin before it is deployed"
+    text = "find problems of plugins before they are deployed"
     check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
-    check.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
-    text = "check against the platform's guide, or also against today's host (default: guide)"
-    check.add_argument("--target", default="guide", metavar="guide|host", help=text)
-    text = "output format (default: text)"
-    check.add_argument("--format", default="text", metavar="text|json|sarif|github", help=text)
+    _add_check(check)
 
     live_options.add_serve(commands)
     live_options.add_history(commands)
     live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=text)
+    text = "check against the platform's guide, or also against today's host (default: guide)"
+    parser.add_argument("--target", default="guide", metavar="guide|host", help=text)
+    text = "output format (default: text)"
+    parser.add_argument("--format", default="text", metavar="text|concise|json|sarif|github", help=text)
+    text = "the least serious level to report (default: warning)"
+    parser.add_argument("--level", default="warning", metavar="error|warning|note", help=text)
+    text = "only read the files: nothing of the plugin is executed"
+    parser.add_argument("--no-import", action="store_true", help=text)
+    text = "how long the import of a plugin may take (default: 5)"
+    parser.add_argument("--import-limit", type=_number("--import-limit"), default=5.0, metavar="SECONDS", help=text)
 
 
 def _whole_number(text: str) -> int:
@@ -150,12 +161,15 @@ def _whole_number(text: str) -> int:
         raise JobkitError(msg) from None
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        msg = f"--time-limit {text!r} is not a number of seconds"
-        raise JobkitError(msg) from None
+def _number(option: str) -> Callable[[str], float]:
+    def seconds(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            msg = f"{option} {text!r} is not a number of seconds"
+            raise JobkitError(msg) from None
+
+    return seconds
 
 
 def _add_range(parser: argparse.ArgumentParser) -> None:
@@ -175,9 +189,8 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
         parser.add_argument("--target", metavar="guide|host", help=text)
         text = "rule for runs that overlap or are late, such as overlap=queue_one or JOB:overlap=allow; may be repeated"
         parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
-        parser.add_argument(
-            "--time-limit", type=_seconds, metavar="SECONDS", help="how long a run may take (default: 30)"
-        )
+        text = "how long a run may take (default: 30)"
+        parser.add_argument("--time-limit", type=_number("--time-limit"), metavar="SECONDS", help=text)
         parser.add_argument("--faults", metavar="FILE", help="a fault plan (TOML): what goes wrong during the runs")
         parser.add_argument("--fault", action="append", metavar="LINE", help="one more injected fault; may be repeated")
         parser.add_argument(

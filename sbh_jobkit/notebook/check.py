@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit.check.check import check
+from sbh_jobkit.check.check import check_all
+from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.project.export import export_plugin
 from sbh_jobkit.report.findings import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sbh_jobkit.check.checked import Checked
 
 
 class Findings(list[Any]):
@@ -19,17 +23,19 @@ class Findings(list[Any]):
 
     path: str
     target: str
+    _checked: Checked
 
     @classmethod
     def from_check(cls, path: str, target: str) -> Self:
         """Check a plugin and return its findings."""
-        found = cls(check(path, target=target))
-        found.path, found.target = path, target
+        (checked,) = check_all([path], Settings(target=target))
+        found = cls(checked.findings)
+        found.path, found.target, found._checked = path, target, checked
         return found
 
     def __repr__(self) -> str:
         """Return the text of `sbh-jobkit check`."""
-        return FORMATS["text"](self, self.path, self.target)
+        return FORMATS["text"]([replace(self._checked, path=self.path)], self.target)
 
 
 def check_cells(cells: Sequence[tuple[int, str]], names: Mapping[str, Any], target: str) -> Findings:

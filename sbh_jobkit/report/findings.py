@@ -1,85 +1,126 @@
-"""The findings of a check as text, JSON, SARIF, and as annotations on a code host."""
+"""The findings of a check as text, JSON, and annotations on a code host; SARIF is in a module of its own."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
-from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.check.finding import RULES
-from sbh_jobkit.plugin import divergences
-from sbh_jobkit.version import __version__
+from sbh_jobkit.check.finding import LEVELS
+from sbh_jobkit.report.sarif import sarif
+from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from sbh_jobkit.check.checked import Checked
     from sbh_jobkit.check.finding import Finding
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
+_WIDEST = 160
+Styled = tuple[str, str]
+"""A piece of text, and its style in a terminal."""
 
 
-def text(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Write each finding in a line that an editor can follow, with advice below it."""
-    lines = []
-    for found in findings:
-        lines.append(f"{_file(path, found)}:{found.line}: {found.message} [{found.rule}]")
-        if found.advice:
-            lines.append(f"  try: {found.advice}")
+def text(checked: Sequence[Checked], target: str) -> str:
+    """Write each finding with its line of source, what is wrong there, and what to do."""
+    return "".join(piece for piece, _ in styled(checked, target)).removesuffix("\n")
+
+
+def concise(checked: Sequence[Checked], target: str) -> str:
+    """Write each finding in one line that an editor can follow."""
+    lines = [_head(each, found) for each in checked for found in each.findings]
+    return "\n".join([*lines, *_ends(checked, target)])
+
+
+def styled(checked: Sequence[Checked], target: str) -> Iterator[Styled]:
+    """Yield the text in pieces, each with its style; every line ends in one."""
+    colours = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
+    for each in checked:
+        for found in each.findings:
+            yield f"{_where(each, found)}: ", "bold"
+            yield f"{found.level}[{found.rule}]", colours[found.level]
+            yield f" {found.message}\n", ""
+            if (excerpt := _excerpt(each, found)) is not None:
+                line, carets = excerpt
+                yield f"  {line}\n", ""
+                yield f"  {carets}\n", colours[found.level]
+            if found.advice:
+                yield f"  try: {found.advice}\n", ""
+    for line in _ends(checked, target):
+        yield f"{line}\n", ""
+
+
+def _excerpt(checked: Checked, found: Finding) -> tuple[str, str] | None:
+    """Return the line of source without its indentation, and carets below what is wrong."""
+    line = checked.line(found).replace("\t", " ").rstrip()
+    if not found.end_line or not line:
+        return None
+    indent = len(line) - len(line.lstrip())
+    start = max(found.column - 1, indent)
+    end = found.end_column - 1 if found.end_line == found.line else len(line)
+    shown = line[indent : indent + _WIDEST]
+    width = max(min(end, indent + len(shown)) - start, 1)
+    return shown, f"{' ' * (start - indent)}{'^' * width}"
+
+
+def _ends(checked: Sequence[Checked], target: str) -> Iterator[str]:
+    """Yield a line for each plugin, and one for all of them: how many findings, and what was not looked at."""
     on = " on today's host" if target == "host" else ""
-    count = len(findings)
-    lines.append(f"{path}: {f'{count} finding' if count else 'no problems found'}{'s' if count > 1 else ''}{on}")
-    return "\n".join(lines)
+    for each in checked:
+        yield f"{each.path}: {_counts(each.findings) or 'no problems found'}{on}"
+        if each.not_checked:
+            yield f"{each.path}: not looked at: {each.not_checked}"
+    if len(checked) > 1:
+        found = [found for each in checked for found in each.findings]
+        yield f"{len(checked)} plugins: {_counts(found) or 'no problems found'}{on}"
 
 
-def as_json(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Return the findings as JSON."""
-    rows = [{**asdict(found), "file": _file(path, found)} for found in findings]
-    value = {"plugin": path, "target": target, "ok": not findings, "findings": rows}
+def _counts(findings: Iterable[Finding]) -> str:
+    """Write `2 errors, 1 warning; 1 fixable with --fix`; empty if there are no findings."""
+    found = [*findings]
+    levels = Counter(each.level for each in found)
+    parts = ", ".join(count(levels[level], level) for level in LEVELS if levels[level])
+    fixable = sum(bool(each.edits) for each in found)
+    return f"{parts}{f'; {fixable} fixable with --fix' if fixable else ''}"
+
+
+def as_json(checked: Sequence[Checked], target: str) -> str:
+    """Return the findings as JSON: of one plugin as an object, of several as a list of them."""
+    rows = [_row(each) for each in checked]
+    value = {"target": target, "ok": all(row["ok"] for row in rows)}
+    value = {**value, **rows[0]} if len(rows) == 1 else {**value, "plugins": rows}
     return json.dumps(value, ensure_ascii=False, indent=1)
 
 
-def sarif(findings: Sequence[Finding], path: str, target: str) -> str:
-    """Return a SARIF 2.1.0 log, which code hosts and editors read."""
-    del target
-    rules = sorted({found.rule for found in findings})
-    driver = {
-        "name": "sbh-jobkit",
-        "version": __version__,
-        "rules": [{"id": rule, "shortDescription": {"text": _about(rule)}} for rule in rules],
+def _row(checked: Checked) -> dict[str, Any]:
+    findings = [{**asdict(found), "file": checked.path_of(found.file)} for found in checked.findings]
+    return {
+        "plugin": checked.path,
+        "ok": checked.ok,
+        "findings": findings,
+        "not_checked": checked.not_checked or None,
     }
-    results = [
-        {
-            "ruleId": found.rule,
-            "ruleIndex": rules.index(found.rule),
-            "level": "error",
-            "message": {"text": _whole(found)},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": _file(path, found)},
-                        "region": {"startLine": found.line},
-                    }
-                }
-            ],
-        }
-        for found in findings
-    ]
-    runs = [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": runs}, ensure_ascii=False, indent=1)
 
 
-def github(findings: Sequence[Finding], path: str, target: str) -> str:
+def github(checked: Sequence[Checked], target: str) -> str:
     """Return workflow commands, with which GitHub shows each finding at its line of a pull request."""
     del target
-    return "\n".join(
-        f"::error file={_property(_file(path, found))},line={found.line},title={found.rule}::{_data(_whole(found))}"
-        for found in findings
-    )
+    return "\n".join(_annotation(each, found) for each in checked for found in each.findings)
 
 
-FORMATS: dict[str, Callable[[Sequence[Finding], str, str], str]] = {
+def _annotation(checked: Checked, found: Finding) -> str:
+    place = {"file": _property(checked.path_of(found.file)), "line": found.line, "col": found.column}
+    if found.end_line:
+        place |= {"endLine": found.end_line, "endColumn": found.end_column}
+    properties = ",".join(f"{name}={value}" for name, value in {**place, "title": found.rule}.items())
+    return f"::{_GITHUB[found.level]} {properties}::{_data(found.sentence)}"
+
+
+FORMATS: dict[str, Callable[[Sequence[Checked], str], str]] = {
     "text": text,
+    "concise": concise,
     "json": as_json,
     "sarif": sarif,
     "github": github,
@@ -87,19 +128,12 @@ FORMATS: dict[str, Callable[[Sequence[Finding], str, str], str]] = {
 """The values of `--format`."""
 
 
-def _file(path: str, found: Finding) -> str:
-    """Return the path of a file relative to the directory where the command was typed."""
-    typed = PurePath(path)
-    folder = typed.parent if typed.suffix in {".py", ".json"} else typed
-    return (folder / found.file).as_posix()
+def _where(checked: Checked, found: Finding) -> str:
+    return f"{checked.path_of(found.file)}:{found.line}:{found.column}"
 
 
-def _whole(found: Finding) -> str:
-    return f"{found.message}; {found.advice}" if found.advice else found.message
-
-
-def _about(rule: str) -> str:
-    return RULES.get(rule) or divergences.table()[rule].host
+def _head(checked: Checked, found: Finding) -> str:
+    return f"{_where(checked, found)}: {found.level}[{found.rule}] {' '.join(found.message.split())}"
 
 
 def _data(value: str) -> str:

@@ -7,7 +7,8 @@ import ast
 import pytest
 
 from sbh_jobkit import FakeContext
-from sbh_jobkit.check.context import MEMBERS, decorators, find_uses
+from sbh_jobkit.check.context import MEMBERS, find_uses
+from sbh_jobkit.check.decorators import decorators
 from sbh_jobkit.errors import PermissionDenied
 
 ALL = "db.read db.write emit_webhook files.read files.write llm.use outbound_http send_email"

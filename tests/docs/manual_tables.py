@@ -17,8 +17,8 @@ from manual_inputs import bad_inputs
 import sbh_jobkit
 from pytest_sbhjobs import fixtures, hooks, markers, options
 from sbh_jobkit import ports
-from sbh_jobkit.check.code import ALLOWED
-from sbh_jobkit.check.finding import RULES
+from sbh_jobkit.check import rulebook
+from sbh_jobkit.check.rules.modules import ALLOWED
 from sbh_jobkit.cli import main as cli
 from sbh_jobkit.extensions import hookspecs
 from sbh_jobkit.fakes.faults.kinds import KINDS
@@ -62,7 +62,10 @@ def tables() -> dict[str, str]:
         "pytest-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in pytest_hooks().items())),
         "pytest-options": _pytest_options(),
         **{f"way-{way}": way_table(way) for way in WAYS},
-        "rules": table(["rule", "what it asks for"], ((f"`{rule}`", text) for rule, text in RULES.items())),
+        "rules": table(
+            ["rule", "what it asks for"],
+            ((f"`{each.id}`", each.what) for each in rulebook.rules().values() if each.kind != "host"),
+        ),
     }
 
 

@@ -6,7 +6,6 @@ the number of processes.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from sbh_jobkit.errors import FleetError, Interrupted
 from sbh_jobkit.fakes.world import TENANT
-from sbh_jobkit.plugin.manifest import FILE
+from sbh_jobkit.plugin.folders import plugins_below
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.fleet.installation import Installation, Task, run_task
@@ -143,15 +142,7 @@ def plugins_in(path: str | Path) -> list[str]:
     if not isinstance(path, (str, Path)):
         msg = f"a fleet loads its plugins itself, so it takes their paths, not {path!r}"
         raise FleetError(msg)
-    if not Path(path).is_dir() or Path(path, FILE).is_file():
-        return [str(path)]
-    found = []
-    for folder, below, files in os.walk(path):
-        if FILE in files:
-            found.append(folder)
-            below.clear()  # a plugin is not searched for more plugins
-        below[:] = sorted(name for name in below if not name.startswith("."))
-    return found or [str(path)]
+    return plugins_below(path)
 
 
 def _names(tenants: int | Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,92 @@
+"""Find where today's host differs, as far as a plugin's files show it; `simulate --target host` shows the rest."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.check.decorators import argument, decorators, functions, jobs, text
+from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.plugin import divergences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.check.decorators import Function
+    from sbh_jobkit.check.finding import Finding
+    from sbh_jobkit.check.source import Node, Source
+
+EVENTS = frozenset(
+    {
+        *("auth.user.created", "auth.user.updated", "auth.user.deleted", "payments.subscription.created"),
+        *("payments.subscription.updated", "files.uploaded", "files.deleted", "builder.generated", "webhook.received"),
+        "analytics.rollup.completed",
+    }
+)
+"""The event types of today's host."""
+ON_HOST = {"sdk-import": "D22", "syntax": "D22", "job-twice": "D35"}
+"""The rules that are divergences on today's host."""
+
+
+def findings(source: Source) -> Iterator[Finding]:
+    """Yield where today's host differs."""
+    yield from _manifest(source)
+    for file, tree in source.modules.values():
+        for function in functions(tree):
+            if isinstance(function, ast.AsyncFunctionDef) and any(jobs(function)):
+                message = f"today's host does not await async jobs: the code of {function.name} would not run"
+                yield _found(source, file, function, "D33", message)
+            for name, call in decorators(function):
+                kind = argument(call, 0, "event_type" if name == "hook" else "path")
+                if name == "hook":
+                    yield from _hook(source, file, function, kind)
+                elif name == "route":
+                    yield from _route(source, file, function, kind)
+
+
+def _found(source: Source, file: str, node: Node, id_: str, message: str) -> Finding:
+    return source.found(file, node, id_, message, advice=divergences.table()[id_].advice)
+
+
+def _manifest(source: Source) -> Iterator[Finding]:
+    if not source.text:
+        return
+    advice = {id_: divergences.table()[id_].advice for id_ in ("D16", "D17", "D34")}
+    for key in ("version", "entry"):
+        if key not in source.data:
+            message = f"today's host requires {key!r} in the manifest"
+            yield source.in_manifest("$", "D17", message, advice=advice["D17"])
+    events = source.data.get("events")
+    for index, event in enumerate(events if isinstance(events, list) else ()):
+        if isinstance(event, str) and event not in EVENTS:
+            message = f"today's host does not know the event {event!r}{did_you_mean(event, EVENTS)}"
+            yield source.in_manifest(f"$.events[{index}]", "D16", message, advice=advice["D16"])
+    if source.entry == "main.py":
+        message = "today's host confuses plugins whose entries have the same name, such as main.py"
+        yield source.in_manifest("$.entry", "D34", message, level="note", advice=advice["D34"])
+
+
+def _hook(source: Source, file: str, function: Function, kind: ast.expr | None) -> Iterator[Finding]:
+    event = text(kind)
+    if kind is not None and event and event not in EVENTS:
+        message = f"today's host does not know the event {event!r}{did_you_mean(event, EVENTS)}"
+        yield _found(source, file, kind, "D16", message)
+    given = [*function.args.posonlyargs, *function.args.args]
+    if any(each.arg == "ctx" for each in given[1:]):
+        message = f"{function.name} takes {given[0].arg!r} before 'ctx', but it is called with ctx first"
+        yield _found(source, file, given[0], "D18", message)
+
+
+def _route(source: Source, file: str, function: Function, kind: ast.expr | None) -> Iterator[Finding]:
+    arguments, path = function.args, text(kind) or ""
+    if len([*arguments.posonlyargs, *arguments.args]) < 2 and arguments.vararg is None:  # noqa: PLR2004  (ctx, data)
+        message = f"today's host calls {function.name} with (ctx, data), but it takes only ctx"
+        yield _found(source, file, function, "D19", message)
+    if kind is not None and any(mark in path for mark in "<{:"):
+        yield _found(source, file, kind, "D19", f"today's host does not support parameters in the path {path!r}")
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            message = f"today's host ignores the status of a tuple, but {function.name} returns one"
+            yield _found(source, file, node, "D19", message)
+        if isinstance(node, ast.Attribute) and node.attr == "request" and getattr(node.value, "id", "") == "ctx":
+            yield _found(source, file, node, "D19", f"today's host has no ctx.request, but {function.name} uses it")
