@@ -13,10 +13,24 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.check import source
 from sbh_jobkit.check.checked import Checked
-from sbh_jobkit.check.finding import Finding
+from sbh_jobkit.check.finding import LEVELS, Finding
+from sbh_jobkit.check.flow.program import follow
 from sbh_jobkit.check.importing import Importer
-from sbh_jobkit.check.rules import host, jobs, modules, permissions
+from sbh_jobkit.check.rules import (
+    calls,
+    database,
+    failure,
+    host,
+    jobs,
+    modules,
+    permissions,
+    results,
+    secrets,
+    time,
+    unlooked,
+)
 from sbh_jobkit.check.settings import Settings
+from sbh_jobkit.check.subject import Subject, extension_services
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin.folders import plugins_below
@@ -29,7 +43,8 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.check.source import Source
 
-_RULES = (modules, jobs, permissions)
+_OF_FILES = (modules, jobs, permissions)
+_OF_VALUES = (calls, results, unlooked, database, failure, time, secrets)
 _NOT_TO_RUN = {"import", "dynamic-code"}
 """Rules whose findings are a reason not to import a plugin."""
 
@@ -87,7 +102,9 @@ def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer
 
 def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
     """Yield what the files show without being run."""
-    found = [*plugin.findings, *(each for rules in _RULES for each in rules.findings(plugin))]
+    found = [*plugin.findings, *(each for rules in _OF_FILES for each in rules.findings(plugin))]
+    subject = Subject(source=plugin, trace=follow(plugin), services=extension_services())
+    found += [each for rules in _OF_VALUES for each in rules.findings(subject)]
     for finding in found:
         id_ = host.ON_HOST.get(finding.rule) if settings.target == "host" else None
         yield replace(finding, rule=id_) if id_ else finding
@@ -117,7 +134,7 @@ def _result(plugin: _Plugin, settings: Settings, importer: Importer | None) -> C
             plugin.not_imported = "it cannot be imported"
     if plugin.not_imported:
         not_checked = f"which jobs it has and whether the manifest lists them: {plugin.not_imported}"
-    kept = [finding for finding in dict.fromkeys(found) if settings.reports(finding.level)]
+    kept = [finding for finding in _worst(found) if settings.reports(finding.level)]
     is_zip = plugin.path.lower().endswith(".zip")
     return Checked(
         path=plugin.path,
@@ -126,6 +143,16 @@ def _result(plugin: _Plugin, settings: Settings, importer: Importer | None) -> C
         texts=plugin.source.texts if plugin.source is not None else {},
         folder=None if is_zip or plugin.source is None else plugin.source.folder,
     )
+
+
+def _worst(found: Iterable[Finding]) -> Iterable[Finding]:
+    """Keep of equal findings the most serious one: one call can lead to a line with a test, another one without."""
+    kept: dict[tuple[str, int, int, str, str], Finding] = {}
+    for each in found:
+        same = (each.file, each.line, each.column, each.rule, each.message)
+        if same not in kept or LEVELS.index(each.level) < LEVELS.index(kept[same].level):
+            kept[same] = each
+    return kept.values()
 
 
 def _order(found: Finding) -> tuple[str | int, ...]:

@@ -140,7 +140,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
-    parser.add_argument("paths", nargs="+", metavar="PATH", help=text)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help=text)
+    parser.add_argument("--explain", metavar="RULE", help="explain a rule, with a bad and a good plugin, and end")
+    parser.add_argument("--list", action="store_true", dest="all_rules", help="list all rules, and end")
     text = "check against the platform's guide, or also against today's host (default: guide)"
     parser.add_argument("--target", default="guide", metavar="guide|host", help=text)
     text = "output format (default: text)"

@@ -14,7 +14,8 @@ from sbh_jobkit.context.gate import Gate
 from sbh_jobkit.context.http import Http
 from sbh_jobkit.context.llm import Llm
 from sbh_jobkit.context.secrets import Secrets
-from sbh_jobkit.errors import did_you_mean, name_calls
+from sbh_jobkit.errors import name_calls
+from sbh_jobkit.plugin.members import unknown
 from sbh_jobkit.run.outcome import json_problem
 
 if TYPE_CHECKING:
@@ -119,8 +120,7 @@ class PluginContext:
             return object.__getattribute__(self, name)  # Python tells what is missing, or the property that raised
         extensions = self._services.extensions
         if name not in extensions.services:
-            msg = f"ctx has no {name!r}{did_you_mean(name, [known for known in dir(self) if known[0] != '_'])}"
-            raise AttributeError(msg)
+            raise AttributeError(unknown("ctx", name, extensions.services))
         opened = RunAccess(self._zone, name, extensions, self._recorder, self._gate).opened()
         setattr(self, name, opened)
         return opened

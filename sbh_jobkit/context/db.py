@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from functools import partial
 from sys import maxsize
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sbh_jobkit.errors import FilterError, Members, PermissionDenied, UnknownTableError
+from sbh_jobkit.plugin.members import SYNONYMS, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 _Answer = TypeVar("_Answer")
-_WRITES = frozenset({"insert", "update", "delete", "execute", "create", "upsert", "save", "commit"})
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
 
 
@@ -31,6 +31,7 @@ class Database(Members):
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")
     _called = "ctx.db"
+    _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["db"]
 
     def __init__(self, backend: RowBackend, recorder: Recorder, gate: Gate, hints: Hints) -> None:
         """Read the backend's tables."""
@@ -41,7 +42,7 @@ class Database(Members):
 
     def __getattr__(self, name: str) -> Any:
         """Return a function that refuses to write and records it; any other name is unknown."""
-        if name in _WRITES:
+        if name in WRITES:
             return partial(self._refuse_to, name)
         return self._unknown_member(name)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit.context.links import link_problem
 from sbh_jobkit.errors import Members
+from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ class Files(Members):
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
     _called = "ctx.files"
-    _synonyms: ClassVar[Mapping[str, str]] = {"write": "upload", "put": "upload", "read": "get", "download": "get"}
+    _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["files"]
 
     def __init__(self, backend: FileBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Read and write the backend's files; `last_modified` is naive, in `zone`."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import json as _json
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import NotServedError
 from sbh_jobkit.errors import Members, format_error
+from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ class Http(Members):
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
     _called = "ctx.http"
+    _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["http"]
 
     def __init__(self, backend: HttpBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Send by the backend; times in records are in `zone`."""

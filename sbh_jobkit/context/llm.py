@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import ServiceError
 from sbh_jobkit.errors import Members, format_error
+from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.context.backends import LlmBackend
@@ -21,6 +23,7 @@ class Llm(Members):
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")
     _called = "ctx.llm"
+    _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["llm"]
 
     def __init__(self, backend: LlmBackend, recorder: Recorder, gate: Gate, zone: ZoneInfo) -> None:
         """Ask the backend's model; times in records are in `zone`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit.errors import Members, did_you_mean
+from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
     from sbh_jobkit.context.backends import Hints
     from sbh_jobkit.context.gate import Gate
@@ -22,6 +23,7 @@ class Secrets(Members):
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")
     _called = "ctx.secrets"
+    _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["secrets"]
 
     def __init__(self, backend: MutableMapping[str, str], recorder: Recorder, gate: Gate, hints: Hints) -> None:
         """Read and write the backend's secrets."""

@@ -30,11 +30,12 @@ def write(folder, text, manifest):
 @pytest.mark.parametrize("rule", WITH_EXAMPLES.values(), ids=WITH_EXAMPLES)
 def test_examples(tmp_path, rule):
     """The bad plugin breaks this rule and no other; the good one breaks none."""
-    bad = check(write(tmp_path / "bad", rule.bad, rule.manifest), level="note")
+    given = {"level": "note", "imports": rule.kind == "reading"}
+    bad = check(write(tmp_path / "bad", rule.bad, rule.manifest), **given)
     good = write(tmp_path / "good", rule.good, rule.good_manifest or rule.manifest)
     assert {each.rule for each in bad} == {rule.id}, bad
     assert {each.level for each in bad} <= {*rule.levels}
-    assert check(good, level="note") == []
+    assert check(good, **given) == []
 
 
 def test_every_rule_has_examples():

@@ -25,6 +25,7 @@ from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.notebook.magics import JobMagics
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.manifest import FILE
+from sbh_jobkit.report import rules
 from sbh_jobkit.run.recorder import FAULTS
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def tables() -> dict[str, str]:
         "pytest-hooks": table(["hook", ""], ((f"`{name}`", summary(each)) for name, each in pytest_hooks().items())),
         "pytest-options": _pytest_options(),
         **{f"way-{way}": way_table(way) for way in WAYS},
+        "rule-page": f"{rules.page()}\n",
         "rules": table(
             ["rule", "what it asks for"],
             ((f"`{each.id}`", each.what) for each in rulebook.rules().values() if each.kind != "host"),

@@ -245,7 +245,7 @@ MISSING_MEMBERS = [
     ("ctx.secrets.items", "ctx.secrets has no 'items'"),
     ("ctx.http.pots", "ctx.http has no 'pots'; did you mean 'post'?"),
     ("ctx.llm.rnu", "ctx.llm has no 'rnu'; did you mean 'run'?"),
-    ("ctx.llm.chat", "ctx.llm has no 'chat'"),
+    ("ctx.llm.chat", "ctx.llm has no 'chat'; did you mean 'run'?"),
     ("ctx.db.querry", "ctx.db has no 'querry'; did you mean 'query'?"),
     ("world.db.crate", "world.db has no 'crate'; did you mean 'create'?"),
     ("world.db.query", "world.db has no 'query'"),

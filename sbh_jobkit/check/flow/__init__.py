@@ -1,0 +1,1 @@
+"""Follow values through a plugin's code without running it."""

@@ -1,0 +1,8 @@
+"""Tests of one folder share the table of pairs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
