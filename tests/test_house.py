@@ -127,7 +127,8 @@ def test_a_chapter_begins_with_its_purpose():
 def test_only_the_clock_asks_the_machine():
     """Time is an argument: no module but clock.py asks what time it is."""
     asking = re.compile(r"datetime\.now\(|time\.time\(|utcnow|date\.today\(")
-    code = {path: re.sub(r'"""(?:.|\n)*?"""', "", path.read_text()) for path in SOURCES}
+    texts = re.compile(r'"""(?:.|\n)*?"""|"[^"\n]*"')  # the checks of plugins name these functions
+    code = {path: texts.sub("", path.read_text()) for path in SOURCES}
     assert [path.name for path, text in code.items() if asking.search(text)] == ["clock.py"]
 
 

@@ -43,15 +43,11 @@ def page() -> str:
 
 def _section(rule: Rule) -> str:
     lines = [f"\n### `{rule.id}`\n", f"{rule.what} {rule.why}\n"]
-    lines += [f"{name}:\n\n```{_language(text)}\n{text.strip()}\n```\n" for name, text in _examples(rule)]
+    lines += [f"{name}:\n\n{indent(text.strip(), '    ')}\n" for name, text in _examples(rule)]
     fix = f"To fix it: {rule.fix}.{' `--fix` can do it.' if rule.fixable else ''}"
     lines += [f"{fix} Levels: {', '.join(f'`{level}`' for level in rule.levels)}.\n"]
     lines += [f"Settings: {', '.join(f'`{each}`' for each in rule.settings)}.\n"] if rule.settings else []
     return "\n".join(lines)
-
-
-def _language(text: str) -> str:
-    return "json" if text.strip().startswith("{") else "text"
 
 
 def _examples(rule: Rule) -> Iterator[tuple[str, str]]:

@@ -48,9 +48,9 @@ CLEAN = {
     "a part of a package": JOB + "from urllib import parse\n    from collections import abc\n    return {}",
     "the future": "from __future__ import annotations\n" + JOB + "return {}",
     "re.compile": JOB + "import re\n    return re.compile('a')",
-    "a method of that name": JOB + "return ctx.model.eval()",
+    "a method of that name": JOB + "return ctx.request.eval()",
     "siblings": {
-        "main.py": "import lib.tools\nfrom lib import more\nfrom other import f\n" + JOB + "return f()",
+        "main.py": "import lib.tools\nfrom lib import more\nfrom other import f\n" + JOB + "return f().isoformat()",
         "other.py": "from datetime import date\ndef f(): return date.today()",
         "lib/tools.py": "from . import more",
         "lib/more.py": "X = 1",
@@ -316,7 +316,7 @@ def test_todays_host(tmp_path, text, manifest, expected):
 def test_advice_is_that_of_the_table():
     """The advice of a finding is that of the table."""
     found = check(EXAMPLES / "hello", target="host", level="note")
-    assert {(each.rule, each.advice) for each in found} == {
+    assert {(each.rule, each.advice) for each in found if each.rule[0] == "D"} == {
         (id_, divergences.table()[id_].advice) for id_ in ("D17", "D34")
     }
 

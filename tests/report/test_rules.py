@@ -36,8 +36,8 @@ def test_listed():
     """A line for each rule, with its usual level."""
     lines = listed().splitlines()
     assert len(lines) == len(rules())
-    words = ["import", "error", *"Only allowed modules and the plugin's own modules are imported.".split()]
-    assert words in [line.split() for line in lines]
+    text = "Only allowed modules and the plugin's own modules are imported."
+    assert [line.split()[:2] for line in lines if line.endswith(text)] == [["import", "error"]]
 
 
 def test_page():
