@@ -32,6 +32,8 @@ def findings(source: Source) -> Iterator[Finding]:
     """Yield where today's host differs."""
     yield from _manifest(source)
     for file, tree in source.modules.values():
+        for node in ast.walk(tree):
+            yield from _import(source, file, node)
         for function in functions(tree):
             if isinstance(function, ast.AsyncFunctionDef) and any(jobs(function)):
                 message = f"today's host does not await async jobs: the code of {function.name} would not run"
@@ -64,6 +66,18 @@ def _manifest(source: Source) -> Iterator[Finding]:
     if source.entry == "main.py":
         message = "today's host confuses plugins whose entries have the same name, such as main.py"
         yield source.in_manifest("$.entry", "D34", message, level="note", advice=advice["D34"])
+
+
+def _import(source: Source, file: str, node: ast.AST) -> Iterator[Finding]:
+    if isinstance(node, ast.ImportFrom) and node.level > file.count("/"):  # a folder's modules may import from it
+        name = f"{'.' * node.level}{node.module or ''}"
+        message = f"today's host loads {file} as a top-level module, which cannot import {name!r}"
+        yield _found(source, file, node, "D42", message)
+    called = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+    for word in node.keywords if isinstance(node, ast.Call) and called is not None else ():
+        if called is not None and called.attr == "get_by_id" and word.arg == "id":
+            message = "today's host calls the parameter record_id, so get_by_id(…, id=…) raises TypeError"
+            yield _found(source, file, word, "D43", message)
 
 
 def _hook(source: Source, file: str, function: Function, kind: ast.expr | None) -> Iterator[Finding]:
