@@ -46,6 +46,10 @@ def sync_runners(ctx: PluginContext):
         return {"status": "error", "error": f"fleet API: {reason}"}
 
     runners = response["json"]
+    if not isinstance(runners, list):  # such as a page of HTML that says "come back later"
+        print(f"The fleet API sent no list of runners: {response['text'][:80]}")
+        return {"status": "error", "error": "fleet API: no list of runners"}
+
     busy = sum(runner["busy"] for runner in runners)
     ctx.files.upload("fleet/runners.json", json.dumps(runners), "application/json")
     ctx.emit("fleet.synced", {"runners": len(runners), "busy": busy})

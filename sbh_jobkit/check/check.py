@@ -15,6 +15,7 @@ from sbh_jobkit.check import source
 from sbh_jobkit.check.checked import Checked
 from sbh_jobkit.check.finding import LEVELS, Finding
 from sbh_jobkit.check.flow.program import follow
+from sbh_jobkit.check.ignores import find_ignores, kept, problems
 from sbh_jobkit.check.importing import Importer
 from sbh_jobkit.check.rules import (
     calls,
@@ -103,7 +104,7 @@ def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer
 def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
     """Yield what the files show without being run."""
     found = [*plugin.findings, *(each for rules in _OF_FILES for each in rules.findings(plugin))]
-    subject = Subject(source=plugin, trace=follow(plugin), services=extension_services())
+    subject = Subject(source=plugin, trace=follow(plugin), settings=settings, services=extension_services())
     found += [each for rules in _OF_VALUES for each in rules.findings(subject)]
     for finding in found:
         id_ = host.ON_HOST.get(finding.rule) if settings.target == "host" else None
@@ -134,11 +135,13 @@ def _result(plugin: _Plugin, settings: Settings, importer: Importer | None) -> C
             plugin.not_imported = "it cannot be imported"
     if plugin.not_imported:
         not_checked = f"which jobs it has and whether the manifest lists them: {plugin.not_imported}"
-    kept = [finding for finding in _worst(found) if settings.reports(finding.level)]
+    ignores = find_ignores(plugin.source) if plugin.source is not None else []
+    left = [*kept(_worst(found), ignores)]
+    reported = [finding for finding in [*left, *problems(ignores)] if settings.reports(finding)]
     is_zip = plugin.path.lower().endswith(".zip")
     return Checked(
         path=plugin.path,
-        findings=tuple(sorted(kept, key=_order)),
+        findings=tuple(sorted(reported, key=_order)),
         not_checked=not_checked,
         texts=plugin.source.texts if plugin.source is not None else {},
         folder=None if is_zip or plugin.source is None else plugin.source.folder,
@@ -147,12 +150,12 @@ def _result(plugin: _Plugin, settings: Settings, importer: Importer | None) -> C
 
 def _worst(found: Iterable[Finding]) -> Iterable[Finding]:
     """Keep of equal findings the most serious one: one call can lead to a line with a test, another one without."""
-    kept: dict[tuple[str, int, int, str, str], Finding] = {}
+    worst: dict[tuple[str, int, int, str, str], Finding] = {}
     for each in found:
         same = (each.file, each.line, each.column, each.rule, each.message)
-        if same not in kept or LEVELS.index(each.level) < LEVELS.index(kept[same].level):
-            kept[same] = each
-    return kept.values()
+        if same not in worst or LEVELS.index(each.level) < LEVELS.index(worst[same].level):
+            worst[same] = each
+    return worst.values()
 
 
 def _order(found: Finding) -> tuple[str | int, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.flow.trace import Seen, Trace
     from sbh_jobkit.check.flow.values import Value
+    from sbh_jobkit.check.settings import Settings
     from sbh_jobkit.check.source import Source
 
 
@@ -23,6 +24,7 @@ class Subject:
 
     source: Source
     trace: Trace
+    settings: Settings
     services: frozenset[str] = frozenset()
     """The services that installed extensions add to `ctx`."""
 

@@ -144,15 +144,24 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="RULE", help="explain a rule, with a bad and a good plugin, and end")
     parser.add_argument("--list", action="store_true", dest="all_rules", help="list all rules, and end")
     text = "check against the platform's guide, or also against today's host (default: guide)"
-    parser.add_argument("--target", default="guide", metavar="guide|host", help=text)
+    parser.add_argument("--target", metavar="guide|host", help=text)
     text = "output format (default: text)"
     parser.add_argument("--format", default="text", metavar="text|concise|json|sarif|github", help=text)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the findings to this file")
     text = "the least serious level to report (default: warning)"
-    parser.add_argument("--level", default="warning", metavar="error|warning|note", help=text)
+    parser.add_argument("--level", metavar="error|warning|note", help=text)
+    parser.add_argument("--select", metavar="RULES", help="report only these rules: a,b,c")
+    parser.add_argument("--ignore", metavar="RULES", help="do not report these rules: a,b,c")
+    text = "tell only what is new since this file; it is written if it is not there"
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--fix", action="store_true", help="make the changes that are safe, then report the rest")
+    parser.add_argument("--diff", action="store_true", help="show the changes that --fix would make, and end")
+    parser.add_argument("--statistics", action="store_true", help="end with the number of findings of each rule")
+    parser.add_argument("--exit-zero", action="store_true", help="exit code 0 also if something was found")
     text = "only read the files: nothing of the plugin is executed"
     parser.add_argument("--no-import", action="store_true", help=text)
     text = "how long the import of a plugin may take (default: 5)"
-    parser.add_argument("--import-limit", type=_number("--import-limit"), default=5.0, metavar="SECONDS", help=text)
+    parser.add_argument("--import-limit", type=_number("--import-limit"), metavar="SECONDS", help=text)
 
 
 def _whole_number(text: str) -> int:

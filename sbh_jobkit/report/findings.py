@@ -86,6 +86,13 @@ def _counts(findings: Iterable[Finding]) -> str:
     return f"{parts}{f'; {fixable} fixable with --fix' if fixable else ''}"
 
 
+def statistics(checked: Sequence[Checked]) -> list[str]:
+    """Return a line for each rule, with the number of its findings, the most frequent one first."""
+    numbers = Counter(found.rule for each in checked for found in each.findings)
+    width = max((len(f"{number}") for number in numbers.values()), default=0)
+    return [f"{number:{width}}  {rule}" for rule, number in numbers.most_common()]
+
+
 def as_json(checked: Sequence[Checked], target: str) -> str:
     """Return the findings as JSON: of one plugin as an object, of several as a list of them."""
     rows = [_row(each) for each in checked]

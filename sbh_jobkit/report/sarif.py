@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sbh_jobkit.check import rulebook
+from sbh_jobkit.check.baseline import fingerprint
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
@@ -75,17 +75,6 @@ def _results(checked: Sequence[Checked], rules: list[str]) -> Iterator[dict[str,
                 "partialFingerprints": {_FINGERPRINT: fingerprint(each, found, seen)},
             }
             yield {**result, "fixes": [_fix(each, found)]} if found.edits else result
-
-
-def fingerprint(checked: Checked, found: Finding, seen: Counter[str]) -> str:
-    """Return a text that stays the same when other lines of the file are added, moved or removed.
-
-    `seen` counts the findings so far, so that two of the same rule on equal lines differ.
-    """
-    line = " ".join(checked.line(found).split())
-    parts = json.dumps([checked.path_of(found.file), found.rule, found.message if not line else "", line])
-    seen[parts] += 1
-    return f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}:{seen[parts]}"
 
 
 def _location(checked: Checked, found: Finding) -> dict[str, Any]:

@@ -94,6 +94,14 @@ def test_sync_says_so_when_the_api_is_down(world):
     assert failed.events == ()
 
 
+def test_sync_says_so_when_the_answer_is_a_page(world):
+    """An answer of 200 that is a page of HTML is an error, and keeps no file."""
+    world.http.get("https://fleet.example/runners").respond(200, html="<h1>Back soon</h1>")
+    failed = run("sync_runners", world)
+    assert failed.value == {"status": "error", "error": "fleet API: no list of runners"}
+    assert failed.stdout == "The fleet API sent no list of runners: <h1>Back soon</h1>\n"
+
+
 def test_sync_without_its_key_asks_nobody(world):
     """A missing secret is an error and a fault, and no request is sent."""
     del world.secrets["FLEET_API_KEY"]

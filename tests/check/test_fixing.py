@@ -1,0 +1,156 @@
+"""`--fix` puts right what is safe to change, and nothing else."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+
+from sbh_jobkit.check.check import check_all
+from sbh_jobkit.check.settings import Settings
+from sbh_jobkit.cli.main import OK, main
+from sbh_jobkit.plugin.plugin import Plugin
+
+MAIN = '''\
+"""A plugin."""
+
+import json  # kept as it is
+
+
+@job( "count" , schedule="0 6 * * *")   # odd spaces stay
+def count(ctx: PluginContext):
+    users = ctx.db.count("users")
+    key = ctx.secrets.get("REGION", "eu")
+    return {"status": "success", "users": json.dumps(users), "key": key}
+'''
+FIXED_MAIN = MAIN.replace("as it is\n", "as it is\nfrom src.ext.sdk import PluginContext, job\n")
+MANIFEST = """\
+{
+  "slug": "p", "name": "P",
+  "permissions": [
+    "files.read",
+    "send_email"
+  ],
+  "secrets": ["OLD", "OLDER"]
+}
+"""
+FIXED_MANIFEST = """\
+{
+  "slug": "p", "name": "P",
+  "permissions": [
+    "db.read"
+  ],
+  "secrets": ["REGION"]
+}
+"""
+
+
+def write(folder, main_=MAIN, manifest=MANIFEST):
+    """Write a plugin."""
+    folder.mkdir(exist_ok=True)
+    (folder / "main.py").write_bytes(main_.encode())
+    (folder / "plugin.json").write_bytes(manifest.encode())
+    return folder
+
+
+def fixable(folder):
+    """Return how many findings can be fixed."""
+    (checked,) = check_all([folder], Settings(level="note"))
+    return sum(bool(each.edits) for each in checked.findings)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_fix(tmp_path, monkeypatch, capsys, newline):
+    """Imports, permissions and secrets are put right, in their formatting; a second time changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    folder = write(tmp_path / "p", MAIN.replace("\n", newline), MANIFEST.replace("\n", newline))
+    assert main(["check", "p", "--fix"]) == OK
+    assert capsys.readouterr().err.startswith("sbh-jobkit: fixed ")
+    expected = [FIXED_MAIN.replace("\n", newline), FIXED_MANIFEST.replace("\n", newline)]
+    assert [(folder / name).read_bytes().decode() for name in ("main.py", "plugin.json")] == expected
+    assert fixable(folder) == 0
+    assert main(["check", "p", "--fix"]) == OK
+    assert capsys.readouterr().err == "sbh-jobkit: nothing to fix\n"
+    assert [(folder / name).read_bytes().decode() for name in ("main.py", "plugin.json")] == expected
+    assert [*Plugin.load(folder).jobs] == ["count"]
+
+
+def test_diff(tmp_path, monkeypatch, capsys):
+    """`--diff` shows the changes, and makes none."""
+    monkeypatch.chdir(tmp_path)
+    folder = write(tmp_path / "p", manifest='{"slug": "p", "name": "P", "permissions": ["db.read"]}')
+    assert main(["check", "p", "--diff"]) == OK
+    assert capsys.readouterr().out == (
+        "--- a/p/main.py\n+++ b/p/main.py\n@@ -1,6 +1,7 @@\n"
+        ' """A plugin."""\n \n import json  # kept as it is\n+from src.ext.sdk import PluginContext, job\n'
+        ' \n \n @job( "count" , schedule="0 6 * * *")   # odd spaces stay\n'
+    )
+    assert (folder / "main.py").read_text() == MAIN
+
+
+HOOK = "@hook('files.deleted')\ndef b(ctx, d): pass\n"
+IMPORTS = {
+    # the file before, and after
+    "no import, no docstring": (
+        "@job('a')\ndef a(ctx): pass\n",
+        "from src.ext.sdk import job\n@job('a')\ndef a(ctx): pass\n",
+    ),
+    "a docstring": (
+        "'''Text.'''\n@job('a')\ndef a(ctx): pass\n",
+        "'''Text.'''\nfrom src.ext.sdk import job\n@job('a')\ndef a(ctx): pass\n",
+    ),
+    "one that is there": (
+        f"from src.ext.sdk import (\n    job,\n)\n@job('a')\ndef a(ctx): pass\n{HOOK}",
+        (
+            "from src.ext.sdk import hook, job\n@job('a')\ndef a(ctx): pass\n"
+            "@hook('files.deleted')\ndef b(ctx, d): pass\n"
+        ),
+    ),
+    "one under another name": (
+        "from src.ext.sdk import job as j\n@hook('files.deleted')\ndef b(ctx, d): pass\n",
+        "from src.ext.sdk import job as j\n@hook('files.deleted')\ndef b(ctx, d): pass\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), IMPORTS.values(), ids=IMPORTS)
+def test_imports(tmp_path, monkeypatch, before, after):
+    """The import is added after the others, or the one that is there gets the names; renamed ones are left alone."""
+    monkeypatch.chdir(tmp_path)
+    folder = write(tmp_path / "p", before, '{"slug": "p", "name": "P"}')
+    main(["check", "p", "--fix", "--no-import"])
+    assert (folder / "main.py").read_text() == after
+
+
+LISTS = {
+    # the list before, and after; the plugin needs db.read
+    '["db.read", "send_email"]': '["db.read"]',
+    '["send_email", "db.read"]': '["db.read"]',
+    '["send_email"]': '["db.read"]',
+    "[]": '["db.read"]',
+    '["llm.use", "db.read", "send_email"]': '["db.read"]',
+    '[\n"db.read",\n"llm.use"\n]': '[\n"db.read"\n]',
+}
+
+
+@pytest.mark.parametrize(("before", "after"), LISTS.items())
+def test_lists(tmp_path, monkeypatch, before, after):
+    """Items of a list of the manifest come and go with their commas."""
+    monkeypatch.chdir(tmp_path)
+    text = '{"slug": "p", "name": "Ü", "permissions": %s}'
+    job = "from src.ext.sdk import job\n@job('a')\ndef a(ctx): return ctx.db.count('x')\n"
+    folder = write(tmp_path / "p", job, text % before)
+    main(["check", "p", "--fix"])
+    assert (folder / "plugin.json").read_text() == text % after
+
+
+def test_a_zip_is_not_changed(tmp_path, monkeypatch, capsys):
+    """What is in a zip cannot be fixed there."""
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("main.py", MAIN)
+        archive.writestr("plugin.json", '{"slug": "p", "name": "P"}')
+    before = (tmp_path / "p.zip").read_bytes()
+    main(["check", "p.zip", "--fix"])
+    assert capsys.readouterr().err == "sbh-jobkit: nothing to fix\n"
+    assert (tmp_path / "p.zip").read_bytes() == before
