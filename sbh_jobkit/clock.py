@@ -9,6 +9,8 @@ is closed.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -20,13 +22,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 from zoneinfo import TZPATH, ZoneInfo
 
-from sbh_jobkit.errors import TimeLimitExceeded
+from sbh_jobkit import threads
+from sbh_jobkit.errors import ThreadLeft, TimeLimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Callable, Iterator, MutableMapping
 
 _SECOND = 1_000_000_000
 _sleep = time.sleep
+_REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
+_STILL = 0.01
+"""Real seconds without a step after which a thread that waits for another one is taken to wait."""
+_GLANCE = 0.001
 _one_at_a_time = threading.RLock()
 _open: list[VirtualClock] = []
 _binding = threading.Lock()
@@ -54,7 +61,10 @@ def sleep(seconds: float | SupportsIndex, /) -> None:
     if length < 0:
         msg = "sleep length must be non-negative"
         raise ValueError(msg)
-    clock.advance(length)
+    if sys._getframe(1).f_code in _REAL_WAITS:  # noqa: SLF001  another process works in real time, and is waited for
+        _sleep(seconds)
+        return
+    clock.wait(length)
 
 
 @contextmanager
@@ -85,7 +95,10 @@ def bind_sleep(names: MutableMapping[str, Any]) -> None:
 class VirtualClock:
     """A time that only its owner moves; `with clock:` opens it, and opening it again continues at the same time."""
 
-    __slots__ = ("_driver", "_ns", "_outsiders", "_restore", "_traveller", "_travels", "deadline", "expired", "zone")
+    __slots__ = (
+        *("_driver", "_ns", "_outsiders", "_restore", "_sleepers", "_traveller", "_travels", "_turn", "deadline"),
+        *("expired", "zone"),
+    )
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
         """Start at an aware time; naive `datetime.now()` will be local time in `zone`."""
@@ -97,6 +110,9 @@ class VirtualClock:
         """Which limit was exceeded, kept even if a job catches the exception; empty for virtual time, None for none."""
         self._outsiders = set(threading.enumerate())
         self._driver = threading.current_thread()
+        self._sleepers: dict[threading.Thread, int] = {}
+        """The threads that sleep, and until which time."""
+        self._turn = threading.Condition()
         self._travels: Any = None
         self._traveller: Any = None
         self._restore: Any = None
@@ -118,7 +134,13 @@ class VirtualClock:
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that opened the clock, and those that jobs started."""
-        return thread is self._driver or thread not in self._outsiders
+        if thread is self._driver or threads.is_plugins(thread):
+            return True
+        return thread not in self._outsiders and not threads.is_hosts(thread)
+
+    def sleeps(self, thread: threading.Thread) -> bool:
+        """Whether a thread sleeps in virtual time now."""
+        return thread in self._sleepers
 
     def __enter__(self) -> Self:
         """Open the clock: from now on the process sees virtual time."""
@@ -167,12 +189,70 @@ class VirtualClock:
         self._ns = target
         self._move_traveller()
 
+    def wait(self, seconds: float, ready: Callable[[], object] = lambda: None) -> None:
+        """Sleep in virtual time, which passes once for all threads that sleep at a time; end early if `ready()`.
+
+        Time moves on when every thread of the job sleeps, or waits for another thread. Those that wake at one time go
+        on one after the other, in the order in which they were started, so a run is the same each time. A thread that
+        works is waited for in real time, at most for as long as the sleep.
+        """
+        me = threading.current_thread()
+        if not threads.any_started() or not self._others(me):
+            if not ready():
+                self.advance(seconds)
+            return
+        until, target = time.perf_counter() + seconds, self._ns + round(seconds * _SECOND)
+        watch = _Steps()
+        with self._turn:
+            self._sleepers[me] = target
+        try:
+            while not ready():
+                with self._turn:
+                    if threads.is_ended():
+                        raise ThreadLeft
+                    if self._may_go(me, watch, worked=time.perf_counter() > until):
+                        if target > self._ns:
+                            self.advance((target - self._ns) / _SECOND)
+                        return
+                    self._turn.wait(_GLANCE)
+        finally:
+            with self._turn:
+                del self._sleepers[me]
+                self._turn.notify_all()
+
+    def _others(self, me: threading.Thread) -> list[threading.Thread]:
+        found = [thread for thread in threads.alive() if thread is not me]
+        return found if me is self._driver else [self._driver, *found]
+
+    def _may_go(self, me: threading.Thread, watch: _Steps, *, worked: bool) -> bool:
+        """Whether a sleeper is the next to wake, and all others sleep, or wait; `worked` does not wait for them."""
+        if min(self._sleepers, key=lambda thread: (self._sleepers[thread], threads.number(thread))) is not me:
+            return False
+        awake = [thread for thread in self._others(me) if thread not in self._sleepers]
+        return worked or all(watch.is_still(thread) for thread in awake)
+
     def _move_traveller(self) -> None:
         """Set the time of time-machine, in two steps: one float cannot hold both the seconds and the nanoseconds."""
         seconds, rest = divmod(self._ns, _SECOND)
         self._traveller.move_to(seconds)
         if rest:
             self._traveller.shift(rest / _SECOND)
+
+
+class _Steps:
+    """Sees whether threads that wait for others do not move."""
+
+    def __init__(self) -> None:
+        self._seen: dict[threading.Thread, tuple[tuple[int, int], float]] = {}
+
+    def is_still(self, thread: threading.Thread) -> bool:
+        if not threads.waits(thread):
+            self._seen.pop(thread, None)
+            return not thread.is_alive()
+        step, now = threads.step(thread), time.perf_counter()
+        before, since = self._seen.get(thread, (None, now))
+        self._seen[thread] = step, (since if step == before else now)
+        return step == before and now - since > _STILL
 
 
 def _nanoseconds(epoch: float) -> int:

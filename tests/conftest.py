@@ -24,6 +24,18 @@ def unmeasured(monkeypatch):
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
+@pytest.fixture
+def ctrl_c():
+    """Return a function for jobs: a person presses Ctrl-C while it runs."""
+
+    def press():
+        subprocess.run(["kill", "-INT", f"{os.getpid()}"], check=False)  # noqa: S607  any kill will do
+        while True:
+            pass
+
+    return press
+
+
 def _program(name):
     """Find one of PostgreSQL's programs, which Debian does not put on the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))

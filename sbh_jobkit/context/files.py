@@ -70,7 +70,7 @@ class Files(Members):
             return self._refuse(f"cannot store text as {key!r}: {error}", _NOT_UTF8)
         if not self._backend.put(key, raw, content_type):
             return False
-        self._recorder.upload(key, raw)
+        self._recorder.upload(key, raw, content_type)
         return True
 
     def delete(self, key: str) -> bool:

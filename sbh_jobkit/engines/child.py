@@ -23,11 +23,13 @@ from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, pack
 from sbh_jobkit.engines.processes import die_with_parent
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.capture import Output
 from sbh_jobkit.run.direct import DirectSandbox
 from sbh_jobkit.run.outcome import crashed
 from sbh_jobkit.run.record import ENTRIES
+from sbh_jobkit.run.rendering import rendered
 from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.run.runner import Runner
 from sbh_jobkit.run.session import Call
@@ -91,7 +93,8 @@ class _Child:
             tenant: Any = request.make_tenant()
             if hasattr(tenant, "redactor"):  # before the plugin's code, which may print what it finds
                 self._report("secret", names=tenant.redactor().given)
-            return Plugin.load(request.plugin).jobs[request.job], tenant
+            with real_imports():
+                return Plugin.load(request.plugin).jobs[request.job], tenant
         except BaseException as error:  # noqa: BLE001  a plugin's imports, and a tenant's services, may raise anything
             self._refuse(error)
 
@@ -135,7 +138,7 @@ class _ReportingSandbox(DirectSandbox):
         try:
             return super().call(job, session)
         except KeyboardInterrupt as error:  # raised by the job: nobody presses Ctrl-C here
-            return Call(crashed(error, job), Output("", "", ()), timedelta(0))
+            return Call(rendered(crashed(error, job), job, session), Output("", "", ()), timedelta(0))
 
     def _entry(self, entry: Entry) -> None:
         self._report("entry", field=_FIELDS[type(entry)], entry=jsonable(asdict(entry)))

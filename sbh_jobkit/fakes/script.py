@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.errors import PluginError, WorldError
+from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.job import defined_at
 from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.places import explain
@@ -73,6 +77,8 @@ class WorldScript:
             names = vars(space.load(path, path.name))
         except PluginError as error:
             raise WorldError(str(error)) from error
+        for note in space.notes:
+            print(f"sbh-jobkit: warning: {note}", file=sys.stderr)  # noqa: T201  no result has a place for it
         script = cls.from_names(names, root=path.parent, file=path.name)
         weakref.finalize(script, space.close)  # worlds made from snapshots hold the script, too
         return script
@@ -104,15 +110,31 @@ class WorldScript:
         self._call(tick.function, world, now)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        world = arguments[0]
+        interrupts.begin()
         try:
-            function(*arguments)
-        except KeyboardInterrupt:
-            raise
+            with redirect_stdout(_Aside(world)):
+                function(*arguments)
         except BaseException as error:  # SystemExit, too, is a mistake in world.py
+            if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
+                raise
             where = explain(error, self.root, otherwise=defined_at(function, self.root) or self.file, beside=self.file)
             what = self.file if self.file.endswith(".py") else f"the world of {self.file}"
             msg = f"{what} failed: {where}"
-            raise WorldError(msg) from error
+            shown = world.redactor().text(msg)
+            raise WorldError(shown) from (error if shown == msg else None)
+
+
+class _Aside(StringIO):
+    """What a world prints: on standard error, so that standard output has nothing but results, and without secrets."""
+
+    def __init__(self, world: Any) -> None:
+        super().__init__()
+        self._world = world
+
+    def write(self, text: str) -> int:
+        sys.stderr.write(self._world.redactor().text(text))
+        return len(text)
 
 
 def _near_setup(names: Mapping[str, Any]) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
@@ -20,6 +21,7 @@ from sbh_jobkit.plugin.manifest import FILE, Manifest
 from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.sdk import declarations
 
+_real: ContextVar[bool] = ContextVar("real", default=False)
 _OUTPUT_HISTORY = re.compile(r"_{1,3}|_\d+")
 """The names in which IPython keeps the results of cells, which may be older versions of jobs."""
 
@@ -36,6 +38,8 @@ class Source:
     root: Path | None = None
     declared: tuple[Any, ...] = ()
     """Every function that was decorated while the entry was imported, in order."""
+    notes: tuple[str, ...] = ()
+    """What its modules did to the machine when they were imported, each with its line."""
     close: Callable[[], object] = lambda: None
     """Removes its modules and the unpacked files."""
 
@@ -132,10 +136,28 @@ def _from_folder(folder: Path, found: Manifest, shown: Path, text: str | None = 
     if not entry.is_file():
         msg = f"{shown / FILE}: $.entry: there is no file {found.entry!r} in {shown}"
         raise PluginError(msg)
-    space = ModuleSpace(root)
+    space = ModuleSpace(root, guarded=not _real.get())
     with declarations() as declared:
         names = vars(space.load(entry, edited=text))
-    return Source(manifest=found, names=names, typed=str(shown), root=root, declared=tuple(declared), close=space.close)
+    return Source(
+        manifest=found,
+        names=names,
+        typed=str(shown),
+        root=root,
+        declared=tuple(declared),
+        notes=space.notes,
+        close=space.close,
+    )
+
+
+@contextmanager
+def real_imports() -> Iterator[None]:
+    """Load plugins in this block for real runs: on the machine's clock, with its network, and without a limit."""
+    token = _real.set(True)
+    try:
+        yield
+    finally:
+        _real.reset(token)
 
 
 def _read(folder: Path, shown: Path) -> Manifest:

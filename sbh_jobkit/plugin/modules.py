@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from datetime import UTC
 from functools import cache
 from importlib import import_module
 from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
@@ -17,9 +18,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit import clock
 from sbh_jobkit.clock import sleep_bound
-from sbh_jobkit.errors import PluginError
-from sbh_jobkit.plugin.places import PACKAGE, explain
+from sbh_jobkit.errors import PluginError, TimeLimitExceeded
+from sbh_jobkit.machine import interrupts, network
+from sbh_jobkit.machine.guard import note_import
+from sbh_jobkit.machine.importing import SECONDS, Importing
+from sbh_jobkit.plugin.places import PACKAGE, call_place, explain, raised_at
+from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,9 +38,12 @@ _spaces: dict[str, ModuleSpace] = {}
 class ModuleSpace:
     """The modules of one plugin, in its folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Give the folder its own package name."""
+    def __init__(self, root: Path, *, guarded: bool = True) -> None:
+        """Give the folder its own package name; `guarded=False` imports its modules as Python does, for real runs."""
         self.root = root
+        self._guarded = guarded
+        self.notes: tuple[str, ...] = ()
+        """What the modules did to the machine when they were imported, each with its line."""
         self.package = f"{PACKAGE}.p{next(_numbers)}"
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
@@ -58,13 +67,32 @@ class ModuleSpace:
         self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
         try:
             with sleep_bound():
-                return import_module(self._entry[0])
-        except KeyboardInterrupt:
-            self.close()
-            raise
+                return self._imported(self._entry[0]) if self._guarded else import_module(self._entry[0])
         except BaseException as error:
             self.close()
+            if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
+                raise
+            if isinstance(error, TimeLimitExceeded):
+                where = raised_at(error, self.root) or shown.as_posix()
+                msg = f"{where}: the import takes longer than {SECONDS:g} s; do in a job what takes time"
+                raise PluginError(msg) from None
             raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
+
+    def _imported(self, name: str) -> ModuleType:
+        """Import a module in virtual time, away from the machine, and note what it does to it."""
+        notes: dict[str, None] = {}
+
+        def note(text: str) -> None:
+            notes[": ".join(filter(None, (call_place(sys._getframe(1), self.root), text)))] = None  # noqa: SLF001
+
+        at = times.instant(times.START, times.zone("UTC"))
+        importing = Importing(self.root, clock.now(UTC) if clock.is_virtual() else at, at.tzinfo, note)  # type: ignore[arg-type] # a zone
+        with importing:
+            module = import_module(name)
+        if importing.failed is not None:
+            raise importing.failed
+        self.notes = tuple(notes)
+        return module
 
     def find_spec(self, name: str, folders: Sequence[str], target: ModuleType | None) -> ModuleSpec | None:
         """Find a module of the plugin; its entry is found by the path of the file."""
@@ -96,6 +124,8 @@ class ModuleSpace:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
+        if top in network.UNHEARD:
+            note_import(name, self.root, call_place(sys._getframe(1), self.root))  # noqa: SLF001  who imports it
         if level or f"{name}.".startswith("src.ext.") or not self._is_sibling(top):
             return builtins.__import__(name, names, local_names, wanted or (), level)
         module = builtins.__import__(f"{self.package}.{name}", names, local_names, wanted or (), 0)

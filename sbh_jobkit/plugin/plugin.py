@@ -63,6 +63,7 @@ class Plugin(Shown):
         self.jobs.plugin = self
         self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
         self._elsewhere = tuple(source.elsewhere)
+        self._notes = source.notes
         self.routes = tuple(_routes(source.names))
         self.hooks = tuple(_hooks(source.names))
 
@@ -89,8 +90,8 @@ class Plugin(Shown):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is probably a mistake, such as a job of the manifest without a function."""
-        return tuple(warning.text for warning in self.load_warnings)
+        """What is probably a mistake: a job of the manifest without a function, or a module that prints at import."""
+        return (*(warning.text for warning in self.load_warnings), *self._notes)
 
     @property
     def load_warnings(self) -> tuple[LoadWarning, ...]:

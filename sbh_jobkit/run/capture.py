@@ -1,17 +1,27 @@
-"""Captures what a run prints and logs, so that it goes into the run and not to the terminal."""
+"""Captures what a run prints and logs, so that it goes into the run and not to the terminal.
+
+Whatever writes to the descriptors 1 and 2 past Python's streams is captured, too: `os.write`, code in C, a process that
+the job starts, and a stream that was kept from before.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from io import StringIO
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from sbh_jobkit.machine.descriptors import Descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sbh_jobkit.run.redaction import Redactor
+
 _MOST_CHARACTERS = 1_000_000
 _MOST_LINES = 10_000
+_CUT = f"\n… cut after {_MOST_CHARACTERS:,} characters\n"
 _HTTP_LIBRARIES = ("httpx", "httpcore")
 """Their log lines repeat the run's HTTP calls."""
 
@@ -24,16 +34,29 @@ class Output(NamedTuple):
     logs: tuple[str, ...]
 
 
+def redacted(text: str, redactor: Redactor) -> str:
+    """Return captured text with names in place of secrets' values, also of one that was cut at the end."""
+    if not text.endswith(_CUT):
+        return redactor.text(text)
+    return redactor.beginning(text.removesuffix(_CUT)) + _CUT
+
+
 class Capture:
     """Captures standard output, standard error and the root logger from level INFO: open it around each run."""
 
-    __slots__ = ("_err", "_lines", "_out", "_restore")
+    __slots__ = ("_descriptors", "_err", "_lines", "_out", "_restore")
 
     def __init__(self) -> None:
         """Start empty."""
-        self._out, self._err = BoundedText(), BoundedText()
+        self._out, self._err = BoundedText(1), BoundedText(2)
         self._lines = LogLines()
+        self._descriptors = Descriptors()
         self._restore: Callable[[], None]
+
+    def watch(self, printed: Callable[[str], object] | None, logged: Callable[[str], object] | None) -> None:
+        """Call `printed` with each text, and `logged` with each line, while it is being written."""
+        self._out.watch = self._err.watch = printed
+        self._lines.sink = logged
 
     def __enter__(self) -> Self:
         """Start capturing."""
@@ -44,20 +67,38 @@ class Capture:
             sys.stdout, sys.stderr, root.handlers = before
 
         self._restore = restore
+        self._descriptors.open()
         sys.stdout, sys.stderr, root.handlers = self._out, self._err, [self._lines]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Restore the streams and the logger's handlers."""
         self._restore()
+        self._descriptors.close()
+
+    def begin(self) -> None:
+        """Get ready for any number of runs."""
+        self._descriptors.__enter__()
+
+    def end(self) -> None:
+        """Finish with them."""
+        self._descriptors.__exit__()
+
+    def look(self) -> None:
+        """Keep what is written to the descriptors from filling the memory; another thread may call it."""
+        self._descriptors.shorten(_MOST_CHARACTERS)
 
     def take(self) -> Output:
         """Return what was written since the last time."""
+        for stream, data in zip((self._out, self._err), self._descriptors.take(4 * _MOST_CHARACTERS), strict=True):
+            if data:
+                stream.watch = None
+                stream.write(data.decode("utf-8", "replace"))
         out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
         if out:
-            self._out = BoundedText()
+            self._out = BoundedText(1)
         if err:
-            self._err = BoundedText()
+            self._err = BoundedText(2)
         if lines:
             self._lines.lines.clear()
         return Output(out, err, lines)
@@ -66,10 +107,14 @@ class Capture:
 class BoundedText(StringIO):
     """Text up to a limit, so that a job that prints without end does not fill the memory."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Start empty; `descriptor` is what `fileno()` returns, for processes that get this as their output."""
         super().__init__()
         self._room = _MOST_CHARACTERS
+        self._descriptor = descriptor
+        self.watch: Callable[[str], object] | None = None
+        """Called with each text that is written."""
+        self.buffer = _Bytes(self)  # type: ignore[misc,assignment] # what it is for streams of files
 
     @property
     def is_full(self) -> bool:
@@ -78,16 +123,38 @@ class BoundedText(StringIO):
 
     def write(self, text: str) -> int:
         """Keep the text as far as there is room."""
+        if self.watch is not None:
+            self.watch(text)
         if len(text) <= self._room:
             self._room -= len(text)
             return super().write(text)
         if self._room >= 0:
-            super().write(f"{text[: self._room]}\n… cut after {_MOST_CHARACTERS:,} characters\n")
+            super().write(f"{text[: self._room]}{_CUT}")
             self._room = -1
         return len(text)
 
+    def fileno(self) -> int:
+        """Return the descriptor that is captured with it."""
+        if self._descriptor is None:
+            return super().fileno()
+        return self._descriptor
+
     def close(self) -> None:
         """Stay open: the text is read after the run."""
+
+
+class _Bytes(io.BufferedIOBase):
+    """`sys.stdout.buffer`, for code that prints bytes."""
+
+    def __init__(self, text: BoundedText) -> None:
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._text.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
 
 
 class LogLines(logging.Handler):
@@ -96,7 +163,7 @@ class LogLines(logging.Handler):
     def __init__(self, sink: Callable[[str], object] | None = None) -> None:
         """Start empty; `sink` is called with each line as it is logged."""
         super().__init__()
-        self._sink = sink
+        self.sink = sink
         self.lines: list[str] = []
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
@@ -109,7 +176,7 @@ class LogLines(logging.Handler):
             return
         try:
             self.lines.append(self.format(record))
-            if self._sink is not None:
-                self._sink(self.lines[-1])
+            if self.sink is not None:
+                self.sink(self.lines[-1])
         except Exception:  # noqa: BLE001  logging's own convention: a wrong log call does not stop the program
             self.handleError(record)

@@ -22,6 +22,7 @@ from sbh_jobkit.plugin.places import call_place, raised_at
 from sbh_jobkit.run.capture import LogLines, Output
 from sbh_jobkit.run.limits import between_tasks
 from sbh_jobkit.run.outcome import CallResult, classify, crashed, out_of_memory, timed_out
+from sbh_jobkit.run.rendering import rendered
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.session import Call
 
@@ -85,7 +86,7 @@ def _result(job: Job, session: Session) -> CallResult:
             value = asyncio.run(value) if rules is None or rules.awaits else rules.drop(value)
         if rules is not None:
             rules.delay()
-        return classify(value, job)
+        return rendered(classify(value, job), job, session)
     except TimeLimitExceeded as limit:
         return CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
     except (MemoryLimitExceeded, MemoryError) as full:
@@ -93,7 +94,7 @@ def _result(job: Job, session: Session) -> CallResult:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  whatever a plugin raises is the outcome of its run
-        return crashed(error, job)
+        return rendered(crashed(error, job), job, session)
 
 
 class _Alarm:

@@ -11,6 +11,7 @@ from contextvars import copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit import threads
 from sbh_jobkit.errors import LimitExceeded, TimeLimitExceeded
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _PATIENCE = 5.0
 _ANSWER = 1.0
 """Real seconds to wait for a socket or a process, when a timer is pending that virtual time could jump to."""
 _SLICE = 0.05
+_GLANCE = 0.001
 _create_loop = asyncio.events.new_event_loop
 
 
@@ -36,6 +38,9 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         ready = self._poll(0)
         if ready or timeout == 0:
+            return ready
+        if self.working and timeout is not None and threads.alive():
+            self._clock.wait(timeout, lambda: self._answers(ready))
             return ready
         since = perf_counter()
         while not ready and self._may_answer(timeout, perf_counter() - since):
@@ -55,6 +60,10 @@ class _Selector(selectors.DefaultSelector):
             return waited < _PATIENCE
         outside = len(self.get_map()) > 1  # more than the pipe by which a loop wakes itself
         return outside and waited < _ANSWER
+
+    def _answers(self, ready: list[Any]) -> list[Any]:
+        ready += self._poll(_GLANCE)
+        return ready
 
     def _poll(self, seconds: float) -> list[Any]:
         if self._clock.expired:  # an alarm rang between two tasks, where raising would lose one of them

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # the functions of `signal` look each answer up in an enumeration first
 import signal
 import threading
 import tracemalloc
 from asyncio import BaseEventLoop, Handle
 from inspect import CO_COROUTINE
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
+from sbh_jobkit.machine.watchdog import WATCHER, Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from sbh_jobkit.clock import VirtualClock
@@ -21,8 +25,8 @@ _LOOP = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined] # noqa: S
 _REAL_TIME = "real time: an endless loop, or a wait that virtual time does not shorten"
 _AGAIN = 1.0
 """Seconds until the alarm rings again, for code that swallowed it; less would disturb clean-up code."""
-
-
+_SOON = 0.05
+_OWN_ALARM = "an alarm that the job has set rang, and nothing handles it"
 _LOOK = 0.02
 """Seconds of processor time between two looks at the memory."""
 _MB = 1 << 20
@@ -31,47 +35,65 @@ _MB = 1 << 20
 class RealTime:
     """Limits real time: open it around any number of runs, and call `start` and `stop` around each.
 
-    It works by signals, which only reach the main thread: in another thread it does nothing.
+    An alarm ends a run in the main thread, also inside C code. The watchdog is for other threads, and for a job that
+    uses the alarm itself.
     """
 
-    __slots__ = ("_clock", "_handler", "_pending", "_works")
+    __slots__ = ("_clock", "_handler", "_in_main", "_pending", "_until", "_watchdog")
 
-    def __init__(self, clock: VirtualClock) -> None:
-        """Set `clock.expired` when the time is over."""
+    def __init__(self, clock: VirtualClock, look: Callable[[], object]) -> None:
+        """Set `clock.expired` when the time is over; `look` is called now and then, in another thread."""
         self._clock = clock
-        self._works = False
+        self._watchdog = Watchdog(self._ring, TimeLimitExceeded, look)
+        self._in_main = False
+        self._until = 0.0
         self._handler: Any = None
         self._pending = (0.0, 0.0)
 
     def __enter__(self) -> Self:
-        """Take over the alarm signal; an alarm that someone else has set is kept for later."""
-        self._works = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
-        if self._works:
+        """Begin to watch this thread; an alarm that someone else has set is kept for later."""
+        self._watchdog.__enter__()
+        self._in_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        if self._in_main:
             self._pending = signal.setitimer(signal.ITIMER_REAL, 0)
-            self._handler = signal.signal(signal.SIGALRM, self._ring)
+            self._handler = _signal.signal(signal.SIGALRM, self._alarm)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the alarm signal back."""
-        if self._works:
-            signal.signal(signal.SIGALRM, self._handler)
+        if self._in_main:
+            _signal.signal(signal.SIGALRM, self._handler)
             signal.setitimer(signal.ITIMER_REAL, *self._pending)
+        self._watchdog.__exit__()
 
     def start(self, seconds: float) -> None:
-        """Raise TimeLimitExceeded in this thread after that many real seconds."""
-        if self._works:
+        """Raise TimeLimitExceeded in this thread after that many real seconds, and then each second."""
+        self._until = perf_counter() + seconds
+        if self._in_main:
             signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            self._watchdog.start(seconds + _AGAIN)
+        else:
+            self._watchdog.start(seconds)
 
     def stop(self) -> None:
-        """Stop the alarm."""
-        if self._works:
+        """Stop, and take away what the job has made of the alarm signal."""
+        if self._in_main:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            if _signal.getsignal(signal.SIGALRM) != self._alarm:
+                signal.signal(signal.SIGALRM, self._alarm)
+        self._watchdog.stop()
 
-    def _ring(self, number: int, frame: FrameType | None) -> None:
-        del number
+    def _ring(self, frame: FrameType | None) -> None:
         self._clock.expired = _REAL_TIME
-        if not between_tasks(frame):
+        if threading.current_thread().name != WATCHER and not between_tasks(frame):
             raise TimeLimitExceeded(self._clock.expired)
+
+    def _alarm(self, number: int, frame: FrameType | None) -> None:
+        del number
+        if perf_counter() < self._until - _SOON:
+            self._clock.expired = _OWN_ALARM
+            raise TimeLimitExceeded(self._clock.expired)
+        self._ring(frame)
 
 
 class RealMemory:

@@ -10,9 +10,10 @@ from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.run.outcome import json_problem
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
+from sbh_jobkit.run.spellings import SHORTEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -20,20 +21,22 @@ if TYPE_CHECKING:
 
 Entry = Event | Fault | FileChange | HttpCall | LlmCall
 FAULTS = {
+    "context-kept": "the job used the context of an earlier run, kept in a variable",
     "db-write": "the job wanted to write to the database, which it may only read",
     "extension-failed": "an extension failed, or reported what it had not declared",
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
     "http-unmatched": "an HTTP request matched no route of the world",
     "link-invalid": "a presigned URL was asked for, with an operation or a time that no such URL can have",
-    "network": "the job tried to reach the real network, and was refused",
+    "network": "the job tried to reach the real network, and was refused, or loaded a module that reaches it unheard",
     "payload-not-json": "an event's payload was not JSON",
     "permission-denied": "the manifest does not permit what was called",
-    "real-file": "the job wrote a real file outside the temporary directory",
-    "secret-leaked": "a secret's value was in output, an event, an uploaded file, a URL or a prompt",
+    "real-file": "the job wrote or changed a real file outside the temporary directory",
+    "secret-leaked": "a secret's value was in output, an error, a returned value, an event, a file, a URL or a prompt",
     "secret-missing": "the job asked for a secret that is not set, without a default",
     "secret-type": "a secret's name or value was not text",
     "table-unknown": "the job queried a table that the world does not have",
+    "thread-left": "a thread of the job went on when the job had ended",
     "value-not-json": "what the job returned was not JSON",
 }
 """Every kind of fault, as `allow` takes it, and its meaning."""
@@ -51,20 +54,8 @@ class Recorder:
     """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
-        *(
-            "_learned",
-            "_own",
-            "_redactor",
-            "_sink",
-            "allowed",
-            "events",
-            "faults",
-            "files",
-            "http_calls",
-            "llm_calls",
-            "root",
-        ),
-        "rows_read",
+        *("_learned", "_own", "_redactor", "_sink", "_unredacted", "allowed", "events", "faults", "files", "http_calls"),
+        *("llm_calls", "root", "rows_read"),
     )
 
     def __init__(
@@ -85,6 +76,7 @@ class Recorder:
         self._sink = sink
         self._own = own_secrets if own_secrets is not None else set()
         self._learned: Callable[[str, str], object] | None = None
+        self._unredacted = False
         self.root = root
         self.allowed = allowed
         self.events: list[Event] = []
@@ -106,8 +98,34 @@ class Recorder:
         """
         if new and name not in self._redactor().given.values():  # else somebody has given it, and it was deleted
             self._own.add(name)
+        self._unredacted = bool(self.events or self.http_calls or self.llm_calls or self.files or self.faults)
         if self._learned is not None:
             self._learned(name, value)
+
+    def finish(self, place: str | None) -> None:
+        """Redact, in what was recorded before, the secrets that the run has set since; each is a leak of `place`."""
+        if not self._unredacted:
+            return
+        self._unredacted, redactor = False, self._redactor()
+        for event in self.events:
+            self._sent_before(
+                "ctx.emit", f"the event {event.type!r}", f"{event.type}\n{json.dumps(event.payload)}", place
+            )
+        for prompt in self.llm_calls:
+            self._sent_before("ctx.llm.run", "a prompt to the language model", prompt.prompt, place)
+        for file in self.files:
+            self._sent_before("ctx.files.upload", "the key of an uploaded file", file.key, place)
+        entry: Any
+        for entry in (*self.events, *self.http_calls, *self.llm_calls, *self.files, *self.faults):
+            for name in entry.__slots__:
+                value = getattr(entry, name)
+                if (
+                    isinstance(value, str) or name == "payload"
+                ):  # the tenant's logs hold the same entry: it changes, too
+                    object.__setattr__(entry, name, redactor.value(value))
+
+    def _sent_before(self, member: str, where: str, text: str, place: str | None) -> None:
+        self._find_secrets(member, f"{where}, sent before it was set", text, placed=False, place=place)
 
     def event(self, type_: str, written: str, at: datetime) -> Event:
         """Record an event; `written` is its payload as JSON."""
@@ -143,7 +161,7 @@ class Recorder:
         self._keep(self.llm_calls, call)
         return call
 
-    def upload(self, key: str, data: bytes) -> None:
+    def upload(self, key: str, data: bytes, content_type: str = "") -> None:
         """Record an upload."""
         redactor = self._redactor()
         shown = redactor.text(key)
@@ -151,7 +169,9 @@ class Recorder:
         if shown != key:
             self._find_secrets("ctx.files.upload", "the key of an uploaded file", key)
         if len(redactor):
-            self._find_secrets("ctx.files.upload", f"the uploaded file {key!r}", _text(data))
+            for text in _texts(data):
+                self._find_secrets("ctx.files.upload", f"the uploaded file {key!r}", text)
+            self._find_secrets("ctx.files.upload", f"the content type of the uploaded file {key!r}", content_type)
 
     def deletion(self, key: str, size: int) -> None:
         """Record a deletion."""
@@ -170,21 +190,47 @@ class Recorder:
             message = f"what the job returned is not JSON: {problem}"
             self.fault("value-not-json", "return", message, _AS_JSON, place=place, placed=False)
 
-    def output(self, out: str, err: str, logs: Iterable[str]) -> None:
-        """Look for secrets in what an ended run has printed and logged; the line that did it is not known."""
-        for text in (out, err):
-            self._find_secrets("print", "what the job printed", text, placed=False)
-        self._find_secrets("logging", "what the job logged", "\n".join(logs), placed=False)
+    def printed(self, text: str) -> None:
+        """Look for secrets in what the job is printing, at the line that does it."""
+        if len(text) >= SHORTEST:
+            self._find_secrets("print", "what the job printed", text)
 
-    def _find_secrets(
-        self, member: str, where: str, text: str, *, placed: bool = True, but: Collection[str] = ()
-    ) -> None:
-        """Record each secret in a text as a fault, once for each place; `but` names those that may be there."""
+    def logged(self, line: str) -> None:
+        """Look for secrets in what the job is logging, at the line that does it."""
+        self._find_secrets("logging", "what the job logged", line)
+
+    def output(self, out: str, err: str, logs: Iterable[str], place: str | None = None) -> None:
+        """Look for secrets in all that an ended run has printed and logged.
+
+        Where the line that did it is not known, `place` is named, the line of the job.
+        """
+        for text in (out, err):
+            self._find_secrets("print", "what the job printed", text, placed=False, place=place)
+        self._find_secrets("logging", "what the job logged", "\n".join(logs), placed=False, place=place)
+
+    def leaked(self, member: str, where: str, names: Collection[str], place: str | None) -> None:
+        """Record secrets, by their names, that were found in something, at a line of the plugin."""
         redactor = self._redactor()
-        for name in sorted(redactor.names(text).difference(but)) if text else ():
+        for name in sorted(names):
             message = redactor.text(f"secret {name!r} is in {where}")
             if not any(fault.message == message for fault in self.faults):
-                self.fault("secret-leaked", member, message, _LEAKED, placed=placed)
+                self.fault("secret-leaked", member, message, _LEAKED, place=place, placed=False)
+
+    def _find_secrets(
+        self,
+        member: str,
+        where: str,
+        text: str,
+        *,
+        placed: bool = True,
+        place: str | None = None,
+        but: Collection[str] = (),
+    ) -> None:
+        """Record each secret in a text as a fault, once for each place; `but` names those that may be there."""
+        names = self._redactor().names(text).difference(but) if text else ()
+        if names:
+            at = call_place(sys._getframe(1), self.root) if placed else place  # noqa: SLF001  who called us
+            self.leaked(member, where, names, at)
 
     def divergence(self, id_: str, member: str, message: str, place: str | None = None) -> None:
         """Record that today's host differs from the guide, once for each line of the plugin."""
@@ -222,8 +268,13 @@ class Recorder:
             self._sink(entry)
 
 
-def _text(data: bytes) -> str:
+def _texts(data: bytes) -> Iterator[str]:
+    """Yield what a file's bytes say in the encodings in which a secret may stand in them."""
     try:
-        return data.decode()
+        yield data.decode()
     except UnicodeDecodeError:
-        return ""  # no text: an image, an archive
+        yield data.decode("latin-1")
+    if b"\0" in data:
+        yield data.decode("utf-16-le", "replace")
+        yield data.decode("utf-16-be", "replace")
+        yield data.replace(b"\0", b"").decode("latin-1")

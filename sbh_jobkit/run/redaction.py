@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.places import PACKAGE, authors_terms
+from sbh_jobkit.run.spellings import SHORTEST, Spelling, fold, spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-_SHORTEST = 4
-"""Shorter values are not replaced: they would hide ordinary text."""
+_NONE: frozenset[str] = frozenset()
 _DEEPEST = 50
 _MOST_REPEATS = 10_000
 """How often a copy looks into lists and dicts that it has met before: one that holds itself has endless paths."""
-_PLAIN = (int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
+_PLAIN = (int, float, date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _API = re.compile(r"[a-z]+://[\w.-]+(:\d+)?(/(v?\d{1,3}|[a-z_-]+))*/?", re.ASCII)
 """The address of an API, such as `https://api.example.com/rest/v2`: replaced in texts, but it is not a leak."""
-_BOTH_QUOTES = "'\""
-_LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
+
+
+class _Found(NamedTuple):
+    """Where a text shows a secret."""
+
+    start: int
+    end: int
+    name: str
+    harmless: bool
+    partial: bool
+    """Whether it is the beginning of a value that goes on differently."""
+
+
+class _Secret(NamedTuple):
+    name: str
+    harmless: bool
+    """Whether it is the address of an API, which lets nobody in."""
 
 
 class Redactor:
     """Replaces the values of a tenant's secrets by their names."""
 
-    __slots__ = ("_harmless", "_names", "_pattern", "given")
+    __slots__ = ("_as_written", "_folded", "_secrets", "given")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of the secrets by their values."""
         self.given = dict(names)
         """The names by values that it was made for."""
-        plain = {value: name for value, name in names.items() if len(value) >= _SHORTEST}
-        self._names = {spelling: name for value, name in plain.items() for spelling in _spellings(value)} | plain
-        addresses = list(filter(_API.fullmatch, plain))
-        self._harmless = {*addresses, *(spelling for value in addresses for spelling in _spellings(value))}
-        longest_first = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._secrets: dict[Spelling, _Secret] = {}
+        for value, name in sorted(names.items(), key=lambda item: -len(item[0])):
+            secret = _Secret(name, _API.fullmatch(value) is not None)
+            for spelling in spellings(value):
+                self._secrets.setdefault(spelling, secret)
+        for value, name in names.items():
+            for own in spellings(value)[:1]:  # what is a secret itself is no other one's spelling
+                self._secrets[own] = _Secret(name, _API.fullmatch(value) is not None)
+        self._folded = tuple(spelling.text for spelling in self._secrets if spelling.folded)
+        self._as_written = tuple(spelling.text for spelling in self._secrets if not spelling.folded)
 
     def __len__(self) -> int:
         """Return how many values it was made for."""
@@ -51,58 +69,129 @@ class Redactor:
 
     def concerns(self, text: str) -> bool:
         """Whether a text has anything that must be replaced."""
-        return PACKAGE in text or (self._pattern is not None and self._pattern.search(text) is not None)
+        return PACKAGE in text or (bool(self._secrets) and self._shows(text))
 
     def names(self, text: str) -> frozenset[str]:
         """Return the names of the secrets whose values are in a text, except mere addresses of APIs."""
-        found = {match[0] for match in self._pattern.finditer(text)} if self._pattern is not None else set()
-        return frozenset(self._names[spelling] for spelling in found - self._harmless)
+        if not self._secrets or not self._shows(text):
+            return _NONE
+        return frozenset(found.name for found in self._find(text) if not found.harmless)
 
     def after_base(self, url: str) -> str:
         """Return the rest of a URL after a secret that it begins with, such as the address of a webhook."""
-        base = self._pattern.match(url) if self._pattern is not None else None
-        return url[base.end() :] if base is not None and "://" in base[0] else url
+        base = next(iter(self._find(url)), None)
+        return url[base.end :] if base is not None and base.start == 0 and "://" in url[: base.end] else url
 
     def text(self, text: str) -> str:
         """Return the text with names in place of values."""
-        if self._pattern is None or not text:
-            return text
-        return self._pattern.sub(lambda match: f"‹secret:{self._names[match[0]]}›", text)
+        return self._replaced(text, "‹secret:{}›".format) if self._secrets and self._shows(text) else text
+
+    def beginning(self, text: str) -> str:
+        """Return a text that was cut, redacted, and without a value's first characters at its end."""
+        low, end = fold(text), len(text)
+        for spelling in self._secrets:
+            whole, searched = spelling.text, low if spelling.folded else text
+            for length in range(min(len(whole) - 1, len(text)), SHORTEST - 1, -1):
+                if searched.endswith(whole[:length]):
+                    end = min(end, len(text) - length)
+                    break
+        return self.text(text[:end])
 
     def pasteable(self, text: str) -> str:
         """Return a Python expression for the text, with `world.secrets[…]` in place of a secret's value."""
-        if self._pattern is None or not self._pattern.search(text):
-            return f'"{text}"'
-        inner = self._pattern.sub(lambda match: f"{{world.secrets['{self._names[match[0]]}']}}", text)
-        return f'f"{inner}"'
+        inner = self._replaced(text, "{{world.secrets['{}']}}".format)
+        return f'"{text}"' if inner is text else f'f"{inner}"'
 
     def value(self, value: Any) -> Any:
         """Return a copy of what a job returned or emitted, with names in place of values in every text."""
-        return _Copy(self).copy(value)
+        return self.copy(value)[0]
+
+    def copy(self, value: Any) -> tuple[Any, frozenset[str]]:
+        """Return such a copy, and the names of the secrets that were in it, except mere addresses of APIs."""
+        if value is None:
+            return None, _NONE
+        copy = _Copy(self)
+        return copy.copy(value), frozenset(copy.names) if copy.names else _NONE
+
+    def _shows(self, text: str) -> bool:
+        if len(text) < SHORTEST:
+            return False
+        if self._folded:
+            low = fold(text)
+            for spelling in self._folded:
+                if spelling in low:
+                    return True
+        return any(spelling in text for spelling in self._as_written)
+
+    def _find(self, text: str) -> Iterator[_Found]:
+        """Yield every place of a secret, from left to right, the longest first where several begin."""
+        low = fold(text)
+        found = [each for spelling in self._secrets for each in self._places(spelling, text, low)]
+        end = 0
+        for each in sorted(found, key=lambda one: (one.start, -one.end, one.partial, one.harmless)):
+            if each.end > end:
+                yield each
+                end = each.end
+
+    def _places(self, spelling: Spelling, text: str, low: str) -> Iterator[_Found]:
+        searched = low if spelling.folded else text
+        start = searched.find(spelling.text)
+        while start >= 0:
+            end = start + len(spelling.text)
+            for letter in spelling.rest:
+                if not searched.startswith(letter, end):
+                    break
+                end += 1
+            yield _Found(start, end, *self._secrets[spelling], partial=bool(spelling.rest))
+            start = searched.find(spelling.text, end)
+
+    def _replaced(self, text: str, mark: Callable[[str], str]) -> str:
+        parts, end, last = [], 0, ""
+        for found in self._find(text):
+            if found.start >= end or found.name != last:  # two spellings of one secret can share characters
+                parts += [text[end : found.start], mark(found.name)]
+            end, last = found.end, found.name
+        return "".join([*parts, text[end:]]) if parts else text
 
 
 class _Copy:
     """Copies one value; it ends also if the value contains itself."""
 
-    __slots__ = ("_met", "_path", "_redactor", "_repeats")
+    __slots__ = ("_met", "_path", "_redactor", "_repeats", "names")
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._path: set[int] = set()
         self._met: set[int] = set()
         self._repeats = 0
+        self.names: set[str] = set()
 
     def copy(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._text(value)
-        if isinstance(value, _PLAIN):
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, _PLAIN):
+            return self._plain(value)
         if isinstance(value, (dict, list, tuple, set, frozenset)):
             return self._container(value)
-        return self._text(_ADDRESS.sub("", _shown(value)))
+        return self._text(_ADDRESS.sub("", _shown(value, repr)))
 
     def _text(self, text: str) -> str:
+        if not self._redactor.concerns(text):
+            return text
+        self.names |= self._redactor.names(text)
         return authors_terms(self._redactor.text(text))
+
+    def _plain(self, value: Any) -> Any:
+        """Return a number, a time or a member of an enumeration as it is, unless it shows a secret."""
+        if not len(self._redactor):
+            return value
+        for show in (str, repr):
+            text = _shown(value, show)
+            if self._redactor.concerns(text):
+                return self._text(text)
+        return value
 
     def _container(self, value: Any) -> Any:
         here = id(value)
@@ -111,9 +200,12 @@ class _Copy:
             return "…"
         self._met.add(here)
         self._path.add(here)
-        copy = self._filled(value)
-        self._path.remove(here)
-        return copy
+        try:
+            return self._filled(value)
+        except Exception as error:  # noqa: BLE001  a list or dict of the plugin's own kind may raise anything
+            return self._text(f"<{type(value).__name__}: reading it raised {type(error).__name__}>")
+        finally:
+            self._path.discard(here)
 
     def _filled(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -127,24 +219,14 @@ class _Copy:
         try:
             hash(copy)
         except TypeError:  # a dict or a list of the plugin's own kind that can be a key
-            return self._text(_shown(value))
+            return self._text(_shown(value, repr))
         return copy
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, show: Callable[[Any], str]) -> str:
     try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001  a plugin's objects may raise anything, and the run has ended already
-        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
-
-
-def _spellings(value: str) -> Iterator[str]:
-    """Yield the ways in which programs write a value: inside quotes, in JSON, as bytes, in URLs and forms."""
-    data = value.encode("utf-8", "surrogatepass")
-    yield repr(value)[1:-1]
-    yield repr(value + _BOTH_QUOTES)[1:-4]  # as it is written in a longer text that has both quotes
-    yield repr(data)[2:-1]
-    yield repr(data + _BOTH_QUOTES.encode())[2:-4]
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield from (quote(data), quote(data, safe=""), quote(data, safe=_LEFT_IN_URLS), quote_plus(data))
+        return show(value)
+    except BaseException as error:
+        if interrupts.must_pass(error):
+            raise
+        return f"<{type(value).__name__}: its {show.__name__} raised {type(error).__name__}>"

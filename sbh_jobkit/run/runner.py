@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin.places import authors_terms
-from sbh_jobkit.run.run import Run, RunError
+from sbh_jobkit.run.capture import redacted
+from sbh_jobkit.run.run import Run
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.plugin.job import Job
@@ -52,15 +52,13 @@ class Runner:
         with self._tenant.open(job, fire, zone) as session:
             call = self._sandbox.call(job, session)
             recorder, result, output = session.recorder, call.result, call.output
-            redact, error = session.redactor(), result.error
+            error = result.error
             if any(output):
-                recorder.output(*output)
-            if session.rules is None or session.rules.awaits:  # today's host has a rule of its own
-                recorder.returned(result.value, job.place)
+                recorder.output(*output, place=job.place)
+            recorder.finish(job.place)
+            redact = session.redactor()
             note = timed.note(fire_time) if timed is not None and timed.cron.fixed else None
             reason = "; ".join(filter(None, (result.reason, reason, note))) or None
-            if error is not None:
-                error = _redacted(error, lambda text: authors_terms(redact.text(text), job.root))
             session.finish(result.outcome, started_at, error.message if error is not None else reason)
         return Run(
             tenant=self._tenant.id,
@@ -71,10 +69,10 @@ class Runner:
             duration=call.duration,
             outcome=result.outcome,
             reason=reason,
-            value=redact.value(result.value),
+            value=result.value,
             error=error,
-            stdout=redact.text(output.stdout),
-            stderr=redact.text(output.stderr),
+            stdout=redacted(output.stdout, redact),
+            stderr=redacted(output.stderr, redact),
             logs=tuple(authors_terms(redact.text(line)) for line in output.logs),
             expected=session.expected,
             events=tuple(recorder.events),
@@ -87,12 +85,3 @@ class Runner:
             before=session.before,
             after=session.after,
         )
-
-
-def _redacted(error: RunError, redact: Callable[[str], str]) -> RunError:
-    return RunError(
-        type=error.type,
-        message=redact(error.message),
-        place=error.place,
-        traceback=redact(error.traceback) if error.traceback else None,
-    )

@@ -7,13 +7,16 @@ import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
+from sbh_jobkit import threads
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
-from sbh_jobkit.plugin.places import raised_at
+from sbh_jobkit.machine import interrupts
+from sbh_jobkit.machine.guard import Guard
+from sbh_jobkit.plugin.places import raised_at, shown_path
 from sbh_jobkit.run import eventloop
 from sbh_jobkit.run.capture import Capture
-from sbh_jobkit.run.guard import Guard
 from sbh_jobkit.run.limits import RealMemory, RealTime
 from sbh_jobkit.run.outcome import CallResult, classify, crashed, out_of_memory, timed_out
+from sbh_jobkit.run.rendering import rendered
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.session import Call
 
@@ -24,23 +27,26 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.session import Session
 
+_WAIT_FOR_THREADS = "join it before the job returns; on the platform nothing waits for it, and nobody sees how it ends"
+
 
 class VirtualSandbox:
     """Calls jobs under a virtual clock: open it, inside the open clock, around any number of calls."""
 
-    __slots__ = ("_capture", "_clock", "_guard", "_level", "_loops", "_real_time")
+    __slots__ = ("_capture", "_clock", "_guard", "_interrupts", "_level", "_loops", "_real_time")
 
     def __init__(self, clock: VirtualClock) -> None:
         """Measure time by the clock, which the jobs' sleeps advance."""
         self._clock = clock
         self._capture = Capture()
         self._guard = Guard(clock)
-        self._real_time = RealTime(clock)
+        self._real_time = RealTime(clock, self._capture.look)
+        self._interrupts = interrupts.Listening()
         self._loops: AbstractContextManager[None]
         self._level = logging.NOTSET
 
     def __enter__(self) -> Self:
-        """Set the root logger to INFO, and take over the alarm signal for endless loops."""
+        """Set the root logger to INFO, and take over the signals for endless loops and Ctrl-C."""
         root = logging.getLogger()
         self._level = root.level
         if not root.isEnabledFor(logging.INFO):
@@ -48,10 +54,14 @@ class VirtualSandbox:
         self._loops = eventloop.virtual_loops(self._clock)
         self._loops.__enter__()
         self._real_time.__enter__()
+        self._interrupts.__enter__()
+        self._capture.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Restore the logger and the signal."""
+        """Restore the logger and the signals."""
+        self._capture.end()
+        self._interrupts.__exit__()
         self._real_time.__exit__()
         self._loops.__exit__(None, None, None)
         if logging.getLogger().level != self._level:
@@ -59,19 +69,44 @@ class VirtualSandbox:
 
     def call(self, job: Job, session: Session) -> Call:
         """Call a job; it begins at the time that the clock shows."""
-        clock, limits, begin = self._clock, session.limits, self._clock.epoch
+        clock, limits, recorder, begin = self._clock, session.limits, session.recorder, self._clock.epoch
         memory = RealMemory(limits.memory_mb, ends=limits.enforced) if limits.measured else None
         clock.deadline, clock.expired = begin + limits.seconds, None
+        interrupts.begin()
+        self._capture.watch(recorder.printed, recorder.logged)
         with self._capture:
-            result = self._result(job, session, memory)
+            result = self._limited(job, session, memory)
         clock.deadline = None
+        return Call(result, self._capture.take(), clock.since(begin))
+
+    def _limited(self, job: Job, session: Session, memory: RealMemory | None) -> CallResult:
+        """Call the job and read what it returns, under the limit of real time."""
+        clock, limits = self._clock, session.limits
+        self._real_time.start(limits.seconds)
+        try:
+            result = self._amended(self._result(job, session, memory), session, memory)
+            if self._clock.expired is None:
+                result = rendered(result, job, session)
+        except TimeLimitExceeded as limit:
+            clock.expired = str(limit)
+            result = CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
+        finally:
+            self._real_time.stop()
         if clock.expired is not None:  # also if the job swallowed the error, or one of its threads exceeded the limit
             result = timed_out(limits.seconds, result.place, clock.expired)
-        elif result.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
-            result = out_of_memory(limits.memory_mb, result.place)
+            return session.rules.amend(result, memory_passed=False) if session.rules is not None else result
+        return result
+
+    def _amended(self, result: CallResult, session: Session, memory: RealMemory | None) -> CallResult:
+        if self._clock.expired is not None:
+            return result
+        if result.outcome is Outcome.OUT_OF_MEMORY or (memory is not None and memory.ended):
+            result = out_of_memory(session.limits.memory_mb, result.place)
+        elif self._guard.ended is not None and result.outcome is not Outcome.CRASHED:
+            result = CallResult(outcome=Outcome.CRASHED, reason=f"crashed: {self._guard.ended}", place=result.place)
         if session.rules is not None:
             result = session.rules.amend(result, memory_passed=memory is not None and memory.passed)
-        return Call(result, self._capture.take(), clock.since(begin))
+        return result
 
     def _result(self, job: Job, session: Session, memory: RealMemory | None) -> CallResult:
         try:
@@ -81,22 +116,28 @@ class VirtualSandbox:
             return CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         except (MemoryLimitExceeded, MemoryError) as full:
             return CallResult(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001  whatever a plugin raises is the outcome of its run
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
+                raise
             return crashed(error, job)
 
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
         limits, rules = session.limits, session.rules
-        self._real_time.start(limits.seconds)
-        try:
-            with self._guard.watch(session.recorder.fault, loopback=limits.loopback), memory or nullcontext():
-                value = job.function(session.context)
-                if inspect.iscoroutine(value):
-                    awaits = rules is None or rules.awaits
-                    value = eventloop.run(value, self._clock) if awaits else rules.drop(value)  # type: ignore[union-attr] # mypy cannot see that rules is not None
-                if rules is not None:
-                    rules.delay()
-        finally:
-            self._real_time.stop()
+        with self._guard.watch(session.recorder.fault, job.root, loopback=limits.loopback), memory or nullcontext():
+            value = job.function(session.context)
+            if inspect.iscoroutine(value):
+                awaits = rules is None or rules.awaits
+                value = eventloop.run(value, self._clock) if awaits else rules.drop(value)  # type: ignore[union-attr] # mypy cannot see that rules is not None
+            if rules is not None:
+                rules.delay()
+            if threads.any_started():
+                self._end_threads(job, session)
         return value
+
+    def _end_threads(self, job: Job, session: Session) -> None:
+        """Report and end the threads that go on, although the job has returned."""
+        left = threads.left(lambda file: shown_path(file, job.root) is not None, self._clock.sleeps)
+        for thread in left:
+            message = f"the thread {thread.name!r} goes on when the job has ended"
+            session.recorder.fault("thread-left", "threading", message, _WAIT_FOR_THREADS, place=job.place)
+        threads.end(left)

@@ -429,7 +429,7 @@ from src.ext.sdk import job
 
 @job("read", schedule="0 6 * * *")
 def read(ctx):
-    return {"status": "success", "key": ctx.secrets.get("KEY")}
+    return {"status": "success", "key": ctx.secrets.get("KEY") is not None}
 """
 KEY = "def setup(world): world.secrets['KEY'] = 'k-12345'\n"
 

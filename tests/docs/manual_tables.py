@@ -22,6 +22,7 @@ from sbh_jobkit.check.rules.modules import ALLOWED
 from sbh_jobkit.cli import main as cli
 from sbh_jobkit.extensions import hookspecs
 from sbh_jobkit.fakes.faults.kinds import KINDS
+from sbh_jobkit.machine.network import UNHEARD
 from sbh_jobkit.notebook.magics import JobMagics
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.manifest import FILE
@@ -45,6 +46,7 @@ def tables() -> dict[str, str]:
         "bad-inputs": table(["a job calls", "and gets", "fault of the run"], bad_inputs()),
         "divergences": _divergences(),
         "host-calls": table(["id", "a job calls", "the guide, and the kit", "today's host"], _host_calls()),
+        "unheard-modules": table(["module", "by"], ((f"`{name}`", by) for name, by in sorted(UNHEARD.items()))),
         "fault-kinds": table(["kind", "what happened"], ((f"`{kind}`", text) for kind, text in FAULTS.items())),
         "fixtures": table(["fixture", ""], ((f"`{name}`", summary(each)) for name, each in all_fixtures().items())),
         "imports": f"\n{', '.join(f'`{name}`' for name in ALLOWED)}\n\n",

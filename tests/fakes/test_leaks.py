@@ -25,12 +25,12 @@ def world():
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("print('key:', key)", ("print", "what the job printed", None)),
-        ("print(key, file=__import__('sys').stderr)", ("print", "what the job printed", None)),
-        ("print(repr(key)); print([key])", ("print", "what the job printed", None)),
-        ("print(__import__('json').dumps({'a': key}))", ("print", "what the job printed", None)),
-        ("print(key.encode())", ("print", "what the job printed", None)),
-        ("__import__('logging').warning('got %s', key)", ("logging", "what the job logged", None)),
+        ("print('key:', key)", ("print", "what the job printed", "main.py:6")),
+        ("print(key, file=__import__('sys').stderr)", ("print", "what the job printed", "main.py:6")),
+        ("print(repr(key)); print([key])", ("print", "what the job printed", "main.py:6")),
+        ("print(__import__('json').dumps({'a': key}))", ("print", "what the job printed", "main.py:6")),
+        ("print(key.encode())", ("print", "what the job printed", "main.py:6")),
+        ("__import__('logging').warning('got %s', key)", ("logging", "what the job logged", "main.py:6")),
         ("ctx.emit('found', {'a': [{'b': key}]})", ("ctx.emit", "the event 'found'", "main.py:6")),
         ("ctx.emit('found', {key: 1})", ("ctx.emit", "the event 'found'", "main.py:6")),
         ("ctx.emit('found.' + login, {})", ("ctx.emit", "the event 'found.‹secret:LOGIN›'", "main.py:6")),
@@ -42,7 +42,7 @@ def world():
         ("ctx.http.get(f'https://u:{login}@a.example.com/')", ("ctx.http.get", URL, "main.py:6")),
         ("ctx.http.get(f'{api}/users?key={login}')", ("ctx.http.get", URL, "main.py:6")),
         ("ctx.http.get(f'https://a.example.com/?back={hook}')", ("ctx.http.get", URL, "main.py:6")),
-        ("print('sending to', hook)", ("print", "what the job printed", None)),
+        ("print('sending to', hook)", ("print", "what the job printed", "main.py:6")),
         ("ctx.http.get(login)", ("ctx.http.get", URL, "main.py:6")),
         ("ctx.llm.run('remember ' + key)", ("ctx.llm.run", "a prompt to the language model", "main.py:6")),
     ],
@@ -71,7 +71,7 @@ def test_a_secret_that_slips_out_is_a_fault(ran, world, body, told):
         "ctx.http.get('https://x.example', {'b': api})",
         "ctx.http.post(hook, json={}); ctx.http.get(f'{hook}/status')",
         "print('abc'); ctx.http.get('https://a.example.com/abc')",
-        "ctx.files.upload('image.png', b'\\xff\\xfe' + login.encode())",
+        "ctx.files.upload('image.png', b'\\xff\\xfe\\x00' * 9)",
         "ctx.secrets.set('COPY', key); ctx.secrets.list()",
         "ctx.db.query('plugin_jobs', {'name': key})",
         "return {'status': 'ok'}",
@@ -118,8 +118,8 @@ def test_one_fault_for_each_secret_and_where(ran, world):
         world,
     )
     assert [fault.message for fault in run.faults] == [
-        "secret 'LOGIN' is in the event 'told'",
         "secret 'KEY' is in what the job printed",
+        "secret 'LOGIN' is in the event 'told'",
         "secret 'LOGIN' is in what the job printed",
     ]
 
@@ -128,8 +128,8 @@ def test_a_value_that_was_replaced_is_still_a_secret(ran, world):
     """What a secret once was, or becomes during a run, is as secret."""
     body = "old = ctx.secrets.get('LOGIN'); ctx.secrets.set('LOGIN', 'other-1'); print(old); ctx.emit('x', 'other-1')"
     assert [fault.message for fault in ran(body, world).faults] == [
-        "secret 'LOGIN' is in the event 'x'",
         "secret 'LOGIN' is in what the job printed",
+        "secret 'LOGIN' is in the event 'x'",
     ]
 
 

@@ -11,8 +11,8 @@ from ipywidgets.widgets.widget import _instances as registry
 
 from sbh_jobkit import Plugin, World, clock
 from sbh_jobkit.errors import Interrupted, JobkitError
+from sbh_jobkit.machine import guard
 from sbh_jobkit.notebook.dashboard import Dashboard
-from sbh_jobkit.run import guard
 
 MAIN = """
 from datetime import datetime
@@ -352,16 +352,21 @@ def test_the_buttons_are_enabled_when_a_click_counts_again(folder):
 
 
 def test_an_interrupt_keeps_the_runs_done(folder):
-    """After it the buttons, the clock and the sockets are usable."""
+    """The run that goes on is finished first; after it the buttons, the clock and the sockets are usable."""
     line = "    ctx.emit("
     (folder / "main.py").write_text(
-        MAIN.replace(line, f"    if datetime.now().day == 4: raise KeyboardInterrupt\n{line}")
+        MAIN.replace(
+            line,
+            "    import os, subprocess\n"
+            "    if datetime.now().day == 4: subprocess.run(['kill', '-INT', str(os.getpid())])\n"
+            f"{line}",
+        )
     )
     interrupted = Dashboard(Plugin.load(folder), duration="5d")
     interrupted.controls.simulate.click()
-    assert (len(interrupted.runs), clean(), interrupted.controls.simulate.disabled) == (6, True, False)
-    assert "interrupted after 6 of 10 runs, at 2026-01-04 06:00 UTC virtual time" in errors(interrupted)
-    assert "6 of 10 runs" in interrupted.controls.status.value
+    assert (len(interrupted.runs), clean(), interrupted.controls.simulate.disabled) == (7, True, False)
+    assert "interrupted after 7 of 10 runs, at 2026-01-04 06:00 UTC virtual time" in errors(interrupted)
+    assert "7 of 10 runs" in interrupted.controls.status.value
     with pytest.raises(Interrupted):
         interrupted.simulate()
     interrupted.close()

@@ -285,7 +285,10 @@ def test_a_plugin_may_have_a_src_of_its_own(tmp_path, shape):
     """A plugin may have its own modules in `src`, and the SDK is still the kit's."""
     main = PLUGIN + "\nfrom src.stock import NAME\nprint(NAME)\n"
     files = PLUGIN_FILES | {"plugin/main.py": main, "plugin/src/stock.py": "NAME = 'stock'\n"}
-    assert python(write(tmp_path, files | OWN, shape), LOAD, "own") == "stock\n" + LOADED.format("ran")
+    code = f"{LOAD}\nprint(*plugin.warnings)"
+    printed = "main.py:{} prints when it is imported\n"
+    said = python(write(tmp_path, files | OWN, shape), code, "own")
+    assert said == LOADED.format("ran") + printed.format(f"{len(main.splitlines())}:")
 
 
 # What a user's unit test does with it.

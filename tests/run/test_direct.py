@@ -12,6 +12,8 @@ import pytest
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.direct import DirectSandbox
 from sbh_jobkit.run.outcome import CallResult
+from sbh_jobkit.run.recorder import Recorder
+from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.session import Limits
 
@@ -90,7 +92,10 @@ def plugin(tmp_path_factory):
 
 def called(plugin, name, sandbox=None, rules=None, seconds=5.0):
     """Call one of its jobs."""
-    session = SimpleNamespace(context=None, limits=Limits(seconds=seconds), rules=rules)
+    recorder = Recorder(lambda: Redactor({}))
+    session = SimpleNamespace(
+        context=None, limits=Limits(seconds=seconds), rules=rules, recorder=recorder, redactor=lambda: Redactor({})
+    )
     return (sandbox or DirectSandbox()).call(plugin.jobs[name], session)
 
 

@@ -30,7 +30,7 @@ TEXTS = [
     ("hunter22hunter22", PASSWORD + PASSWORD),
     ("the password is hunter22.", f"the password is {PASSWORD}."),
     ("Bearer sk-live-1234\nhunter22", f"Bearer {KEY}\n{PASSWORD}"),
-    ("Hunter22 hunter2", "Hunter22 hunter2"),
+    ("Hunter22 hunter2", f"{PASSWORD} hunter2"),
 ]
 
 OVERLAPS = [

@@ -105,7 +105,7 @@ TABLE = {
         replace=(("main.py", "    runners = response", '    print(f"asked {url} as {key}")\n    runners = response'),),
         shows=(
             "main.py:35, */30 * * * *: 2,878 of 2,880 runs failed",
-            "    secret 'FLEET_API_KEY' is in what the job printed [secret-leaked]",
+            "    main.py:48: secret 'FLEET_API_KEY' is in what the job printed",
             "      asked ‹secret:FLEET_API_URL› as ‹secret:FLEET_API_KEY›",
         ),
     ),

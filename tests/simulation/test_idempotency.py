@@ -299,7 +299,7 @@ def test_nobody_knows_what_did_not_run_twice():
     assert simulate(daily("return 1"), World(), duration="1h").unsafe_to_repeat == {}
 
 
-def test_ctrl_c_in_a_second_run_leaves_what_the_first_run_left():
+def test_ctrl_c_in_a_second_run_leaves_what_the_first_run_left(ctrl_c):
     """The world, the table of jobs and the process are as after the first run."""
     seen = []
 
@@ -307,7 +307,7 @@ def test_ctrl_c_in_a_second_run_leaves_what_the_first_run_left():
         ctx.files.upload(f"{len(ctx.files.list())}.txt", "")
         seen.append(1)
         if len(seen) == 2:
-            raise KeyboardInterrupt
+            ctrl_c()
 
     world = World()
     with pytest.raises(KeyboardInterrupt):

@@ -597,11 +597,12 @@ def test_progress_is_told():
     assert heard == [1, 2, 3]
 
 
-def test_ctrl_c_leaves_nothing_behind():
+def test_ctrl_c_leaves_nothing_behind(ctrl_c):
     """A simulation that is interrupted closes its clock."""
 
     def interrupted(ctx):
-        raise KeyboardInterrupt(ctx)
+        del ctx
+        ctrl_c()
 
     before = (time.sleep, os.environ.get("TZ"), sys.stdout)
     ways = (
@@ -616,17 +617,19 @@ def test_ctrl_c_leaves_nothing_behind():
         assert not is_virtual()
 
 
-def interrupted_at_noon():
-    """Make a plugin whose work is interrupted on the second day, at noon."""
+@pytest.fixture
+def interrupted_at_noon(ctrl_c):
+    """Return a function that makes a plugin whose work is interrupted on the second day, at noon."""
 
     def work(ctx):
+        del ctx
         if time.strftime("%d %H") == "02 12":
-            raise KeyboardInterrupt(ctx)
+            ctrl_c()
 
-    return plugin_of(work=("0 */6 * * *", work))
+    return lambda: plugin_of(work=("0 */6 * * *", work))
 
 
-def test_what_was_done_before_an_interruption_is_there():
+def test_what_was_done_before_an_interruption_is_there(interrupted_at_noon):
     """The exception has the simulation until then, which knows where it stopped and stands there."""
     with pytest.raises(Interrupted) as caught:
         simulate(interrupted_at_noon(), World(), duration="30d")
@@ -642,7 +645,7 @@ def test_what_was_done_before_an_interruption_is_there():
     assert simulate(interrupted_at_noon(), World(), duration="1d").reached is None
 
 
-def test_each_run_is_seen_in_virtual_time_and_nothing_is_kept():
+def test_each_run_is_seen_in_virtual_time_and_nothing_is_kept(interrupted_at_noon):
     """`each` shows the runs that `runs` yields; the world's records hold those of the one that is seen."""
     plugin = plugin_of(work=("0 */6 * * *", lambda ctx: ctx.emit("done", {})))
     world, seen = World(), []

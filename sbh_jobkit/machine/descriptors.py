@@ -1,0 +1,104 @@
+"""The descriptors 1 and 2 of the process, led into memory while a plugin's code runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from tempfile import TemporaryFile
+from weakref import finalize
+
+
+class Descriptors:
+    """Keeps what is written to the process's standard output and error: `open` and `close` around each run."""
+
+    __slots__ = ("__weakref__", "_files", "_saved")
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._files: tuple[int, ...] = ()
+        self._saved: tuple[int, ...] | None = None
+
+    def __enter__(self) -> None:
+        """Remember where both lead, for any number of runs."""
+        if not self._files:
+            self._files = (_file(), _file())
+            finalize(self, _close, self._files)
+        self._saved = _copies()
+
+    def __exit__(self, *_: object) -> None:
+        """Forget it."""
+        _close(self._saved or ())
+        self._saved = None
+
+    def open(self) -> None:
+        """Lead both to a file in memory."""
+        _flush()
+        if self._saved:
+            os.dup2(self._files[0], 1)
+            os.dup2(self._files[1], 2)
+
+    def close(self) -> None:
+        """Lead both to where they led before."""
+        _flush()
+        if self._saved:
+            os.dup2(self._saved[0], 1)
+            os.dup2(self._saved[1], 2)
+
+    def take(self, most: int) -> tuple[bytes, bytes]:
+        """Return what was written since the last time, at most so many bytes each."""
+        if not self._files:
+            return b"", b""
+        out, err = self._files
+        return _taken(out, most), _taken(err, most)
+
+    def shorten(self, most: int) -> None:
+        """Drop what was written beyond so many bytes, but for one that shows it."""
+        for file in self._files:
+            with suppress(OSError):
+                if os.lseek(file, 0, os.SEEK_CUR) > 16 * most:
+                    os.ftruncate(file, most + 1)
+                    os.lseek(file, most + 1, os.SEEK_SET)
+
+
+def _file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("output")
+    with TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _close(files: tuple[int, ...]) -> None:
+    for file in files:
+        os.close(file)
+
+
+def _copies() -> tuple[int, ...]:
+    """Return copies of both descriptors; none where the process has no such output."""
+    try:
+        first = os.dup(1)
+    except OSError:
+        return ()
+    try:
+        return first, os.dup(2)
+    except OSError:
+        os.close(first)
+        return ()
+
+
+def _taken(file: int, most: int) -> bytes:
+    size = os.lseek(file, 0, os.SEEK_CUR)
+    if not size:
+        return b""
+    data = os.pread(file, min(size, most), 0)
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    return data
+
+
+def _flush() -> None:
+    try:
+        sys.__stdout__.flush()  # type: ignore[union-attr] # None is an AttributeError
+        sys.__stderr__.flush()  # type: ignore[union-attr] # as above
+    except (AttributeError, OSError, ValueError):  # there is none, its reader has gone, or it is closed
+        return

@@ -1,0 +1,190 @@
+"""Keeps a plugin's code away from the real machine: the network is refused, and real files that it changes are faults.
+
+An audit hook sees every client: httpx, requests, urllib or a bare socket. Python cannot remove an audit hook, so there
+is one for the process. It does nothing while no code of a plugin runs, and ignores threads that no plugin started.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from sys import addaudithook
+from typing import TYPE_CHECKING, Any, Self
+
+from sbh_jobkit import threads
+from sbh_jobkit.errors import ProcessExit
+from sbh_jobkit.machine import exits, network
+from sbh_jobkit.machine.files import EVENTS as FILES
+from sbh_jobkit.machine.files import RealFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sbh_jobkit.clock import VirtualClock
+
+    Report = Callable[..., None]
+
+_HEARD = network.EVENTS | FILES | exits.EVENTS | {"import"}
+_NETWORK_ADVICE = (
+    "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
+)
+_FILE_ADVICE = "store it with ctx.files.upload, or below tempfile.gettempdir()"
+_watching: list[Guard] = []
+_installed = threading.Event()
+_pid = 0
+
+
+class RealNetworkError(ConnectionRefusedError):
+    """A job tried to reach the real network in a simulation."""
+
+
+class Guard:
+    """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
+
+    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_root", "_told", "ended")
+
+    def __init__(self, clock: VirtualClock) -> None:
+        """Watch the threads that this clock governs."""
+        install()
+        self._clock = clock
+        self._loopback = False
+        self._modules: frozenset[str] = frozenset()
+        self._report: Report
+        self._root: Path | None = None
+        self._told: set[str] = set()
+        self._files = RealFiles()
+        self.ended: str | None = None
+        """How the plugin's code wanted to end the process, also if it swallowed the exception."""
+
+    def watch(
+        self,
+        report: Report,
+        root: Path | None = None,
+        *,
+        loopback: bool = False,
+        modules: frozenset[str] = frozenset(),
+    ) -> Self:
+        """Call `report` with kind, member, message and advice of each fault of the plugin in the folder `root`.
+
+        `loopback` lets servers of this machine be reached; `modules` are names to add to the list of those that reach
+        the network unheard.
+        """
+        self._report = report
+        self._root = root
+        self._loopback = loopback
+        self._modules = modules
+        self._told = set()
+        self.ended = None
+        return self
+
+    def __enter__(self) -> None:
+        """Start watching; what the plugin had loaded before counts again."""
+        _watching.append(self)
+        if self._root in network.loaded:
+            for module, place in network.loaded[self._root].items():
+                self.imported(module, place)
+
+    def __exit__(self, *_: object) -> None:
+        """Stop watching."""
+        _watching.remove(self)
+
+    def governs(self, thread: threading.Thread) -> bool:
+        """Whether a thread runs the plugin's code."""
+        return self._clock.governs(thread)
+
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Check one audit event; raises RealNetworkError for the network, and ProcessExit for the end of all runs."""
+        if event == "import":
+            self.imported(arguments[0])
+        elif event in FILES:
+            for verb, path in self._files.changes(event, arguments):
+                self._report("real-file", event, f"the job {verb} a real file: {path}", _FILE_ADVICE)
+        elif event in network.EVENTS:
+            self._check_network(event, arguments)
+        elif os.getpid() == _pid and (called := exits.check_event(event, arguments)) is not None:
+            raise ProcessExit(self.refuse_exit(called))
+
+    def imported(self, module: str, place: str | None = None) -> None:
+        """Report a module that reaches the network unheard, once in a run; `place` is where it was loaded before."""
+        listed = network.unheard(module, self._modules)
+        if listed is not None and listed not in self._told:
+            self._told.add(listed)
+            if self._root is not None:
+                network.loaded.setdefault(self._root, {}).setdefault(listed, place)
+            library = network.UNHEARD.get(listed, "code of its own")
+            message = f"the job loads {listed}, which reaches the real network by {library}, where nothing refuses it"
+            advice = "use ctx.db or ctx.http, which the world answers"
+            self._report("network", "import", message, advice, **({"place": place} if place else {}))
+
+    def refuse_exit(self, called: str) -> str:
+        """Note that the plugin's code wanted to end the process; return the text of the error."""
+        self.ended = f"{called} ends the whole process, and with it every other run"
+        return self.ended
+
+    def _check_network(self, event: str, arguments: tuple[Any, ...]) -> None:
+        host, where = network.address(event, arguments)
+        if host is None or network.is_own_name(event, host) or self._files.is_temporary(host):
+            return
+        if self._loopback and network.is_loopback(host):
+            return
+        self._report("network", event, f"the job tried to reach the real network: {where}", _NETWORK_ADVICE)
+        msg = f"{where}: a simulated job has no real network; {_NETWORK_ADVICE}"
+        raise RealNetworkError(msg)
+
+
+def install() -> None:
+    """Hear the process's audit events, and replace what ends it; only the first call does."""
+    global _pid  # noqa: PLW0603  a process has one number
+    _pid = os.getpid()
+    if _installed.is_set():
+        return
+    _installed.set()
+    threads.install(in_control)
+    exits.install(_refuse_exit, in_control)
+    addaudithook(_audit)
+
+
+def note_import(module: str, root: Path, place: str | None) -> None:
+    """Note what a plugin's code imports, which Python's audit events tell only for the first time in a process."""
+    if network.unheard(module, frozenset()) is not None:
+        if _watching and in_control():
+            _watching[-1].imported(module, place)
+        network.loaded.setdefault(root, {}).setdefault(module, place)
+
+
+def in_control() -> bool:
+    """Whether this thread runs a plugin's code now."""
+    thread = threading.current_thread()
+    return (bool(_watching) and _watching[-1].governs(thread)) or threads.is_plugins(thread)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _HEARD:
+        if _watching:
+            if _watching[-1].governs(threading.current_thread()):
+                _watching[-1].check(event, arguments)
+        elif threads.any_started() and threads.is_plugins(threading.current_thread()):
+            _refuse_late(event, arguments)
+    elif event in threads.EVENTS:
+        threads.started(arguments[0])
+
+
+def _refuse_late(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse what a thread does to the machine when its run has ended: there is no run to report it in."""
+    if event in network.EVENTS and network.address(event, arguments)[0] is not None:
+        msg = "the run of this thread has ended: it has no real network"
+        raise RealNetworkError(msg)
+    if event in FILES and any(RealFiles().changes(event, arguments)):
+        msg = "the run of this thread has ended: it changes no real files"
+        raise PermissionError(msg)
+    if event in exits.EVENTS and exits.check_event(event, arguments) is not None:
+        msg = "the run of this thread has ended: it does not end the process"
+        raise PermissionError(msg)
+
+
+def _refuse_exit(called: str) -> str | None:
+    """Return why code may not end the process; None for code that is not a plugin's, and in a process of its own."""
+    if os.getpid() != _pid or not in_control():
+        return None
+    return _watching[-1].refuse_exit(called) if _watching else f"{called}: the run of this thread has ended"

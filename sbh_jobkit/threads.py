@@ -1,0 +1,170 @@
+"""The threads that a plugin's code started: they belong to the plugin for as long as they live.
+
+A thread is known by who started it. So one of a pool that a module made at import, and one that an earlier run left
+behind, still see virtual time and are refused the network, and a thread of the test or of the notebook is not.
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import queue
+import sys
+import threading
+from concurrent.futures import thread as pools
+from itertools import count
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sbh_jobkit.errors import ThreadLeft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType
+
+EVENTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
+_PATIENCE = 1.0
+"""Real seconds for a thread to finish what it does when its run has ended."""
+_END = 0.2
+"""Real seconds for a thread to end once it is told to."""
+_numbers = count(1)
+_plugins: WeakKeyDictionary[threading.Thread, int] = WeakKeyDictionary()
+_hosts: WeakKeyDictionary[threading.Thread, bool] = WeakKeyDictionary()
+_ended: set[int] = set()
+_installed: list[Callable[[], bool]] = []
+_WAITS: frozenset[CodeType] = frozenset(
+    function.__code__
+    for function in (
+        threading.Condition.wait,
+        threading.Event.wait,
+        threading.Thread.join,
+        threading.Semaphore.acquire,
+        threading.Barrier.wait,
+        queue.Queue.get,
+        queue.Queue.put,
+        queue.Queue.join,
+        pools._worker,  # noqa: SLF001  it waits in C for its next task
+    )
+) | {getattr(threading.Thread, name).__code__ for name in ("_wait_for_tstate_lock",) if hasattr(threading.Thread, name)}
+"""What a thread does that waits for another one."""
+
+
+def install(of_plugin: Callable[[], bool]) -> None:
+    """Know threads from now on by who starts them; `of_plugin` says whether this thread runs a plugin's code."""
+    if _installed:
+        return
+    _installed.append(of_plugin)
+    start = _thread.start_new_thread
+
+    def start_new_thread(
+        function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+    ) -> int:
+        if not of_plugin():
+            return start(function, args, kwargs or {})
+
+        def call(*args: Any, **kwargs: Any) -> None:
+            thread = threading.current_thread()
+            _plugins[thread] = next(_numbers)
+            try:
+                function(*args, **kwargs)
+            finally:
+                del _plugins[thread]
+
+        return start(call, args, kwargs or {})
+
+    _thread.start_new_thread = _thread.start_new = start_new_thread
+
+
+def started(function: Any) -> None:
+    """Note a thread that is being started, as its audit event names it."""
+    thread = getattr(function, "__self__", None)
+    if isinstance(thread, threading.Thread):
+        if _installed[0]():
+            _plugins[thread] = next(_numbers)
+        else:
+            _hosts[thread] = True
+
+
+def any_started() -> bool:
+    """Whether a plugin has ever started a thread that still exists."""
+    return bool(_plugins.data)  # type: ignore[attr-defined] # a WeakKeyDictionary's len is slow
+
+
+def is_plugins(thread: threading.Thread) -> bool:
+    """Whether a plugin's code started a thread."""
+    return thread in _plugins
+
+
+def is_hosts(thread: threading.Thread) -> bool:
+    """Whether a thread was started by code that is no plugin's."""
+    return thread in _hosts
+
+
+def number(thread: threading.Thread) -> int:
+    """Return the how-manieth thread of plugins it is; 0 for one that no plugin started."""
+    return _plugins.get(thread, 0)
+
+
+def alive() -> list[threading.Thread]:
+    """Return the living threads of plugins, in the order in which they were started."""
+    return sorted((thread for thread in list(_plugins) if thread.is_alive()), key=_plugins.__getitem__)
+
+
+def waits(thread: threading.Thread) -> bool:
+    """Whether a thread waits for another one, or for its next task."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    return frame is not None and (frame.f_code in _WAITS or frame.f_code.co_name == "select")
+
+
+def step(thread: threading.Thread) -> tuple[int, int]:
+    """Return where in its code a thread is, to see whether it moves."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    return (id(frame), frame.f_lasti) if frame is not None else (0, 0)
+
+
+def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], bool]) -> list[threading.Thread]:
+    """Return the threads that go on although their run has ended, after a short wait for those that finish.
+
+    A thread of a pool that waits for its next task does not go on. `is_own` says whether a file is the plugin's;
+    `sleeping` whether a thread sleeps in virtual time.
+    """
+    until = perf_counter() + _PATIENCE
+    while True:
+        going = [thread for thread in alive() if thread.ident not in _ended and _goes_on(thread, is_own)]
+        busy = [thread for thread in going if not sleeping(thread) and not waits(thread)]
+        if not busy or perf_counter() > until:
+            return going
+        busy[0].join(0.005)
+
+
+def end(threads: Iterable[threading.Thread]) -> None:
+    """End threads, at their next step."""
+    told = [thread for thread in threads if thread.ident is not None]
+    for thread in told:
+        _ended.add(thread.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(ThreadLeft))
+    until = perf_counter() + _END
+    for thread in told:
+        thread.join(max(0.0, until - perf_counter()))
+
+
+def is_ended() -> bool:
+    """Whether this thread was told to end."""
+    return bool(_ended) and threading.get_ident() in _ended and threading.current_thread() in _plugins
+
+
+def _goes_on(thread: threading.Thread, is_own: Callable[[str], bool]) -> bool:
+    if isinstance(thread, threading.Timer):
+        return not thread.finished.is_set()
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    if frame is None:
+        return False
+    if frame.f_code not in _WAITS:
+        return True
+    inner: Any = frame
+    while inner is not None:
+        if is_own(inner.f_code.co_filename):
+            return True
+        inner = inner.f_back
+    return False

@@ -1,0 +1,112 @@
+"""Real files that a job changes: each way is a fault with the path, and what changes none is no fault."""
+
+from __future__ import annotations
+
+import pytest
+
+CHANGES = {
+    "open": ("open('new.txt', 'w').close()", "wrote a real file: {0}/new.txt"),
+    "open with a path": ("import pathlib; pathlib.Path('new.txt').write_text('x')", "wrote a real file: {0}/new.txt"),
+    "append": ("open('old.txt', 'ab').close()", "wrote a real file: {0}/old.txt"),
+    "update": ("open('old.txt', 'r+').close()", "wrote a real file: {0}/old.txt"),
+    "os.open": ("os.close(os.open('new.txt', os.O_CREAT | os.O_RDWR))", "wrote a real file: {0}/new.txt"),
+    "rename": ("os.rename('old.txt', 'new.txt')", "renamed a real file: {0}/old.txt"),
+    "replace": ("os.replace('old.txt', 'new.txt')", "renamed a real file: {0}/old.txt"),
+    "rename of a path": (
+        "import pathlib; pathlib.Path('old.txt').rename('new.txt')",
+        "renamed a real file: {0}/old.txt",
+    ),
+    "remove": ("os.remove('old.txt')", "removed a real file: {0}/old.txt"),
+    "unlink": ("import pathlib; pathlib.Path('old.txt').unlink()", "removed a real file: {0}/old.txt"),
+    "bytes": ("os.unlink(b'old.txt')", "removed a real file: {0}/old.txt"),
+    "rmtree": ("import shutil; shutil.rmtree('tree')", "removed a real file: {0}/tree/leaf.txt"),
+    "mkdir": ("os.mkdir('new')", "made a real file: {0}/new"),
+    "makedirs": ("os.makedirs('new/deep')", "made a real file: {0}/new"),
+    "rmdir": ("os.rmdir('empty')", "removed a real file: {0}/empty"),
+    "truncate": ("os.truncate('old.txt', 1)", "cut a real file: {0}/old.txt"),
+    "link": ("os.link('old.txt', 'new.txt')", "linked a real file: {0}/new.txt"),
+    "symlink": ("os.symlink('old.txt', 'new.txt')", "linked a real file: {0}/new.txt"),
+    "symlink of a path": ("import pathlib; pathlib.Path('n').symlink_to('old.txt')", "linked a real file: {0}/n"),
+    "chmod": ("os.chmod('old.txt', 0o600)", "changed the mode of a real file: {0}/old.txt"),
+    "utime": ("os.utime('old.txt')", "changed the time of a real file: {0}/old.txt"),
+    "touch": ("import pathlib; pathlib.Path('old.txt').touch()", "changed the time of a real file: {0}/old.txt"),
+    "copy": ("import shutil; shutil.copy('old.txt', 'new.txt')", "wrote a real file: {0}/new.txt"),
+    "copytree": ("import shutil; shutil.copytree('tree', 'other')", "made a real file: {0}/other"),
+    "move": ("import shutil; shutil.move('old.txt', 'new.txt')", "renamed a real file: {0}/old.txt"),
+    "gzip": ("import gzip; gzip.open('new.gz', 'wb').close()", "wrote a real file: {0}/new.gz"),
+    "zipfile": ("import zipfile; zipfile.ZipFile('new.zip', 'w').close()", "wrote a real file: {0}/new.zip"),
+    "a log file": ("import logging; logging.FileHandler('new.log').close()", "wrote a real file: {0}/new.log"),
+    "sqlite": ("import sqlite3; sqlite3.connect('new.db').close()", "wrote a real file: {0}/new.db"),
+    "sqlite by a URI": (
+        "import sqlite3; sqlite3.connect('file:new.db?mode=rwc', uri=True).close()",
+        "wrote a real file: {0}/new.db",
+    ),
+    "sqlite by an absolute URI": (
+        "import sqlite3; sqlite3.connect('file://' + os.path.abspath('new%20it.db'), uri=True).close()",
+        "wrote a real file: {0}/new it.db",
+    ),
+    "dir_fd": (
+        "folder = os.open('.', os.O_RDONLY); os.remove('old.txt', dir_fd=folder); os.close(folder)",
+        "removed a real file: {0}/old.txt",
+    ),
+    "dir_fd, rename": (
+        "at = os.open('.', 0); os.rename('old.txt', 'n', src_dir_fd=at, dst_dir_fd=at); os.close(at)",
+        "renamed a real file: {0}/old.txt",
+    ),
+    "a name with __pycache__ in it": (
+        "open('my__pycache__.txt', 'w').close()",
+        "wrote a real file: {0}/my__pycache__.txt",
+    ),
+    "a file in __pycache__": (
+        "os.mkdir('__pycache__'); open('__pycache__/data.csv', 'w').close()",
+        "wrote a real file: {0}/__pycache__/data.csv",
+    ),
+    "a thread": (
+        "import threading; t = threading.Thread(target=os.remove, args=('old.txt',)); t.start(); t.join()",
+        "removed a real file: {0}/old.txt",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "message"), CHANGES.values(), ids=CHANGES)
+def test_a_changed_file_is_a_fault(ran, outside, monkeypatch, body, message):
+    """Whatever changes a real file, the first fault names it, at the line of the plugin."""
+    monkeypatch.chdir(outside)
+    run = ran(body)
+    fault = run.faults[0]
+    assert (fault.kind, fault.message) == ("real-file", f"the job {message.format(outside)}")
+    assert (run.outcome, run.ok) == ("ok", False)
+
+
+HARMLESS = {
+    "reading": "open('old.txt').close(); os.listdir('.'); os.stat('old.txt')",
+    "a temporary file": "import tempfile; tempfile.NamedTemporaryFile().close()",
+    "a temporary folder": (
+        "import tempfile, pathlib\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    path = pathlib.Path(folder, 'a.txt')\n"
+        "    path.write_text('x'); path.chmod(0o600); os.utime(path); path.rename(path.with_name('b.txt'))"
+    ),
+    "/dev/null": "open(os.devnull, 'w').close()",
+    "a database in memory": "import sqlite3; sqlite3.connect(':memory:').close()",
+    "one by a URI": "import sqlite3; sqlite3.connect('file::memory:?cache=shared', uri=True).close()",
+    "one by its mode": "import sqlite3; sqlite3.connect('file:any?mode=memory&cache=shared', uri=True).close()",
+    "one without a name": "import sqlite3; sqlite3.connect('').close()",
+    "a database that is only read": (
+        "import sqlite3\ntry: sqlite3.connect('file:old.txt?mode=ro', uri=True).close()\nexcept sqlite3.Error: pass"
+    ),
+    "a database that never changes": "import sqlite3; sqlite3.connect('file:old.txt?immutable=1', uri=True).close()",
+    "the temporary folder by a descriptor": (
+        "import tempfile, shutil; folder = tempfile.mkdtemp(); os.mkdir(folder + '/a'); shutil.rmtree(folder)"
+    ),
+    "bytecode": ("import py_compile, tempfile\npy_compile.compile('old.txt', doraise=False, quiet=2)"),
+}
+
+
+@pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS)
+def test_what_changes_no_real_file_is_no_fault(ran, outside, monkeypatch, body):
+    """Reading, temporary files, devices, Python's own cache and databases in memory."""
+    monkeypatch.chdir(outside)
+    (outside / "old.txt").write_text("old = 1")
+    run = ran(body)
+    assert (run.error, run.faults) == (None, ())

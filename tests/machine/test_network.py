@@ -1,0 +1,133 @@
+"""The network past `ctx.http`: what is refused, what is allowed, and what reaches it unheard and is told."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from types import ModuleType
+
+import pytest
+
+from sbh_jobkit import World
+
+REFUSED = {
+    "getaddrinfo": ("socket.getaddrinfo('example.com', 443)", "example.com:443"),
+    "gethostbyname": ("socket.gethostbyname('example.com')", "example.com"),
+    "gethostbyname_ex": ("socket.gethostbyname_ex('example.com')", "example.com"),
+    "gethostbyaddr": ("socket.gethostbyaddr('192.0.2.7')", "192.0.2.7"),
+    "getnameinfo": ("socket.getnameinfo(('192.0.2.7', 80), 0)", "192.0.2.7"),
+    "getfqdn": ("socket.getfqdn('192.0.2.7')", "192.0.2.7"),
+    "connect": ("socket.socket().connect(('192.0.2.7', 80))", "192.0.2.7:80"),
+    "connect_ex": ("socket.socket().connect_ex(('192.0.2.7', 80))", "192.0.2.7:80"),
+    "create_connection": ("socket.create_connection(('192.0.2.7', 80), 1)", "192.0.2.7:80"),
+    "IPv6": ("socket.socket(socket.AF_INET6).connect(('2001:db8::7', 80))", "2001:db8::7:80"),
+    "sendto": ("socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.7', 53))", "192.0.2.7:53"),
+    "sendmsg": ("socket.socket(type=socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, ('192.0.2.7', 53))", "192.0.2.7:53"),
+    "a socket in the file system": (
+        "socket.socket(socket.AF_UNIX).connect('/run/postgresql/.s.PGSQL.5432')",
+        "/run/postgresql/.s.PGSQL.5432",
+    ),
+    "an abstract socket": ("socket.socket(socket.AF_UNIX).connect('\\0bus')", "@bus"),
+    "a mail server": ("__import__('smtplib').SMTP('192.0.2.7', 25, timeout=1)", "192.0.2.7:25"),
+    "an address without a name": ("socket.socket().connect(('', 80))", "localhost:80"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("call", "where"), REFUSED.values(), ids=REFUSED)
+def test_the_network_is_refused(ran, call, where):
+    """Whatever reaches out is refused, and is a fault although the job swallows the error."""
+    run = ran(f"import socket\ntry: {call}\nexcept OSError as error: return type(error).__name__")
+    (fault,) = {fault.message: fault for fault in run.faults}.values()
+    assert (fault.kind, fault.message) == ("network", f"the job tried to reach the real network: {where}")
+    assert run.value in {"RealNetworkError", None}
+
+
+ALLOWED = {
+    "a pair": "for end in socket.socketpair(): end.close()",
+    "a server of its own": "with socket.socket() as end: end.bind(('127.0.0.1', 0)); end.listen()",
+    "its own name": "socket.gethostname(); socket.getfqdn()",
+    "a message's id": "from email.utils import make_msgid; make_msgid()",
+    "a socket in the temporary folder": (
+        "import tempfile\n"
+        "with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as end:\n"
+        "    end.bind(folder + '/s'); end.listen()\n"
+        "    with socket.socket(socket.AF_UNIX) as other: other.connect(folder + '/s')"
+    ),
+    "numbers": "socket.inet_aton('192.0.2.7'); socket.getservbyname('http')",
+}
+
+
+@pytest.mark.parametrize("body", ALLOWED.values(), ids=ALLOWED)
+def test_what_stays_within_the_process_is_allowed(ran, body):
+    """Pairs, servers, this machine's own name, and sockets in the temporary folder."""
+    run = ran(f"import socket\n{body}")
+    assert (run.error, run.faults) == (None, ())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("to", ["('127.0.0.1', 1)", "('::1', 1)", "'/nowhere/s'", "('localhost', 1)"])
+def test_loopback_allows_this_machine(ran, to):
+    """With `loopback=True` there is no fault; that nobody answers is the job's own matter."""
+    family = "AF_UNIX" if "nowhere" in to else "AF_INET6" if "::" in to else "AF_INET"
+    run = ran(
+        f"import socket\ntry: socket.socket(socket.{family}).connect({to})\nexcept OSError: return 'nobody'",
+        World(loopback=True),
+    )
+    assert (run.value, run.faults) == ("nobody", ())
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Put a module on the path as if it were a database's or a transfer library's."""
+
+    def install(name):
+        folder = tmp_path / "site"
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("")
+        monkeypatch.syspath_prepend(str(folder))
+
+    before = set(sys.modules)
+    yield install
+    for name in set(sys.modules) - before:
+        if isinstance(sys.modules[name], ModuleType) and name.partition(".")[0] in {
+            "psycopg2",
+            "pycurl",
+            "uvloop",
+            "zmq",
+        }:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "library"), [("psycopg2", "libpq"), ("pycurl", "libcurl"), ("uvloop", "libuv"), ("zmq", "libzmq")]
+)
+@pytest.mark.parametrize("where", ["body", "top"])
+def test_a_module_that_reaches_the_network_unheard_is_told(ran, installed, name, library, where):
+    """Where nothing can refuse, the run says so, also when the module is loaded with the plugin."""
+    installed(name)
+    run = ran(f"import {name}" if where == "body" else "pass", top=f"import {name}" if where == "top" else "")
+    (fault,) = run.faults
+    assert (fault.kind, fault.message, fault.place) == (
+        "network",
+        f"the job loads {name}, which reaches the real network by {library}, where nothing refuses it",
+        "main.py:5" if where == "body" else "main.py:2",
+    )
+
+
+def test_it_is_told_in_every_run(loaded, installed):
+    """A module that is loaded once is used as often as the job runs."""
+    installed("zmq")
+    from sbh_jobkit import simulate
+
+    runs = simulate(loaded("import zmq"), World(), duration="3d").runs
+    assert [[fault.kind for fault in run.faults] for run in runs] == [["network"]] * 3
+
+
+def test_the_process_is_as_before(ran):
+    """After a run the network is everybody's."""
+    ran("pass")
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.connect(server.getsockname())
