@@ -56,15 +56,21 @@ def sbh_clock(request: pytest.FixtureRequest, sbh_world: World) -> Iterator[Test
 
 
 @pytest.fixture
-def sbh_ctx(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World, sbh_clock: TestClock) -> FakeContext:
+def sbh_ctx(
+    request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World, sbh_clock: TestClock
+) -> Iterator[FakeContext]:
     """Return a `ctx` to call jobs and functions of the plugin with, in the virtual time of `sbh_clock`."""
     del sbh_clock  # needed only so that it runs: a job that the test calls itself sees virtual time, as in a run
     from pytest_sbhjobs.tracker import tracker_for
+    from sbh_jobkit.context import kept
 
     recorder = sbh_world.recorder(sbh_plugin.root)
     tracker_for(request).recorders.append(recorder)
     sbh_world.install(sbh_plugin.jobs)
-    return sbh_world.open(recorder, sbh_plugin.manifest.permissions, sbh_world.zone)
+    context = sbh_world.open(recorder, sbh_plugin.manifest.permissions, sbh_world.zone)
+    kept.begin(context)
+    yield context
+    kept.end(context)
 
 
 @pytest.fixture

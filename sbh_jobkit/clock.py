@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 from zoneinfo import TZPATH, ZoneInfo
 
 from sbh_jobkit import threads
-from sbh_jobkit.errors import ThreadLeft, TimeLimitExceeded
+from sbh_jobkit.errors import TimeLimitExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 _sleep = time.sleep
 _REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
-_STILL = 0.01
+_STILL = 0.03
 """Real seconds without a step after which a thread that waits for another one is taken to wait."""
 _GLANCE = 0.001
 _one_at_a_time = threading.RLock()
@@ -134,9 +134,7 @@ class VirtualClock:
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that opened the clock, and those that jobs started."""
-        if thread is self._driver or threads.is_plugins(thread):
-            return True
-        return thread not in self._outsiders and not threads.is_hosts(thread)
+        return thread is self._driver or thread not in self._outsiders or threads.is_plugins(thread)
 
     def sleeps(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time now."""
@@ -209,7 +207,7 @@ class VirtualClock:
             while not ready():
                 with self._turn:
                     if threads.is_ended():
-                        raise ThreadLeft
+                        raise SystemExit
                     if self._may_go(me, watch, worked=time.perf_counter() > until):
                         if target > self._ns:
                             self.advance((target - self._ns) / _SECOND)
@@ -248,7 +246,7 @@ class _Steps:
     def is_still(self, thread: threading.Thread) -> bool:
         if not threads.waits(thread):
             self._seen.pop(thread, None)
-            return not thread.is_alive()
+            return threads.has_ended(thread)
         step, now = threads.step(thread), time.perf_counter()
         before, since = self._seen.get(thread, (None, now))
         self._seen[thread] = step, (since if step == before else now)

@@ -141,10 +141,6 @@ class ProcessExit(LimitExceeded):
     """A plugin's code wanted to end the whole process."""
 
 
-class ThreadLeft(LimitExceeded):
-    """Ends a thread that went on after its run."""
-
-
 class ContextEnded(JobkitError):  # noqa: N818  what it is, not what to do about it
     """A job's context was used when its run had ended and no other run went on."""
 

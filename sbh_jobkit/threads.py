@@ -15,23 +15,19 @@ from concurrent.futures import thread as pools
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
-
-from sbh_jobkit.errors import ThreadLeft
+from weakref import WeakKeyDictionary, WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
 
-EVENTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 _PATIENCE = 1.0
 """Real seconds for a thread to finish what it does when its run has ended."""
 _END = 0.2
 """Real seconds for a thread to end once it is told to."""
 _numbers = count(1)
 _plugins: WeakKeyDictionary[threading.Thread, int] = WeakKeyDictionary()
-_hosts: WeakKeyDictionary[threading.Thread, bool] = WeakKeyDictionary()
-_ended: set[int] = set()
+_ended: WeakSet[threading.Thread] = WeakSet()
 _installed: list[Callable[[], bool]] = []
 _WAITS: frozenset[CodeType] = frozenset(
     function.__code__
@@ -48,6 +44,10 @@ _WAITS: frozenset[CodeType] = frozenset(
     )
 ) | {getattr(threading.Thread, name).__code__ for name in ("_wait_for_tstate_lock",) if hasattr(threading.Thread, name)}
 """What a thread does that waits for another one."""
+_NEXT_TASK = {queue.Queue.get.__code__, pools._worker.__code__}  # noqa: SLF001  there is no public way
+"""What a thread does that has nothing to do."""
+_POOL = "multiprocessing/pool.py"
+"""The file of the threads of such a pool, which wait for tasks in C."""
 
 
 def install(of_plugin: Callable[[], bool]) -> None:
@@ -74,16 +74,23 @@ def install(of_plugin: Callable[[], bool]) -> None:
         return start(call, args, kwargs or {})
 
     _thread.start_new_thread = _thread.start_new = start_new_thread
+    for name in ("_start_new_thread", "_start_joinable_thread"):  # what Thread.start calls, by version
+        if hasattr(threading, name):
+            setattr(threading, name, _noting(getattr(threading, name)))
 
 
-def started(function: Any) -> None:
-    """Note a thread that is being started, as its audit event names it."""
+def _noting(start: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(function: Any, *args: Any, **kwargs: Any) -> Any:
+        _note(function)
+        return start(function, *args, **kwargs)
+
+    return noted
+
+
+def _note(function: Any) -> None:
     thread = getattr(function, "__self__", None)
-    if isinstance(thread, threading.Thread):
-        if _installed[0]():
-            _plugins[thread] = next(_numbers)
-        else:
-            _hosts[thread] = True
+    if isinstance(thread, threading.Thread) and _installed[0]():
+        _plugins[thread] = next(_numbers)
 
 
 def any_started() -> bool:
@@ -96,25 +103,28 @@ def is_plugins(thread: threading.Thread) -> bool:
     return thread in _plugins
 
 
-def is_hosts(thread: threading.Thread) -> bool:
-    """Whether a thread was started by code that is no plugin's."""
-    return thread in _hosts
-
-
 def number(thread: threading.Thread) -> int:
     """Return the how-manieth thread of plugins it is; 0 for one that no plugin started."""
     return _plugins.get(thread, 0)
 
 
 def alive() -> list[threading.Thread]:
-    """Return the living threads of plugins, in the order in which they were started."""
-    return sorted((thread for thread in list(_plugins) if thread.is_alive()), key=_plugins.__getitem__)
+    """Return the threads of plugins that live or are being started, in the order in which they were started."""
+    return sorted((thread for thread in list(_plugins) if not has_ended(thread)), key=number)
+
+
+def has_ended(thread: threading.Thread) -> bool:
+    """Whether a thread has been, which is not so for one that is being started."""
+    return thread._started.is_set() and not thread.is_alive()  # type: ignore[attr-defined] # noqa: SLF001  no public way
 
 
 def waits(thread: threading.Thread) -> bool:
     """Whether a thread waits for another one, or for its next task."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
-    return frame is not None and (frame.f_code in _WAITS or frame.f_code.co_name == "select")
+    if frame is None:
+        return False
+    code = frame.f_code
+    return code in _WAITS or code.co_name == "select" or code.co_filename.endswith(_POOL)
 
 
 def step(thread: threading.Thread) -> tuple[int, int]:
@@ -131,7 +141,8 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
     """
     until = perf_counter() + _PATIENCE
     while True:
-        going = [thread for thread in alive() if thread.ident not in _ended and _goes_on(thread, is_own)]
+        living = [thread for thread in alive() if thread not in _ended]
+        going = [thread for thread in living if sleeping(thread) or _goes_on(thread, is_own)]
         busy = [thread for thread in going if not sleeping(thread) and not waits(thread)]
         if not busy or perf_counter() > until:
             return going
@@ -139,32 +150,44 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
 
 
 def end(threads: Iterable[threading.Thread]) -> None:
-    """End threads, at their next step."""
+    """End threads, at their next step, without a word of Python about the exception that ends them."""
     told = [thread for thread in threads if thread.ident is not None]
     for thread in told:
-        _ended.add(thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(ThreadLeft))
+        _ended.add(thread)
+        vars(thread)["_invoke_excepthook"] = lambda *_: None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
     until = perf_counter() + _END
     for thread in told:
-        thread.join(max(0.0, until - perf_counter()))
+        while thread.is_alive() and not _has_nothing_to_do(thread) and perf_counter() < until:
+            thread.join(0.005)
+        if not thread.is_alive() or _has_nothing_to_do(thread):  # a pool's thread goes on with the next task
+            _ended.discard(thread)
 
 
 def is_ended() -> bool:
     """Whether this thread was told to end."""
-    return bool(_ended) and threading.get_ident() in _ended and threading.current_thread() in _plugins
+    return bool(_ended) and threading.current_thread() in _ended
+
+
+def _has_nothing_to_do(thread: threading.Thread) -> bool:
+    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    while frame is not None and frame.f_code in _WAITS:
+        if frame.f_code in _NEXT_TASK:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _goes_on(thread: threading.Thread, is_own: Callable[[str], bool]) -> bool:
     if isinstance(thread, threading.Timer):
         return not thread.finished.is_set()
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
-    if frame is None:
+    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    if frame is None or frame.f_code.co_filename.endswith(_POOL):
         return False
-    if frame.f_code not in _WAITS:
+    if not waits(thread):
         return True
-    inner: Any = frame
-    while inner is not None:
-        if is_own(inner.f_code.co_filename):
-            return True
-        inner = inner.f_back
-    return False
+    while frame is not None and not is_own(frame.f_code.co_filename):
+        if frame.f_code in _NEXT_TASK:
+            return False
+        frame = frame.f_back
+    return frame is not None

@@ -72,6 +72,7 @@ class PluginContext:
         self._recorder = recorder
         self._zone = zone
         self._gate = Gate(recorder, permissions, observe)
+        self._accesses: dict[str, RunAccess] = {}
 
     def __repr__(self) -> str:
         """Name the tenant."""
@@ -121,7 +122,8 @@ class PluginContext:
         extensions = self._services.extensions
         if name not in extensions.services:
             raise AttributeError(unknown("ctx", name, extensions.services))
-        opened = RunAccess(self._zone, name, extensions, self._recorder, self._gate).opened()
+        self._accesses[name] = access = RunAccess(self._zone, name, extensions, self._recorder, self._gate)
+        opened = access.opened()
         setattr(self, name, opened)
         return opened
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from sbh_jobkit.context import kept
 from sbh_jobkit.fakes.host.rules import SECONDS, HostRules
 from sbh_jobkit.run.outcome import CallResult
 from sbh_jobkit.run.run import Outcome
@@ -123,6 +124,7 @@ class FakeSession:
 
     def __enter__(self) -> Self:
         """Set the job to running in the table `plugin_jobs`."""
+        kept.begin(self.context)
         self._tenant.world.jobs.start(self._job.manifest.slug, self._job.name)
         return self
 
@@ -134,7 +136,8 @@ class FakeSession:
         self._finished = True
 
     def __exit__(self, *_: object) -> None:
-        """Set the job back to idle in `plugin_jobs` if its run was interrupted."""
+        """Set the job back to idle in `plugin_jobs` if its run was interrupted; its context is used no more."""
+        kept.end(self.context)
         if not self._finished:
             self._tenant.world.jobs.abandon(self._job.manifest.slug, self._job.name)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from sbh_jobkit.context import kept
 from sbh_jobkit.context.context import PluginContext
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
@@ -265,10 +266,12 @@ class LiveSession:
 
     def __enter__(self) -> Self:
         """Begin."""
+        kept.begin(self.context)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End; services stay open for later runs."""
+        """End; services stay open for later runs, and the context is used no more."""
+        kept.end(self.context)
 
     def redactor(self) -> Redactor:
         """Return the redactor of the tenant's secrets, also of those that the run has read or set."""

@@ -166,8 +166,6 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
                 _watching[-1].check(event, arguments)
         elif threads.any_started() and threads.is_plugins(threading.current_thread()):
             _refuse_late(event, arguments)
-    elif event in threads.EVENTS:
-        threads.started(arguments[0])
 
 
 def _refuse_late(event: str, arguments: tuple[Any, ...]) -> None:

@@ -71,7 +71,7 @@ class RealTime:
         self._until = perf_counter() + seconds
         if self._in_main:
             signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
-            self._watchdog.start(seconds + _AGAIN)
+            self._watchdog.start(seconds + 1.5 * _AGAIN)
         else:
             self._watchdog.start(seconds)
 

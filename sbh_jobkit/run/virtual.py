@@ -84,14 +84,15 @@ class VirtualSandbox:
         clock, limits = self._clock, session.limits
         self._real_time.start(limits.seconds)
         try:
-            result = self._amended(self._result(job, session, memory), session, memory)
-            if self._clock.expired is None:
-                result = rendered(result, job, session)
+            try:
+                result = self._amended(self._result(job, session, memory), session, memory)
+                if clock.expired is None:
+                    result = rendered(result, job, session)
+            finally:  # before the error is handled: a second ring must not break that
+                self._real_time.stop()
         except TimeLimitExceeded as limit:
-            clock.expired = str(limit)
+            clock.expired = str(limit) or clock.expired or ""
             result = CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
-        finally:
-            self._real_time.stop()
         if clock.expired is not None:  # also if the job swallowed the error, or one of its threads exceeded the limit
             result = timed_out(limits.seconds, result.place, clock.expired)
             return session.rules.amend(result, memory_passed=False) if session.rules is not None else result
@@ -112,7 +113,7 @@ class VirtualSandbox:
         try:
             return classify(self._value(job, session, memory), job)
         except TimeLimitExceeded as limit:
-            self._clock.expired = str(limit)
+            self._clock.expired = str(limit) or self._clock.expired or ""
             return CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         except (MemoryLimitExceeded, MemoryError) as full:
             return CallResult(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))

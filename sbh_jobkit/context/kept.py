@@ -1,0 +1,86 @@
+"""A context that was kept from an earlier run: what is done with it belongs to the run that is going on.
+
+Plugins often make a client once, at module level, from the `ctx` of the first run. When a run ends, its context and
+the members that were made for it change their class: from then on they read their state from the context of the run
+that is going on, which has a fault for it. Where no run goes on, they refuse.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.errors import ContextEnded
+
+if TYPE_CHECKING:
+    from sbh_jobkit.context.context import PluginContext
+
+_OWN = frozenset({"tenant_id", "user_id", "role", "request"})
+"""What a context says of itself without doing anything."""
+_ADVICE = "make it in the job, from the ctx of this run, and not once at module level"
+_going: list[PluginContext] = []
+"""The contexts of the runs that go on, the latest last."""
+
+
+def begin(context: PluginContext) -> None:
+    """Note that a run with this context begins."""
+    _going.append(context)
+
+
+def end(context: PluginContext) -> None:
+    """Note that its run has ended: what is kept of it belongs to later runs."""
+    _going[:] = [each for each in _going if each is not context]
+    for name, member in list(vars(context).items()):
+        if not name.startswith("_") and name not in _OWN:
+            _keep(member, name)
+    for name, access in getattr(context, "_accesses", {}).items():
+        _keep(access, f"_accesses {name}")
+    _keep(context, "")
+
+
+def _keep(member: Any, name: str) -> None:
+    kind = type(member)
+    if kind.__module__.startswith("sbh_jobkit.") and not hasattr(kind, "_kept"):
+        object.__setattr__(member, "__class__", _kept(kind, name))  # type: ignore[arg-type] # classes can be hashed
+
+
+@cache
+def _kept(kind: type, name: str) -> type:
+    """Return the class whose objects read their state from the current run's object of the same name."""
+    slots = {slot for base in kind.__mro__ for slot in vars(base).get("__slots__", ())}
+
+    def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807  it becomes a method
+        if attribute in slots or (not name and _is_state(self, attribute)):
+            return getattr(_current(name), attribute)
+        return object.__getattribute__(self, attribute)
+
+    body = {"__slots__": (), "__getattribute__": __getattribute__, "_kept": True, "__doc__": kind.__doc__}
+    body["__module__"] = kind.__module__
+    return type(kind.__name__, (kind,), body)
+
+
+def _is_state(context: Any, attribute: str) -> bool:
+    """Whether an attribute of a context itself belongs to its run: its services, and its members."""
+    if attribute in _OWN or attribute.startswith("__"):
+        return False
+    found = getattr(object.__getattribute__(context, "__class__"), attribute, None)
+    return attribute in object.__getattribute__(context, "__dict__") or hasattr(found, "attrname")
+
+
+def _current(name: str) -> Any:
+    """Return the object of this name in the run that is going on, and record that an older one was used."""
+    called = f"ctx.{name.removeprefix('_accesses ')}".rstrip(".")
+    if not _going:
+        msg = f"{called} was used when its run had ended, and no other run goes on; {_ADVICE}"
+        raise ContextEnded(msg)
+    context = _going[-1]
+    recorder = context._recorder  # noqa: SLF001  the context of this package
+    if not any(fault.kind == "context-kept" for fault in recorder.faults):
+        recorder.fault("context-kept", called, f"{called} is of an earlier run, kept in a variable", _ADVICE)
+    if not name:
+        return context
+    if name.startswith("_accesses "):
+        name = name.removeprefix("_accesses ")
+        getattr(context, name)  # opens the service
+        return context._accesses[name]  # noqa: SLF001  the context of this package
+    return getattr(context, name)
