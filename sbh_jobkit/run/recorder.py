@@ -54,7 +54,18 @@ class Recorder:
     """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
-        *("_learned", "_own", "_redactor", "_sink", "_unredacted", "allowed", "events", "faults", "files", "http_calls"),
+        *(
+            "_learned",
+            "_own",
+            "_redactor",
+            "_sink",
+            "_unredacted",
+            "allowed",
+            "events",
+            "faults",
+            "files",
+            "http_calls",
+        ),
         *("llm_calls", "root", "rows_read"),
     )
 

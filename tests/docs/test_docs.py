@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from importlib.metadata import metadata
 from importlib.resources import files
 from itertools import chain
@@ -24,6 +25,7 @@ import yaml
 import sbh_jobkit
 from pytest_sbhjobs import markers, options
 from sbh_jobkit import FaultPlan, Outcome, Plugin, World, simulate
+from sbh_jobkit.check.settings import Settings as CheckSettings
 from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.live import keys
 from sbh_jobkit.live.settings import Settings
@@ -73,6 +75,10 @@ def _read_toml(text):
     data = tomllib.loads(text)
     if "id" in data:
         return Settings.parse(text)
+    if "sbh-jobkit" in data.get("tool", {}):
+        known = {each.name.replace("_", "-") for each in fields(CheckSettings)}
+        assert data["tool"]["sbh-jobkit"]["check"].keys() <= known
+        return data
     if "seed" in data:
         return FaultPlan.load("examples/hub_ops/faults.toml")
     assert [name for name in data["tool"]["pytest"] if name not in SETTINGS] == []
