@@ -14,12 +14,15 @@ from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.context.backends import HttpAnswer, HttpBackend
     from sbh_jobkit.context.gate import Gate
     from sbh_jobkit.run.recorder import Recorder
+
+
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
+"""The methods that send a body."""
 
 
 class Http(Members):
@@ -71,10 +74,10 @@ class Http(Members):
         member = f"http.{method.lower()}"
         self._gate(member, "outbound_http")
         since, served = clock.now(self._zone), True
-        address, answer = _shown(url), failed("no answer")
+        address, answer, body = _shown(url), failed("no answer"), b""
         try:
             request = self._backend.build(method, url, params=params, headers=headers, data=data, json=json)
-            full = str(request.url)
+            full, body = str(request.url), _body(request) if method in _SENDING else b""
             address = full if "://" in full else address  # httpx would put a slash before a bare name
             answer = _answered(self._backend.send(request))
         except NotServedError as missing:
@@ -84,12 +87,27 @@ class Http(Members):
         except (Exception, SystemExit) as error:  # noqa: BLE001  ctx.http never raises, whatever the service does
             answer = failed(format_error(error))
         finally:  # also when a limit ends the run within the request
-            self._record(method, address, answer["status_code"], since, served=served)
+            seconds = (clock.now(UTC) - since).total_seconds()  # elapsed, also where the zone's clocks change
+            self._recorder.http_call(
+                method,
+                address,
+                answer["status_code"],
+                since,
+                matched=served,
+                seconds=seconds,
+                headers=headers,
+                body=body,
+            )
         return answer
 
-    def _record(self, method: str, url: str, status: int, since: datetime, *, served: bool) -> None:
-        seconds = (clock.now(UTC) - since).total_seconds()  # elapsed, also where the zone's clocks change
-        self._recorder.http_call(method, url, status, since, matched=served, seconds=seconds)
+
+def _body(request: Any) -> bytes:
+    """Return what a request sends; nothing of one that reads its content while it is sent."""
+    try:
+        content = request.content
+    except Exception:  # noqa: BLE001  each HTTP library has an error of its own for a stream
+        return b""
+    return content if isinstance(content, bytes) else b""
 
 
 def _shown(url: object) -> str:

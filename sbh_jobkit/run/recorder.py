@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
+from sbh_jobkit.run import sent
 from sbh_jobkit.run.outcome import json_problem
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
 from sbh_jobkit.run.spellings import SHORTEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -150,15 +151,37 @@ class Recorder:
         self._keep(self.events, event)
         return event
 
-    def http_call(self, method: str, url: str, status: int, at: datetime, *, matched: bool, seconds: float) -> HttpCall:
-        """Record a request."""
+    def http_call(
+        self,
+        method: str,
+        url: str,
+        status: int,
+        at: datetime,
+        *,
+        matched: bool,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> HttpCall:
+        """Record a request; `headers` are those that the job gave."""
         redactor = self._redactor()
         shown = redactor.text(url)
         if shown != url:
             self._find_secrets(
                 f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url), but=self._own
             )
-        call = HttpCall(method=method, url=shown, status=status, matched=matched, at=at, seconds=seconds)
+        text, mark = sent.shown_body(body, redactor.text) if body else ("", "")
+        call = HttpCall(
+            method=method,
+            url=shown,
+            status=status,
+            matched=matched,
+            at=at,
+            seconds=seconds,
+            headers=sent.shown_headers(headers, redactor.text) if headers else sent.NO_HEADERS,
+            body=text,
+            digest=mark,
+        )
         self._keep(self.http_calls, call)
         return call
 
@@ -176,7 +199,7 @@ class Recorder:
         """Record an upload."""
         redactor = self._redactor()
         shown = redactor.text(key)
-        self._keep(self.files, FileChange(action="uploaded", key=shown, size=len(data)))
+        self._keep(self.files, FileChange(action="uploaded", key=shown, size=len(data), digest=sent.digest(data)))
         if shown != key:
             self._find_secrets("ctx.files.upload", "the key of an uploaded file", key)
         if len(redactor):

@@ -95,6 +95,12 @@ class HttpCall:
     matched: bool
     at: datetime
     seconds: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The headers that the job gave, by their names in lower case."""
+    body: str = field(default="", compare=False)
+    """What was sent, as text: at most 4,000 characters of it; bytes that are not text are only counted."""
+    digest: str = field(default="", compare=False)
+    """The same for equal bodies, also where `body` is cut; empty without a body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,8 @@ class FileChange:
     action: str
     key: str
     size: int
+    digest: str = field(default="", compare=False)
+    """The same for equal contents; empty where a file was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,10 +149,13 @@ PLAIN = {
             "matched": True,
             "at": "2026-01-05T09:00:00+01:00",
             "seconds": 1.5,
+            "headers": {},
+            "body": "",
+            "digest": "",
         }
     ],
     "llm_calls": [{"prompt": "p", "model": "m", "text": "t", "tokens": 3, "at": "2026-01-05T09:00:00+01:00"}],
-    "files": [{"action": "uploaded", "key": "k", "size": 3}],
+    "files": [{"action": "uploaded", "key": "k", "size": 3, "digest": ""}],
     "faults": [
         {
             "kind": "secret-missing",

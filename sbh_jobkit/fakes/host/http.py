@@ -36,7 +36,8 @@ class HostHttp(Http):
         self._gate(f"http.{method.lower()}", "outbound_http")
         message = f"today's host lets a job call only five hosts: {method} to {host!r} returns an error"
         self._recorder.divergence("D8", f"ctx.http.{method.lower()}", message)
-        self._record(method, f"{url}", 0, clock.now(self._zone), served=True)
+        at = clock.now(self._zone)
+        self._recorder.http_call(method, f"{url}", 0, at, matched=True, seconds=0.0, headers=given.get("headers"))
         return failed(f"{host!r} is not a host that today's host allows")
 
     def _as_host(self, method: str, answer: dict[str, Any]) -> dict[str, Any]:
