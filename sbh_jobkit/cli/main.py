@@ -115,6 +115,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("job", metavar="JOB", help="the job's name")
     run.add_argument("--at", metavar="ISO", help="the virtual time (default: now)")
     run.add_argument("--tenant", metavar="NAME|FILE", help="the tenant (default: acme), or with --live its file")
+    run.add_argument("--bodies", action="store_true", help="also show the headers and the bodies of HTTP requests")
     live_options.add_live(run)
     _add_start(run, "first simulate the plugin from here to --at, so that the job meets the world of that time")
     _add_common(run)

@@ -35,7 +35,7 @@ def run(options: Namespace) -> bool:
     if options.json:
         given.print_json(done.to_dict())
     else:
-        print("\n".join(run_lines(done)))
+        print("\n".join(run_lines(done, bodies=options.bodies)))
     return done.ok
 
 

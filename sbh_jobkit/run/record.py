@@ -38,6 +38,7 @@ def read_run(row: Mapping[str, Any], tz: ZoneInfo) -> Run:
         outcome=Outcome(row["outcome"]),
         error=RunError(**error) if error is not None else None,
         logs=tuple(row["logs"]),
+        secrets_set=tuple(row.get("secrets_set", ())),
         injected_faults=tuple(row["injected_faults"]),
     )
 

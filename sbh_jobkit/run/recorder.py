@@ -55,19 +55,8 @@ class Recorder:
     """The record of one run; it never holds the value of a secret."""
 
     __slots__ = (
-        *(
-            "_learned",
-            "_own",
-            "_redactor",
-            "_sink",
-            "_unredacted",
-            "allowed",
-            "events",
-            "faults",
-            "files",
-            "http_calls",
-        ),
-        *("llm_calls", "root", "rows_read"),
+        *("_learned", "_own", "_redactor", "_sink", "_unredacted", "allowed", "events", "faults", "files"),
+        *("http_calls", "llm_calls", "root", "rows_read", "secrets_set"),
     )
 
     def __init__(
@@ -96,6 +85,7 @@ class Recorder:
         self.llm_calls: list[LlmCall] = []
         self.files: list[FileChange] = []
         self.rows_read = 0
+        self.secrets_set: list[str] = []
         self.faults: list[Fault] = []
 
     def listen(self, sink: Callable[[Entry], object], learned: Callable[[str, str], object]) -> None:
@@ -108,6 +98,7 @@ class Recorder:
 
         `new` says that no secret of that name was there: then it is the job's own.
         """
+        self.secrets_set.append(name)
         if new and name not in self._redactor().given.values():  # else somebody has given it, and it was deleted
             self._own.add(name)
         self._unredacted = bool(self.events or self.http_calls or self.llm_calls or self.files or self.faults)

@@ -16,6 +16,7 @@ from math import isfinite
 from typing import Any, Protocol, Self
 
 from sbh_jobkit.display import Shown
+from sbh_jobkit.run.effects import Effect, effects_of
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -188,6 +189,8 @@ class Run(Shown):
     http_calls: tuple[HttpCall, ...] = ()
     llm_calls: tuple[LlmCall, ...] = ()
     files: tuple[FileChange, ...] = ()
+    secrets_set: tuple[str, ...] = ()
+    """The names of the secrets that the job has set."""
     rows_read: int = 0
     """How many rows the database returned; rows that were only counted are not included."""
     faults: tuple[Fault, ...] = ()
@@ -238,6 +241,11 @@ class Run(Shown):
         return self._changes
 
     @property
+    def effects(self) -> tuple[Effect, ...]:
+        """What the run did: events, requests other than GET, HEAD and OPTIONS, files, secrets, services."""
+        return tuple(effects_of(self))
+
+    @property
     def troubles(self) -> tuple[str, ...]:
         """Old name of `injected_faults`."""
         return self.injected_faults
@@ -272,6 +280,7 @@ class Run(Shown):
         row["value"] = jsonable(self.value)
         row["error"] = asdict(self.error) if self.error else None
         row["logs"] = list(self.logs)
+        row["secrets_set"] = list(self.secrets_set)
         row["injected_faults"] = row["troubles"] = list(self.injected_faults)
         row["repeated"] = None if self.repeated is None else self.repeated.to_dict()
         for name in _MANY:

@@ -79,6 +79,7 @@ class Runner:
             http_calls=tuple(recorder.http_calls),
             llm_calls=tuple(recorder.llm_calls),
             files=tuple(recorder.files),
+            secrets_set=tuple(map(redact.text, recorder.secrets_set)),
             rows_read=recorder.rows_read,
             faults=tuple(recorder.faults),
             injected_faults=session.injected,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.run.effects import Effect
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.tally import FailureGroup
     from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
@@ -190,6 +191,11 @@ class Simulation(SimulationResult, Shown):
         """The failing runs in groups of like ones, by the fire time of the first; each run knows its worlds."""
         (plugin,) = self.plugins.values()
         return [(plugin, group) for group in group_failures(self.runs)]
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What the runs did, in their order: events, requests that write, files, secrets, services of extensions."""
+        return [effect for run in self.runs for effect in run.effects]
 
     @property
     def not_idempotent(self) -> dict[str, list[Run]]:

@@ -140,6 +140,7 @@ PLAIN = {
     "rows_read": 7,
     "repeated": None,
     "logs": ["INFO root: hello"],
+    "secrets_set": [],
     "events": [{"type": "e", "payload": {"a": [1]}, "at": "2026-01-05T09:00:00+01:00"}],
     "http_calls": [
         {

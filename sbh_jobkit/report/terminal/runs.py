@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import groupby
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from sbh_jobkit.run.run import Fault, Fire, Run
+    from sbh_jobkit.run.run import Fault, Fire, HttpCall, Run
     from sbh_jobkit.run.tally import FailureGroup
     from sbh_jobkit.simulation.installed import InstalledJob
 
@@ -181,8 +180,8 @@ def _raised_fault(run: Run) -> Fault | None:
     return next((fault for fault in same if not fault.allowed), None)
 
 
-def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
-    """Write everything about one run."""
+def run_lines(run: Run, width: int | None = None, *, bodies: bool = False) -> Iterator[str]:
+    """Write everything about one run; with `bodies` also what its requests sent."""
     verdict = run.verdict.replace("_", " ")
     yield f"{run.job}  {time_with_zone(run.fire_time)}  {verdict}  took {format_duration(run.duration)}"
     yield from _indented(_why(run), "  ", width)
@@ -195,20 +194,46 @@ def run_lines(run: Run, width: int | None = None) -> Iterator[str]:
     yield from _block("output", run.stdout)
     yield from _block("stderr", run.stderr)
     yield from _block("log", "\n".join(run.logs))
-    yield from _counted("emit", (f"{event.type} {_short(event.payload)}" for event in run.events))
-    yield from _counted("http", (f"{call.method} {call.url} {call.status or 'no answer'}" for call in run.http_calls))
-    prompts = (f"{_short(prompt.prompt)} ({count(prompt.tokens, 'token')})" for prompt in run.llm_calls)
-    yield from _counted("llm", prompts)
-    yield from _counted("file", (f"{file.action} {file.key} ({count(file.size, 'byte')})" for file in run.files))
+    yield from _counted(f"emit: {event.type} {_short(event.payload)}" for event in run.events)
+    yield from http_lines(run.http_calls, bodies=bodies)
+    yield from _counted(f"llm: {_short(each.prompt)} ({count(each.tokens, 'token')})" for each in run.llm_calls)
+    yield from _counted(f"file: {each.action} {each.key} ({count(each.size, 'byte')})" for each in run.files)
+    yield from _counted(f"secret: set {name}" for name in run.secrets_set)
 
 
-def _counted(name: str, texts: Iterable[str]) -> Iterator[str]:
-    """Write one line for equal texts in a row, with their number, and not too many lines."""
-    rows = [(text, sum(1 for _ in equal)) for text, equal in groupby(texts)]
-    for text, number in rows[:_MOST_ROWS]:
-        yield f"  {name}: {text}{f' ({number:,} times)' if number > 1 else ''}"
-    if left := sum(number for _, number in rows[_MOST_ROWS:]):
-        yield f"  {name}: … and {left:,} more"
+def http_lines(calls: Iterable[HttpCall], *, bodies: bool = False) -> Iterator[str]:
+    """Write requests, those to the same address with the same answer in one line, with what they sent if asked for."""
+    groups: dict[str, list[HttpCall]] = {}
+    for call in calls:
+        groups.setdefault(f"http: {call.method} {call.url} {call.status or 'no answer'}", []).append(call)
+    shown = list(groups.items()) if bodies else list(groups.items())[:_MOST_ROWS]
+    for line, same in shown:
+        yield f"  {line}{_times(len(same))}"
+        if bodies:
+            yield from _sent_lines(same)
+    yield from _left(sum(map(len, groups.values())) - sum(len(same) for _, same in shown))
+
+
+def _sent_lines(calls: Iterable[HttpCall]) -> Iterator[str]:
+    for call in calls:
+        yield from (f"    {name}: {value}" for name, value in call.headers.items())
+        yield from (f"    {line}" for line in call.body.translate(_CONTROLS).splitlines())
+
+
+def _counted(lines: Iterable[str]) -> Iterator[str]:
+    """Write equal lines once, with their number, and not too many lines."""
+    rows = list(Counter(lines).items())
+    yield from (f"  {line}{_times(number)}" for line, number in rows[:_MOST_ROWS])
+    yield from _left(sum(number for _, number in rows[_MOST_ROWS:]))
+
+
+def _left(number: int) -> Iterator[str]:
+    if number:
+        yield f"  … and {number:,} more"
+
+
+def _times(number: int) -> str:
+    return f" ({number:,} times)" if number > 1 else ""
 
 
 def _block(name: str, text: str) -> Iterator[str]:
