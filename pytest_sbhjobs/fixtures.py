@@ -94,19 +94,26 @@ def sbh_run(request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World
 def sbh_simulate(
     request: pytest.FixtureRequest, sbh_plugin: Plugin, sbh_world: World
 ) -> Callable[..., SnapshotSimulation]:
-    """Return a function that simulates the plugin in the world: `sbh_simulate("30d", start=…, tz=…, jobs=…)`."""
+    """Return a function that simulates the plugin in the world: `sbh_simulate("30d", start=…, tz=…, jobs=…)`.
+
+    A second simulation from the same start begins in a copy of the world as the first has met it; `plugin` is another
+    plugin to simulate there.
+    """
     from pytest_sbhjobs.tracker import tracker_for
 
-    tracker = tracker_for(request)
+    tracker, met = tracker_for(request), dict[str, Any]()
 
     @_raise_at_call
-    def simulate(duration: str = "30d", **options: Any) -> SnapshotSimulation:
+    def simulate(duration: str = "30d", *, plugin: Plugin | str | Path | None = None, **options: Any) -> Any:
         from pytest_sbhjobs.snapshot import SnapshotSimulation
 
         options.setdefault("start", _default_time(request.node))
         if "end" not in options:
             options["duration"] = duration
-        simulation = sbh_jobkit.simulate(sbh_plugin, sbh_world, **options)
+        key = str(options["start"])
+        world = sbh_world if key not in met else sbh_world.at(met[key])
+        met.setdefault(key, sbh_world.snapshot())
+        simulation = sbh_jobkit.simulate(plugin if plugin is not None else sbh_plugin, world, **options)
         for run in simulation.runs:
             request.node.ihook.pytest_sbh_run(run=run)
         runs = [tracker.track(run, in_simulation=True) for run in simulation.runs]

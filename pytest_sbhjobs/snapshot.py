@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import unified_diff
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from sbh_jobkit.report.terminal.comparison import comparison_lines
 from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.simulation.result import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from sbh_jobkit.run.run import Run
@@ -51,6 +52,18 @@ class SnapshotSimulation(Simulation):
         difference = format_difference(file, path, text)
         if difference:
             pytest.fail(difference, pytrace=False)
+
+    def assert_same_effects(self, other: Simulation, *, ignoring: Collection[str] = ()) -> None:
+        """Fail if the runs of another simulation did anything else, with what was lost, added or changed.
+
+        `ignoring` leaves out effects by name, kind or job, such as "report.*" or "file".
+        """
+        __tracebackhide__ = True
+        found = self.compared_with(other).without([ignoring] if isinstance(ignoring, str) else ignoring)
+        effects = replace(found, runs=())
+        if effects:
+            lines = [f"the simulations differ: {effects.summary}", "", *comparison_lines(effects)]
+            pytest.fail("\n".join(lines), pytrace=False)
 
 
 def format_snapshot(simulation: Simulation, *, values: bool = True) -> str:

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.plugin.plugin import Plugin
+    from sbh_jobkit.run.effects import Effect
     from sbh_jobkit.run.run import Event, Fault, Fire, HttpCall, Outcome, Run
     from sbh_jobkit.run.usage import Usage
     from sbh_jobkit.schedule.policy import Policy
     from sbh_jobkit.schedule.preview import Preview
     from sbh_jobkit.schedule.schedule import Schedule
     from sbh_jobkit.simulation.budget import Budget
+    from sbh_jobkit.simulation.compare.comparison import Comparison
     from sbh_jobkit.simulation.fleet.fleet import Fleet
     from sbh_jobkit.simulation.fleet.installation import Installation
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
@@ -52,8 +54,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "Comparison",
     "Crash",
     "Difference",
+    "Effect",
     "Errors",
     "Event",
     "FakeContext",
@@ -119,12 +123,14 @@ _MODULES = {
     "fakes.world": ("World",),
     "plugin.job": ("Job",),
     "plugin.plugin": ("Plugin",),
+    "run.effects": ("Effect",),
     "run.run": ("Event", "Fault", "Fire", "HttpCall", "Outcome", "Run"),
     "run.usage": ("Usage",),
     "schedule.policy": ("Policy",),
     "schedule.preview": ("Preview",),
     "schedule.schedule": ("Schedule",),
     "simulation.budget": ("Budget",),
+    "simulation.compare.comparison": ("Comparison",),
     "simulation.fleet.fleet": ("Fleet",),
     "simulation.fleet.installation": ("Installation",),
     "simulation.fleet.result": ("FleetSimulation",),

@@ -17,8 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NAMES = [
     "Budget",
+    "Comparison",
     "Crash",
     "Difference",
+    "Effect",
     "Errors",
     "Event",
     "FakeContext",

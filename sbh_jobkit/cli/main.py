@@ -104,6 +104,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     simulate.add_argument(
         "--stress", metavar="KINDS", help="find failures on difficult days: any of dst,overlap,outage,late"
     )
+    text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
+    simulate.add_argument("--against", metavar="PATH|GITREF", help=text)
     simulate.add_argument("--tenants", metavar="N|NAMES", help="number of tenants, or their names: a,b,c (default: 1)")
     simulate.add_argument("--jobs", default="1", metavar="N", help="number of processes, or auto (default: 1)")
     simulate.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report to this file")

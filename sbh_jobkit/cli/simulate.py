@@ -32,6 +32,10 @@ def simulate(options: Namespace) -> bool:
         from sbh_jobkit.cli.stress import stress
 
         return stress(options, conditions, fleet.paths[0], fleet.tenants[0])
+    if options.against is not None:
+        from sbh_jobkit.cli.against import against
+
+        return against(options, conditions, fleet.paths[0], fleet.tenants[0])
     try:
         result = _simulate_fleet(options, fleet) if len(fleet) > 1 else _simulate_one(fleet)
     except Interrupted as stop:
@@ -49,11 +53,16 @@ def simulate(options: Namespace) -> bool:
 
 def _check_together(options: Namespace, installations: int) -> None:
     """Raise JobkitError for options that cannot be given together."""
-    if installations > 1 and (options.stress is not None or options.budget or options.twice):
-        msg = "--stress, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one"
+    alone = options.stress is not None or options.against is not None or options.budget or options.twice
+    if installations > 1 and alone:
+        options_ = "--stress, --against, --budget and --twice"
+        msg = f"{options_} work with one plugin at one tenant; simulate the plugins one by one"
         raise FleetError(msg)
     if options.stress is not None and (options.budget or options.twice or options.html):
         msg = "--stress cannot be combined with --budget, --twice or --html"
+        raise JobkitError(msg)
+    if options.against is not None and (options.budget or options.twice or options.stress is not None):
+        msg = "--against cannot be combined with --budget, --twice or --stress"
         raise JobkitError(msg)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
     class _World(Protocol):
         def snapshot(self) -> Snapshot: ...
+
+    _Found_co = TypeVar("_Found_co", covariant=True)
+
+    class _Simulated(Protocol[_Found_co]):
+        def compared_with(self, after: Any) -> _Found_co: ...
 
     _Comparable = Snapshot | _World
     _Redactors = tuple[Redactor, Redactor]
@@ -97,11 +102,17 @@ def format_counts(changes: Iterable[Change]) -> str:
     return ", ".join(f"{actions.count(action):,} {action}" for action in _SIGNS if action in actions)
 
 
-def diff(before: _Comparable, after: _Comparable, *, rewritten: bool = True) -> Difference:
-    """Compare two worlds or snapshots; parts that they share are skipped.
+@overload
+def diff(before: _Comparable, after: _Comparable, *, rewritten: bool = True) -> Difference: ...
+@overload
+def diff(before: _Simulated[_Found_co], after: _Simulated[_Found_co]) -> _Found_co: ...
+def diff(before: Any, after: Any, *, rewritten: bool = True) -> Any:
+    """Compare two worlds or snapshots, where parts that they share are skipped, or two simulations.
 
     `rewritten=False` leaves out files that were written again with the same content.
     """
+    if hasattr(before, "compared_with"):
+        return before.compared_with(after)
     old, new = _snapshot(before), _snapshot(after)
     redactors = old.origin.redactor(), new.origin.redactor()
     tables = {name: _rows(name, old, new, redactors) for name in dict.fromkeys([*old.tables.rows, *new.tables.rows])}

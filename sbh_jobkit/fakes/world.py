@@ -24,6 +24,7 @@ from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
+from sbh_jobkit.run.effects import read_identity
 from sbh_jobkit.run.recorder import known_kinds
 from sbh_jobkit.schedule import times
 
@@ -41,7 +42,7 @@ TARGETS = {"guide": FakeContext, "host": HostContext}
 """The context of a job by target: as the guide promises, or as today's host behaves."""
 TENANT = "acme"
 """The default tenant."""
-_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun")
+_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun", "identities")
 """The attributes that a snapshot keeps, apart from the services."""
 _settings = attrgetter(*_SETTINGS)
 _NO_SERVICES: Mapping[str, Any] = {}
@@ -83,6 +84,8 @@ class World(Stores, Shown):
         self.loopback = loopback
         self.target = target
         self.expectations: list[Expectation] = []
+        self.identities: Mapping[str, tuple[str, ...]] = {}
+        """The fields that say which effect is the same as another, by the name of the effect; see `same_effect`."""
         self.script: WorldScript | None = None
         self._begun = False
         self._origins: tuple[World, ...] = ()
@@ -174,6 +177,14 @@ class World(Stores, Shown):
         expectation = Expectation(job=job, start=start, end=end, because=because)
         expectation.check(self.zone)
         self.expectations.append(expectation)
+
+    def same_effect(self, name: str, *, by: str | Iterable[str]) -> None:
+        """Say which fields identify an effect where simulations are compared: `same_effect("order.paid", by="id")`.
+
+        `name` is an event's type, or the method and the URL of a request whose body is JSON.
+        """
+        event, fields = read_identity(name, by)
+        self.identities = {**self.identities, event: fields}
 
     def expected(self, job: str, epoch: float) -> str | None:
         """Return why a job is expected to fail at an instant (epoch seconds), or None."""

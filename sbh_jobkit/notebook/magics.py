@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.project.export import Export
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.schedule.preview import Preview
+    from sbh_jobkit.simulation.compare.comparison import Comparison
+    from sbh_jobkit.simulation.conditions import Conditions
     from sbh_jobkit.simulation.result import Simulation
 
     _Magic = TypeVar("_Magic", bound=Callable[..., Any])
@@ -167,14 +169,17 @@ class JobMagics(Magics):
     )
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
+    @argument("--against", metavar="PATH|GITREF", help="another version of the plugin; returns a Comparison")
     @_under_conditions
-    def simulate(self, line: str) -> Simulation:
+    def simulate(self, line: str) -> Simulation | Comparison:
         """Simulate all jobs over a range of dates in virtual time, in a copy of the world; returns a Simulation."""
         from sbh_jobkit.simulation.conditions import Conditions
         from sbh_jobkit.simulation.simulator import Simulator
 
         given = self._read("simulate", line)
         conditions = Conditions.from_options(vars(given))
+        if given.against is not None:
+            return self._compared(conditions, given)
         simulator = Simulator.under(conditions, self.session.plugin, self._world(given))
         with watched(self.shell, simulator.count()) as show:
             return simulator.simulate(show)
@@ -248,6 +253,15 @@ class JobMagics(Magics):
 
         given = self._read("export_plugin", line)
         return export_plugin(self.cells.previous(), self.shell.user_ns, given.folder, force=given.force)
+
+    def _compared(self, conditions: Conditions, given: Namespace) -> Comparison:
+        from sbh_jobkit.plugin.plugin import Plugin
+        from sbh_jobkit.project.at_commit import plugin_at
+        from sbh_jobkit.simulation.versions import compare_versions
+
+        plugin = self.session.plugin
+        with plugin_at(given.against, str(plugin.root or ".")) as other:
+            return compare_versions(conditions, Plugin.load(other), plugin, lambda: self._world(given))
 
     def _world(self, given: Namespace) -> World:
         from sbh_jobkit.simulation.conditions import Conditions

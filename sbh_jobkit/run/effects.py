@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.errors import WorldError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -81,3 +83,15 @@ def _changed_services(run: Any) -> Iterator[str]:
 
 _CUT = 4_000
 """The length from which a body is kept in part."""
+
+
+def read_identity(event: object, by: object) -> tuple[str, tuple[str, ...]]:
+    """Return the name and the fields of a rule; raises WorldError if one is missing."""
+    fields = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, (list, tuple)) else ()
+    if not isinstance(event, str) or not event:
+        msg = f"same_effect takes an event's type, or a method and a URL, got {event!r}"
+        raise WorldError(msg)
+    if not fields or not all(isinstance(field, str) and field.strip() for field in fields):
+        msg = f"same_effect({event!r}, by={by!r}): name the fields that identify the effect, such as by='id'"
+        raise WorldError(msg)
+    return event, fields

@@ -29,6 +29,7 @@ from sbh_jobkit.run.httplog import HttpLog
 from sbh_jobkit.run.tally import group_failures
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.compare.comparison import Comparison, compare
 from sbh_jobkit.simulation.concurrency import Concurrency
 from sbh_jobkit.simulation.idempotency import not_idempotent
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
@@ -196,6 +197,13 @@ class Simulation(SimulationResult, Shown):
     def effects(self) -> list[Effect]:
         """What the runs did, in their order: events, requests that write, files, secrets, services of extensions."""
         return [effect for run in self.runs for effect in run.effects]
+
+    def compared_with(self, after: Simulation) -> Comparison:
+        """Return what another simulation does differently, as `diff(self, after)` does."""
+        if not isinstance(after, Simulation):
+            msg = f"diff compares two simulations, got a simulation and {after!r}"
+            raise WorldError(msg)
+        return compare(self, after)
 
     @property
     def not_idempotent(self) -> dict[str, list[Run]]:

@@ -97,3 +97,28 @@ def test_a_failure_in_a_snapshot_counts_as_checked(counting):
         '"verdict": "faulty", "why": "secret-missing: secret \'KEY\' is not set'
         in (counting.path / "tests/kept/month.json").read_text()
     )
+
+
+TWO = """\
+import pytest
+from sbh_jobkit import Plugin
+
+def quiet(plugin):
+    return plugin.edited((plugin.root / "main.py").read_text().replace('ctx.emit("counted"', 'ctx.emit("noted"'))
+
+def test_same(sbh_simulate):
+    sbh_simulate("3d").assert_same_effects(sbh_simulate("3d"))
+
+def test_other(sbh_simulate, sbh_plugin):
+    sbh_simulate("3d", plugin=quiet(sbh_plugin)).assert_same_effects(sbh_simulate("3d"), ignoring="file")
+
+def test_ignored(sbh_simulate, sbh_plugin):
+    other = sbh_simulate("3d", plugin=quiet(sbh_plugin))
+    sbh_simulate("3d").assert_same_effects(other, ignoring=["counted", "noted"])
+"""
+
+
+def test_two_simulations_of_a_test_start_in_the_same_world(counting):
+    """The second does not meet what the first has left, and a difference names the effects."""
+    result = counting.tested(TWO, passed=2, failed=1)
+    assert "the simulations differ: 3 effects lost, 3 effects added" in "\n".join(result.outlines)

@@ -8,8 +8,10 @@ from typing import Any, assert_type
 
 from sbh_jobkit import (
     Budget,
+    Comparison,
     Crash,
     Difference,
+    Effect,
     Errors,
     Event,
     FakeContext,
@@ -199,6 +201,8 @@ def replay(plugin: Plugin, world: World) -> list[Run]:
     third: Simulation = simulate(plugin, policy={"nightly": policy}, faults=plan)
     assert_type(third.at("2026-01-12T02:00"), World)
     assert_type(simulation.ok, bool)
+    assert_type(diff(simulation, simulation), Comparison)
+    assert_type(simulation.effects, list[Effect])
     assert_type(simulation.failures, list[Run])
     at: datetime = next(fires).at
     return [*runs, *other.runs] if at < simulation.runs[0].fire_time else simulation.runs

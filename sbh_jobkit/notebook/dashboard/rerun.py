@@ -59,7 +59,7 @@ def rerun(
     world: World = run.before.world()  # type: ignore[union-attr]  # every run of a dashboard has its worlds
     change_world(world, data, at)
     second = run_job(job, world, at=at, tz=tz, faults=faults)
-    return Rerun(run=second, difference=diff(run.after, second.after))  # type: ignore[arg-type]  # the same
+    return Rerun(run=second, difference=diff(run.after, second.after))  # type: ignore[call-overload]  # the same
 
 
 def edit_job(job: Job, code: str) -> Job:

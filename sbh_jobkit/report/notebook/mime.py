@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.display import View
 
 _VIEWS = {
+    "Comparison": "comparison",
     "Difference": "snapshot",
     "Plugin": "plugin",
     "Preview": "preview",

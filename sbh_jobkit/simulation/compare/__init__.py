@@ -1,0 +1,1 @@
+"""What two simulations did differently, effect by effect."""
