@@ -20,15 +20,23 @@ from sbh_jobkit.check.importing import Importer
 from sbh_jobkit.check.rules import (
     calls,
     database,
+    endless,
+    events,
     failure,
     host,
+    host_calls,
     jobs,
     modules,
+    names,
     permissions,
     results,
+    schedules,
     secrets,
+    signatures,
+    state,
     time,
     unlooked,
+    unreachable,
 )
 from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.check.subject import Subject, extension_services
@@ -44,8 +52,11 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.check.source import Source
 
-_OF_FILES = (modules, jobs, permissions)
-_OF_VALUES = (calls, results, unlooked, database, failure, time, secrets)
+_OF_FILES = (modules, jobs, permissions, names)
+_OF_VALUES = (
+    *(calls, results, unlooked, database, failure, time, secrets, state),
+    *(endless, schedules, unreachable, signatures, events),
+)
 _NOT_TO_RUN = {"import", "dynamic-code"}
 """Rules whose findings are a reason not to import a plugin."""
 
@@ -111,6 +122,7 @@ def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
         yield replace(finding, rule=id_) if id_ else finding
     if settings.target == "host":
         yield from host.findings(plugin)
+        yield from host_calls.findings(subject)
 
 
 def _reason(plugin: Source, found: Sequence[Finding]) -> str:

@@ -15,7 +15,7 @@ from sbh_jobkit.plugin import divergences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOST_LEVELS = ("warning",)
+_HOST_LEVELS = ("error",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def test_explain_a_rule_of_the_manifest():
 
 def test_explain_a_rule_of_the_host():
     """A divergence is explained by its table."""
-    assert explain("D1").startswith("D1 (warning)\n\n`ctx.db.query` takes an `offset`")
+    assert explain("D1").startswith("D1 (error)\n\n`ctx.db.query` takes an `offset`")
 
 
 def test_listed():

@@ -84,8 +84,10 @@ class Expressions(Calls):
 
     def _member(self, node: ast.expr, path: str, name: str, *, probed: bool) -> Value:
         found = f"{path}.{name}".lstrip(".")
+        if probed:
+            self.asked.add(found)
         if not self.quiet:
-            caught = bool(self.caught & {"AttributeError", "Exception"}) and "AttributeError" in self.caught
+            caught = "AttributeError" in self.caught or found in self.asked
             self.trace.members.append(
                 MemberRead(file=self.frame.file, node=node, entry=self.entry, path=found, probed=probed or caught)
             )
@@ -216,6 +218,8 @@ class Expressions(Calls):
         if left.is_none:
             self.escape(*(right.parts or ()))
         self.see_use(node, right, "in")
+        if left.kind == "int":
+            self.see_use(node, left, "in", other=right)
 
     def _IfExp(self, node: ast.IfExp) -> Value:
         self.read(node.test)

@@ -94,7 +94,8 @@ def _moment(method: str, given: Sequence[Value], named: Mapping[str, Value]) -> 
         zone = given[position] if len(given) > position else named.get("tz")
         return Value(kind="datetime", target=_zone(zone))
     if method == "fromisoformat" and given:
-        return Value(kind="datetime", target=_of_text(given[0]))
+        key = given[0].key if given[0].key == "last_modified" else ""
+        return Value(kind="datetime", target=_of_text(given[0]), key=key)
     if method == "strptime" and len(given) > 1 and isinstance(given[1].literal, str):
         return Value(kind="datetime", target=AWARE if "%z" in given[1].literal else NAIVE)
     if method == "":

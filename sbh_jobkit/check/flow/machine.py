@@ -40,6 +40,8 @@ class Machine:
         self.caught: frozenset[str] = frozenset()
         self.importing = True
         self.quiet = 0
+        self.asked: set[str] = set()
+        """The members of `ctx` that the code asks for by `hasattr`."""
         self._steps = 0
 
     def step(self) -> None:
