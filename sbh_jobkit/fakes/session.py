@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.context import kept
 from sbh_jobkit.fakes.host.rules import SECONDS, HostRules
+from sbh_jobkit.plugin.job import defined_at
 from sbh_jobkit.run.outcome import CallResult
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.session import Limits
@@ -131,9 +132,17 @@ class FakeSession:
     def finish(self, outcome: Outcome, started_at: datetime, why: str | None) -> None:
         """Update the table `plugin_jobs`, and take the snapshot after the run."""
         world, job = self._tenant.world, self._job
+        self._note_hooks()
         world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=outcome, why=why)
         self.after = world.snapshot() if self._tenant.snapshots else None
         self._finished = True
+
+    def _note_hooks(self) -> None:
+        plugin = self._job.peers.plugin if self.recorder.events else None
+        for hook in plugin.hooks if plugin is not None else ():
+            if hook.kind == "event" and any(event.type == hook.name for event in self.recorder.events):
+                where = defined_at(hook.function, self._job.root)
+                self.recorder.unheard(hook.name, f"{getattr(hook.function, '__name__', 'a hook')} ({where})")
 
     def __exit__(self, *_: object) -> None:
         """Set the job back to idle in `plugin_jobs` if its run was interrupted; its context is used no more."""

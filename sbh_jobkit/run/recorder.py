@@ -27,6 +27,7 @@ FAULTS = {
     "extension-failed": "an extension failed, or reported what it had not declared",
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
+    "hook-not-called": "a hook of the plugin hears an emitted event, and a simulation does not call it (fails no run)",
     "http-unmatched": "an HTTP request matched no route of the world",
     "link-invalid": "a presigned URL was asked for, with an operation or a time that no such URL can have",
     "network": "the job tried to reach the real network, and was refused, or loaded a module that reaches it unheard",
@@ -43,6 +44,7 @@ FAULTS = {
 """Every kind of fault, as `allow` takes it, and its meaning."""
 _LEAKED = "leave it out: a secret belongs in the headers or the body of a request, and nowhere else"
 
+_CALL_HOOK = "test the hook by calling it with a context and a payload"
 _AS_JSON = "return text, numbers, lists and dicts; write times with .isoformat()"
 
 
@@ -214,6 +216,15 @@ class Recorder:
         if (problem := json_problem(value)) is not None:
             message = f"what the job returned is not JSON: {problem}"
             self.fault("value-not-json", "return", message, _AS_JSON, place=place, placed=False)
+
+    def unheard(self, event_type: str, hook: str) -> None:
+        """Note, once for each, that an event was not delivered to a hook of the plugin; that fails no run."""
+        message = f"the event {event_type!r} is heard by {hook}, which a simulation does not call"
+        if not any(fault.message == message for fault in self.faults):
+            note = Fault(
+                kind="hook-not-called", member="ctx.emit", message=message, place=None, advice=_CALL_HOOK, allowed=True
+            )
+            self._keep(self.faults, note)
 
     def printed(self, text: str) -> None:
         """Look for secrets in what the job is printing, at the line that does it."""

@@ -189,6 +189,7 @@ def run_lines(run: Run, width: int | None = None, *, bodies: bool = False) -> It
         yield f"  expected: {run.expected}"
     if run.error and run.error.traceback:
         yield from _block("traceback", run.error.traceback)
+    yield from (f"  note: {fault.message}" for fault in run.faults if fault.kind == "hook-not-called")
     if run.value is not None:
         yield f"  value: {_short(run.value)}"
     yield from _block("output", run.stdout)
