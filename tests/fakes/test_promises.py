@@ -44,7 +44,7 @@ MISTAKES = {
     "ctx.files()": "'ctx.files' object is not callable",
     "len(ctx.files)": "object of type 'ctx.files' has no len()",
     "ctx.http.get()": "ctx.http.get() missing 1 required positional argument: 'url'",
-    "ctx.http.patch('https://x.example')": "ctx.http has no 'patch'",
+    "ctx.http.patch('https://x.example')": "ctx.http has no 'patch'; did you mean 'put'?",
     "ctx.http.get('https://x.example', timeout=5)": "ctx.http.get() got an unexpected keyword argument 'timeout'",
     "ctx.db.query()": "ctx.db.query() missing 1 required positional argument: 'table'",
     "ctx.db['users']": "'ctx.db' object is not subscriptable",
