@@ -40,6 +40,7 @@ from sbh_jobkit.check.rules import (
 )
 from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.check.subject import Subject, extension_services
+from sbh_jobkit.check.walk import forget
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin.folders import plugins_below
@@ -92,6 +93,7 @@ def check_all(paths: Iterable[str | Path], settings: Settings) -> list[Checked]:
         plugins = [
             _read(stack, Path(path), f"{path}", settings, importer) for given in paths for path in plugins_below(given)
         ]
+        forget()
         return [_result(plugin, settings, importer) for plugin in plugins]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.walk import nodes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -42,4 +44,4 @@ def text(node: ast.expr | None) -> str | None:
 
 def functions(tree: ast.AST) -> list[Function]:
     """Return every function in a syntax tree, nested ones and methods among them."""
-    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+    return [node for node in nodes(tree) if isinstance(node, Function)]

@@ -83,6 +83,8 @@ def problems(ignores: Iterable[Ignore]) -> Iterator[Finding]:
 
 def _in_file(source: Source, file: str, tree: ast.Module) -> Iterator[Ignore]:
     text = "\n".join(source.texts.get(file, ()))
+    if "sbh:" not in text:
+        return
     decorated = {
         line: range(min(each.lineno for each in function.decorator_list), (function.end_lineno or function.lineno) + 1)
         for function in functions(tree)

@@ -5,20 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.walk import inside
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHANGES = {"append", "add", "extend", "pop", "popleft", "remove", "clear", "update", "discard", "insert", "popitem"}
-_OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-
-
-def inside(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes in a statement, without those of functions that are defined there."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, _OWN_SCOPE):
-            yield child
-            yield from inside(child)
 
 
 def changed(loop: ast.AST) -> set[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check import jsontext, syntax
 from sbh_jobkit.check.finding import Edit, Finding, Span
+from sbh_jobkit.check.walk import nodes
 from sbh_jobkit.errors import ManifestError, PluginError
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.manifest import FILE, Manifest
@@ -165,7 +166,7 @@ def _tree(source: Source, file: str) -> ast.Module:
 def _siblings(folder: Path, importer: str, importing: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield the name and file of each module of the folder that a module imports."""
     parts = [*importer.split("."), *(["__init__"] if importing.endswith("__init__.py") else [])]
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -12,6 +12,7 @@ from sbh_jobkit.check.flow.machine import TooLongError
 from sbh_jobkit.check.flow.statements import Statements
 from sbh_jobkit.check.flow.trace import Entry
 from sbh_jobkit.check.flow.values import UNKNOWN, Function, Value
+from sbh_jobkit.check.walk import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ class _Program(Statements):
         def visit(name: str, above: tuple[str, ...]) -> None:
             if name in done or name in above:
                 return
-            for node in ast.walk(self._source.modules[name][1]):
+            for node in nodes(self._source.modules[name][1]):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     for wanted in self._imported(name, node):
                         visit(wanted, (*above, name))
@@ -82,7 +83,7 @@ class _Program(Statements):
 
     def _forget_shared(self, tree: ast.Module) -> None:
         """Forget the values of names that functions change."""
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Global):
                 self.frame.names.update(dict.fromkeys(node.names, UNKNOWN))
 

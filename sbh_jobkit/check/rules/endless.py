@@ -6,7 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import functions
-from sbh_jobkit.check.loops import changed, counts, exits, inside, names
+from sbh_jobkit.check.loops import changed, counts, exits, names
+from sbh_jobkit.check.walk import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

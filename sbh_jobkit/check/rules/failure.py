@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import functions, jobs
-from sbh_jobkit.check.loops import inside
+from sbh_jobkit.check.walk import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

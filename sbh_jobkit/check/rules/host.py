@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import argument, decorators, functions, jobs, text
+from sbh_jobkit.check.walk import nodes
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin import divergences
 
@@ -32,7 +33,7 @@ def findings(source: Source) -> Iterator[Finding]:
     """Yield where today's host differs."""
     yield from _manifest(source)
     for file, tree in source.modules.values():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             yield from _import(source, file, node)
         for function in functions(tree):
             if isinstance(function, ast.AsyncFunctionDef) and any(jobs(function)):

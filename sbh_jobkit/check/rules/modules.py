@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import DECORATORS, functions
 from sbh_jobkit.check.finding import Edit
+from sbh_jobkit.check.walk import nodes
 from sbh_jobkit.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _SDK_PACKAGES = {"src", "ext", "sdk"}
 def findings(source: Source) -> Iterator[Finding]:
     """Yield forbidden imports and calls, and names of the SDK that are not there."""
     for file, tree in source.modules.values():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, _IMPORTS):
                 yield from _imports(source, file, node)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
@@ -77,7 +78,7 @@ def _allowed(source: Source, name: str) -> bool:
 
 def _sdk(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]:
     """Find names of the SDK that a module uses without importing them, and imports of names that the SDK lacks."""
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == SDK]
+    imports = [node for node in nodes(tree) if isinstance(node, ast.ImportFrom) and node.module == SDK]
     aliases = [alias for node in imports for alias in node.names]
     wrong = [alias for alias in aliases if alias.name not in {*SDK_NAMES, "*"}]
     missing = [] if any(alias.name == "*" for alias in aliases) else _missing(tree)
@@ -97,11 +98,11 @@ def _missing(tree: ast.Module) -> list[ast.expr]:
     """Return the first use of each name of the SDK that the module neither imports nor defines."""
     bound = {
         (alias.asname or alias.name).partition(".")[0]
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, _IMPORTS)
         for alias in node.names
     }
-    bound |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.id for node in nodes(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     bound |= {
         node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     }

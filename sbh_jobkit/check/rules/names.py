@@ -8,6 +8,7 @@ import symtable
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.rules.modules import SDK, SDK_NAMES
+from sbh_jobkit.check.walk import nodes
 from sbh_jobkit.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def _undefined(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]
         table = symtable.symtable("\n".join(source.texts.get(file, ())), file, "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    starred = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree))
+    used = {node.id for node in nodes(tree) if isinstance(node, ast.Name)}
+    starred = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes(tree))
     if starred or used & _DYNAMIC or _expects_name_errors(tree):
         return
     defined = {each.get_name() for each in table.get_symbols() if each.is_assigned() or each.is_imported()}
@@ -71,11 +72,11 @@ def _locals(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _declared(tree: ast.Module) -> set[str]:
-    return {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return {name for node in nodes(tree) if isinstance(node, ast.Global) for name in node.names}
 
 
 def _expects_name_errors(tree: ast.Module) -> bool:
-    types = [node.type for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.type is not None]
+    types = [node.type for node in nodes(tree) if isinstance(node, ast.ExceptHandler) and node.type is not None]
     return any(isinstance(each, ast.Name) and each.id == "NameError" for node in types for each in ast.walk(node))
 
 
@@ -91,9 +92,9 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _unused(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]:
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = {node.id for node in nodes(tree) if isinstance(node, ast.Name)}
     texts = "\n".join(
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        node.value for node in nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     for node in tree.body:
         for alias in node.names if isinstance(node, ast.ImportFrom) and node.module == SDK else ():

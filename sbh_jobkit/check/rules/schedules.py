@@ -66,7 +66,7 @@ def _jobs(subject: Subject) -> Iterator[_Job]:
 
 def _clock_changes(job: _Job) -> Iterator[tuple[str, str, str]]:
     cron = job.schedule.cron
-    if not cron.fixed or len(cron.hours) * len(cron.minutes) > _MOST_A_DAY:
+    if f"{job.schedule.tz}" == "UTC" or not cron.fixed or len(cron.hours) * len(cron.minutes) > _MOST_A_DAY:
         return
     start = clock.now(UTC)
     notes = [note for at in job.schedule.fires(start, start + _AHEAD) if (note := job.schedule.note(at)) is not None]

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import decorators, functions
-from sbh_jobkit.check.loops import inside
+from sbh_jobkit.check.walk import inside, nodes
 from sbh_jobkit.plugin.members import SERVICES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _OF_CONTEXT = {*SERVICES, "emit", "check_memory_usage", "tenant_id"}
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield functions that cannot be called as the platform calls them, and code that never runs."""
     for file, tree in subject.source.modules.values():
-        inner = {child for node in ast.walk(tree) if isinstance(node, _SCOPES) for child in inside_any(node)}
+        inner = {child for node in nodes(tree) if isinstance(node, _SCOPES) for child in inside_any(node)}
         for function in functions(tree):
             for kind, call in decorators(function):
                 yield from _parameters(subject, file, function, kind)
