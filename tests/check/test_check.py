@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sbh_jobkit.check.check import check
 from sbh_jobkit.check.rules.host import EVENTS, ON_HOST
@@ -417,3 +418,40 @@ def test_the_command(tmp_path, monkeypatch, capsys, command):
     write(tmp_path / "q", "import json\n\n\n\n@hook('files.deleted')\ndef a(ctx, data): pass")
     words, *expected = command
     assert [main(words), *capsys.readouterr()] == expected
+
+
+def test_nothing_hides(tmp_path):
+    """A plugin with one fault of each kind tells all of them in one check, each in one line."""
+    text = (
+        "@job('a', schedule='61 * * * *')\ndef a():\n    pass\n\n"
+        "@job('b', schedule='0 6 * * *')\ndef b(ctx):\n    return ctx.http.fetch('https://api.example.com/')\n\n"
+        "def c(ctx):\n    await ctx\n"
+    )
+    found = check(write(tmp_path, text, version=1))
+    assert [(each.file, each.line, each.rule) for each in found] == [
+        ("main.py", 1, "sdk-import"),
+        ("main.py", 1, "schedule"),
+        ("main.py", 2, "signature"),
+        ("main.py", 7, "ctx-member"),
+        ("main.py", 10, "syntax"),
+        ("plugin.json", 4, "manifest"),
+    ]
+    assert not any("\n" in each.sentence for each in found)
+
+
+def test_a_broken_statement_hides_no_other(tmp_path):
+    """What cannot be parsed is one finding; the rest of the file is checked."""
+    text = JOB + "return {'status': 'failed'}\n\ndef broken(:\n    pass\n\nimport sqlite3\n"
+    found = check(write(tmp_path, text, permissions=["send_email"]))
+    assert [(each.line, each.rule) for each in found] == [(5, "status-word"), (7, "syntax"), (10, "import")]
+
+
+def test_hook_and_action():
+    """The hook of pre-commit and the action call options that there are."""
+    root = Path(__file__).parents[2]
+    (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    assert (hook["id"], hook["entry"], hook["args"]) == ("sbh-check", "sbh-jobkit check", ["."])
+    action = yaml.safe_load((root / "action.yml").read_text())
+    assert action["runs"]["using"] == "composite"
+    assert action["runs"]["steps"][-1]["run"] == 'sbh-jobkit check "$CHECKED" --format github $ARGUMENTS'
+    assert [*action["inputs"]] == ["path", "arguments"]
