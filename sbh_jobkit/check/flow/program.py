@@ -114,6 +114,7 @@ class _Program(Statements):
         """Follow a function as the platform calls it."""
         self.entry = Entry(kind=kind, file=frame.file, node=node)
         self.trace.entries.append(self.entry)
+        self.trace.ran.add(node)
         given = [*node.args.posonlyargs, *node.args.args]
         names = [each.arg for each in given]
         context = "ctx" if "ctx" in names else names[0] if names else ""
@@ -129,6 +130,8 @@ class _Program(Statements):
     def call_function(self, node: ast.AST, function: Function, given: object, named: object) -> Value:
         """Note which functions are called."""
         self._followed.add(function.node)
+        if not self.importing:
+            self.trace.ran.add(function.node)
         return super().call_function(node, function, given, named)  # type: ignore[arg-type] # only handed on
 
 

@@ -118,6 +118,8 @@ class Trace:
     looked: set[Origin] = field(default_factory=set)
     """The results that something reads."""
     entries: list[Entry] = field(default_factory=list)
+    ran: set[ast.AST] = field(default_factory=set)
+    """The functions that entries are or call; those that are called only while modules are imported are not here."""
     falls: list[Entry] = field(default_factory=list)
     """The entries whose end is reached without a return."""
     complete: bool = True

@@ -38,13 +38,15 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for file, tree in subject.source.modules.values():
         shared = {*_mutable_names(tree)}
         for function in functions(tree):
-            yield from _globals(subject, file, function)
-            yield from _grown(subject, file, function, shared)
+            if function in subject.trace.ran:
+                yield from _globals(subject, file, function)
+                yield from _grown(subject, file, function, shared)
             yield from _defaults(subject, file, function)
             yield from _caches(subject, file, function)
         names = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
         for function in functions(tree):
-            yield from _attributes(subject, file, function, names)
+            if function in subject.trace.ran:
+                yield from _attributes(subject, file, function, names)
 
 
 def _found(subject: Subject, file: str, node: ast.expr | ast.stmt, message: str) -> Finding:
