@@ -12,6 +12,7 @@ from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
 from sbh_jobkit.report.text import count
 from sbh_jobkit.schedule.policy import policy_lookup
+from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.simulation.conditions import Conditions
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ def _is_same(run: Run, row: Decided) -> bool:
     if run.started_at is None or row.started is None:
         unstarted = run.started_at is None and row.started is None
         return unstarted and (run.outcome, run.reason) == (row.outcome, row.reason)
-    note = row.job.schedule.note(run.fire_time)  # the runner's own, after the reason of the decision
+    schedule = row.job.schedule
+    note = (
+        schedule.note(run.fire_time) if isinstance(schedule, Schedule) else None
+    )  # the runner's own, after the reason of the decision
     reason = "; ".join(filter(None, (row.reason, note)))
     return run.started_at.timestamp() == row.started and (run.reason or "").endswith(reason)
 

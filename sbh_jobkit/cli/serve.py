@@ -15,6 +15,7 @@ from sbh_jobkit import clock
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.served import FACTORY, serve_plugins
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError, PluginError, SettingsError
@@ -188,7 +189,10 @@ def _shown(
         parts = [planned.tenant] * (len(tenants) > 1) + [planned.plugin] * (len(plugins) > 1)
         return "/".join([*parts, planned.job])
 
-    due: list[tuple[datetime, str]] = sorted((job.planned.schedule.next(now), name(job)) for job in jobs)
+    timed = [(job, job.planned.schedule) for job in jobs]
+    due: list[tuple[datetime, str]] = sorted(
+        (schedule.next(now), name(job)) for job, schedule in timed if not isinstance(schedule, ManualOnly)
+    )
     shown = [f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins]
     described = [f"{tenant.id}: {tenant.path}" for tenant in tenants]
     where = store.engine.url.render_as_string(hide_password=True)

@@ -65,7 +65,11 @@ def _mine(state: State) -> Update:
     return update(job_run).where(*key, job_run.c.state == state)
 
 
-_START = _mine(State.CLAIMED).values(state=State.RUNNING, started_at=bindparam("at"))
+_START = (
+    _mine(State.CLAIMED)
+    .where(job_run.c.cancelled_by.is_(None))
+    .values(state=State.RUNNING, started_at=bindparam("at"))
+)
 _FINISH = _mine(State.RUNNING).values(
     state=State.ENDED,
     **{name: bindparam(f"new_{name}") for name in ("outcome", "reason", "finished_at", "record")},

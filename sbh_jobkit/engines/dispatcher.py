@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
+from sbh_jobkit.engines import installations
 from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.manual import reason_of
 from sbh_jobkit.engines.planner import among, chunks, lock
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.run.run import Outcome, Run
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from sbh_jobkit.engines.installations import Disabled
     from sbh_jobkit.engines.planner import Key, PlannedJob
 
 OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
@@ -72,6 +75,7 @@ class _Row(NamedTuple):
     fire: float
     state: str
     reason: str | None
+    asked_by: str | None
 
 
 def dispatch(
@@ -81,7 +85,7 @@ def dispatch(
 
     At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
     """
-    done, lives = [], Lives.read(connection)
+    done, lives, off = [], Lives.read(connection), installations.disabled(connection)
     writes: list[Mapping[str, object]] = []
     for chunk in chunks(jobs):
         if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
@@ -89,7 +93,7 @@ def dispatch(
         rows = _open_rows(connection, chunk, now)
         for job in chunk:
             each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
-            done.append(each.run(lives))
+            done.append(each.run(lives, off.get((job.tenant, job.plugin))))
             slots = each.slots
     if writes:
         connection.execute(_DECIDED, writes)
@@ -98,8 +102,9 @@ def dispatch(
 
 _C = job_run.c
 _OPEN_ROWS = (  # made once, as _DECIDED: to build a statement costs more than to execute it
-    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason)
+    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason, _C.asked_by)
     .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
+    .where(or_(_C.cancelled_by.is_(None), _C.state.in_(GOING)))  # others that were cancelled end with the next sweep
     .order_by(_C.fire_time)
 )
 _WRITTEN = ("state", "worker", "reason", "outcome", "finished_at")
@@ -113,8 +118,8 @@ _DECIDED = (
 def _open_rows(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> dict[Key, list[_Row]]:
     given = {"keys": [job.key for job in jobs], "now": to_store(now)}
     rows: dict[Key, list[_Row]] = {}
-    for tenant, plugin, job, fire, state, reason in connection.execute(_OPEN_ROWS, given):
-        rows.setdefault((tenant, plugin, job), []).append(_Row(from_store(fire), state, reason))
+    for tenant, plugin, job, fire, *rest in connection.execute(_OPEN_ROWS, given):
+        rows.setdefault((tenant, plugin, job), []).append(_Row(from_store(fire), *rest))
     return rows
 
 
@@ -138,21 +143,49 @@ class _Dispatch:
         self.slots = slots
         self._decided: list[Decision] = []
         self._running = [row.fire for row in rows if row.state in GOING]
-        self._waiting = {row.fire: row.reason for row in rows if row.state == State.WAITING}
-        self._due = [row.fire for row in rows if row.state == State.DUE]
+        self._asked = {row.fire: row.asked_by for row in rows if row.asked_by and row.state not in GOING}
+        scheduled = [row for row in rows if row.fire not in self._asked]
+        self._waiting = {row.fire: row.reason for row in scheduled if row.state == State.WAITING}
+        self._due = [row.fire for row in scheduled if row.state == State.DUE]
 
-    def run(self, lives: Lives) -> Dispatched:
+    def run(self, lives: Lives, off: Disabled | None) -> Dispatched:
+        if off is not None:
+            self._skip_all(off)
+        self._start_asked(lives)
         self._dequeue()
         if self._due and (self.slots or not self._has_room):
             self._decide_due(lives)
             self._dequeue()
-        left = bool(self._due or self._waiting)
+        left = bool(self._due or self._waiting or self._asked)
         decisions = sorted(self._decided, key=lambda decision: decision.fire)
         return Dispatched(job=self._job, decisions=decisions, needs_slot=left and self._has_room)
 
     @property
     def _has_room(self) -> bool:
         return len(self._running) < self._job.policy.max_instances
+
+    def _skip_all(self, off: Disabled) -> None:
+        """Start nothing, since the plugin is disabled."""
+        for fire in sorted([*self._due, *self._waiting, *self._asked]):
+            self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=off.reason))
+        self._due, self._waiting, self._asked = [], {}, {}
+
+    def _start_asked(self, lives: Lives) -> None:
+        """Start what a person asked for, unless that was before the scheduler was down: they expected it then."""
+        tz = self._job.schedule.tz
+        for fire, who in list(self._asked.items()):
+            if (down := lives.downtime(fire, self._now)) is not None:
+                since, until = (f"{datetime.fromtimestamp(at, tz):%H:%M:%S}" for at in (down.start, down.end))
+                reason = f"missed: asked for {reason_of(who)}, and the scheduler was down {since}–{until}"
+                decision = Decision(fire=fire, action=Action.MISS, reason=reason)
+            elif not self.slots or not self._has_room:
+                continue
+            else:
+                late = self._explained(Decision(fire=fire, action=Action.START)).reason
+                reason = "; ".join(filter(None, (reason_of(who), late)))
+                decision = Decision(fire=fire, action=Action.START, reason=reason)
+            del self._asked[fire]
+            self._carry_out(decision)
 
     def _dequeue(self) -> None:
         """Start what has waited, the longest first, as far as the policy and the slots have room."""

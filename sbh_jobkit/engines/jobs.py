@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from sbh_jobkit.engines.instants import from_store
+from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 _STARTED = job_run.c.started_at.is_not(None)
 
 
-def read_schedule(written: str) -> Schedule:
+def read_schedule(written: str) -> Schedule | ManualOnly:
     """Return the schedule that a mark keeps."""
     expression, _, zone = written.rpartition(" ")
-    return Schedule(expression, zone)
+    return Schedule(expression, zone) if expression else ManualOnly(times.zone(zone))
 
 
 def job_rows(connection: Connection, tenant: str, now: float) -> list[Row]:
@@ -46,16 +48,22 @@ def _row(connection: Connection, mark: Any, now: float) -> Row:
         "id": f"{mark.plugin}:{mark.job}",
         "plugin_installation_id": mark.plugin,
         "name": mark.job,
-        "schedule_cron": schedule.expression,
+        "schedule_cron": schedule.expression or None,
         "status": "running" if running else "idle" if last is None else "failed" if failed else "completed",
         "last_run_at": None if last is None else _local(from_store(last.started_at), schedule),
-        "next_run_at": schedule.next(datetime.fromtimestamp(now, UTC)).isoformat(),
+        "next_run_at": _next(schedule, now),
         "last_error": _why(last) if last is not None and failed else None,
         "runs": runs + mark.forgotten,
     }
 
 
-def _local(epoch: float, schedule: Schedule) -> str:
+def _next(schedule: Schedule | ManualOnly, now: float) -> str | None:
+    if isinstance(schedule, ManualOnly):
+        return None
+    return schedule.next(datetime.fromtimestamp(now, UTC)).isoformat()
+
+
+def _local(epoch: float, schedule: Schedule | ManualOnly) -> str:
     return datetime.fromtimestamp(epoch, schedule.tz).isoformat()
 
 

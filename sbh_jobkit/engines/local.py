@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from sbh_jobkit.engines import claims, heartbeat, identity, maintenance, planner
+from sbh_jobkit.engines import asking, cancelling, claims, heartbeat, identity, maintenance, planner
 from sbh_jobkit.engines.dispatcher import dispatch
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.retention import prune
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.dispatcher import Dispatched
     from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.schema import State
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
@@ -68,10 +69,9 @@ class LocalEngine:
         `ended` is called with each run that has ended, also with those that did not start.
         """
         self._store = store
-        self._jobs = {job.planned.key: job for job in jobs}
-        self._planned = [job.planned for job in self._jobs.values()]
+        self._jobs: Mapping[Key, ServedJob] = {job.planned.key: job for job in jobs}
         self._starter = starter
-        self._history = history or {}
+        self._history = dict(history or {})
         self._kept = list(self._history.items())
         """Whose old runs are to be removed next, from the end."""
         self._ended = ended
@@ -131,6 +131,64 @@ class LocalEngine:
         with self._changed:
             self._hurried = True
             self._changed.notify_all()
+
+    @property
+    def jobs(self) -> Mapping[Key, ServedJob]:
+        """What is served."""
+        return self._jobs
+
+    @property
+    def blocked(self) -> str | None:
+        """Why nothing is decided at present; None where all is well."""
+        return self._blocked
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it decides on what is due."""
+        return self._thread.is_alive()
+
+    def run_now(self, key: Key, who: str) -> float:
+        """Let a job run by hand as soon as a slot is free, and return the fire time of the run, in epoch seconds.
+
+        Raises AlreadyRunning while as many runs of it go on as its policy allows, and PluginDisabled.
+        """
+        job = self._jobs[key].planned
+
+        def ask(connection: Connection) -> float:
+            at = now()
+            planner.plan(connection, [job], at)  # which knows the job from then on, and locks it
+            return asking.ask(connection, job, at, who)
+
+        fire = self._writer.write(ask)
+        with self._changed:
+            self._again[key] = None
+            self._changed.notify()
+        return fire
+
+    def cancel(self, key: Key, fire: float, who: str) -> State | None:
+        """End a run, whichever scheduler of the store has it; return the state it was in, None for an unknown one."""
+        was = self._writer.write(partial(cancelling.cancel, key=key, fire=fire, who=who, now=now()))
+        tenant, plugin, job = key
+        self._worker.cancel(claims.Claim(tenant=tenant, plugin=plugin, job=job, fire=fire, worker=self.name), who)
+        return was
+
+    def serve(
+        self, tenant: str, plugin: str, jobs: Iterable[ServedJob], history: Mapping[Key, HistorySettings]
+    ) -> None:
+        """Serve these jobs of a plugin from now on, and none of it that was served before; going runs finish."""
+        new = {job.planned.key: job for job in jobs}
+        with self._changed:
+            others = {key: job for key, job in self._jobs.items() if key[:2] != (tenant, plugin)}
+            self._jobs = others | new
+            self._history |= history
+            self._ticked |= dict.fromkeys(new)
+            self._changed.notify()
+        self._ticks.restart(self._planned)
+        self._writer.write(partial(maintenance.retire, jobs=self._planned, now=now()))
+
+    @property
+    def _planned(self) -> list[planner.PlannedJob]:
+        return [job.planned for job in self._jobs.values()]
 
     @property
     def going(self) -> int:
@@ -205,11 +263,12 @@ class LocalEngine:
 
     def _dispatch(self, ticked: Mapping[Key, None], again: Mapping[Key, None]) -> None:
         """Plan what has ticked, decide on all that is given, and start what was claimed."""
-        planned = [self._jobs[key].planned for key in ticked]
+        jobs = self._jobs
+        planned = [jobs[key].planned for key in ticked if key in jobs]
         # what waits goes ahead of what is due now, or a busy machine would leave it waiting for ever
         looked = [
-            *(self._jobs[key].planned for key in again),
-            *(self._jobs[key].planned for key in ticked if key not in again),
+            *(jobs[key].planned for key in again if key in jobs),
+            *(jobs[key].planned for key in ticked if key not in again and key in jobs),
         ]
         if not looked:
             return
@@ -231,10 +290,9 @@ class LocalEngine:
                 self._queue.pop(each.job.key, None) if not each.needs_slot else self._queue.setdefault(each.job.key)
                 self._free -= len(each.starts)
         for each in done:
-            self._carry_out(each)
+            self._carry_out(jobs[each.job.key], each)
 
-    def _carry_out(self, done: Dispatched) -> None:
-        job = self._jobs[done.job.key]
+    def _carry_out(self, job: ServedJob, done: Dispatched) -> None:
         for decision in done.starts:
             self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason))
         for run in done.unstarted:
@@ -251,6 +309,8 @@ class LocalEngine:
             self._ticks.restart()
         self._looked = now()
         left = self._writer.write(partial(maintenance.look, worker=self.name, now=self._looked))
+        for claim, who in self._writer.write(partial(cancelling.wishes, worker=self.name)):
+            self._worker.cancel(claim, who)
         self._writer.write(self._prune)
         if self._blocked is not None:  # a claim that was committed, but whose answer was lost, has no thread
             self._writer.write(partial(claims.release_others, worker=self.name, known=self._worker.claims()))
@@ -264,5 +324,8 @@ class LocalEngine:
         if not self._kept:
             heartbeat.forget(connection, now() - 2 * planner.LONGEST_PAST)
             self._kept = list(self._history.items())
-        elif not prune(connection, self._jobs[self._kept[-1][0]].planned, self._kept[-1][1], now()):
+            return
+        key, settings = self._kept[-1]
+        job = self._jobs.get(key)
+        if job is None or not prune(connection, job.planned, settings, now()):
             self._kept.pop()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from sbh_jobkit.engines import claims, heartbeat, identity
+from sbh_jobkit.engines import cancelling, claims, heartbeat, identity
 from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.planner import among, chunks
@@ -31,6 +31,7 @@ def look(connection: Connection, worker: str, now: float) -> list[Key]:
     heartbeat.check_clock(connection, now)
     heartbeat.beat(connection, worker, now)
     bury_dead(connection, worker, now)
+    cancelling.settle(connection, now)
     c = job_run.c
     left = select(c.tenant, c.plugin, c.job).where(c.state.in_(_UNDECIDED), c.fire_time <= to_store(now)).distinct()
     return [(row.tenant, row.plugin, row.job) for row in connection.execute(left)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
     from sqlalchemy.engine import Connection
 
+    from sbh_jobkit.engines.manual import ManualOnly
     from sbh_jobkit.schedule.schedule import Schedule
 
 LONGEST_PAST = 40 * 86_400.0
@@ -40,7 +41,7 @@ class PlannedJob:
     tenant: str
     plugin: str
     job: str
-    schedule: Schedule
+    schedule: Schedule | ManualOnly
     policy: Policy = field(default_factory=Policy)
 
     def is_in(self, table: Table) -> ColumnElement[bool]:

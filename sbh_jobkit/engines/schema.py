@@ -51,6 +51,8 @@ job_run = Table(
     Column("record", Text),
     Column("note", Text),
     Column("is_cut", Boolean, nullable=False, default=False),
+    Column("asked_by", String(200)),
+    Column("cancelled_by", String(200)),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
 )
@@ -64,6 +66,38 @@ job_mark = Table(
     Column("planned_to", BigInteger, nullable=False),
     Column("forgotten", BigInteger, nullable=False, default=0),
 )
+plugin = Table(
+    "sbh_plugin",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("plugin", String(200), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("is_uploaded", Boolean, nullable=False, default=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("disabled_by", String(200)),
+)
+"""The plugins of each tenant: where they are, and whether their jobs run."""
+token = Table(
+    "sbh_token",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("tenant", String(200)),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""Who may call the REST API; of each token only its SHA-256."""
+secret = Table(
+    "sbh_secret",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("plugin", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""The secrets of plugins, encrypted."""
 life = Table(
     "sbh_life",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.errors import JobkitError, PolicyError, SettingsError, did_you_mean
@@ -38,7 +39,7 @@ class ServedJob:
 def serve_plugins(
     plugins: Iterable[PluginDescription], tenants: Iterable[Settings], store: str | None
 ) -> list[ServedJob]:
-    """Return the jobs with a schedule of each plugin at each tenant; the runs read their history in `store`.
+    """Return the jobs of each plugin at each tenant; the runs read their history in `store`.
 
     Raises JobkitError for two plugins of one slug, or two tenants of one name, PolicyError for a policy of a job that
     no plugin has, and SettingsError for a history of one.
@@ -47,15 +48,15 @@ def serve_plugins(
     _require_different("plugins", [(plugin.slug, plugin.path) for plugin in plugins])
     _require_different("tenants", [(tenant.id, f"{tenant.path}") for tenant in tenants])
     _require_known_jobs(plugins, tenants)
-    return [job for tenant in tenants for plugin in plugins for job in _served(plugin, tenant, store)]
+    return [job for tenant in tenants for plugin in plugins for job in serve_plugin(plugin, tenant, store)]
 
 
-def _served(plugin: PluginDescription, tenant: Settings, store: str | None) -> Iterator[ServedJob]:
+def serve_plugin(plugin: PluginDescription, tenant: Settings, store: str | None) -> Iterator[ServedJob]:
+    """Yield the jobs of one plugin at one tenant, also those that are manual only."""
     policy = policy_lookup(tenant.policy, dict.fromkeys(tenant.policy))
     for job in plugin.jobs:
-        if job.expression is None:
-            continue
-        schedule = Schedule(job.expression, _zone(plugin, job, tenant))
+        zone = _zone(plugin, job, tenant)
+        schedule = ManualOnly(zone) if job.expression is None else Schedule(job.expression, zone)
         planned = PlannedJob(
             tenant=tenant.id, plugin=plugin.slug, job=job.name, schedule=schedule, policy=policy(job.name)
         )

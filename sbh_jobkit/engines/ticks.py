@@ -14,6 +14,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.errors import ScheduleError
 
 if TYPE_CHECKING:
@@ -84,8 +85,10 @@ class Ticks:
         """Look at the clock: a machine that slept has not counted the time."""
         self._scheduler.wakeup()
 
-    def restart(self) -> None:
-        """Find all next fire times again, for a clock that has jumped."""
+    def restart(self, jobs: Iterable[PlannedJob] | None = None) -> None:
+        """Find all next fire times again, for a clock that has jumped, or for other jobs than before."""
+        if jobs is not None:
+            self._jobs = list(jobs)
         self._scheduler.remove_all_jobs()
         self._add()
 
@@ -97,7 +100,8 @@ class Ticks:
         """Add one engine job for each schedule: many jobs share one, and all of its jobs are due together."""
         together: dict[str, list[PlannedJob]] = {}
         for job in self._jobs:
-            together.setdefault(job.shown, []).append(job)
+            if not isinstance(job.schedule, ManualOnly):
+                together.setdefault(job.shown, []).append(job)
         for jobs in together.values():
             keys = [job.key for job in jobs]
             self._scheduler.add_job(self._due, ScheduleTrigger(jobs[0].schedule), args=(keys,))

@@ -109,6 +109,13 @@ class Worker:
         """Wait no longer for a store that cannot be written; the next scheduler settles what was not."""
         self._gave_up.set()
 
+    def cancel(self, claim: Claim, who: str) -> None:
+        """End a run that goes on; one that has ended, or is another worker's, stays as it is."""
+        with self._lock:
+            handle = self._going.get(claim)
+        if handle is not None:
+            handle.cancel(who)
+
     def close(self) -> None:
         """Wait for the threads."""
         self._pool.shutdown()
