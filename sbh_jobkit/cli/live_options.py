@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     Commands = Any
     """What argparse's `add_subparsers` returns, which has no public name."""
 
+_LARGEST_PORT = 65_535
 _STORE = "the store: sqlite:///FILE or postgresql://… (default: sqlite:///jobs.db)"
+_KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
 
 
@@ -26,10 +28,41 @@ def add_serve(commands: Commands) -> None:
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
+    serve.add_argument("--port", type=_port, default=8765, metavar="N", help="of the REST API (default: 8765; 0: any)")
+    text = "the address to listen on; beyond this machine, a token must be there (default: 127.0.0.1)"
+    serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=text)
+    text = "the address by which others reach it, for links to files (default: the host and the port)"
+    serve.add_argument("--url", metavar="URL", help=text)
+    text = "write the first token of the REST API to this file, or take it from there (mode 600)"
+    serve.add_argument("--token-file", metavar="FILE", help=text)
+    serve.add_argument("--key-file", metavar="FILE", help=_KEY)
+    text = "where uploaded plugins are kept (default: beside the store, with the ending .plugins)"
+    serve.add_argument("--uploads", metavar="FOLDER", help=text)
     text = "forget what was due before now, also where the clock has jumped"
     serve.add_argument("--begin-now", action="store_true", help=text)
     text = "only say what the tenant would use, and reach each service once"
     serve.add_argument("--check", action="store_true", help=text)
+
+
+def add_token(commands: Commands) -> None:
+    """Add `token`."""
+    text = "list, add or remove the tokens of the REST API"
+    token = commands.add_parser("token", help=text, description=f"{text.capitalize()}.")
+    token.add_argument("action", metavar="list|add|remove", help="what to do")
+    token.add_argument("name", nargs="?", metavar="NAME", help="the name of the token")
+    text = "what it may do: read, or operate (default: operate)"
+    token.add_argument("--role", default="operate", metavar="read|operate", help=text)
+    token.add_argument("--tenant", metavar="NAME", help="the only tenant that it is for (default: all)")
+    token.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+
+
+def add_secrets(commands: Commands) -> None:
+    """Add `secrets`."""
+    text = "encrypt the secrets in a store with a new key, or print a new key"
+    secrets = commands.add_parser("secrets", help=text, description=f"{text.capitalize()}.")
+    secrets.add_argument("action", metavar="rotate|new-key", help="what to do")
+    secrets.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    secrets.add_argument("--key-file", metavar="FILE", help=_KEY)
 
 
 def add_history(commands: Commands) -> None:
@@ -60,6 +93,13 @@ def add_live(run: ArgumentParser) -> None:
     """Add the options by which `run` runs a job for real."""
     run.add_argument("--live", action="store_true", help="run it for real and now, on the services of a tenant")
     run.add_argument("--dry", action="store_true", help="with --live: show what would be written, and do not do it")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or int(text[:6]) > _LARGEST_PORT:
+        msg = f"{text!r} is not a port from 0 to {_LARGEST_PORT}"
+        raise JobkitError(msg)
+    return int(text)
 
 
 def _runs(text: str) -> int:

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,11 +35,24 @@ _KEPT = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Where the REST API is reached, and its first token, if it was made just now."""
+
+    url: str
+    token: str | None
+
+
 class Screen(Protocol):
     """Where a scheduler's messages go."""
 
     def serving(
-        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+        self,
+        plugins: Sequence[str],
+        tenants: Sequence[str],
+        store: str,
+        due: Sequence[tuple[datetime, str]],
+        reached: Reached,
     ) -> None:
         """Show what is served; `due` has the next fire time of each job."""
 
@@ -60,10 +74,17 @@ class TerminalScreen:
         self._named = {"with_tenant": with_tenant, "with_plugin": with_plugin}
 
     def serving(
-        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+        self,
+        plugins: Sequence[str],
+        tenants: Sequence[str],
+        store: str,
+        due: Sequence[tuple[datetime, str]],
+        reached: Reached,
     ) -> None:
         """Show what is served, and how to stop."""
-        print("\n".join(serving_lines(plugins, tenants, store, due, clock.now(UTC))))
+        print("\n".join(serving_lines(plugins, tenants, store, due, clock.now(UTC), url=reached.url)))
+        if reached.token is not None:
+            print(f"{'token':<8}{reached.token} is shown once; send it as Authorization: Bearer")
         print("Ctrl-C stops it", flush=True)
 
     def ended(self, run: Run) -> None:
@@ -88,11 +109,16 @@ class JsonLines:
         self._lock = threading.Lock()
 
     def serving(
-        self, plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]]
+        self,
+        plugins: Sequence[str],
+        tenants: Sequence[str],
+        store: str,
+        due: Sequence[tuple[datetime, str]],
+        reached: Reached,
     ) -> None:
         """Write what is served."""
         jobs = [{"job": job, "next": at.isoformat()} for at, job in due]
-        self._write("serving", plugins=list(plugins), tenants=list(tenants), store=store, jobs=jobs)
+        self._write("serving", plugins=list(plugins), tenants=list(tenants), store=store, url=reached.url, jobs=jobs)
 
     def ended(self, run: Run) -> None:
         """Write how a run ended; its output is in the history."""

@@ -9,14 +9,14 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.cli import options as given
-from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
+from sbh_jobkit.cli.screens import JsonLines, Reached, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.manual import ManualOnly
-from sbh_jobkit.engines.served import FACTORY, serve_plugins
+from sbh_jobkit.engines.served import FACTORY, serve_plugin, serve_plugins
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError, PluginError, SettingsError
 from sbh_jobkit.extensions.manager import manager
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbh_jobkit.cli.screens import Screen
+    from sbh_jobkit.cli.web import Installed, Web
     from sbh_jobkit.engines.describe import PluginDescription
     from sbh_jobkit.engines.local import LocalEngine
     from sbh_jobkit.engines.planner import Key
@@ -50,28 +51,55 @@ def serve(options: Namespace) -> bool:
     tenants = load_tenants(options.tenant)
     if options.check:
         return check_services(tenants)
-    if not options.paths:
-        msg = "serve needs the path of a plugin; see sbh-jobkit serve --help"
-        raise JobkitError(msg)
     grace = times.duration(options.grace, zero=True).total_seconds()
     plugins = describe_all(options.paths)
     with needed("sbh-jobkit serve", "serve"):
+        from sbh_jobkit.cli.web import Web, install_all
         from sbh_jobkit.engines.local import LocalEngine
         from sbh_jobkit.engines.store import Store
     store = Store.open(options.store)
     try:
-        jobs = serve_plugins(plugins, tenants, store.url)
-        if not jobs:
-            msg = f"{' and '.join(options.paths)} have no job with a schedule, so there is nothing to serve"
-            raise JobkitError(msg)
+        serve_plugins(plugins, tenants, store.url)  # says what is wrong before anything is made
+        _require_something(options.paths, plugins, store)
+        web = Web.open(options, store, shows=sys.stdout.isatty())
+        installed = install_all(store, tenants, plugins)
+        more = web.address.for_tenants
+        jobs = [job for tenant in tenants for job in _jobs_of(tenant, installed, store, more)]
+        plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
         screen = _screen(plugins, tenants)
         with Starter.start(modules()) as starter, _logging_on(screen):
-            kept = _history(jobs, tenants)
-            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(screen))
-            _serve(engine, screen, grace, begin_now=options.begin_now, shown=_shown(plugins, tenants, store, jobs))
+            kept, ended = _history(jobs, tenants), _ended(screen, web.metrics.ended)
+            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=ended)
+            shown = _shown(plugins, tenants, store, jobs, web)
+            engine.start(begin_now=options.begin_now)
+            thread = web.serve(store, engine, starter, tenants, installed)
+            try:
+                _serve(engine, screen, grace, shown)
+            finally:
+                thread.stop()
     finally:
         store.close()
     return True
+
+
+def _require_something(paths: Sequence[str], plugins: Sequence[PluginDescription], store: Store) -> None:
+    """Raise JobkitError where there is nothing to serve."""
+    from sbh_jobkit.engines import installations
+
+    with store.read() as connection:
+        if any(each.is_uploaded for each in installations.read(connection)):
+            return
+    if not paths:
+        msg = "serve needs the path of a plugin; see sbh-jobkit serve --help"
+        raise JobkitError(msg)
+    if not any(plugin.jobs or plugin.routes or plugin.hooks for plugin in plugins):
+        msg = f"{' and '.join(paths)} have no job, no route and no hook, so there is nothing to serve"
+        raise JobkitError(msg)
+
+
+def _jobs_of(tenant: Settings, installed: Installed, store: Store, more: Mapping[str, Any]) -> list[ServedJob]:
+    mine = [plugin for (owner, _), plugin in installed.items() if owner == tenant.id]
+    return [job for plugin in mine for job in serve_plugin(plugin, tenant, store.url, more)]
 
 
 def load_tenants(paths: Sequence[str] | None) -> list[Settings]:
@@ -123,9 +151,7 @@ def check_services(tenants: Sequence[Settings]) -> bool:
     return True
 
 
-def _serve(
-    engine: LocalEngine, screen: Screen, grace: float, *, begin_now: bool, shown: Callable[[Screen], None]
-) -> None:
+def _serve(engine: LocalEngine, screen: Screen, grace: float, shown: Callable[[Screen], None]) -> None:
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -133,7 +159,6 @@ def _serve(
             engine.hurry()
         stopped.set()
 
-    engine.start(begin_now=begin_now)
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         shown(screen)
@@ -162,12 +187,13 @@ def _logging_on(screen: Screen) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _ended(screen: Screen) -> Callable[[Run], object]:
+def _ended(screen: Screen, counted: Callable[[Run], object]) -> Callable[[Run], object]:
     """Return what is done at the end of each run: extensions see it, and so does the person."""
     extensions: Extensions[LiveService] = Extensions(manager(), None, FAULTS, tenant_id="")
 
     def ended(run: Run) -> None:
         screen.ended(run)
+        counted(run)
         extensions.notify(run)
 
     return ended
@@ -179,7 +205,11 @@ def _history(jobs: Sequence[ServedJob], tenants: Sequence[Settings]) -> Mapping[
 
 
 def _shown(
-    plugins: Sequence[PluginDescription], tenants: Sequence[Settings], store: Store, jobs: Sequence[ServedJob]
+    plugins: Sequence[PluginDescription],
+    tenants: Sequence[Settings],
+    store: Store,
+    jobs: Sequence[ServedJob],
+    web: Web,
 ) -> Callable[[Screen], None]:
     """Return a function that shows what is served on a screen."""
     now = clock.now(UTC)
@@ -196,4 +226,5 @@ def _shown(
     shown = [f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins]
     described = [f"{tenant.id}: {tenant.path}" for tenant in tenants]
     where = store.engine.url.render_as_string(hide_password=True)
-    return lambda screen: screen.serving(shown, described, where, due)
+    at = Reached(url=web.address.url, token=web.token)
+    return lambda screen: screen.serving(shown, described, where, due, at)

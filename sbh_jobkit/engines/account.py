@@ -72,7 +72,8 @@ class Account:
         else:
             run = self._made(self._how(over), over["seconds"])
         faults = (*run.faults, *(Fault(**fault) for fault in over["faults"]))
-        return replace(run, stdout=over["stdout"], stderr=over["stderr"], faults=faults)
+        memory = over["memory_mb"] if self.has_begun else None
+        return replace(run, stdout=over["stdout"], stderr=over["stderr"], faults=faults, memory_mb=memory)
 
     def _how(self, over: Message) -> CallResult:
         """Return how a run ended whose child reported no end."""

@@ -19,6 +19,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit import clock
+from sbh_jobkit.engines.calls import job_of
 from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, pack
 from sbh_jobkit.engines.processes import die_with_parent
@@ -94,7 +95,7 @@ class _Child:
             if hasattr(tenant, "redactor"):  # before the plugin's code, which may print what it finds
                 self._report("secret", names=tenant.redactor().given)
             with real_imports():
-                return Plugin.load(request.plugin).jobs[request.job], tenant
+                return job_of(Plugin.load(request.plugin), request.job, request.call), tenant
         except BaseException as error:  # noqa: BLE001  a plugin's imports, and a tenant's services, may raise anything
             self._refuse(error)
 

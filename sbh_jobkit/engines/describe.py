@@ -31,6 +31,22 @@ class JobDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteDescription:
+    """A route of a plugin."""
+
+    path: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDescription:
+    """A hook of a plugin."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PluginDescription:
     """A plugin and its jobs."""
 
@@ -41,6 +57,18 @@ class PluginDescription:
     timezone: str | None
     jobs: tuple[JobDescription, ...]
     warnings: tuple[str, ...]
+    description: str = ""
+    permissions: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    routes: tuple[RouteDescription, ...] = ()
+    hooks: tuple[HookDescription, ...] = ()
+
+
+def _route(path: str, methods: list[str]) -> RouteDescription:
+    return RouteDescription(path=path, methods=tuple(methods))
+
+
+_PARTS: dict[str, Any] = {"jobs": JobDescription, "routes": _route, "hooks": HookDescription}
 
 
 def describe(path: str) -> PluginDescription:
@@ -57,7 +85,8 @@ def describe(path: str) -> PluginDescription:
     if "error" in given:
         msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
         raise PluginError(msg)
-    given |= {"jobs": tuple(JobDescription(**job) for job in given["jobs"]), "warnings": tuple(given["warnings"])}
+    given |= {name: tuple(given[name]) for name in ("warnings", "permissions", "secrets")}
+    given |= {name: tuple(make(**each) for each in given[name]) for name, make in _PARTS.items()}
     return PluginDescription(path=path, **given)
 
 
@@ -77,6 +106,11 @@ def _answer(path: str) -> dict[str, Any]:
         **{name: getattr(manifest, name) for name in ("slug", "name", "version", "timezone")},
         "jobs": [{name: getattr(job, name) for name in JobDescription.__slots__} for job in plugin.jobs.values()],
         "warnings": plugin.warnings,
+        "description": manifest.description,
+        "permissions": sorted(manifest.permissions),
+        "secrets": [name for name in manifest.secrets if isinstance(name, str)],
+        "routes": [{"path": each.path, "methods": [verb.upper() for verb in each.methods]} for each in plugin.routes],
+        "hooks": [{"kind": hook.kind, "name": hook.name} for hook in plugin.hooks],
     }
 
 

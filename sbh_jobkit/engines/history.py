@@ -77,21 +77,34 @@ def read_ended(connection: Connection, wanted: Wanted, *, before: float | None =
         rows = connection.execute(newest.where(last)).all()
 
 
+def read_one(connection: Connection, key: tuple[str, str, str], fire: float) -> Recorded | Going | None:
+    """Return one due instant, whether it has ended or not; None for one that is not there."""
+    tenant, plugin, job = key
+    wanted = Wanted(tenant=tenant, plugin=plugin, job=job).conditions()
+    row = connection.execute(_query().where(*wanted, job_run.c.fire_time == to_store(fire))).first()
+    if row is None:
+        return None
+    return _recorded(row) if row.state == State.ENDED else _going(row)
+
+
 def read_going(connection: Connection, wanted: Wanted) -> list[Going]:
     """Return what is claimed, runs or waits, the oldest first."""
     open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING))
-    return [
-        Going(
-            tenant=row.tenant,
-            plugin=row.plugin,
-            job=row.job,
-            fire_time=_time(row.fire_time, _zone(row)),
-            state=State(row.state),
-            started_at=_time(row.started_at, _zone(row)) if row.started_at is not None else None,
-            reason=row.reason,
-        )
-        for row in connection.execute(_query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time))
-    ]
+    query = _query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time)
+    return [_going(row) for row in connection.execute(query)]
+
+
+def _going(row: Any) -> Going:
+    tz = _zone(row)
+    return Going(
+        tenant=row.tenant,
+        plugin=row.plugin,
+        job=row.job,
+        fire_time=_time(row.fire_time, tz),
+        state=State(row.state),
+        started_at=_time(row.started_at, tz) if row.started_at is not None else None,
+        reason=row.reason,
+    )
 
 
 def known_plugins(connection: Connection) -> dict[str, list[str]]:

@@ -40,6 +40,9 @@ class RunRequest:
     timezone: str | None = None
     """The zone of its schedule; without a schedule, the zone of its naive times."""
 
+    call: Mapping[str, Any] | None = None
+    """What is called in place of a job: a route or a hook of the plugin."""
+
     loading_seconds: float = 60.0
     """How long loading the plugin and making the tenant may take."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.planner import PlannedJob
@@ -14,12 +15,13 @@ from sbh_jobkit.schedule.policy import ALL_JOBS, policy_lookup
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.engines.describe import JobDescription, PluginDescription
     from sbh_jobkit.live.settings import Settings
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 FACTORY = "sbh_jobkit.engines.tenant:make_tenant"
 
 
@@ -37,9 +39,14 @@ class ServedJob:
 
 
 def serve_plugins(
-    plugins: Iterable[PluginDescription], tenants: Iterable[Settings], store: str | None
+    plugins: Iterable[PluginDescription],
+    tenants: Iterable[Settings],
+    store: str | None,
+    more: Mapping[str, Any] = _NOTHING,
 ) -> list[ServedJob]:
     """Return the jobs of each plugin at each tenant; the runs read their history in `store`.
+
+    `more` is what else `make_tenant` needs: where the keys are, and where links are served.
 
     Raises JobkitError for two plugins of one slug, or two tenants of one name, PolicyError for a policy of a job that
     no plugin has, and SettingsError for a history of one.
@@ -48,10 +55,12 @@ def serve_plugins(
     _require_different("plugins", [(plugin.slug, plugin.path) for plugin in plugins])
     _require_different("tenants", [(tenant.id, f"{tenant.path}") for tenant in tenants])
     _require_known_jobs(plugins, tenants)
-    return [job for tenant in tenants for plugin in plugins for job in serve_plugin(plugin, tenant, store)]
+    return [job for tenant in tenants for plugin in plugins for job in serve_plugin(plugin, tenant, store, more)]
 
 
-def serve_plugin(plugin: PluginDescription, tenant: Settings, store: str | None) -> Iterator[ServedJob]:
+def serve_plugin(
+    plugin: PluginDescription, tenant: Settings, store: str | None, more: Mapping[str, Any] = _NOTHING
+) -> Iterator[ServedJob]:
     """Yield the jobs of one plugin at one tenant, also those that are manual only."""
     policy = policy_lookup(tenant.policy, dict.fromkeys(tenant.policy))
     for job in plugin.jobs:
@@ -60,28 +69,37 @@ def serve_plugin(plugin: PluginDescription, tenant: Settings, store: str | None)
         planned = PlannedJob(
             tenant=tenant.id, plugin=plugin.slug, job=job.name, schedule=schedule, policy=policy(job.name)
         )
-        yield ServedJob(planned=planned, template=request_for(plugin, job, tenant, store))
+        yield ServedJob(planned=planned, template=request_for(plugin, job, tenant, store, more=more))
 
 
 def request_for(
-    plugin: PluginDescription, job: JobDescription, tenant: Settings, store: str | None, *, dry: bool = False
+    plugin: PluginDescription,
+    job: JobDescription | None,
+    tenant: Settings,
+    store: str | None,
+    *,
+    dry: bool = False,
+    more: Mapping[str, Any] = _NOTHING,
 ) -> RunRequest:
-    """Return the request of a run of a job, but for the fire time; a dry run writes nothing."""
+    """Return the request of a run of a job, but for the fire time; a dry run writes nothing.
+
+    Without a job it is the request of a route or a hook, but for its name and its call.
+    """
     return RunRequest(
         plugin=plugin.path,
         slug=plugin.slug,
-        job=job.name,
+        job="" if job is None else job.name,
         fire=0.0,
         tenant=tenant.id,
         factory=FACTORY,
-        settings={"path": str(tenant.path), "store": store, "dry": dry},
+        settings={"path": str(tenant.path), "store": store, "plugin": plugin.slug, "dry": dry, **more},
         timezone=_zone(plugin, job, tenant).key,
     )
 
 
-def _zone(plugin: PluginDescription, job: JobDescription, tenant: Settings) -> ZoneInfo:
+def _zone(plugin: PluginDescription, job: JobDescription | None, tenant: Settings) -> ZoneInfo:
     """Return the zone of a job's times: its own, else its plugin's, else its tenant's."""
-    named = job.timezone or plugin.timezone
+    named = (job.timezone if job is not None else None) or plugin.timezone
     return times.zone(named) if named else tenant.timezone
 
 

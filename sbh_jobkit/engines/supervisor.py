@@ -78,7 +78,8 @@ class _Supervisor:
             self._look()
             self._handle(max(0.0, min(self._memory.seconds, self._deadline - monotonic())))
         ended, self._is_over = monotonic(), True
-        _, how = os.waitpid(self._pid, 0)
+        _, how, usage = os.wait4(self._pid, 0)
+        memory = self._memory.most(usage.ru_maxrss)
         end_children()
         if self._group is not None:
             self._ended_by = self._ended_by or ({"by": "memory"} if self._group.has_killed else {})
@@ -87,7 +88,8 @@ class _Supervisor:
         self._read_rest()
         texts = self._redaction.apply(self._stdout.take(), self._stderr.take())
         place, code = self._trace.place(self._root), os.waitstatus_to_exitcode(how)
-        self._send(kind="over", code=code, place=place, seconds=ended - self._began, **self._ended_by, **texts)
+        known = {"code": code, "place": place, "seconds": ended - self._began, "memory_mb": memory}
+        self._send(kind="over", **known, **self._ended_by, **texts)
         self._channel.setblocking(True)
         with suppress(OSError):  # the server may be slow: what it asked for is kept until it reads, or ends
             self._channel.sendall(self._unsent)

@@ -1,33 +1,81 @@
-"""The tenant of a run's child process: its settings file, and the history of its jobs as the table `plugin_jobs`.
+"""The tenant of a run's child process: its settings file, and what a scheduler adds to it.
 
-With `dry`, what the job would write is logged and not done.
+That is the history of its jobs as the table `plugin_jobs`, the secrets of its plugin in the store, and signed links to
+its files. With `dry`, what the job would write is logged and not done.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.live.session import LiveTenant
 from sbh_jobkit.live.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sbh_jobkit.context.backends import Row
+    from sbh_jobkit.engines.keyring import Keys
     from sbh_jobkit.live.dry import Write
+    from sbh_jobkit.live.links import Signer
+    from sbh_jobkit.live.secrets import Source
 
 TABLE = "plugin_jobs"
 _LOG = logging.getLogger("sbh_jobkit.dry")
 
 
 def make_tenant(given: Mapping[str, Any]) -> LiveTenant:
-    """Return the tenant of the file at `path`; its history is in the store at the URL `store`, if there is one."""
+    """Return the tenant of the file at `path`.
+
+    `store` is the URL of its history, `plugin` the slug whose run it is for, `keys` the path of the key file, and
+    `links` the address below which links to its files are served; each may be left out.
+    """
     settings = Settings.load(given["path"])
     store = given.get("store")
     tables = {} if store is None else {TABLE: partial(_job_rows, store, settings.id)}
-    return LiveTenant(settings, tables=tables, dry=_show if given.get("dry") else None)
+    return LiveTenant(
+        settings,
+        tables=tables,
+        dry=_show if given.get("dry") else None,
+        stored=_stored(given, settings.id),
+        signer=_signer(given, settings.id),
+    )
+
+
+def signers(keys: Keys, address: str, tenant: str) -> list[Signer]:
+    """Return what signs links to a tenant's files: the first one signs, and all of them may have signed."""
+    from sbh_jobkit.live.links import Signer
+
+    base = f"{address.rstrip('/')}/files/{tenant}"
+    return [Signer(base=base, secret=secret, tenant=tenant) for secret in keys.signing("links")]
+
+
+def _keys(given: Mapping[str, Any]) -> Keys | None:
+    from sbh_jobkit.engines.keyring import Keys
+
+    return Keys.load(Path(given["keys"])) if given.get("keys") else None
+
+
+def _signer(given: Mapping[str, Any], tenant: str) -> Signer | None:
+    if not given.get("links") or (keys := _keys(given)) is None:
+        return None
+    return signers(keys, given["links"], tenant)[0]
+
+
+def _stored(given: Mapping[str, Any], tenant: str) -> Callable[[], Source] | None:
+    if given.get("store") is None or not given.get("plugin") or (keys := _keys(given)) is None:
+        return None
+
+    def open_source() -> Source:
+        from sbh_jobkit.engines.store import Store
+        from sbh_jobkit.engines.vault import StoredSecrets
+
+        return StoredSecrets(Store.open(given["store"]), keys, tenant, given["plugin"])
+
+    return open_source
 
 
 def _show(write: Write) -> None:

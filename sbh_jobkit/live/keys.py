@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql")
 STORAGES = ("file", "memory", "s3")
-SOURCES = ("env", "dotenv", "keyring")
+SOURCES = ("env", "dotenv", "keyring", "store")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):.*@")
@@ -197,6 +197,8 @@ def _source(value: Any) -> str:
     if kind not in SOURCES:
         hint = did_you_mean(kind, SOURCES)
         raise ValueError(hint or "")
+    if value == "store":
+        return str(value)
     if not colon or not rest:
         hint = f"; {value!r} names no {'file' if kind == 'dotenv' else 'prefix' if kind == 'env' else 'service'}"
         raise ValueError(hint)
@@ -243,7 +245,7 @@ _TOP = {
     "timezone": _Key("the name of a time zone, such as 'Europe/Paris'", _zone),
     "db": _Key("a URL such as 'sqlite:///app.db' or 'postgresql://user@host/database'", _database),
     "files": _Key("a URL such as 'file://folder', 's3://bucket/prefix' or 'memory://name'", _storage),
-    "secrets": _Key("a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme'", _sources),
+    "secrets": _Key("a list of sources such as 'env:ACME_', 'dotenv:.env', 'keyring:acme' or 'store'", _sources),
 }
 _SECTIONS: dict[str, dict[str, _Key]] = {
     "http": {

@@ -15,11 +15,13 @@ from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.optional import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from sbh_jobkit.live.settings import Settings
 
+STORE = "store"
+"""The source that a scheduler has: secrets that were set by its REST API, encrypted."""
 _INDEX = "names of the secrets"
 """The entry of a keyring that lists the others, because keyrings cannot list what they have."""
 
@@ -53,10 +55,21 @@ class LiveSecrets(MutableMapping[str, str]):
         self._seen: dict[str, str] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings, environment: Mapping[str, str] | None = None) -> LiveSecrets:
-        """Open the sources that the settings name; raises SettingsError for one that cannot be read."""
+    def from_settings(
+        cls,
+        settings: Settings,
+        environment: Mapping[str, str] | None = None,
+        stored: Callable[[], Source] | None = None,
+    ) -> LiveSecrets:
+        """Open the sources that the settings name; raises SettingsError for one that cannot be read.
+
+        `stored` opens the source "store", which a scheduler has; where the settings do not name it, it is the last.
+        """
         found = os.environ if environment is None else environment
-        return cls([open_source(text, settings.folder, found) for text in settings.secrets])
+        named = list(settings.secrets)
+        if stored is not None and STORE not in named:
+            named.append(STORE)
+        return cls([_open(text, settings.folder, found, stored) for text in named if text != STORE or stored])
 
     def __repr__(self) -> str:
         """Show nothing of them."""
@@ -145,12 +158,18 @@ class SettingsHints:
         if not self._sources:
             return 'name a source of secrets in tenant.toml, such as secrets = ["dotenv:.env"]'
         kind, _, rest = self._sources[0].partition(":")
+        if kind == STORE:
+            return f"set it by POST /api/plugins/<slug>/secrets with the key {key}"
         if kind == "env":
             return f"set {rest}{key} in the environment"
         return f"write a line {key}=… into {rest}" if kind == "dotenv" else f"set it in the keyring's service {rest!r}"
 
     def table(self, table: object) -> None:
         """Return nothing: tables are the application's."""
+
+
+def _open(text: str, folder: Path, environment: Mapping[str, str], stored: Callable[[], Source] | None) -> Source:
+    return stored() if text == STORE and stored is not None else open_source(text, folder, environment)
 
 
 def open_source(text: str, folder: Path, environment: Mapping[str, str]) -> Source:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.context.links import Signer
     from sbh_jobkit.live.db import LiveDatabase, LiveRows
     from sbh_jobkit.live.s3 import S3Files
+    from sbh_jobkit.live.secrets import Source
     from sbh_jobkit.live.settings import Settings
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.ports import LiveService
@@ -66,13 +67,15 @@ class LiveTenant:
         extensions: Iterable[object] = (),
         memory: Callable[[], float] | None = None,
         dry: Callable[[Write], object] | None = None,
+        stored: Callable[[], Source] | None = None,
     ) -> None:
         """Describe the tenant by its settings; nothing is reached yet.
 
         `environment` and `transport` stand for this process's variables and for the network, `signer` makes links to
         files, `tables` are computed ones such as `plugin_jobs`, and `memory` returns the megabytes in use. Called as
         things happen: `sink` with every entry of a run, `store` with every event, `history` when a run has ended. With
-        `dry`, nothing is written: it is called with each write instead.
+        `dry`, nothing is written: it is called with each write instead. `stored` opens a scheduler's own source of
+        secrets.
         """
         self.settings = settings
         self.user_id = user_id
@@ -86,6 +89,7 @@ class LiveTenant:
         self.sink = sink
         self._given = extensions
         self._dry = dry
+        self._stored = stored
         self.memory = resident_mb if memory is None else memory
 
     @property
@@ -100,7 +104,7 @@ class LiveTenant:
     @cached_property
     def secrets(self) -> LiveSecrets | DrySecrets:
         """The secrets of all sources."""
-        found = LiveSecrets.from_settings(self.settings, self.environment)
+        found = LiveSecrets.from_settings(self.settings, self.environment, self._stored)
         return found if self._dry is None else DrySecrets(found, self._show)
 
     @cached_property

@@ -39,6 +39,7 @@ def read_run(row: Mapping[str, Any], tz: ZoneInfo) -> Run:
         error=RunError(**error) if error is not None else None,
         logs=tuple(row["logs"]),
         secrets_set=tuple(row.get("secrets_set", ())),
+        memory_mb=row.get("memory_mb"),
         injected_faults=tuple(row["injected_faults"]),
     )
 

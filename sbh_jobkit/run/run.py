@@ -194,6 +194,8 @@ class Run(Shown):
     rows_read: int = 0
     """How many rows the database returned; rows that were only counted are not included."""
     faults: tuple[Fault, ...] = ()
+    memory_mb: float | None = None
+    """The most memory that it used, where a real scheduler measured it."""
     injected_faults: tuple[str, ...] = ()
     """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
     expected: str | None = None
@@ -283,6 +285,8 @@ class Run(Shown):
         row["secrets_set"] = list(self.secrets_set)
         row["injected_faults"] = row["troubles"] = list(self.injected_faults)
         row["repeated"] = None if self.repeated is None else self.repeated.to_dict()
+        if self.memory_mb is not None:
+            row["memory_mb"] = self.memory_mb
         for name in _MANY:
             row[name] = [jsonable(asdict(item)) for item in getattr(self, name)]
         return row

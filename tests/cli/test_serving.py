@@ -96,7 +96,7 @@ def test_a_minute_of_serving(folder, capsys):
     assert code == 0
     assert kept["greet"]["stdout"] == "hello acme\n"
     assert kept["greet"]["value"] == {"status": "success", "key": "‹secret:KEY›"}
-    assert [event["payload"] for event in kept["greet"]["events"]] == [{"jobs": 2}]
+    assert [event["payload"] for event in kept["greet"]["events"]] == [{"jobs": 3}]
     assert kept["fail"]["error"]["message"] == "no tea"
     started = datetime.fromisoformat(kept["greet"]["started_at"])
     assert (started - datetime.fromisoformat(kept["greet"]["fire_time"])).total_seconds() < 5

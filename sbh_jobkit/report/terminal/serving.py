@@ -17,10 +17,16 @@ _MOST_NEXT = 10
 
 
 def serving_lines(
-    plugins: Sequence[str], tenants: Sequence[str], store: str, due: Sequence[tuple[datetime, str]], now: datetime
+    plugins: Sequence[str],
+    tenants: Sequence[str],
+    store: str,
+    due: Sequence[tuple[datetime, str]],
+    now: datetime,
+    *,
+    url: str,
 ) -> Iterator[str]:
     """Write what is served, and when jobs are due next; `due` has times and names of jobs, the earliest first."""
-    for name, values in (("plugin", plugins), ("tenant", tenants), ("store", [store])):
+    for name, values in (("plugin", plugins), ("tenant", tenants), ("store", [store]), ("web", [url])):
         for value in values:
             yield f"{name:<8}{value}"
     width = max((len(time_with_zone(at)) for at, _ in due[:_MOST_NEXT]), default=0)

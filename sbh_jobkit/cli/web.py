@@ -1,0 +1,156 @@
+"""What `sbh-jobkit serve` serves beside its scheduler: where it listens, its keys, its tokens, its plugins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.cli import options as given
+from sbh_jobkit.engines import installations, vault
+from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.keyring import Keys, require_private, write_private
+from sbh_jobkit.errors import PluginError, SettingsError
+from sbh_jobkit.server import tokens
+from sbh_jobkit.server.app import App
+from sbh_jobkit.server.metrics import Metrics
+from sbh_jobkit.server.service import Address, Service
+from sbh_jobkit.server.thread import ServerThread, bind, is_loopback
+
+if TYPE_CHECKING:
+    import socket
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from sbh_jobkit.engines.describe import PluginDescription
+    from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.engines.starter import Starter
+    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.live.settings import Settings
+
+_FIRST = "first"
+Installed = dict[tuple[str, str], "PluginDescription"]
+"""Plugins by tenant and slug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """A socket that listens, and what is needed to answer on it."""
+
+    socket: socket.socket
+    address: Address
+    keys: Keys
+    metrics: Metrics
+    token: str | None
+    """The first token, if it was made just now and is shown."""
+
+    @classmethod
+    def open(cls, options: Namespace, store: Store, *, shows: bool) -> Web:
+        """Listen, read or make the key, and make the first token if there is none; raises JobkitError.
+
+        `shows` says whether a person sees what is printed.
+        """
+        beside = beside_store(store)
+        key_file = Path(options.key_file or beside("key")).absolute()
+        _require_token(options, store, shows=shows)
+        keys = Keys.load_or_make(key_file)
+        with store.read() as connection:
+            vault.check(connection, keys)
+        listening = bind(options.host, options.port)
+        try:
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            url = options.url or f"http://{host}:{listening.getsockname()[1]}"
+            uploads = Path(options.uploads or beside("plugins")).absolute()
+            address = Address(url=url.rstrip("/"), uploads=uploads, key_file=key_file)
+            token = _first_token(store, options.token_file, shows=shows)
+        except BaseException:
+            listening.close()
+            raise
+        return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token)
+
+    def serve(
+        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], plugins: Installed
+    ) -> ServerThread:
+        """Begin to answer."""
+        service = Service(
+            store=store,
+            engine=engine,
+            starter=starter,
+            tenants={tenant.id: tenant for tenant in tenants},
+            plugins=plugins,
+            keys=self.keys,
+            address=self.address,
+        )
+        thread = ServerThread(App(service, self.metrics).asgi, self.socket)
+        thread.start()
+        return thread
+
+
+def beside_store(store: Store) -> Any:
+    """Return a function that names a file or folder beside the store."""
+    database = store.engine.url.database
+    stem = database if store.is_sqlite and database and database != ":memory:" else "sbh-jobkit"
+    return lambda ending: f"{stem}.{ending}"
+
+
+def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription]) -> Installed:
+    """Write which plugins the command line names for each tenant, and add those that were uploaded."""
+    found: Installed = {}
+    with store.write() as connection:
+        known = installations.read(connection)
+        for tenant in tenants:
+            for plugin in plugins:
+                installations.install(connection, tenant.id, plugin.slug, plugin.path, now())
+                found[tenant.id, plugin.slug] = plugin
+    names = {tenant.id for tenant in tenants}
+    for each in known:
+        if each.is_uploaded and each.tenant in names:
+            if (each.tenant, each.plugin) in found:
+                given.message(
+                    f"note: the upload of {each.plugin} is not served, since the command line names the plugin"
+                )
+            elif (uploaded := _uploaded(each)) is not None:
+                found[each.tenant, each.plugin] = uploaded
+    return found
+
+
+def _uploaded(each: installations.Installation) -> PluginDescription | None:
+    try:
+        return describe(each.path)
+    except PluginError as error:
+        given.message(f"warning: the upload of {each.plugin} at {each.tenant} is not served: {error}")
+        return None
+
+
+def _require_token(options: Namespace, store: Store, *, shows: bool) -> None:
+    """Raise SettingsError where others reach the server, and nobody has a token."""
+    with store.read() as connection:
+        if tokens.read(connection) or shows or options.token_file:
+            return
+    if not is_loopback(options.host):
+        msg = f"--host {options.host} lets other machines in, and there is no token yet; add --token-file FILE, or make"
+        msg += " one with sbh-jobkit token add NAME"
+        raise SettingsError(msg)
+
+
+def _first_token(store: Store, file: str | None, *, shows: bool) -> str | None:
+    """Make the first token where there is none and somebody gets to know it; return it to be shown."""
+    with store.write() as connection:
+        if tokens.read(connection):
+            return None
+        path = Path(file) if file else None
+        if path is not None and path.exists():
+            require_private(path, "token file")
+            tokens.add(connection, _FIRST, tokens.OPERATE, value=path.read_text(encoding="utf-8").strip())
+            return None
+        if path is None and not shows:
+            given.message(
+                "warning: there is no token yet, so the REST API refuses everything; make one with"
+                " sbh-jobkit token add NAME, or serve with --token-file FILE"
+            )
+            return None
+        made = tokens.add(connection, _FIRST, tokens.OPERATE)
+        if path is not None:
+            write_private(path, f"{made}\n")
+        return made if shows else None

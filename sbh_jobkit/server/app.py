@@ -1,0 +1,175 @@
+"""The server as an ASGI application: every address, and what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.server import calls_api, job_api, plugin_api
+from sbh_jobkit.server.access import caller_of, tenant_of
+from sbh_jobkit.server.answer import SAFE, ApiError, Later
+from sbh_jobkit.server.body import read_body, read_upload
+from sbh_jobkit.server.endpoint import Call
+from sbh_jobkit.server.files_api import serve_file
+from sbh_jobkit.server.health import readiness
+from sbh_jobkit.server.metrics import CONTENT_TYPE
+from sbh_jobkit.server.openapi import document
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from sbh_jobkit.server.endpoint import Endpoint
+    from sbh_jobkit.server.metrics import Metrics
+    from sbh_jobkit.server.service import Service
+
+ENDPOINTS = (*plugin_api.ENDPOINTS, *calls_api.ENDPOINTS, *job_api.ENDPOINTS)
+_VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_LOG = logging.getLogger("sbh_jobkit.server")
+_LONGEST_WAIT = 600.0
+_FIRST_LOOK, _LAST_LOOK = 0.02, 0.5
+
+
+class App:
+    """The addresses of one server."""
+
+    def __init__(self, service: Service, metrics: Metrics, pages: tuple[Route, ...] = ()) -> None:
+        """Serve the REST API, and the pages that are given."""
+        self._service = service
+        self._metrics = metrics
+        routes = [Route(each.path, self._endpoint(each), methods=[each.method]) for each in ENDPOINTS]
+        routes += [
+            Route("/api/plugins", self._endpoint(ENDPOINTS[0]), methods=["GET"]),
+            Route("/ext/{slug}/{path:path}", self._route, methods=_VERBS),
+            Route("/files/{tenant}/{key:path}", self._file, methods=["GET", "HEAD", "PUT"]),
+            Route("/healthz", self._alive),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._numbers),
+            Route("/openapi.json", self._document),
+            *pages,
+        ]
+        failed: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+            ApiError: _refused,
+            HTTPException: _refused_by_starlette,
+            JobkitError: _mistaken,
+            Exception: _broken,
+        }
+        self.asgi = Starlette(routes=routes, exception_handlers=failed)
+
+    def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            caller, tenant = await self._identified(request, operates=endpoint.operates)
+            query = endpoint.read_query(request.url.query)
+            upload, data = b"", b""
+            if endpoint.upload:
+                upload = await read_upload(request)
+            elif endpoint.operates:
+                data = await read_body(request)
+            body = endpoint.read_body(data, request.headers.get("content-type", ""))
+            path = {name: f"{value}" for name, value in request.path_params.items()}
+            call = Call(
+                service=self._service, caller=caller, tenant=tenant, path=path, query=query, body=body, upload=upload
+            )
+            found = await run_in_threadpool(endpoint.handler, call)
+            return (await _awaited(found) if isinstance(found, Later) else found).response()
+
+        return answer
+
+    async def _identified(self, request: Request, *, operates: bool) -> tuple[Any, str]:
+        caller = await run_in_threadpool(caller_of, self._service, request.headers, operates=operates)
+        return caller, tenant_of(self._service, caller, request.headers)
+
+    async def _route(self, request: Request) -> Response:
+        """Serve a plugin's own route."""
+        caller, tenant = await self._identified(request, operates=request.method not in {"GET", "HEAD"})
+        data = await read_body(request)
+        asked = await _described(request, data)
+        call = Call(service=self._service, caller=caller, tenant=tenant, path=request.path_params)
+        body, status = await run_in_threadpool(calls_api.serve_route, call, asked)
+        return JSONResponse(body, status, SAFE)
+
+    async def _file(self, request: Request) -> Response:
+        """Serve a signed link."""
+        return await serve_file(self._service, request)
+
+    async def _alive(self, _: Request) -> Response:
+        return JSONResponse({"success": True, "data": {"status": "alive"}}, headers=SAFE)
+
+    async def _ready(self, _: Request) -> Response:
+        parts = await run_in_threadpool(readiness, self._service)
+        bad = {name: why for name, why in parts.items() if why != "ok"}
+        if bad:
+            error = "; ".join(bad.values())
+            return JSONResponse({"success": False, "error": error, "data": parts}, 503, SAFE)
+        return JSONResponse({"success": True, "data": parts}, headers=SAFE)
+
+    async def _numbers(self, request: Request) -> Response:
+        caller = await run_in_threadpool(caller_of, self._service, request.headers, operates=False)
+        if caller.tenant is not None:
+            raise ApiError(403, "the metrics are of all tenants, and the token is for one")
+        return Response(self._metrics.text(), headers=SAFE, media_type=CONTENT_TYPE)
+
+    async def _document(self, _: Request) -> Response:
+        return JSONResponse(document(ENDPOINTS, self._service.address.url), headers=SAFE)
+
+
+async def _awaited(later: Later) -> Any:
+    """Wait for an answer without keeping a thread, for ten minutes at most."""
+    pause, until = _FIRST_LOOK, monotonic() + _LONGEST_WAIT
+    while monotonic() < until:
+        await asyncio.sleep(pause)
+        if (found := await run_in_threadpool(later.look)) is not None:
+            return found
+        pause = min(pause * 1.3, _LAST_LOOK)
+    return await run_in_threadpool(later.late)
+
+
+async def _described(request: Request, data: bytes) -> dict[str, Any]:
+    """Return a request as a plugin's route sees it; what identifies the caller is left out."""
+    import json
+
+    text = data.decode("utf-8", "replace")
+    content_type = request.headers.get("content-type", "")
+    found = None
+    if data and "json" in content_type:
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            raise ApiError(400, "the body is not JSON") from None
+    hidden = {"authorization", "cookie"}
+    return {
+        "method": request.method,
+        "path": f"/{request.path_params['path']}",
+        "query": dict(request.query_params),
+        "headers": {name: value for name, value in request.headers.items() if name not in hidden},
+        "body": text,
+        "json": found,
+    }
+
+
+async def _refused(_: Request, error: ApiError) -> Response:
+    return error.response()
+
+
+async def _refused_by_starlette(_: Request, error: HTTPException) -> Response:
+    words = {404: "there is nothing at this address", 405: "this address does not take this method"}
+    return ApiError(error.status_code, words.get(error.status_code, error.detail), headers=error.headers).response()
+
+
+async def _mistaken(_: Request, error: JobkitError) -> Response:
+    return ApiError(503, f"{error}").response()
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    _LOG.error("a request could not be answered", exc_info=error)
+    return ApiError(500, "the server could not answer; its log says why").response()

@@ -1,0 +1,132 @@
+"""What the REST API and the status page stand on: the store, the scheduler beside them, tenants and their plugins."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.engines import installations
+from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.served import request_for, serve_plugin
+from sbh_jobkit.server.answer import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sbh_jobkit.engines.describe import JobDescription, PluginDescription
+    from sbh_jobkit.engines.installations import Installation
+    from sbh_jobkit.engines.keyring import Keys
+    from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.request import RunRequest
+    from sbh_jobkit.engines.starter import Starter
+    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.live.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the server is reached, and where it keeps uploads."""
+
+    url: str
+    """Without a slash at the end."""
+    uploads: Path
+    key_file: Path
+
+    @property
+    def for_tenants(self) -> dict[str, Any]:
+        """What the tenants of child processes need."""
+        return {"keys": str(self.key_file), "links": self.url}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPlugin:
+    """A plugin at a tenant: what the store knows of it, and what it has."""
+
+    installation: Installation
+    plugin: PluginDescription
+
+    def job(self, name: str) -> JobDescription:
+        """Return a job; raises ApiError (404)."""
+        for job in self.plugin.jobs:
+            if job.name == name:
+                return job
+        raise ApiError(404, f"the plugin {self.plugin.slug!r} has no job {name!r}")
+
+    def key(self, job: str) -> Key:
+        """Return what names a job of it."""
+        return self.installation.tenant, self.plugin.slug, job
+
+
+class Service:
+    """One server."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: LocalEngine,
+        starter: Starter,
+        tenants: Mapping[str, Settings],
+        plugins: Mapping[tuple[str, str], PluginDescription],
+        keys: Keys,
+        address: Address,
+    ) -> None:
+        """Know tenants by name, and plugins by tenant and slug."""
+        self.store = store
+        self.engine = engine
+        self.starter = starter
+        self.tenants = dict(tenants)
+        self.keys = keys
+        self.address = address
+        self._plugins = dict(plugins)
+        self._changing = threading.Lock()
+
+    def plugins(self, tenant: str) -> list[InstalledPlugin]:
+        """Return a tenant's plugins, by slug."""
+        with self.store.read() as connection:
+            found = installations.read(connection, tenant)
+        served = [(each, self._plugins.get((tenant, each.plugin))) for each in found]
+        return [InstalledPlugin(installation=each, plugin=plugin) for each, plugin in served if plugin is not None]
+
+    def plugin(self, tenant: str, slug: str) -> InstalledPlugin:
+        """Return one of a tenant's plugins; raises ApiError (404)."""
+        for each in self.plugins(tenant):
+            if each.plugin.slug == slug:
+                return each
+        raise ApiError(404, f"the tenant {tenant!r} has no plugin {slug!r}")
+
+    def enabled(self, tenant: str, slug: str) -> InstalledPlugin:
+        """Return a plugin that is enabled; raises ApiError (404, 403)."""
+        found = self.plugin(tenant, slug)
+        if found.installation.disabled is not None:
+            raise ApiError(403, found.installation.disabled.sentence(slug))
+        return found
+
+    def switch(self, tenant: str, slug: str, who: str, *, on: bool) -> None:
+        """Enable or disable a plugin."""
+        self.plugin(tenant, slug)
+        with self.store.write() as connection:
+            if on:
+                installations.enable(connection, tenant, slug)
+            else:
+                installations.disable(connection, tenant, slug, who, now())
+
+    def install(self, tenant: str, plugin: PluginDescription) -> None:
+        """Serve a plugin from now on, in place of what had its slug; runs that go on finish."""
+        settings = self.tenants[tenant]
+        jobs = list(serve_plugin(plugin, settings, self.store.url, self.address.for_tenants))
+        history = {job.planned.key: settings.kept(job.planned.job) for job in jobs}
+        with self._changing:
+            with self.store.write() as connection:
+                installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=True)
+            self._plugins = {**self._plugins, (tenant, plugin.slug): plugin}
+            self.engine.serve(tenant, plugin.slug, jobs, history)
+
+    def request(self, tenant: str, plugin: PluginDescription, name: str, call: Mapping[str, Any]) -> RunRequest:
+        """Return the request for a call of a route or a hook."""
+        more = self.address.for_tenants
+        asked = request_for(plugin, None, self.tenants[tenant], self.store.url, more=more)
+        return replace(asked, job=name, fire=now(), call=call)
