@@ -74,7 +74,7 @@ def serve(options: Namespace) -> bool:
             engine.start(begin_now=options.begin_now)
             thread = web.serve(store, engine, starter, tenants, installed)
             try:
-                _serve(engine, screen, grace, shown)
+                _serve(engine, screen, grace, shown, web.note)
             finally:
                 thread.stop()
     finally:
@@ -151,7 +151,9 @@ def check_services(tenants: Sequence[Settings]) -> bool:
     return True
 
 
-def _serve(engine: LocalEngine, screen: Screen, grace: float, shown: Callable[[Screen], None]) -> None:
+def _serve(
+    engine: LocalEngine, screen: Screen, grace: float, shown: Callable[[Screen], None], note: str | None
+) -> None:
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -162,6 +164,8 @@ def _serve(engine: LocalEngine, screen: Screen, grace: float, shown: Callable[[S
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         shown(screen)
+        if note is not None:
+            screen.message("warning", note)
         stopped.wait()
         screen.stopping(engine.going, grace)
         engine.stop(grace)

@@ -44,6 +44,18 @@ class Web:
     metrics: Metrics
     token: str | None
     """The first token, if it was made just now and is shown."""
+    has_token: bool
+    """Whether anybody may call."""
+
+    @property
+    def note(self) -> str | None:
+        """What its operator should know."""
+        if self.has_token:
+            return None
+        return (
+            "there is no token yet, so the REST API refuses everything; make one with sbh-jobkit token add NAME, or"
+            " serve with --token-file FILE"
+        )
 
     @classmethod
     def open(cls, options: Namespace, store: Store, *, shows: bool) -> Web:
@@ -67,7 +79,9 @@ class Web:
         except BaseException:
             listening.close()
             raise
-        return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token)
+        with store.read() as connection:
+            has_token = bool(tokens.read(connection))
+        return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token, has_token=has_token)
 
     def serve(
         self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], plugins: Installed
@@ -145,10 +159,6 @@ def _first_token(store: Store, file: str | None, *, shows: bool) -> str | None:
             tokens.add(connection, _FIRST, tokens.OPERATE, value=path.read_text(encoding="utf-8").strip())
             return None
         if path is None and not shows:
-            given.message(
-                "warning: there is no token yet, so the REST API refuses everything; make one with"
-                " sbh-jobkit token add NAME, or serve with --token-file FILE"
-            )
             return None
         made = tokens.add(connection, _FIRST, tokens.OPERATE)
         if path is not None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sbh_jobkit.context.backends import Row
+    from sbh_jobkit.context.links import Signer
     from sbh_jobkit.engines.keyring import Keys
     from sbh_jobkit.live.dry import Write
-    from sbh_jobkit.live.links import Signer
     from sbh_jobkit.live.secrets import Source
 
 TABLE = "plugin_jobs"
@@ -47,7 +47,7 @@ def make_tenant(given: Mapping[str, Any]) -> LiveTenant:
 
 def signers(keys: Keys, address: str, tenant: str) -> list[Signer]:
     """Return what signs links to a tenant's files: the first one signs, and all of them may have signed."""
-    from sbh_jobkit.live.links import Signer
+    from sbh_jobkit.context.links import Signer
 
     base = f"{address.rstrip('/')}/files/{tenant}"
     return [Signer(base=base, secret=secret, tenant=tenant) for secret in keys.signing("links")]

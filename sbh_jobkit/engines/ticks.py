@@ -98,10 +98,10 @@ class Ticks:
 
     def _add(self) -> None:
         """Add one engine job for each schedule: many jobs share one, and all of its jobs are due together."""
-        together: dict[str, list[PlannedJob]] = {}
+        together: dict[str, tuple[ScheduleTrigger, list[Key]]] = {}
         for job in self._jobs:
             if not isinstance(job.schedule, ManualOnly):
-                together.setdefault(job.shown, []).append(job)
-        for jobs in together.values():
-            keys = [job.key for job in jobs]
-            self._scheduler.add_job(self._due, ScheduleTrigger(jobs[0].schedule), args=(keys,))
+                _, keys = together.setdefault(job.shown, (ScheduleTrigger(job.schedule), []))
+                keys.append(job.key)
+        for trigger, keys in together.values():
+            self._scheduler.add_job(self._due, trigger, args=(keys,))

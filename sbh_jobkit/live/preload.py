@@ -21,6 +21,7 @@ _WANTED = (
         "fsspec.implementations.local",
         "psycopg",
         "obstore.store",
+        "cryptography.fernet",
     ),
 )
 for _name in _WANTED:

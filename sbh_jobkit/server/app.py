@@ -65,6 +65,7 @@ class App:
             Exception: _broken,
         }
         self.asgi = Starlette(routes=routes, exception_handlers=failed)
+        self.asgi.router.redirect_slashes = False
 
     def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:

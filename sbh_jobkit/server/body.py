@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 LARGEST_BODY = 1_000_000
 LARGEST_UPLOAD = LARGEST_MB * 1_000_000
 LARGEST_FILE = 100_000_000
-_SECONDS = 30.0
+SECONDS = 30.0
 """How long a body may take; a large one gets a second more for each half megabyte."""
 _BYTES_A_SECOND = 500_000
 
 
-async def read_body(request: Request, most: int = LARGEST_BODY, seconds: float = _SECONDS) -> bytes:
+async def read_body(request: Request, most: int = LARGEST_BODY) -> bytes:
     """Return the body; raises ApiError (400, 408, 413)."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or len(declared) > 18:  # noqa: PLR2004  digits of 64 bits
@@ -32,7 +32,7 @@ async def read_body(request: Request, most: int = LARGEST_BODY, seconds: float =
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds + int(declared) / _BYTES_A_SECOND):
+        async with asyncio.timeout(SECONDS + int(declared) / _BYTES_A_SECOND):
             async for part in request.stream():
                 size += len(part)
                 if size > most:

@@ -18,7 +18,7 @@ from sbh_jobkit.server.body import LARGEST_FILE, read_body
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from sbh_jobkit.live.links import Link
+    from sbh_jobkit.context.links import Link
     from sbh_jobkit.server.service import Service
 
 _HARMLESS = {**SAFE, "Content-Security-Policy": "sandbox; default-src 'none'", "Content-Disposition": "attachment"}

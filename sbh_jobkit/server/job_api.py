@@ -109,6 +109,11 @@ def run_id(run: Run) -> int:
     return to_store(run.fire_time.timestamp())
 
 
+def why_failed(run: Run) -> str:
+    """Return why a run is not ok, without that it was by hand."""
+    return run.error.line if run.error is not None else run.summary or run.verdict
+
+
 def read_row(service: Service, key: Key, fire: float) -> Recorded | Going | None:
     """Return one run as the store has it."""
     with service.store.read() as connection:
@@ -133,7 +138,7 @@ def _started(service: Service, key: Key, fire: float) -> dict[str, Any]:
 def _result(row: Recorded) -> Answer:
     run = row.run
     result = {"result": run.to_dict()["value"], "stdout": run.stdout, "stderr": run.stderr, "success": run.ok}
-    why = None if run.ok else run.summary or run.verdict
+    why = None if run.ok else why_failed(run)
     if why is not None:
         result["error"] = why
     facts = {name: value for name, value in _facts(run).items() if name != "job_name"}

@@ -60,7 +60,8 @@ def folder(tmp_path, monkeypatch):
 @contextmanager
 def serving(*arguments, plugin="tea", stdout=subprocess.PIPE):
     """Serve in a process of its own, which is ended with the test at the latest."""
-    command = [sys.executable, "-m", "sbh_jobkit", "serve", plugin, *arguments]
+    where = ("--port", "0", "--token-file", "token.txt")
+    command = [sys.executable, "-m", "sbh_jobkit", "serve", plugin, *where, *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
     with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -124,8 +125,10 @@ def test_a_terminal_shows_what_is_served(folder):
         f"tenant  acme: {folder / 'tenant.toml'}",
         f"store   sqlite:///{folder / 'jobs.db'}",
     ]
-    assert lines[3].startswith(f"next    {datetime.now(UTC):%a %Y-%m-%d}")  # noqa: TID251  a real process
-    assert [line.split()[-1] for line in lines[3:5]] == ["fail", "greet"]
+    assert lines[3].startswith("web     http://127.0.0.1:")
+    assert (folder / "token.txt").read_text() == f"{lines.pop(-3).split()[1]}\n"
+    assert lines[4].startswith(f"next    {datetime.now(UTC):%a %Y-%m-%d}")  # noqa: TID251  a real process
+    assert [line.split()[-1] for line in lines[4:6]] == ["fail", "greet"]
     assert lines[-1] == "stopping"
 
 
@@ -168,7 +171,26 @@ BAD = {
     " knows 1; install the kit that wrote it, or name another store",
     "serve tea same": "two plugins are called 'tea': tea and same; serve one of them, or rename one",
     "serve tea broken worse": "broken: main.py:1: ",
-    "serve manual": "manual have no job with a schedule, so there is nothing to serve",
+    "serve manual": "manual have no job, no route and no hook, so there is nothing to serve",
+    "serve tea --port 70000": "'70000' is not a port from 0 to 65535",
+    "serve tea --port 0 --host 0.0.0.0": "--host 0.0.0.0 lets other machines in, and there is no token yet; add"
+    " --token-file FILE, or make one with sbh-jobkit token add NAME",
+    "serve tea --host nowhere.invalid --token-file t.txt": "there is no address 'nowhere.invalid' on this machine: ",
+    "serve tea --key-file open.key": "the key file '{folder}/open.key' can be read by others (mode 644); type: chmod"
+    " 600 {folder}/open.key",
+    "serve tea --key-file short.key": "the key file '{folder}/short.key' has no key of 32 bytes in base64; sbh-jobkit"
+    " secrets new-key prints one",
+    "serve tea --port 0 --token-file short.key --key-file jobs.db.k2": "what is given is not a token: tokens begin with"
+    " sbh_ and have 43 characters after it",
+    "token ad x": "token cannot 'ad'; did you mean 'add'?",
+    "token add": "token add needs the name of a token",
+    "token list x": "token list takes no name",
+    "token add x --role root": "unknown role 'root'; use one of read, operate",
+    "token add /": "the name of a token is up to 60 letters, digits and ' . _ @ -', got '/'",
+    "token remove x --store sqlite:///old.db": "there is no token 'x'; there are none",
+    "secrets rotat": "secrets cannot 'rotat'; did you mean 'rotate'?",
+    "secrets rotate --store sqlite:///old.db": "there is no key file '{folder}/old.db.key', and SBH_JOBKIT_KEY is not"
+    " set; name the file with --key-file",
     "serve tea --runs 0": "'0' is not a number of runs from 1",
     "serve tea --grace soon": "'soon' is not a duration",
     "serve tea --tenant policy.toml": "{folder}/policy.toml: [policy.gret]: no plugin has a job 'gret'; did you mean"
@@ -197,6 +219,9 @@ def test_bad_input_is_one_sentence(line, folder, capsys):
     other_plugin(folder, "manual", text="", manifest='{"slug": "manual", "name": "M"}')
     (folder / "policy.toml").write_text('id = "p"\n[policy.gret]\noverlap = "allow"\n')
     (folder / "down.toml").write_text('id = "down"\ndb = "sqlite:///no.db"\n')
+    for name, mode in (("open.key", 0o644), ("short.key", 0o600)):
+        (folder / name).write_text("c2hvcnQ=")
+        (folder / name).chmod(mode)
     before = sorted(folder.iterdir())
     code, out, err = run(capsys, *line.split())
     sentence = BAD[line].format(folder=folder)
