@@ -23,7 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Start at nothing."""
-        disable_created_metrics()  # a time for each series, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a time for each series, which nobody asks for
         self._registry = CollectorRegistry()
         self._total = Counter("job_executions", "Job executions.", (*_LABELS, "outcome"), registry=self._registry)
         self._seconds = Histogram(
