@@ -15,6 +15,7 @@ from sbh_jobkit.errors import PluginError, SettingsError
 from sbh_jobkit.server import tokens
 from sbh_jobkit.server.app import App
 from sbh_jobkit.server.metrics import Metrics
+from sbh_jobkit.server.pages.site import Site
 from sbh_jobkit.server.service import Address, Service
 from sbh_jobkit.server.thread import ServerThread, bind, is_loopback
 
@@ -96,7 +97,7 @@ class Web:
             keys=self.keys,
             address=self.address,
         )
-        thread = ServerThread(App(service, self.metrics).asgi, self.socket)
+        thread = ServerThread(App(service, self.metrics, Site(service).routes).asgi, self.socket)
         thread.start()
         return thread
 

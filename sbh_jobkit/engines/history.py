@@ -62,13 +62,15 @@ class Wanted:
         return [job_run.c[name] == getattr(self, name) for name in names if getattr(self, name) is not None]
 
 
-def read_ended(connection: Connection, wanted: Wanted, *, before: float | None = None) -> Iterator[Recorded]:
+def read_ended(
+    connection: Connection, wanted: Wanted, *, before: float | None = None, page: int = _PAGE
+) -> Iterator[Recorded]:
     """Yield what has ended, newest fire time first, before a time in epoch seconds if it is given; read by pages."""
     query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
     if before is not None:
         query = query.where(job_run.c.fire_time < to_store(before))
     place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job")]
-    newest = query.order_by(*(column.desc() for column in place)).limit(_PAGE)
+    newest = query.order_by(*(column.desc() for column in place)).limit(page)
     rows = connection.execute(newest).all()
     while rows:
         yield from map(_recorded, rows)

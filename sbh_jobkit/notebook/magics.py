@@ -18,7 +18,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.progress import watched
 from sbh_jobkit.notebook.session import CellHistory, Session, without_traceback
-from sbh_jobkit.schedule.times import START
+from sbh_jobkit.schedule.times import START, zone
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -83,7 +83,7 @@ def _short_errors(magic: _Magic) -> _Magic:
 
 def options_of(magic: Any) -> list[str]:
     """Return the names of a magic's options."""
-    return re.findall(r"--[a-z]+", magic.parser.format_usage())
+    return re.findall(r"--[a-z-]+", magic.parser.format_usage())
 
 
 @magics_class
@@ -115,11 +115,16 @@ class JobMagics(Magics):
     @argument("--tz", **_TZ)
     @argument("--world", **_WORLD)
     @argument("--target", **_TARGET)
+    @argument("--on", metavar="URL", help="a server that runs it for real and now, such as http://127.0.0.1:8765")
+    @argument("--tenant", metavar="NAME", help="with --on: the tenant (default: acme)")
+    @argument("--token-file", metavar="FILE", help="with --on: a file with the token (default: SBH_JOBKIT_TOKEN)")
     def run_job(self, line: str) -> Run:
         """Run a job once at a virtual time, in a copy of the world; returns a Run."""
         from sbh_jobkit.simulation.once import run_job
 
         given = self._read("run_job", line)
+        if given.on is not None:
+            return self._run_on(given)
         return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
 
     @line_magic
@@ -262,6 +267,19 @@ class JobMagics(Magics):
         plugin = self.session.plugin
         with plugin_at(given.against, str(plugin.root or ".")) as other:
             return compare_versions(conditions, Plugin.load(other), plugin, lambda: self._world(given))
+
+    def _run_on(self, given: Namespace) -> Run:
+        """Run a job on a server."""
+        from sbh_jobkit.project.remote import Remote, find_token
+
+        for name in ("at", "tz", "world", "target"):
+            if getattr(given, name) is not None:
+                msg = f"--{name} belongs to a simulation; leave it out with --on"
+                raise MagicError(msg)
+        job = self.session.plugin.jobs[given.job]
+        tz = job.schedule.tz if job.schedule is not None else zone(job.manifest.timezone or "UTC")
+        server = Remote(given.on, token=find_token(given.token_file), tenant=given.tenant or "acme")
+        return server.run(self.session.plugin.slug, job.name, tz)
 
     def _world(self, given: Namespace) -> World:
         from sbh_jobkit.simulation.conditions import Conditions

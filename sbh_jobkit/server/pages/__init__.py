@@ -1,0 +1,1 @@
+"""The status page, rendered here and working without scripts."""

@@ -1,0 +1,165 @@
+"""What the first page shows: a row for each job, what matters now, and half a day in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from statistics import median
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from sbh_jobkit.engines.history import Wanted, read_ended, read_going
+from sbh_jobkit.engines.instants import now, to_store
+from sbh_jobkit.engines.manual import ManualOnly
+from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.report.terminal.runs import distance
+from sbh_jobkit.report.verdicts import sign_of
+from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.server.health import readiness
+from sbh_jobkit.server.job_api import run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.history import Going
+    from sbh_jobkit.engines.planner import Key, PlannedJob
+    from sbh_jobkit.report.verdicts import Sign
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.server.service import InstalledPlugin, Service
+
+LAST = 20
+_DAY = 86_400.0
+_LATE = 60.0
+_HALF = timedelta(hours=12)
+_UNDECIDED = (State.DUE, State.WAITING)
+_FINE = (Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One run in a row of marks."""
+
+    run: Run
+    sign: Sign
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job at one tenant."""
+
+    key: Key
+    english: str | None
+    next_at: datetime | None
+    next_in: str
+    note: str | None
+    """What is special about the next fire time: a gap or a fold."""
+    marks: Sequence[Mark]
+    """The last runs, the newest last."""
+    going: Sequence[Going]
+    good: int
+    bad: int
+    typical: timedelta | None
+    is_late: bool
+    is_enabled: bool
+
+    @property
+    def last(self) -> Mark | None:
+        """The run that ended last."""
+        return self.marks[-1] if self.marks else None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last run that started is not ok."""
+        started = [mark.run for mark in self.marks if mark.run.started_at is not None]
+        return bool(started) and not started[-1].ok
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A run, or a fire time to come, at its place from 0 to 1000 on the axis of a day."""
+
+    x: float
+    verdict: str
+    text: str
+
+
+def job_rows(service: Service, plugins: Iterable[InstalledPlugin]) -> list[JobRow]:
+    """Return a row for each job of the plugins, those that fail or are late first."""
+    at, rows = now(), []
+    with service.store.read() as connection:
+        for each in plugins:
+            for job in each.plugin.jobs:
+                served = service.engine.jobs.get(each.key(job.name))
+                if served is not None:
+                    rows.append(_row(connection, served.planned, at, is_enabled=each.installation.enabled))
+    return sorted(rows, key=lambda row: (not row.is_failing, not row.is_late, row.key))
+
+
+def _row(connection: Connection, job: PlannedJob, at: float, *, is_enabled: bool) -> JobRow:
+    wanted = Wanted(tenant=job.tenant, plugin=job.plugin, job=job.job)
+    runs = [each.run for each in islice(read_ended(connection, wanted, page=LAST), LAST)]
+    schedule, moment = job.schedule, datetime.fromtimestamp(at, UTC)
+    following = None if isinstance(schedule, ManualOnly) else schedule.next(moment)
+    times = [run.duration.total_seconds() for run in runs if run.started_at is not None]
+    good, bad = _day(connection, job, at)
+    return JobRow(
+        key=job.key,
+        english=None if isinstance(schedule, ManualOnly) else schedule.describe(),
+        next_at=following,
+        next_in="" if following is None else distance(following, moment),
+        note=None if following is None or isinstance(schedule, ManualOnly) else schedule.note(following),
+        marks=[Mark(run=run, sign=sign_of(run), number=run_id(run)) for run in reversed(runs)],
+        going=read_going(connection, wanted),
+        good=good,
+        bad=bad,
+        typical=timedelta(seconds=median(times)) if times else None,
+        is_late=_is_late(connection, job, at),
+        is_enabled=is_enabled,
+    )
+
+
+def _day(connection: Connection, job: PlannedJob, at: float) -> tuple[int, int]:
+    """Return how many runs of the last 24 hours were good, and how many were bad."""
+    c = job_run.c
+    since = job.is_in(job_run), c.state == State.ENDED, c.fire_time >= to_store(at - _DAY)
+    rows = connection.execute(select(c.outcome, func.count()).where(*since).group_by(c.outcome)).all()
+    counts = {row[0]: row[1] for row in rows}
+    bad = sum(number for outcome, number in counts.items() if outcome not in _FINE)
+    return counts.get(Outcome.OK, 0), bad
+
+
+def _is_late(connection: Connection, job: PlannedJob, at: float) -> bool:
+    c = job_run.c
+    late = job.is_in(job_run), c.state.in_(_UNDECIDED), c.fire_time < to_store(at - _LATE)
+    return connection.execute(select(c.fire_time).where(*late)).first() is not None
+
+
+def warnings(service: Service) -> list[str]:
+    """Return what keeps the whole server from its work, a sentence each."""
+    found = [f"{why[0].upper()}{why[1:]}." for why in readiness(service).values() if why != "ok"]
+    return list(dict.fromkeys(found))
+
+
+def day_of(service: Service, row: JobRow) -> list[Tick]:
+    """Return the runs of the last 12 hours and the fire times of the next 12 of one job."""
+    middle = datetime.fromtimestamp(now(), UTC)
+    first = middle - _HALF
+    ticks = [
+        Tick(x=_place(mark.run.fire_time, first), verdict=mark.sign.verdict, text=mark.sign.word)
+        for mark in row.marks
+        if mark.run.fire_time >= first
+    ]
+    schedule = service.engine.jobs[row.key].planned.schedule
+    if not isinstance(schedule, ManualOnly):
+        ahead = islice(schedule.fires(middle, middle + _HALF), 200)
+        ticks += [Tick(x=_place(at, first), verdict="next", text="due") for at in ahead]
+    return ticks
+
+
+def _place(at: datetime, first: datetime) -> float:
+    return round((at.timestamp() - first.timestamp()) / (2 * _HALF.total_seconds()) * 1000, 1)

@@ -1,0 +1,252 @@
+"""The status page without a browser: who sees what, forged forms, and what a plugin wrote is text and no more."""
+
+import re
+import time
+
+import httpx2
+import pytest
+
+from sbh_jobkit.server.pages import session
+
+
+@pytest.fixture
+def browse(served):
+    """Return a function that signs in with a token, and returns a client with the session."""
+    opened = []
+
+    def sign_in(token="operate"):  # noqa: S107  the name of one
+        client = httpx2.Client(base_url=served.url, timeout=60, trust_env=False, follow_redirects=True)
+        opened.append(client)
+        client.post("/login", data={"token": served.tokens.get(token, token)})
+        return client
+
+    yield sign_in
+    for client in opened:
+        client.close()
+
+
+def mark_of(client, address="/jobs/acme/tea/greet/run"):
+    """Return what a form of the session carries."""
+    return re.search(r'name="mark" value="(\w+)"', client.get(address).text)[1]
+
+
+def heading(answer):
+    """Return the heading of a page, without its tags."""
+    return re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", answer.text, re.DOTALL)[1])
+
+
+def test_nothing_is_shown_without_a_session(served, browse):
+    """Every page leads to the form for a token; a wrong token opens nothing, and scripts cannot read the cookie."""
+    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+        for address in ("/", "/runs", "/jobs/acme/tea/greet", "/jobs/acme/tea/greet/run"):
+            answer = client.get(address)
+            assert (answer.status_code, answer.headers["location"][:7]) == (303, "/login?")
+        wrong = client.post("/login", data={"token": "sbh_none"})
+        assert (wrong.status_code, "This token is not valid." in wrong.text, wrong.cookies) == (401, True, {})
+        right = client.post("/login?to=//evil.example", data={"token": served.tokens["read"]})
+        assert right.headers["location"] == "/"
+        cookie = right.headers["set-cookie"]
+        assert [part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/")] == [True] * 3
+        assert served.tokens["read"] not in cookie
+    out = browse("read")
+    assert heading(out.post("/logout")) == "Sign in"
+    assert heading(out.get("/")) == "Sign in"
+
+
+@pytest.mark.parametrize("change", ["name", "end", "signature", "all"])
+def test_a_forged_cookie_opens_nothing(browse, change):
+    """Each part of it is signed."""
+    client = browse("read")
+    name, end, signature = client.cookies[session.COOKIE].split(".")
+    forged = {
+        "name": f"b3Bz.{end}.{signature}",
+        "end": f"{name}.{int(end) + 9}.{signature}",
+        "signature": f"{name}.{end}.{'0' * 64}",
+        "all": "a.b.c",
+    }[change]
+    client.cookies.clear()
+    client.cookies.set(session.COOKIE, forged)
+    assert heading(client.get("/")) == "Sign in"
+
+
+def test_a_session_ends_with_its_token(served, browse):
+    """A token that is removed is signed out; a session that is over, too."""
+    from sbh_jobkit.server import tokens
+
+    with served.store.write() as connection:
+        value = tokens.add(connection, "short", "read")
+    client = browse(value)
+    assert heading(client.get("/")) != "Sign in"
+    with served.store.write() as connection:
+        tokens.remove(connection, "short")
+    assert heading(client.get("/")) == "Sign in"
+
+
+FORGED = {
+    "no mark": ({}, {}),
+    "another mark": ({"mark": "0" * 64}, {}),
+    "from another site": ({}, {"Origin": "https://evil.example"}),
+    "as a browser tells": ({}, {"Sec-Fetch-Site": "cross-site"}),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_form_does_nothing(served, browse, how):
+    """Without the mark of the session, or from another site, it is refused with 403, and nothing runs."""
+    client = browse()
+    form, headers = FORGED[how]
+    form = {"mark": mark_of(client), **form} if headers else form
+    before = len(client.get("/api/plugins/tea/jobs/greet/runs", headers=bearer(served)).json()["data"])
+    for address in ("/jobs/acme/tea/greet/run", "/plugins/acme/tea/disable"):
+        answer = client.post(address, data=form, headers=headers)
+        assert (answer.status_code, heading(answer)) == (403, "You may not do this")
+    assert len(client.get("/api/plugins/tea/jobs/greet/runs", headers=bearer(served)).json()["data"]) == before
+    assert "is disabled" not in client.get("/").text.replace("the plugin is disabled, so", "")
+
+
+def bearer(served):
+    """Return the headers of the REST API."""
+    return {"Authorization": f"Bearer {served.tokens['operate']}", "X-Tenant-Slug": "acme"}
+
+
+def test_a_form_of_another_site_cannot_sign_in(served):
+    """Or somebody would work in a session that is not theirs."""
+    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+        headers = {"Origin": "https://evil.example"}
+        answer = client.post("/login", data={"token": served.tokens["read"]}, headers=headers)
+        assert (answer.status_code, answer.cookies) == (403, {})
+
+
+def test_a_reader_sees_and_changes_nothing(browse):
+    """No form is offered, and one that is sent is refused."""
+    client = browse("read")
+    assert 'class="button"' not in client.get("/").text
+    answer = client.post("/jobs/acme/tea/greet/run", data={"mark": "x" * 64})
+    assert (answer.status_code, heading(answer)) == (403, "You may not do this")
+    assert "Your token may only read." in client.get("/jobs/acme/tea/greet/run").text
+
+
+def test_one_tenant_does_not_see_another(browse):
+    """Neither in lists nor by an address."""
+    client = browse("globex")
+    assert "at <bdi>acme</bdi>" not in client.get("/").text
+    for address in ("/jobs/acme/tea/greet", "/jobs/acme/tea/greet/run", "/jobs/acme/tea/greet/runs/1"):
+        assert client.get(address).status_code == 404
+    assert client.get("/runs?tenant=acme").status_code == 403
+    assert client.get("/runs").status_code == 200
+
+
+def test_a_run_by_form_is_shown_with_its_output(served, browse):
+    """Confirmed, carried out, shown as text; and what the plugin wrote is no markup."""
+    client = browse()
+    confirm = client.get("/jobs/acme/tea/fail/run")
+    assert heading(confirm) == "Run fail now?"
+    for part in ("on the real services of", "30.0 seconds and 100.0 MB", "by hand, by", "--twice"):
+        assert part in confirm.text
+    answer = client.post("/jobs/acme/tea/fail/run", data={"mark": mark_of(client)})
+    for _ in range(100):
+        if heading(answer) == "Failed":
+            break
+        time.sleep(0.1)
+        answer = client.get(answer.url)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; acme" in answer.text
+    assert "no &lt;b&gt;tea&lt;/b&gt;" in answer.text
+    assert "<script" not in answer.text
+    assert "sbh-jobkit run " in answer.text
+    assert "1 job failing" in client.get("/").text
+    assert "no &lt;b&gt;tea&lt;/b&gt;" in client.get("/jobs/acme/tea/fail").text
+    listed = client.get("/runs?outcome=failed&plugin=tea&job=fail&tenant=acme")
+    assert (heading(listed), "Older runs" in listed.text) == ("Failures", False)
+    assert served.url not in answer.headers["content-security-policy"]
+
+
+def test_every_page_forbids_scripts_and_frames(browse):
+    """By its headers."""
+    client = browse()
+    for address in ("/", "/runs", "/jobs/acme/tea/greet", "/jobs/acme/tea/none", "/login"):
+        headers = client.get(address).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "script" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert (headers["x-frame-options"], headers["cache-control"]) == ("DENY", "no-store")
+
+
+PROBLEMS = {
+    "/jobs/acme/tea/none": 404,
+    "/jobs/acme/none/greet": 404,
+    "/jobs/none/tea/greet": 404,
+    "/jobs/acme/tea/greet/runs/17": 404,
+    "/jobs/acme/tea/greet/runs/x": 404,
+    "/runs?before=x": 404,
+    "/runs?tenant=none": 403,
+}
+
+
+@pytest.mark.parametrize("address", PROBLEMS)
+def test_what_is_not_there_is_a_page_that_says_so(browse, address):
+    """With its status, and a way back."""
+    answer = browse().get(address)
+    assert answer.status_code == PROBLEMS[address]
+    assert "Back to the jobs" in answer.text
+
+
+def test_forms_that_do_nothing_say_so(browse):
+    """An unknown form, a run that has ended or is not there, a tenant of others."""
+    client = browse()
+    mark = {"mark": mark_of(client)}
+    for address, status in {
+        "/plugins/acme/tea/explode": 404,
+        "/plugins/none/tea/enable": 404,
+        "/plugins/acme/none/enable": 404,
+        "/jobs/acme/tea/greet/runs/17/cancel": 404,
+    }.items():
+        assert client.post(address, data=mark).status_code == status
+    assert client.post("/jobs/acme/tea/greet/run", content=b"&".join([b"a=b"] * 50)).status_code == 403
+
+
+def test_a_plugin_is_disabled_and_enabled_by_form(browse):
+    """The page says by whom, and the job's page that it does not start."""
+    client = browse()
+    mark = {"mark": mark_of(client)}
+    assert "disabled by <bdi>ops</bdi>" in client.post("/plugins/acme/tea/disable", data=mark).text
+    assert "The plugin is disabled, so this job does not start." in client.get("/jobs/acme/tea/greet").text
+    assert client.post("/jobs/acme/tea/greet/run", data=mark).status_code == 409
+    assert "disabled by" not in client.post("/plugins/acme/tea/enable", data=mark).text
+
+
+def test_a_going_run_is_shown_and_cancelled(browse):
+    """A second one is refused with 409; the page of a run that goes on has a form to end it."""
+    client = browse()
+    mark = {"mark": mark_of(client)}
+    going = client.post("/jobs/acme/tea/slow/run", data=mark)
+    assert heading(going) in {"Due", "Claimed", "Running"}
+    again = client.post("/jobs/acme/tea/slow/run", data=mark)
+    assert (again.status_code, heading(again)) == (409, "Not now")
+    assert re.search(r"<dt>Running</dt><dd>[01]</dd>", client.get("/").text)
+    client.post(f"{going.url}/cancel", data=mark)
+    for _ in range(100):
+        if heading(answer := client.get(going.url)) == "Cancelled":
+            break
+        time.sleep(0.1)
+    assert heading(answer) == "Cancelled"
+    assert client.post(f"{going.url}/cancel", data=mark).status_code == 409
+
+
+def test_the_page_loads_again_only_when_asked(browse):
+    """And not more often than every five seconds."""
+    client = browse()
+    assert "refresh" not in client.get("/").headers
+    assert client.get("/?refresh=15").headers["refresh"] == "15"
+    assert client.get("/?refresh=1").headers["refresh"] == "5"
+    assert "refresh" not in client.get("/?refresh=soon").headers
+
+
+def test_what_is_wrong_stands_at_the_top(served, browse, monkeypatch):
+    """A scheduler that decides nothing is a bar with a sentence, and the server is not ready."""
+    monkeypatch.setattr(served.engine, "_blocked", "the clock has gone back by 2h, so nothing is planned")
+    page = browse().get("/").text
+    assert '<p class="alarm" role="alert">The clock has gone back by 2h, so nothing is planned.</p>' in page
+    with served.client(None, None) as client:
+        ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["success"]) == (503, False)
