@@ -66,9 +66,7 @@ def _mine(state: State) -> Update:
 
 
 _START = (
-    _mine(State.CLAIMED)
-    .where(job_run.c.cancelled_by.is_(None))
-    .values(state=State.RUNNING, started_at=bindparam("at"))
+    _mine(State.CLAIMED).where(job_run.c.cancelled_by.is_(None)).values(state=State.RUNNING, started_at=bindparam("at"))
 )
 _FINISH = _mine(State.RUNNING).values(
     state=State.ENDED,

@@ -20,7 +20,7 @@ OFFERED = [
     ("%cron_preview f", ["fetch"]),
     ("%simulate 30d --job ", ["'tidy up'", "fetch"]),
     ("%simulate --job=fe", ["fetch"]),
-    ("%run_job fetch --", ["--at", "--target", "--tz", "--world"]),
+    ("%run_job fetch --", ["--at", "--on", "--target", "--tenant", "--token-file", "--tz", "--world"]),
     ("%cron_preview fetch --f", ["--for", "--from"]),
     ("%run_job fetch --tz Europe/Pari", ["Europe/Paris"]),
     ("%cron_preview 0 9 * * 1 --tz America/Argentina/Bu", ["America/Argentina/Buenos_Aires"]),
