@@ -111,7 +111,10 @@ def run_id(run: Run) -> int:
 
 def why_failed(run: Run) -> str:
     """Return why a run is not ok, without that it was by hand."""
-    return run.error.line if run.error is not None else run.summary or run.verdict
+    if run.error is not None:
+        return run.error.line
+    faults = [f"{fault.kind}: {fault.message}" for fault in run.faults if not fault.allowed]
+    return "; ".join(faults) or run.reason or run.verdict
 
 
 def read_row(service: Service, key: Key, fire: float) -> Recorded | Going | None:

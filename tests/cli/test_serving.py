@@ -25,7 +25,7 @@ from src.ext.sdk import PluginContext, job
 def greet(ctx: PluginContext):
     print("hello", ctx.tenant_id)
     ctx.emit("greeted", {"jobs": len(ctx.db.query("plugin_jobs"))})
-    return {"status": "success", "key": ctx.secrets.get("KEY")}
+    return {"status": "success", "letters": len(ctx.secrets.get("KEY"))}
 
 
 @job("fail", schedule="* * * * *")
@@ -96,7 +96,7 @@ def test_a_minute_of_serving(folder, capsys):
     kept = {row["job"]: row for row in json.loads(out)}
     assert code == 0
     assert kept["greet"]["stdout"] == "hello acme\n"
-    assert kept["greet"]["value"] == {"status": "success", "key": "‹secret:KEY›"}
+    assert kept["greet"]["value"] == {"status": "success", "letters": 17}
     assert [event["payload"] for event in kept["greet"]["events"]] == [{"jobs": 3}]
     assert kept["fail"]["error"]["message"] == "no tea"
     started = datetime.fromisoformat(kept["greet"]["started_at"])

@@ -185,6 +185,7 @@ def test_a_run_is_cancelled_by_its_row(core, state):
         assert core.do(claims.start, claim(fire), NINE + 3) is False
         core.do(claims.release, claim(fire))
         assert core.dispatch(job, NINE + 4) == []
+        assert core.do(maintenance.look, "w", NINE + 5) == []
     ended = ("ended", "cancelled", "cancelled by bob, before it started")
     assert core.rows("state", "outcome", "reason") == [
         ended if state != "running" else ("running", None, "by hand (ann)"),

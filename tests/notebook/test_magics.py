@@ -47,7 +47,7 @@ MISUSE = [
         "%run_job fetch --at yesterday",
         "TimeFormatError: 'yesterday' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'",
     ),
-    ("%run_job fetch --in 2026-01-01", "MagicError: %run_job has no argument '--in'; did you mean '--on'?"),
+    ("%run_job fetch --in 2026-01-01", "MagicError: %run_job has no argument '--in'; see %run_job?"),
     ("%run_job fetch --zt=UTC", "MagicError: %run_job has no argument '--zt'; did you mean '--tz'?"),
     ("%run_job fetch again", "MagicError: %run_job has no argument 'again'; see %run_job?"),
     (

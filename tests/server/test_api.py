@@ -142,6 +142,7 @@ def test_secrets_are_written_and_never_read_back(served, api):
     api.post("/api/plugins/tea/secrets", data={"key": "KEY", "value": "another-secret"})
     found = served.run("greet")
     assert found["data"]["result"]["stdout"] == "hello acme ‹secret:KEY›\n"
+    assert (found["success"], "secret-leaked: " in found["error"]) == (False, True)
     assert "another-secret" not in f"{found}"
     other = served.run("greet", tenant="globex")
     assert other["data"]["result"]["stdout"] == "hello globex no key\n"

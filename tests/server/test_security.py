@@ -89,7 +89,7 @@ PACKAGES = {
     "code that ends the process": (
         {"plugin.json": MANIFEST, "main.py": "import os; os._exit(3)"},
         {},
-        "its process ended with exit code 3",
+        "main.py:1: ProcessExit: os._exit(3) ends the whole process",
     ),
 }
 
