@@ -22,7 +22,6 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from sbh_jobkit.fakes.diff import format_counts
 from sbh_jobkit.report import text
 from sbh_jobkit.report.verdicts import COLOURS
 
@@ -65,7 +64,7 @@ def environment() -> Environment:
         "time_of_day": text.time_of_day,
         "compact": text.compact,
         "count": text.count,
-        "counted": format_counts,
+        "counted": lambda changes: text.count_actions(change.action for change in changes),
         "time": text.format_time,
         "number": "{:,}".format,
         "one_line": text.one_line,

@@ -8,10 +8,15 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -63,6 +68,11 @@ def compact(value: Any) -> str:
     return one_line(json.dumps(jsonable(value), ensure_ascii=False))
 
 
+def count_actions(actions: Iterable[str]) -> str:
+    """Write how often each action occurs, `2 added, 1 removed`."""
+    return ", ".join(f"{number:,} {action}" for action, number in sorted(Counter(actions).items()))
+
+
 def count(number: int, noun: str) -> str:
     """Write a number with its noun, `2,298 runs`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
@@ -80,6 +90,14 @@ def format_duration(length: timedelta) -> str:
     parts.append((rest, "s"))
     first = next(place for place, (whole, _) in enumerate(parts) if whole)
     return " ".join(f"{whole} {unit}" for whole, unit in parts[first : first + 2] if whole)
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """Return how far ahead a time is in its two largest units, such as `in 6d 17h`."""
+    seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
+    if seconds < 0:
+        return "past"
+    return f"in {times.format_elapsed(seconds)}" if seconds else "now"
 
 
 def format_time(at: datetime) -> str:

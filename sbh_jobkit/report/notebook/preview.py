@@ -8,9 +8,9 @@ from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.notebook.calendar import calendar
 from sbh_jobkit.report.notebook.schedule import debian_note
 from sbh_jobkit.report.template import macros
-from sbh_jobkit.report.terminal.runs import distance, fire_lines
+from sbh_jobkit.report.terminal.runs import fire_lines
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
-from sbh_jobkit.report.text import DAYS, format_offset, format_time
+from sbh_jobkit.report.text import DAYS, distance, format_offset, format_time
 from sbh_jobkit.run.run import Fire
 
 if TYPE_CHECKING:

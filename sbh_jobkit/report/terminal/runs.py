@@ -9,10 +9,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin import divergences
-from sbh_jobkit.report.text import count, format_duration
+from sbh_jobkit.report.text import count, distance, format_duration
 from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.run.tally import group_exceptions, group_failures
-from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -256,11 +255,3 @@ def fire_lines(fires: Sequence[Fire], now: datetime, *, with_jobs: bool) -> Iter
         job = f"  {fire.job}" if with_jobs else ""
         note = f"  ({fire.note})" if fire.note else ""
         yield f"{at:<{left}}  {ahead:>{right}}{job}{note}"
-
-
-def distance(at: datetime, now: datetime) -> str:
-    """Return how far ahead a time is in its two largest units, such as `in 6d 17h`."""
-    seconds = round(at.timestamp() - now.timestamp())  # elapsed: within one zone Python subtracts what clocks show
-    if seconds < 0:
-        return "past"
-    return f"in {times.format_elapsed(seconds)}" if seconds else "now"

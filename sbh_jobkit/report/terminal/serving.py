@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.terminal.runs import distance, time_with_zone
-from sbh_jobkit.report.text import count, format_duration, format_time, one_line
+from sbh_jobkit.report.terminal.runs import time_with_zone
+from sbh_jobkit.report.text import count, distance, format_duration, format_time, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

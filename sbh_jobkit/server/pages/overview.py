@@ -14,7 +14,7 @@ from sbh_jobkit.engines.history import Wanted, read_ended, read_going
 from sbh_jobkit.engines.instants import now, to_store
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.schema import State, job_run
-from sbh_jobkit.report.terminal.runs import distance
+from sbh_jobkit.report.text import distance
 from sbh_jobkit.report.verdicts import sign_of
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.server.health import readiness
