@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_sbhjobs.failure import JobFailedError, check_runs, simulation_failure
+from pytest_sbhjobs.failure import JobFailedError, check_observations, check_runs, simulation_failure
 from pytest_sbhjobs.options import MANIFEST, OPTIONS
 from pytest_sbhjobs.simulations import SIMULATIONS
 from sbh_jobkit import Plugin, Simulator, World
@@ -107,6 +107,8 @@ class JobItem(pytest.Function):
             except JobkitError as error:
                 raise simulation_failure(error) from None
             check_runs(item, job, simulation)
+            if item.config.stash[OPTIONS].strict:
+                check_observations(job, simulation)
 
         item: JobItem = cls.from_parent(file, name=job.name, callobj=check)
         return item

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_sbhjobs.options import OPTIONS
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.report.rerun import command
+from sbh_jobkit.report.terminal.observations import observation_lines
 from sbh_jobkit.report.terminal.runs import failing_run_lines, time_with_zone, wrap_line
 from sbh_jobkit.report.text import count
 
@@ -53,6 +54,16 @@ def check_runs(item: pytest.Item, job: Job, simulation: Simulation) -> None:
         lines = [f"{job.place}, {job.expression}: {summary}", "", *_format_runs(failing, command_line)]
         headline, place = f"{summary}: {_cause(failing[0])}", next(_places(failing[0]), job.place)
         raise JobFailedError(headline, "\n".join(lines), place)
+
+
+def check_observations(job: Job, simulation: Simulation) -> None:
+    """Raise JobFailedError if observations were made of a job, or by the first job's test of the whole plugin."""
+    first = next(iter(simulation.due)).job.name
+    found = [each for each in simulation.unmeant if each.job == job.name or (each.job is None and job.name == first)]
+    if found:
+        summary = f"{count(len(found), 'observation')} (strict): {found[0].line}"
+        text = "\n".join([f"{job.place}:", *observation_lines(found)])
+        raise JobFailedError(summary, text, found[0].place or job.place)
 
 
 def simulation_failure(error: JobkitError) -> JobFailedError:

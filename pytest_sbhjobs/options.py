@@ -34,6 +34,7 @@ class Options:
     plugin: Path | None
     report: Path | None
     update: bool
+    strict: bool
     must_find_plugin: bool
     """Whether it is an error to find no plugin; it is not if only the ini file asks and paths were given."""
 
@@ -58,6 +59,8 @@ def add(parser: pytest.Parser) -> None:
     for name, metavar, text in SETTINGS:
         group.addoption(f"--sbh-{name}", metavar=metavar, help=text)
         parser.addini(f"sbh_{name}", f"As --sbh-{name}: {text}", default="")
+    group.addoption("--sbh-strict", action="store_true", help="fail also if the simulation makes an observation")
+    parser.addini("sbh_strict", "As --sbh-strict: fail also if the simulation makes an observation", type="bool")
     group.addoption(
         "--sbh-update",
         action="store_true",
@@ -88,6 +91,7 @@ def read(config: pytest.Config) -> Options:
         plugin=plugin,
         report=_absolute(config, given["report"], "report"),
         update=config.getoption("sbh_update"),
+        strict=config.getoption("sbh_strict") or config.getini("sbh_strict"),
         must_find_plugin=bool(config.getoption("sbh_simulate")) or not _paths_given(config),
     )
 

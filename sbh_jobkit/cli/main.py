@@ -104,6 +104,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     simulate.add_argument(
         "--stress", metavar="KINDS", help="find failures on difficult days: any of dst,overlap,outage,late"
     )
+    simulate.add_argument("--strict", action="store_true", help="fail also if an observation is made")
     text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
     simulate.add_argument("--against", metavar="PATH|GITREF", help=text)
     simulate.add_argument("--tenants", metavar="N|NAMES", help="number of tenants, or their names: a,b,c (default: 1)")

@@ -105,7 +105,12 @@ class _SimulationView:
 
     @property
     def ok(self) -> bool:
-        return self._simulation.ok and not self._not_idempotent and not self._exceeded
+        return self._simulation.ok and not self._not_idempotent and not self._exceeded and not self._strict
+
+    @property
+    def _strict(self) -> int:
+        """How many observations fail the simulation: none unless `--strict` is given."""
+        return len(self._simulation.unmeant) if self._options.strict else 0
 
     def title(self) -> str:
         from sbh_jobkit.report.headline import title
@@ -120,6 +125,7 @@ class _SimulationView:
 
     def blocks(self) -> Iterator[Iterable[str]]:
         from sbh_jobkit.report.idempotency import repeat_lines
+        from sbh_jobkit.report.terminal.observations import observation_lines
         from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, host_differences
         from sbh_jobkit.report.usage import usage_lines
 
@@ -135,6 +141,7 @@ class _SimulationView:
             yield [f"manual only (no schedule): {', '.join(plugin.manual)}"]
         yield usage_lines(simulation.usage, self._exceeded)
         yield repeat_lines(simulation.runs)
+        yield observation_lines(simulation.observations)
         if simulation.interrupted:
             yield [f"interrupted {self._progress()}"]
 
@@ -143,7 +150,7 @@ class _SimulationView:
 
         (plugin,) = self._simulation.plugins.values()
         again = len(self._not_idempotent)
-        return headline(plugin.jobs, over_budget=bool(self._exceeded), not_idempotent=again)
+        return headline(plugin.jobs, over_budget=bool(self._exceeded), not_idempotent=again, observations=self._strict)
 
     def html(self) -> str:
         from sbh_jobkit.report.html.simulation import page
@@ -165,6 +172,7 @@ class _SimulationView:
             "interrupted": simulation.reached.isoformat() if simulation.reached else None,
             "ok": self.ok,
             "usage": simulation.usage.to_dict(),
+            "observations": [each.to_dict() for each in simulation.observations],
             **asked,
             "runs": [
                 run.to_dict() if run.ok else {**run.to_dict(), "rerun": self._rerun(run)} for run in simulation.runs

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 _Answer = TypeVar("_Answer")
+_MANY = 100
+"""The limit from which a full page is probably taken for all rows; a smaller one is a batch that is meant."""
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
 
 
@@ -64,7 +66,22 @@ class Database(Members):
         first, end = min(offset, maxsize), min(offset + limit, maxsize)
         found = self._ask("query", table, lambda: self._backend.page(table, filters, first, end))
         self._recorder.rows_read += len(found)
+        if len(found) == limit > 0 or offset:
+            self._note_limit(table, filters, offset, end if len(found) == limit else None)
+        if filters and not offset and table != "plugin_jobs":
+            self._recorder.found("query", (table, *filters)) if found else self._note_empty(table, filters)
         return found
+
+    def _note_limit(self, table: str, filters: Mapping[str, Any] | None, offset: int, end: int | None) -> None:
+        """Note that more rows match than a query returned, until the same run asks for the next ones."""
+        notes, asked = self._recorder.notes, (table, repr(filters))
+        notes[:] = [each for each in notes if each.kind != "query-limit" or each.subject != (*asked, offset)]
+        has_row = getattr(self._backend, "has_row", None)
+        if end is not None and end - offset >= _MANY and has_row is not None and has_row(table, filters, end):
+            self._recorder.note("query-limit", (*asked, end))
+
+    def _note_empty(self, table: str, filters: Mapping[str, Any]) -> None:
+        self._recorder.note("query-empty", (table, dict(filters)))
 
     def get_by_id(self, table: str, id: Any) -> Row | None:  # noqa: A002  the contract's parameter name
         """Return one row, or None."""

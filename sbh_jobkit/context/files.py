@@ -46,12 +46,22 @@ class Files(Members):
         self._gate("files.list", "files.read")
         if not self._is_text("list", "a prefix", prefix):
             return []
-        return [self._entry(info) for info in self._backend.list(prefix)]
+        entries = [self._entry(info) for info in self._backend.list(prefix)]
+        self._note("list", prefix, found=bool(entries))
+        return entries
+
+    def _note(self, what: str, key: str, *, found: bool) -> None:
+        if found:
+            self._recorder.found("files", key)
+        else:
+            self._recorder.note("list-empty", (what, key))
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Describe one file as `{key, size, content_type, last_modified}`, or return None."""
         self._gate("files.get", "files.read")
         info = self._backend.stat(key) if self._is_text("get", "a file's key", key) else None
+        if isinstance(key, str):
+            self._note("get", key, found=info is not None)
         return None if info is None else {**self._entry(info), "content_type": info.content_type}
 
     def upload(self, key: str, data: bytes | str, content_type: str = BINARY) -> bool:
@@ -69,6 +79,7 @@ class Files(Members):
         except UnicodeEncodeError as error:
             return self._refuse(f"cannot store text as {key!r}: {error}", _NOT_UTF8)
         if not self._backend.put(key, raw, content_type):
+            self._recorder.refused(f"the file {key!r} was not stored")
             return False
         self._recorder.upload(key, raw, content_type)
         return True

@@ -14,6 +14,7 @@ from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.context.backends import HttpAnswer, HttpBackend
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 
+_FAILED = 400
+"""The first HTTP status of a failure."""
+_REPEATED = 10
+"""How many equal answers to the same request are probably not meant."""
 _SENDING = frozenset({"POST", "PUT", "PATCH"})
 """The methods that send a body."""
 
@@ -28,7 +33,7 @@ _SENDING = frozenset({"POST", "PUT", "PATCH"})
 class Http(Members):
     """Outbound HTTP; an answer that never came has `status_code` 0 and `error`."""
 
-    __slots__ = ("_backend", "_gate", "_recorder", "_zone")
+    __slots__ = ("_backend", "_gate", "_recorder", "_same", "_zone")
     _called = "ctx.http"
     _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["http"]
 
@@ -38,6 +43,7 @@ class Http(Members):
         self._recorder = recorder
         self._gate = gate
         self._zone = zone
+        self._same: dict[str, tuple[str, int, datetime]] = {}
 
     def get(
         self, url: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -98,6 +104,19 @@ class Http(Members):
                 headers=headers,
                 body=body,
             )
+        return self._noted(method, address, answer, since)
+
+    def _noted(self, method: str, url: str, answer: dict[str, Any], since: datetime) -> dict[str, Any]:
+        """Watch an answer that failed; count the same answers to the same request."""
+        status = answer["status_code"]
+        if not 0 < status < _FAILED:
+            return self._recorder.watch(f"{method} {url} answered {status or answer['error']}", answer)
+        if method == "GET":
+            content, number, last = self._same.get(url, ("", 0, since))
+            same = content == answer["text"] and since <= last
+            self._same[url] = (answer["text"], number + 1 if same else 1, clock.now(self._zone))
+            if same and number + 1 == _REPEATED:
+                self._recorder.note("request-repeated", f"{method} {url}")
         return answer
 
 

@@ -45,13 +45,18 @@ class Llm(Members):
             text, read, written = backend.answer(asked, str(name), temperature, max_tokens)
             tokens = read + written
         except ServiceError as refused:
-            return {"text": "", "error": str(refused), "usage": None, "model": name}
+            return self._failed(str(refused), name)
         except (Exception, SystemExit) as error:  # noqa: BLE001  llm.run never raises, whatever the model does
-            return {"text": "", "error": format_error(error), "usage": None, "model": name}
+            return self._failed(format_error(error), name)
         finally:  # also when a limit ends the run before the answer
             self._recorder.llm_call(asked, str(name), text, tokens, clock.now(self._zone))
         usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": tokens}
         return {"text": text, "usage": usage, "model": name}
+
+    def _failed(self, error: str, model: Any) -> dict[str, Any]:
+        return self._recorder.watch(
+            f"the model answered {error!r}", {"text": "", "error": error, "usage": None, "model": model}
+        )
 
 
 def _check_most(tokens: object) -> None:

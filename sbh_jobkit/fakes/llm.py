@@ -58,6 +58,11 @@ class LlmScript(Members):
         """Show the numbers of replies and calls."""
         return f"<llm: {len(self._replies)} replies, {len(self.calls)} calls>"
 
+    @property
+    def has_replies(self) -> bool:
+        """Whether any reply was added."""
+        return bool(self._replies)
+
     def reply(self, answer: Answer | Sequence[Answer], *, when: str = "", latency: Latency = 0) -> None:
         """Answer prompts in which the regular expression `when` is found.
 

@@ -111,6 +111,11 @@ class Stores:
             self._http = HttpRoutes(lambda: self.random)
         return self._http
 
+    @property
+    def unused_routes(self) -> tuple[str, ...]:
+        """The routes that no request has asked, such as `GET https://api.example.com/users`."""
+        return self._http.unused if self._http is not None else ()
+
     def recorder(self, root: Path | None = None) -> Recorder:
         """Return a recorder for one run of a plugin in the folder `root`.
 

@@ -33,16 +33,22 @@ def fleet_title(simulation: FleetSimulation) -> str:
 
 
 def headline(
-    jobs: Iterable[InstalledJob], *, over_budget: bool = False, not_idempotent: int = 0, not_simulated: int = 0
+    jobs: Iterable[InstalledJob],
+    *,
+    over_budget: bool = False,
+    not_idempotent: int = 0,
+    not_simulated: int = 0,
+    observations: int = 0,
 ) -> str:
     """Return one line about the runs of jobs, such as `3 of 2,298 runs failed`.
 
-    `not_idempotent` is a number of jobs, `not_simulated` one of installations.
+    `not_idempotent` is a number of jobs, `not_simulated` one of installations, `observations` of those that count.
     """
     counts = [job.tally for job in jobs]
     verdicts = count_verdicts(counts)
     exceptions = ["over budget"] if over_budget else []
     exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
+    exceptions += [count(observations, "observation")] if observations else []
     sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 
@@ -60,7 +66,8 @@ def _sentence(verdicts: Counter[str], failures: int, exceptions: Sequence[str]) 
     if failures:
         how = "passed unexpectedly" if verdicts["unexpected_ok"] == failures else "failed"
         return ", ".join([f"{failures:,} of {count(runs, 'run')} {how}", *exceptions])
-    but = [*([f"{verdicts['skipped']:,} skipped"] if verdicts["skipped"] else []), *exceptions]
+    unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced") if verdicts[each]]
+    but = [*unstarted, *exceptions]
     sentence = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
     return f"{sentence}, but {' and '.join(but)}" if but else sentence
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.run import sent
+from sbh_jobkit.run.notes import OBSERVATIONS, FailedAnswer, Note, drops_result
 from sbh_jobkit.run.outcome import json_problem
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
 from sbh_jobkit.run.spellings import SHORTEST
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+    from types import FrameType
 
     from sbh_jobkit.run.redaction import Redactor
 
@@ -49,8 +51,8 @@ _AS_JSON = "return text, numbers, lists and dicts; write times with .isoformat()
 
 
 def known_kinds() -> list[str]:
-    """Return every kind of fault that the kit knows: its own, and the ids of divergences of today's host."""
-    return [*FAULTS, *divergences.ids_for("job")]
+    """Return what `allow` takes: the kit's kinds of fault, ids of divergences of today's host, kinds of observation."""
+    return [*FAULTS, *divergences.ids_for("job"), *OBSERVATIONS]
 
 
 class Recorder:
@@ -58,7 +60,7 @@ class Recorder:
 
     __slots__ = (
         *("_learned", "_own", "_redactor", "_sink", "_unredacted", "allowed", "events", "faults", "files"),
-        *("http_calls", "llm_calls", "root", "rows_read", "secrets_set"),
+        *("http_calls", "llm_calls", "notes", "root", "rows_read", "secrets_set", "watched"),
     )
 
     def __init__(
@@ -88,7 +90,36 @@ class Recorder:
         self.files: list[FileChange] = []
         self.rows_read = 0
         self.secrets_set: list[str] = []
+        self.notes: list[Note] = []
+        """What was seen in the run that is probably not meant, and which searches found something."""
+        self.watched: list[tuple[Note, FailedAnswer]] = []
+        """Answers to requests and prompts that failed, each with the note that counts if the job does not look."""
         self.faults: list[Fault] = []
+
+    def found(self, what: str, where: object) -> None:
+        """Note that a search found something."""
+        self.notes.append(Note("found", (what, where)))
+
+    def note(self, kind: str, subject: object) -> None:
+        """Note something that is probably not meant, with the plugin's line that did it."""
+        self.notes.append(Note(kind, subject, call_place(sys._getframe(1), self.root)))  # noqa: SLF001  who called us
+
+    def watch(self, subject: str, answer: Mapping[str, Any]) -> FailedAnswer:
+        """Return an answer that failed in a form that knows whether the job looks at it."""
+        place = call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
+        answered = FailedAnswer(answer)
+        self.watched.append((Note("answer-ignored", subject, place), answered))
+        return answered
+
+    def refused(self, subject: str) -> None:
+        """Note that a call returned False, if the line of the plugin throws the result away."""
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  the caller of the member that calls us
+        if drops_result(frame):
+            self.notes.append(Note("answer-ignored", subject, call_place(frame, self.root)))
+
+    def all_notes(self) -> tuple[Note, ...]:
+        """Return the notes of the ended run, with those about failed answers that it did not look at."""
+        return (*self.notes, *(note for note, answer in self.watched if not answer.looked))
 
     def listen(self, sink: Callable[[Entry], object], learned: Callable[[str, str], object]) -> None:
         """Call `sink` with each entry from now on, and `learned` with name and value of each secret that is set."""

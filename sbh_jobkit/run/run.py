@@ -13,10 +13,13 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import partial
 from math import isfinite
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.run.effects import Effect, effects_of
+
+if TYPE_CHECKING:
+    from sbh_jobkit.run.notes import Note
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -200,6 +203,8 @@ class Run(Shown):
     """What a fault plan did to the run, such as `outage of api.example.com (3 requests)`."""
     expected: str | None = None
     """Why the world expects this run to fail; if it succeeds, it is not ok, as with pytest's strict xfail."""
+    notes: tuple[Note, ...] = field(repr=False, compare=False, default=())
+    """What was noted for the observations of the simulation."""
     before: WorldSnapshot | None = field(repr=False, compare=False, default=None)
     """The world before the run, if the simulation kept it; `run.before.world()` is one to run the job in again."""
     after: WorldSnapshot | None = field(repr=False, compare=False, default=None)
@@ -221,7 +226,7 @@ class Run(Shown):
 
     def portable(self) -> Self:
         """Return the run as another process or a file can take it: without snapshots, its value as JSON."""
-        return replace(self, value=jsonable(self.value), before=None, after=None, repeated=None)
+        return replace(self, value=jsonable(self.value), before=None, after=None, repeated=None, notes=())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the portable run."""

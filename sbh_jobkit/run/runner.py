@@ -83,6 +83,7 @@ class Runner:
             rows_read=recorder.rows_read,
             faults=tuple(recorder.faults),
             injected_faults=session.injected,
+            notes=recorder.all_notes(),
             before=session.before,
             after=session.after,
         )

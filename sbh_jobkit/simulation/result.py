@@ -33,6 +33,8 @@ from sbh_jobkit.simulation.compare.comparison import Comparison, compare
 from sbh_jobkit.simulation.concurrency import Concurrency
 from sbh_jobkit.simulation.idempotency import not_idempotent
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
+from sbh_jobkit.simulation.observations.observation import INFORMATIVE
+from sbh_jobkit.simulation.observations.observe import observe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.effects import Effect
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
 
 
@@ -123,8 +126,11 @@ class Simulation(SimulationResult, Shown):
     """The injected faults of the plan that no run met."""
     reached: datetime | None = None
     """The virtual time at which a person stopped it; None if it reached its end."""
+    module_changes: list[tuple[str, str]] = field(repr=False, compare=False, default_factory=list)
+    """The variables of the plugin's modules that the runs have changed, and how."""
     snapshots: list[TimedSnapshot] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
+    _observed: dict[int, tuple[Observation, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
     _counted: dict[int, InstalledPlugin] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __repr__(self) -> str:
@@ -197,6 +203,20 @@ class Simulation(SimulationResult, Shown):
     def effects(self) -> list[Effect]:
         """What the runs did, in their order: events, requests that write, files, secrets, services of extensions."""
         return [effect for run in self.runs for effect in run.effects]
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What is probably not meant, though nothing failed; without the kinds that `world.allow` names."""
+        number = len(self.runs)
+        if number not in self._observed:
+            self._observed.clear()
+            self._observed[number] = observe(self)
+        return self._observed[number]
+
+    @property
+    def unmeant(self) -> list[Observation]:
+        """The observations that count where somebody is strict: all but those about what a simulation leaves out."""
+        return [each for each in self.observations if each.kind not in INFORMATIVE]
 
     def compared_with(self, after: Simulation) -> Comparison:
         """Return what another simulation does differently, as `diff(self, after)` does."""

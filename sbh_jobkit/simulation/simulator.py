@@ -20,6 +20,7 @@ from sbh_jobkit.run.virtual import VirtualSandbox
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Policy, policy_lookup
 from sbh_jobkit.simulation.conditions import Conditions
+from sbh_jobkit.simulation.observations.modules import ModuleState
 from sbh_jobkit.simulation.result import Simulation
 from sbh_jobkit.simulation.timeline import Due, Timeline
 
@@ -170,6 +171,7 @@ class Simulator:
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
         timeline, plan, sandbox = self._timeline(tenant), tenant.plan, VirtualSandbox(clock)
         timeline.snapshots, runs = [], list[Run]()
+        state = ModuleState(self.plugin)
         steps, going = timeline.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
@@ -180,11 +182,16 @@ class Simulator:
                         if going := enough(len(runs)):
                             break
             except KeyboardInterrupt as stop:
-                raise Interrupted(clock.now, self._result(runs, timeline, plan, clock.now)) from stop
-            yield self._result(runs, timeline, plan, clock.now if going else None)
+                raise Interrupted(clock.now, self._result(runs, timeline, plan, state, clock.now)) from stop
+            yield self._result(runs, timeline, plan, state, clock.now if going else None)
 
     def _result(
-        self, runs: list[Run], timeline: Timeline, plan: ActivePlan | None, reached: datetime | None
+        self,
+        runs: list[Run],
+        timeline: Timeline,
+        plan: ActivePlan | None,
+        state: ModuleState,
+        reached: datetime | None,
     ) -> Simulation:
         return Simulation(
             plugin=self.plugin,
@@ -196,6 +203,7 @@ class Simulator:
             reached=reached,
             runs=runs,
             unused_faults=plan.unused_faults if plan is not None else (),
+            module_changes=state.changes(),
             snapshots=timeline.snapshots or [],
         )
 

@@ -27,6 +27,7 @@ from sbh_jobkit.notebook.magics import JobMagics
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.report import rules
+from sbh_jobkit.run.notes import OBSERVATIONS
 from sbh_jobkit.run.recorder import FAULTS
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def tables() -> dict[str, str]:
             ["marker", ""], ((f"`{line[0]}`", line[2]) for line in (line.partition(": ") for line in markers.LINES))
         ),
         "names": table(["name", "what it is"], ((f"`{name}`", text) for name, text in public_names())),
+        "observations": table(["kind", "what it means"], ((f"`{kind}`", text) for kind, text in OBSERVATIONS.items())),
         "old-names": table(["old name", "now"], old_names()),
         "options": "".join(_command(name, parser) for name, parser in all_commands().items()),
         "policies": _policies(),

@@ -7,6 +7,7 @@ import pytest
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeFormatError, WorldError
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.run.sent import digest
 from sbh_jobkit.schedule.times import instant, zone
 from sbh_jobkit.simulation.once import run_job
 from sbh_jobkit.simulation.simulator import simulate
@@ -152,8 +153,8 @@ def test_a_run_lists_what_it_changed(ran, world):
     """Uploads and deletions are in the run; a deletion of what is not there is none."""
     run = ran("ctx.files.upload('r', b'123'); ctx.files.delete('temp/a.csv'); ctx.files.delete('no')", world)
     assert run.to_dict()["files"] == [
-        {"action": "uploaded", "key": "r", "size": 3},
-        {"action": "deleted", "key": "temp/a.csv", "size": 4},
+        {"action": "uploaded", "key": "r", "size": 3, "digest": digest(b"123")},
+        {"action": "deleted", "key": "temp/a.csv", "size": 4, "digest": ""},
     ]
     assert list(world.files) == ["new.json", "r", "temp/b.txt", "templates/c"]
 

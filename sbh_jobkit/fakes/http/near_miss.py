@@ -29,6 +29,11 @@ _PARTS = {
 }
 
 
+def route_name(route: Route) -> str:
+    """Return a route as `GET https://api.example.com/users`."""
+    return _describe(list(route.pattern), set())
+
+
 def nearest(request: httpx.Request, routes: Iterable[Route]) -> str:
     """Return the routes nearest to a request, as the end of a sentence: `; the nearest is GET https://…`."""
     asked = [list(route.pattern) for route in routes]

@@ -69,6 +69,8 @@ class HttpRoute(respx.Route):
     def __init__(self, *patterns: Any, random: Callable[[], Random], **lookups: Any) -> None:
         """Match requests by respx patterns; `random()` returns the generator that decides which requests fail."""
         self._used_answers = 0
+        self.asked = False
+        """Whether a request ever matched it."""
         super().__init__(*patterns, **lookups)
         self._random = random
         self.adapt: Callable[[Any], Any] = _same
@@ -102,6 +104,7 @@ class HttpRoute(respx.Route):
 
     def resolve(self, request: httpx.Request, **context: Any) -> Any:
         """Answer a matching request: wait the latency, fail at random, or respond."""
+        self.asked = True
         _latency.advance(self._seconds)
         if not self._rate or self._random().random() >= self._rate:
             return super().resolve(request, **context)

@@ -9,6 +9,7 @@ import httpx
 import respx
 from respx.models import AllMockedAssertionError
 
+from sbh_jobkit.fakes.http.near_miss import route_name
 from sbh_jobkit.fakes.http.route import HttpRoute, RouteState
 from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
 
@@ -76,6 +77,11 @@ class HttpRoutes(respx.Router):
 
         def delete(self, url: Any = None, *, name: str | None = None, **lookups: Any) -> HttpRoute:
             """Add a route for DELETE."""
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The routes that no request has asked."""
+        return tuple(route_name(each) for each in self.routes if isinstance(each, HttpRoute) and not each.asked)
 
     def forget(self) -> None:
         """Clear the log of requests, so that memory does not grow in a long simulation."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.usage import Usage
     from sbh_jobkit.simulation.budget import Budget
     from sbh_jobkit.simulation.installed import InstalledJob
+    from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.result import Simulation
 
 
@@ -51,6 +52,7 @@ def page(
         usage=simulation.usage,
         budget=budget,
         interrupted=interrupted,
+        observations=simulation.observations,
     )
 
 
@@ -67,6 +69,7 @@ def report(
     usage: Usage | None = None,
     budget: Budget | None = None,
     interrupted: str | None = None,
+    observations: Sequence[Observation] = (),
 ) -> str:
     """Write the report: a timeline, a heat map, a table by job, and each failing run with the command that reruns it.
 
@@ -85,6 +88,7 @@ def report(
         "heat": "Busiest times",
         "jobs": "Jobs",
         "repeats": "Second runs" if repeats else "",
+        "observations": count(len(observations), "observation") if observations else "",
         "failures": count(failing, "failing run") if failing else "Failing runs",
     }
     return render_page(
@@ -109,6 +113,7 @@ def report(
         second_runs=repeats,
         failing_runs=failing_runs(failures, rerun, expected=sum(job.tally.expected for job in jobs)),
         unstarted=unstarted(runs),
+        observations=observations,
     )
 
 

@@ -11,6 +11,7 @@ from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
+from sbh_jobkit.report.terminal.observations import observation_lines
 from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
 from sbh_jobkit.run.tally import group_exceptions
@@ -35,6 +36,7 @@ def text(simulation: Simulation) -> str:
     console.print(summary_table(_jobs(simulation)))
     table = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
+    more += observation_lines(simulation.observations, _run.WIDTH)
     heading, ending = f"{title(simulation)}: {_range(simulation)}", _headline(simulation)
     return "\n".join([heading, "", *table, "", *more, *([""] if more else []), ending])
 
@@ -53,6 +55,7 @@ def html(simulation: Simulation) -> str:
         timeline=tracks_drawing(jobs, runs, axis, choose_runs(jobs, runs).shown),
         jobs=jobs,
         expected=list(expected_runs(runs)),
+        observations=[f"{each.line}: {each.advice}" for each in simulation.observations],
         unstarted=list(_unstarted(runs)),
         failures=[
             {"run": _run.RunCard.from_run(group.first), "count": group.count, "last": group.last}

@@ -8,6 +8,7 @@ import pytest
 
 from sbh_jobkit.errors import WorldError
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.run.sent import digest
 
 API = "https://api.example.com"
 
@@ -445,10 +446,20 @@ def test_calls_are_recorded(ran, world):
         world,
     )
     at = "2026-01-05T09:00:00+00:00"
+    same = {"at": at, "seconds": 0.0, "headers": {}}
+    nothing = {"body": "", "digest": "", **same}
     assert run.to_dict()["http_calls"] == [
-        {"method": "GET", "url": f"{API}/users", "status": 200, "matched": True, "at": at, "seconds": 0.0},
-        {"method": "GET", "url": f"{API}/slow", "status": 0, "matched": True, "at": at, "seconds": 0.0},
-        {"method": "POST", "url": f"{API}/users", "status": 0, "matched": False, "at": at, "seconds": 0.0},
+        {"method": "GET", "url": f"{API}/users", "status": 200, "matched": True, **nothing},
+        {"method": "GET", "url": f"{API}/slow", "status": 0, "matched": True, **nothing},
+        {
+            "method": "POST",
+            "url": f"{API}/users",
+            "status": 0,
+            "matched": False,
+            **same,
+            "body": "{}",
+            "digest": digest(b"{}"),
+        },
     ]
     assert tuple(world.http.log) == run.http_calls
     assert repr(world.http) == f"<http: {len(world.http.routes)} routes, 3 calls>"

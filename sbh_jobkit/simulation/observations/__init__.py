@@ -1,0 +1,1 @@
+"""What a simulation saw that is probably not meant, though nothing failed."""

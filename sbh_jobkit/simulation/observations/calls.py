@@ -1,0 +1,66 @@
+"""Calls of jobs: full pages, repeated requests, answers that nobody looked at, routes that nobody asked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.simulation.observations.observation import Observation, Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.run.run import Run
+
+_NO_REPLY = re.compile(r"\[fake answer to a prompt of \d+ characters\]")
+_MOST_ROUTES = 20
+_LONGEST = 60
+
+
+def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
+    """Yield what is probably not meant in the calls of a run; `replies` is whether the world answers prompts at all."""
+    for note in run.notes:
+        if note.kind == "query-limit":
+            table, _, end = note.subject
+            message = f"a query of {table!r} returned {end:,} rows, more match, and nothing asked for them"
+            advice = "ask for the next ones with offset=…, or give a limit that no tenant reaches"
+        elif note.kind == "request-repeated":
+            message = f"sent {note.subject} 10 times or more in one run, without waiting, for the same answer"
+            advice = "ask once, and keep the answer in a variable"
+        elif note.kind == "answer-ignored" and run.outcome is Outcome.OK:
+            message = f"{note.subject}, the job did not look at that, and said success"
+            advice = 'check the result, such as answer["status_code"], and return {"status": "error", …}'
+        else:
+            continue
+        yield Observation(
+            kind=note.kind, job=run.job, place=note.place, message=message, advice=advice, first=run.fire_time
+        )
+    if replies:
+        yield from _prompts(run)
+
+
+def _prompts(run: Run) -> Iterator[Observation]:
+    for call in run.llm_calls:
+        if _NO_REPLY.fullmatch(call.text):
+            prompt = " ".join(call.prompt.split())
+            begin = prompt if len(prompt) <= _LONGEST else f"{prompt[:_LONGEST]}…"
+            yield Observation(
+                kind="prompt-unmatched",
+                job=run.job,
+                message=f"no reply of the world matches the prompt {re.sub(chr(92) + 'd+', '#', begin)!r}",
+                advice='add world.llm.reply("…", when=r"…") to world.py',
+                first=run.fire_time,
+            )
+
+
+def route_observations(simulation: Observed) -> Iterator[Observation]:
+    """Yield each route of the world that no job asked."""
+    unused = list(simulation.world.unused_routes) if simulation.runs else []
+    for route in unused[:_MOST_ROUTES]:
+        yield Observation(
+            kind="route-unused",
+            job=None,
+            message=f"no job asked the route {route}",
+            advice="compare its method and URL with the job's, or remove it from world.py",
+        )

@@ -1,0 +1,36 @@
+"""All observations of a simulation, in a fixed order."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.simulation.observations.calls import call_observations, route_observations
+from sbh_jobkit.simulation.observations.lasting import changed_variables, growing_files, not_called
+from sbh_jobkit.simulation.observations.observation import Observation, Observed, merged
+from sbh_jobkit.simulation.observations.searches import search_observations
+from sbh_jobkit.simulation.observations.values import value_observations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def observe(simulation: Observed) -> tuple[Observation, ...]:
+    """Return what is probably not meant, without the kinds that the world allows."""
+    allowed = simulation.world.allowed
+    kept = (each for each in _all(simulation) if each.kind not in allowed)
+    return tuple(merged(kept))
+
+
+def _all(simulation: Observed) -> Iterator[Observation]:
+    replies = bool(simulation.world.llm.has_replies)
+    for run in simulation.runs:
+        yield from call_observations(run, replies=replies)
+        yield from value_observations(run)
+    yield from chain(
+        search_observations(simulation),
+        growing_files(simulation),
+        changed_variables(simulation),
+        route_observations(simulation),
+        not_called(simulation),
+    )
