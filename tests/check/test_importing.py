@@ -15,9 +15,9 @@ from sbh_jobkit.errors import JobkitError
 
 SDK = "from src.ext.sdk import job\n"
 JOB = f"{SDK}\n@job('a', schedule='0 6 * * *')\ndef a(ctx):\n    return {{'status': 'success'}}\n"
-FAST = Settings(import_limit=0.5)
+FAST = Settings(import_limit=2.5)
 ADVICE = "a module only defines and imports; do the rest in a job"
-LATE = "the import did not end within 0.5 s"
+LATE = "the import did not end within 2.5 s"
 
 
 def write(folder, text, **files):
@@ -63,7 +63,7 @@ def test_sleep_is_ended(tmp_path):
     folder, start = write(tmp_path / "p", f"{JOB}\nimport time\ntime.sleep(60)\n"), time.monotonic()
     (found,) = [each for each in check_all([folder], FAST)[0].findings if each.rule == "load"]
     assert (found.line, found.message, found.advice) == (8, LATE, ADVICE)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 def test_a_process_that_dies_without_a_word(tmp_path):

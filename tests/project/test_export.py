@@ -27,7 +27,7 @@ def greet(ctx: PluginContext):
 
     To everyone.
     """
-    for user in ctx.db.query("users"):
+    for user in ctx.db.query("users", limit=1000):
         # each by name
         print(f"{GREETING}, {user['name']}")
     ctx.emit("greeted", {})
