@@ -315,7 +315,7 @@ def test_the_folder_names_the_plugin(ran, tmp_path):
 def test_jobs_that_fail(ran, exported):
     """The tests of failing jobs are strict xfails with the reason, and the notes name the jobs."""
     cells = [
-        "@job('needs a secret', schedule='0 6 1 * *')\ndef one(ctx):\n    return {'key': ctx.secrets.get('KEY')}",
+        "@job('needs a secret', schedule='0 6 1 * *')\ndef one(ctx):\n    return {'key': bool(ctx.secrets.get('KEY'))}",
         "@job('Täglich')\ndef two(ctx):\n    return {'status': 'error'}",
         "@job('month')\ndef three(ctx):\n    return {'status': 'success'}",
         "@route('/x')\ndef x(ctx):\n    return {}",
