@@ -117,7 +117,9 @@ def _limit(seconds: float, root: Path, stop: Callable[[_Answer], NoReturn]) -> N
 
     def late(_: int, frame: FrameType | None) -> None:
         message = f"the import did not end within {seconds:g} s"
-        stop({"stopped": message, "place": call_place(frame, root)})
+        frames = [frame, *sys._current_frames().values()]  # noqa: SLF001  the plugin may be in another thread
+        places = [place for each in frames if (place := call_place(each, root)) is not None]
+        stop({"stopped": message, "place": places[0] if places else None})
 
     def leaves(name: str) -> Callable[..., NoReturn]:
         def left(*_: object) -> NoReturn:
