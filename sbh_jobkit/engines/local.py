@@ -191,6 +191,11 @@ class LocalEngine:
         return [job.planned for job in self._jobs.values()]
 
     @property
+    def is_full(self) -> bool:
+        """Whether no slot is free."""
+        return not self._free
+
+    @property
     def going(self) -> int:
         """How many runs go on."""
         return self._slots - self._free

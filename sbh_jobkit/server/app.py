@@ -108,11 +108,12 @@ class App:
 
     async def _ready(self, _: Request) -> Response:
         parts = await run_in_threadpool(readiness, self._service)
-        bad = {name: why for name, why in parts.items() if why != "ok"}
+        shown = {name: "ok" if why == "ok" else "failed" for name, why in parts.items()}  # who asks has no token
+        bad = [name for name, state in shown.items() if state != "ok"]
         if bad:
-            error = "; ".join(bad.values())
-            return JSONResponse({"success": False, "error": error, "data": parts}, 503, SAFE)
-        return JSONResponse({"success": True, "data": parts}, headers=SAFE)
+            error = f"not ready: {', '.join(bad)}; the status page and the log say why"
+            return JSONResponse({"success": False, "error": error, "data": shown}, 503, SAFE)
+        return JSONResponse({"success": True, "data": shown}, headers=SAFE)
 
     async def _numbers(self, request: Request) -> Response:
         caller = await run_in_threadpool(caller_of, self._service, request.headers, operates=False)

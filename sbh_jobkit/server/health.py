@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.server.service import Service
 
 _LATE = 60.0
-"""Seconds for which a fire time may be undecided, unless its plugin has no free slot."""
+"""Seconds for which a fire time may be undecided while a slot is free."""
 _SIGN = 30.0
 
 
@@ -25,7 +25,7 @@ def readiness(service: Service) -> dict[str, str]:
     found = {"store": "ok", "scheduler": "ok", "planned": "ok", "starter": "ok"}
     try:
         with service.store.read() as connection:
-            found["planned"] = _planned(connection)
+            found["planned"] = _planned(connection, is_full=service.engine.is_full)
     except SQLAlchemyError:
         found["store"] = "the store cannot be reached"
     if not service.engine.is_alive:
@@ -37,12 +37,12 @@ def readiness(service: Service) -> dict[str, str]:
     return found
 
 
-def _planned(connection: Connection) -> str:
+def _planned(connection: Connection, *, is_full: bool) -> str:
     alive = connection.execute(select(func.max(life.c.alive_at))).scalar()
     if alive is None or from_store(alive) < now() - _SIGN:
         return "no scheduler has given a sign of life"
     c = job_run.c
     oldest = connection.execute(select(func.min(c.fire_time)).where(c.state == State.DUE)).scalar()
-    if oldest is not None and from_store(oldest) < now() - _LATE:
+    if not is_full and oldest is not None and from_store(oldest) < now() - _LATE:
         return "a fire time has waited for more than a minute"
     return "ok"

@@ -250,3 +250,4 @@ def test_what_is_wrong_stands_at_the_top(served, browse, monkeypatch):
     with served.client(None, None) as client:
         ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["success"]) == (503, False)
+    assert ready.json()["error"] == "not ready: scheduler; the status page and the log say why"
