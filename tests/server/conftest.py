@@ -32,6 +32,8 @@ class Served:
         """Make a token of each kind."""
         self.folder, self.store, self.url, self.engine = folder, store, url, engine
         with store.write() as connection:
+            for each in tokens.read(connection):
+                tokens.remove(connection, each.name)
             self.tokens = {
                 "operate": tokens.add(connection, "ops", "operate"),
                 "read": tokens.add(connection, "eye", "read"),
@@ -82,6 +84,13 @@ def served(tmp_path_factory):
         patch.delenv("SBH_JOBKIT_KEY", raising=False)
         with serving(tmp_path_factory.mktemp("served")) as found:
             yield found
+
+
+@pytest.fixture
+def serve_in(monkeypatch):
+    """Return the function that serves from a folder, again and again."""
+    monkeypatch.delenv("SBH_JOBKIT_KEY", raising=False)
+    return serving
 
 
 @pytest.fixture

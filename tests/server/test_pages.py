@@ -244,7 +244,8 @@ def test_the_page_loads_again_only_when_asked(browse):
 
 def test_what_is_wrong_stands_at_the_top(served, browse, monkeypatch):
     """A scheduler that decides nothing is a bar with a sentence, and the server is not ready."""
-    monkeypatch.setattr(served.engine, "_blocked", "the clock has gone back by 2h, so nothing is planned")
+    why = "the clock has gone back by 2h, so nothing is planned"
+    monkeypatch.setattr(type(served.engine), "blocked", property(lambda _: why))
     page = browse().get("/").text
     assert '<p class="alarm" role="alert">The clock has gone back by 2h, so nothing is planned.</p>' in page
     with served.client(None, None) as client:
