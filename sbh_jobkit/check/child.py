@@ -21,6 +21,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.manifest import Manifest
 from sbh_jobkit.plugin.places import authors_terms, call_place
 from sbh_jobkit.plugin.plugin import Plugin
@@ -105,7 +106,8 @@ def _import(request: _Answer, writer: int) -> NoReturn:
 
     _limit(request["limit"], root, stop)
     try:
-        answer = _load(request, root)
+        with real_imports():  # the limit and the silence are this process's own
+            answer = _load(request, root)
     except BaseException as error:  # noqa: BLE001  whatever happens, the check needs an answer
         answer = {"stopped": f"the import failed: {type(error).__name__}"}
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -41,7 +41,7 @@ class Settings:
     """The rules not to report in files whose path matches a pattern."""
     time_limit: float = 30.0
     """How many seconds the platform lets a job run."""
-    pile_up: int = 5
+    crowd: int = 5
     """So many jobs of a plugin that are due in the same minute are worth a finding."""
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ def _value(key: str, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {pattern: _rules(f"{key}.{pattern}", each) for pattern, each in value.items()}
         wanted = "a table of patterns and rules"
-    elif key in {"import-limit", "time-limit", "pile-up"}:
+    elif key in {"import-limit", "time-limit", "crowd"}:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
             return value
         wanted = "a number above 0"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _SAMPLE = 200
 """So many rows are looked at."""
+_LEAST = 3
+"""A shorter name could be any other."""
 _SUFFIX = "__"
 """Django writes `status__in`."""
 
@@ -48,7 +50,7 @@ def _of_name(condition: Condition, sample: list[Row], table: str) -> tuple[str, 
         message = f"no row of {table!r} has a field {condition.field!r}"
         return message, f"write {{{name!r}: {{{f'${operator}'!r}: …}}}}"
     first = condition.field.partition(".")[0]
-    near = nearest(first, fields) if first not in fields else None
+    near = nearest(first, fields) if first not in fields and len(first) >= _LEAST else None
     if near is None:
         return None
     return f"no row of {table!r} has a field {condition.field!r}; did you mean {near!r}?", _CHECK_NAME

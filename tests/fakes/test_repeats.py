@@ -81,5 +81,5 @@ def test_equal_calls_are_counted(ran, world):
     """
     lines = list(run_lines(ran(body.replace("range(3)", "range(1)"), world)))
     assert "  http: GET https://queue.example.com/next 200 (1,500 times)" in lines
-    assert lines[-2:] == ["  file: uploaded 039.txt (1 byte)", "  file: … and 60 more"]
+    assert lines[-2:] == ["  file: uploaded 039.txt (1 byte)", "  … and 60 more"]
     assert len(lines) < 50

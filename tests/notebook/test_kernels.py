@@ -20,7 +20,7 @@ STATE = """
 import os, signal, socket, sys, time
 from datetime import datetime
 from sbh_jobkit import clock
-from sbh_jobkit.run import guard
+from sbh_jobkit.machine import guard
 
 with socket.create_server(("127.0.0.1", 0)) as server:
     socket.create_connection(server.getsockname()).close()

@@ -17,8 +17,8 @@ from src.ext.sdk import job
 
 @job("loop", schedule="* * * * *")
 def loop(ctx):
-    import os, signal
-    os.kill(os.getpid(), signal.SIGINT)
+    import os, subprocess
+    subprocess.run(["kill", "-INT", str(os.getpid())])
     STOPS.append(1)
     return len(STOPS)
 """
@@ -96,8 +96,8 @@ def test_an_interrupt_waits_for_the_run_that_goes_on(notebook):
 def test_a_second_interrupt_stops_at_once(notebook):
     """A job that never ends can be stopped."""
     notebook.shell.user_ns["STOPS"] = stops = []
-    again = "os.kill(os.getpid(), signal.SIGINT)\n    os.kill(os.getpid(), signal.SIGINT)"
-    notebook.run(FOREVER.replace("os.kill(os.getpid(), signal.SIGINT)", again))
+    once = 'subprocess.run(["kill", "-INT", str(os.getpid())])'
+    notebook.run(FOREVER.replace(once, f"{once}\n    {once}"))
     with pytest.raises(KeyboardInterrupt) as caught:
         notebook.run("%simulate 1h")
     assert (str(caught.value), stops) == ("interrupted after 0 of 60 runs, at 2026-01-01 00:00 UTC virtual time", [])

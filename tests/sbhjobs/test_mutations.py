@@ -80,13 +80,13 @@ TABLE = {
     ),
     "wrong key": Mutation(
         replace=(("main.py", 'user["trial_ends"]', 'user["trial_end"]'),),
-        shows=("main.py:65, 0 4 * * *: 60 of 60 runs failed", "    main.py:72: KeyError: 'trial_end'"),
+        shows=("main.py:69, 0 4 * * *: 60 of 60 runs failed", "    main.py:76: KeyError: 'trial_end'"),
     ),
     "forgotten offset": Mutation(
         replace=(("main.py", ", offset=seen", ""),),
         shows=(
-            "main.py:65, 0 4 * * *: 60 of 60 runs failed",
-            "    timed out: the limit is 30 s, passed at main.py:70",
+            "main.py:69, 0 4 * * *: 60 of 60 runs failed",
+            "    timed out: the limit is 30 s, passed at main.py:74",
         ),
     ),
     "fold-day double charge": Mutation(

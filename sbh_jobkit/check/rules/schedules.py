@@ -43,7 +43,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for job in jobs:
         for rule, message, advice in [*_clock_changes(job), *_uneven(job), *_either_day(job), *_other_words(job)]:
             yield subject.source.found(job.file, job.node, rule, message, level="warning", advice=advice)
-    yield from _pile_ups(subject, jobs)
+    yield from _crowds(subject, jobs)
 
 
 def _jobs(subject: Subject) -> Iterator[_Job]:
@@ -122,17 +122,17 @@ def _other_words(job: _Job) -> Iterator[tuple[str, str, str]]:
         yield "schedule-words", message, "correct one of them"
 
 
-def _pile_ups(subject: Subject, jobs: list[_Job]) -> Iterator[Finding]:
+def _crowds(subject: Subject, jobs: list[_Job]) -> Iterator[Finding]:
     """Find minutes of the day in which many jobs of the plugin are due."""
     daily = [job for job in jobs if job.schedule.cron.days is None and job.schedule.cron.weekdays is None]
     due = Counter(
         (hour, minute) for job in daily for hour in job.schedule.cron.hours for minute in job.schedule.cron.minutes
     )
     ((worst, number),) = due.most_common(1) or [((0, 0), 0)]
-    if number < subject.settings.pile_up:
+    if number < subject.settings.crowd:
         return
     together = [job for job in daily if worst[0] in job.schedule.cron.hours and worst[1] in job.schedule.cron.minutes]
     message = f"{number} jobs are due at {worst[0]:02}:{worst[1]:02}: {', '.join(job.name for job in together)}"
     last = together[-1]
     advice = "spread them over some minutes"
-    yield subject.source.found(last.file, last.node, "schedule-pile-up", message, level="warning", advice=advice)
+    yield subject.source.found(last.file, last.node, "schedule-crowded", message, level="warning", advice=advice)

@@ -30,7 +30,7 @@ _GROWS = {
     "popleft",
 }
 _MUTABLE = {"list", "dict", "set", "deque", "defaultdict", "Counter", "OrderedDict"}
-_ADVICE = "keep it in a file of the tenant (ctx.files), or make it anew in each run"
+_ADVICE = "keep it in a file of the tenant (ctx.files), or make it again in each run"
 
 
 def findings(subject: Subject) -> Iterator[Finding]:

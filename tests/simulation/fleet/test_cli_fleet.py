@@ -36,7 +36,9 @@ rerun the first: sbh-jobkit run plugins/loud bill --from 2026-01-01T00:00Z --at 
 """
 
 
-ONE_ONLY = "--stress, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one"
+ONE_ONLY = (
+    "--stress, --against, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one"
+)
 
 
 def said(capsys, *arguments):

@@ -114,7 +114,7 @@ def test_workers_end_with_their_parent(endless):
 def test_before_anything_is_done(endless, here):
     """There is nothing to report, and that is said."""
     (here / "p" / "main.py").write_text(
-        f"import pathlib, time\npathlib.Path({str(here)!r}, 'marks', 'x').touch()\ntime.sleep(600)\n"
+        f"import pathlib, time\npathlib.Path({str(here)!r}, 'marks', 'x').touch()\nwhile True: pass\n"
     )
     work = endless("--tenants", "2")
     work.send_signal(signal.SIGINT)

@@ -368,7 +368,7 @@ BAD = [
     ),
     (
         ["--stress", "dst", "--tenants", "2"],
-        "--stress, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one",
+        "--stress, --against, --budget and --twice work with one plugin at one tenant; simulate the plugins one by one",
     ),
     (["--stress", "dst", "--time-limit", "0"], "time_limit must be a number of seconds above 0, got 0.0"),
 ]
