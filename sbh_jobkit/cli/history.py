@@ -28,7 +28,7 @@ def history(options: Namespace) -> bool:
     store = Store.open(options.store, create=False)
     try:
         with store.read() as connection:
-            _require_known(known_plugins(connection), options.plugin, options.job)
+            require_known(known_plugins(connection), options.plugin, options.job)
             wanted = Wanted(tenant=options.tenant, plugin=options.plugin, job=options.job)
             found = read_ended(connection, wanted)
             ended = [*islice((each for each in found if not (options.failed and each.run.ok)), options.limit)]
@@ -42,7 +42,7 @@ def history(options: Namespace) -> bool:
     return True
 
 
-def _require_known(plugins: dict[str, list[str]], plugin: str | None, job: str | None) -> None:
+def require_known(plugins: dict[str, list[str]], plugin: str | None, job: str | None) -> None:
     """Raise JobkitError for a plugin or a job that no scheduler of the store has served."""
     if plugin is not None and plugin not in plugins:
         hint = did_you_mean(plugin, plugins) or f"; it has {', '.join(plugins) or 'none yet'}"

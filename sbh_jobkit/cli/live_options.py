@@ -78,6 +78,35 @@ def add_history(commands: Commands) -> None:
     history.add_argument("--json", action="store_true", help="print JSON")
 
 
+def add_pauses(commands: Commands) -> None:
+    """Add `pause` and `resume`."""
+    texts = {
+        "pause": "let fire times of jobs end as skipped, until they are resumed",
+        "resume": "let jobs that were paused start again",
+    }
+    for name, text in texts.items():
+        parser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        parser.add_argument("plugin", nargs="?", metavar="PLUGIN", help="the plugin, by its slug")
+        parser.add_argument("job", nargs="?", metavar="JOB", help="the job (default: all jobs of the plugin)")
+        parser.add_argument("--all", action="store_true", help="the jobs of all plugins")
+        parser.add_argument("--tenant", metavar="NAME", help="only at this tenant")
+        parser.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+
+
+def add_backfill(commands: Commands) -> None:
+    """Add `backfill`."""
+    text = "run past fire times of a job that have not run, each under its own fire time"
+    backfill = commands.add_parser("backfill", help=text, description=f"{text.capitalize()}.")
+    backfill.add_argument("plugin", metavar="PLUGIN", help="the plugin, by its slug")
+    backfill.add_argument("job", metavar="JOB", help="the job")
+    backfill.add_argument("--from", dest="start", metavar="ISO", help="the start, in the zone of the job's schedule")
+    backfill.add_argument("--to", dest="end", metavar="ISO", help="the end, which is not included (default: now)")
+    text = "start nothing more of the job's backfills; what runs goes on"
+    backfill.add_argument("--cancel", action="store_true", help=text)
+    backfill.add_argument("--tenant", metavar="NAME", help="the tenant (default: the only one that has the job)")
+    backfill.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+
+
 def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:
     """Add `parity`, whose conditions are those of a simulation."""
     text = "hold the decisions of the scheduler against those of a simulation"

@@ -12,7 +12,7 @@ from sqlalchemy import and_, literal, select, update
 
 from sbh_jobkit.engines.claims import Claim
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.schema import UNDECIDED, State, job_run
 from sbh_jobkit.run.run import Outcome
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def cancel(connection: Connection, key: Key, fire: float, who: str, now: float) 
 def settle(connection: Connection, now: float) -> None:
     """End what was to be cancelled and has not started."""
     c = job_run.c
-    undecided = c.state.in_((State.DUE, State.WAITING)), c.cancelled_by.is_not(None)
+    undecided = c.state.in_(UNDECIDED), c.cancelled_by.is_not(None)
     reason = literal("cancelled by ") + c.cancelled_by + literal(", before it started")
     ended = {"state": State.ENDED, "outcome": Outcome.CANCELLED, "finished_at": to_store(now), "worker": None}
     connection.execute(update(job_run).where(*undecided).values(**ended, reason=reason))

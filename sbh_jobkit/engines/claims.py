@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, case, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.schema import State, job_run
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.run.run import Run
+
+
+_AGAIN = case((job_run.c.backfilled_by.is_not(None), State.BACKFILL), else_=State.DUE)
+_GIVEN_BACK = {"state": _AGAIN, "worker": None}
+"""A row that no worker has any more, as it was before it was claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +98,14 @@ def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
 def release(connection: Connection, claim: Claim) -> bool:
     """Give a claimed row back, so that it is due again; False where it has started or is not ours."""
     mine = claim.row, job_run.c.state == State.CLAIMED, job_run.c.worker == claim.worker
-    return connection.execute(update(job_run).where(*mine).values(state=State.DUE, worker=None)).rowcount == 1
+    return connection.execute(update(job_run).where(*mine).values(**_GIVEN_BACK)).rowcount == 1
 
 
 def release_others(connection: Connection, worker: str, known: Collection[Claim]) -> int:
     """Give back what is claimed for a worker that knows nothing of it; return how many rows."""
     rows = job_run.c.state == State.CLAIMED, job_run.c.worker == worker
     others = and_(*rows, *(~claim.row for claim in known))
-    return connection.execute(update(job_run).where(others).values(state=State.DUE, worker=None)).rowcount
+    return connection.execute(update(job_run).where(others).values(**_GIVEN_BACK)).rowcount
 
 
 def lose(connection: Connection, claim: Claim, now: float, *, why: str) -> bool:
@@ -117,7 +122,7 @@ def bury(connection: Connection, alive: Collection[str], now: float, *, why: str
     dead = job_run.c.worker.notin_(list(alive))
     columns = (job_run.c.tenant, job_run.c.plugin, job_run.c.job, job_run.c.fire_time, job_run.c.worker)
     claimed, going = job_run.c.state == State.CLAIMED, job_run.c.state == State.RUNNING
-    connection.execute(update(job_run).where(claimed, dead).values(state=State.DUE, worker=None))
+    connection.execute(update(job_run).where(claimed, dead).values(**_GIVEN_BACK))
     found = connection.execute(select(*columns).where(going, dead).with_for_update()).all()
     if found:
         connection.execute(update(job_run).where(going, dead).values(**_lost(now, why)))

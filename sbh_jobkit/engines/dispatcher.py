@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, update
 
-from sbh_jobkit.engines import installations
+from sbh_jobkit.engines import backfill, installations
 from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.manual import reason_of
+from sbh_jobkit.engines.pauses import Pauses
 from sbh_jobkit.engines.planner import among, chunks, lock
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.run.run import Outcome, Run
@@ -23,12 +25,15 @@ from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.installations import Disabled
     from sbh_jobkit.engines.planner import Key, PlannedJob
+
+    Backfilled = Callable[[int], list[tuple[float, str]]]
+    """Returns so many of the fire times that a backfill has to start, with their reasons."""
 
 OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
 """How a fire time ends that does not start."""
@@ -76,6 +81,7 @@ class _Row(NamedTuple):
     state: str
     reason: str | None
     asked_by: str | None
+    backfilled_by: str | None
 
 
 def dispatch(
@@ -86,14 +92,16 @@ def dispatch(
     At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
     """
     done, lives, off = [], Lives.read(connection), installations.disabled(connection)
+    pauses = Pauses.read(connection)
     writes: list[Mapping[str, object]] = []
     for chunk in chunks(jobs):
         if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
             lock(connection, chunk)
-        rows = _open_rows(connection, chunk, now)
+        rows, filled = _open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
         for job in chunk:
             each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
-            done.append(each.run(lives, off.get((job.tenant, job.plugin))))
+            more = partial(backfill.waiting, connection, job) if job.key in filled else None
+            done.append(each.run(lives, off.get((job.tenant, job.plugin)), pauses.of(job.key), more))
             slots = each.slots
     if writes:
         connection.execute(_DECIDED, writes)
@@ -102,7 +110,7 @@ def dispatch(
 
 _C = job_run.c
 _OPEN_ROWS = (  # made once, as _DECIDED: to build a statement costs more than to execute it
-    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason, _C.asked_by)
+    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason, _C.asked_by, _C.backfilled_by)
     .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
     .where(or_(_C.cancelled_by.is_(None), _C.state.in_(GOING)))  # others that were cancelled end with the next sweep
     .order_by(_C.fire_time)
@@ -143,20 +151,24 @@ class _Dispatch:
         self.slots = slots
         self._decided: list[Decision] = []
         self._running = [row.fire for row in rows if row.state in GOING]
+        self._filling = sum(row.backfilled_by is not None for row in rows if row.state in GOING)
         self._asked = {row.fire: row.asked_by for row in rows if row.asked_by and row.state not in GOING}
         scheduled = [row for row in rows if row.fire not in self._asked]
         self._waiting = {row.fire: row.reason for row in scheduled if row.state == State.WAITING}
         self._due = [row.fire for row in scheduled if row.state == State.DUE]
 
-    def run(self, lives: Lives, off: Disabled | None) -> Dispatched:
+    def run(self, lives: Lives, off: Disabled | None, pauses: Pauses, backfilled: Backfilled | None) -> Dispatched:
         if off is not None:
             self._skip_all(off)
+        self._skip_paused(pauses)
         self._start_asked(lives)
         self._dequeue()
-        if self._due and (self.slots or not self._has_room):
+        if self._due and (self.slots or not self._has_room) and not self._meets_backfill:
             self._decide_due(lives)
             self._dequeue()
         left = bool(self._due or self._waiting or self._asked)
+        if not left and backfilled is not None and off is None and pauses.current is None:
+            left = self._fill(backfilled)
         decisions = sorted(self._decided, key=lambda decision: decision.fire)
         return Dispatched(job=self._job, decisions=decisions, needs_slot=left and self._has_room)
 
@@ -164,11 +176,26 @@ class _Dispatch:
     def _has_room(self) -> bool:
         return len(self._running) < self._job.policy.max_instances
 
+    @property
+    def _meets_backfill(self) -> bool:
+        """Whether only a backfill has taken the room: what is due now is not skipped for that, it starts after it."""
+        scheduled = len(self._running) - self._filling
+        policy = self._job.policy
+        return not self._has_room and scheduled < policy.max_instances and policy.overlap != "allow"
+
     def _skip_all(self, off: Disabled) -> None:
         """Start nothing, since the plugin is disabled."""
         for fire in sorted([*self._due, *self._waiting, *self._asked]):
             self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=off.reason))
         self._due, self._waiting, self._asked = [], {}, {}
+
+    def _skip_paused(self, pauses: Pauses) -> None:
+        """Start nothing of the schedule that falls in a pause; what a person asks for by hand starts all the same."""
+        for fire in sorted([*self._due, *self._waiting]):
+            if (paused := pauses.at(fire)) is not None:
+                self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=paused.reason))
+        self._due = [fire for fire in self._due if pauses.at(fire) is None]
+        self._waiting = {fire: why for fire, why in self._waiting.items() if pauses.at(fire) is None}
 
     def _start_asked(self, lives: Lives) -> None:
         """Start what a person asked for, unless that was before the scheduler was down: they expected it then."""
@@ -186,6 +213,14 @@ class _Dispatch:
                 decision = Decision(fire=fire, action=Action.START, reason=reason)
             del self._asked[fire]
             self._carry_out(decision)
+
+    def _fill(self, backfilled: Backfilled) -> bool:
+        """Start what a backfill asks for, as far as there is room; return whether some of it is left."""
+        most = max(0, min(self.slots, self._job.policy.max_instances - len(self._running)))
+        fires = backfilled(most + 1)
+        for fire, reason in fires[:most]:
+            self._carry_out(Decision(fire=fire, action=Action.START, reason=reason))
+        return len(fires) > most
 
     def _dequeue(self) -> None:
         """Start what has waited, the longest first, as far as the policy and the slots have room."""

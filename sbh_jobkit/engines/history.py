@@ -117,6 +117,19 @@ def known_plugins(connection: Connection) -> dict[str, list[str]]:
     return found
 
 
+def tenants_of(connection: Connection, plugin: str, job: str) -> list[str]:
+    """Return the tenants at which a job was ever served from this store."""
+    c = job_mark.c
+    return list(
+        connection.execute(select(c.tenant).where(c.plugin == plugin, c.job == job).order_by(c.tenant)).scalars()
+    )
+
+
+def known_tenants(connection: Connection) -> list[str]:
+    """Return the tenants at which anything was ever served from this store."""
+    return list(connection.execute(select(job_mark.c.tenant).distinct().order_by(job_mark.c.tenant)).scalars())
+
+
 def _query() -> Select[Any]:
     same = and_(*(job_run.c[name] == job_mark.c[name] for name in ("tenant", "plugin", "job")))
     return select(job_run, job_mark.c.schedule).select_from(job_run.outerjoin(job_mark, same))

@@ -327,7 +327,7 @@ class LocalEngine:
     def _prune(self, connection: Connection) -> None:
         """Remove what is too old of the next job, so that all of them never wait for it."""
         if not self._kept:
-            heartbeat.forget(connection, now() - 2 * planner.LONGEST_PAST)
+            maintenance.forget(connection, now() - 2 * planner.LONGEST_PAST)
             self._kept = list(self._history.items())
             return
         key, settings = self._kept[-1]

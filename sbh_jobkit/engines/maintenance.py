@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from sbh_jobkit.engines import cancelling, claims, heartbeat, identity
+from sbh_jobkit.engines import cancelling, claims, heartbeat, identity, pauses
 from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.planner import among, chunks
-from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.schema import UNDECIDED, State, job_run
 from sbh_jobkit.run.run import Outcome
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.planner import Key, PlannedJob
-
-_UNDECIDED = (State.DUE, State.WAITING)
 
 
 def look(connection: Connection, worker: str, now: float) -> list[Key]:
@@ -33,7 +31,7 @@ def look(connection: Connection, worker: str, now: float) -> list[Key]:
     bury_dead(connection, worker, now)
     cancelling.settle(connection, now)
     c = job_run.c
-    left = select(c.tenant, c.plugin, c.job).where(c.state.in_(_UNDECIDED), c.fire_time <= to_store(now)).distinct()
+    left = select(c.tenant, c.plugin, c.job).where(c.state.in_(UNDECIDED), c.fire_time <= to_store(now)).distinct()
     return [(row.tenant, row.plugin, row.job) for row in connection.execute(left)]
 
 
@@ -48,8 +46,8 @@ def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Cl
 
 
 def forget_undecided(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
-    """End what was due or waited before now, because somebody wants to begin now."""
-    past = among(job_run), job_run.c.state.in_(_UNDECIDED), job_run.c.fire_time <= to_store(now)
+    """End what was due or waited before now, because somebody wants to begin now; a backfill stays."""
+    past = among(job_run), job_run.c.state.in_((State.DUE, State.WAITING)), job_run.c.fire_time <= to_store(now)
     ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
     reason = "missed: forgotten, since the scheduler was started with --begin-now"
     statement = update(job_run).where(*past).values(**ended, reason=reason)
@@ -62,9 +60,15 @@ def retire(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> No
     c = job_run.c
     for tenant, plugin in {(job.tenant, job.plugin) for job in jobs}:
         served = [job.key for job in jobs if (job.tenant, job.plugin) == (tenant, plugin)]
-        gone = c.state.in_(_UNDECIDED), c.tenant == tenant, c.plugin == plugin
+        gone = c.state.in_(UNDECIDED), c.tenant == tenant, c.plugin == plugin
         rows = connection.execute(select(c.tenant, c.plugin, c.job).where(*gone).distinct()).all()
         for job in {row.job for row in rows if tuple(row) not in served}:
             ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
             reason = "missed: the plugin does not have this job any more"
             connection.execute(update(job_run).where(*gone, c.job == job).values(**ended, reason=reason))
+
+
+def forget(connection: Connection, before: float) -> None:
+    """Remove what only old fire times need: when schedulers were alive, and what was paused."""
+    heartbeat.forget(connection, before)
+    pauses.forget(connection, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
@@ -38,12 +38,17 @@ def _remove(connection: Connection, job: PlannedJob, settings: HistorySettings, 
         select(c.fire_time).where(*mine).order_by(c.fire_time.desc()).offset(settings.runs - 1).limit(1)
     ).scalar()
     limit = max(to_store(now - settings.days * _DAY), oldest_kept or 0)
-    old = select(c.fire_time, c.started_at).where(*mine, c.fire_time < limit, c.fire_time != func.coalesce(newest, -1))
+    # what a backfill ran is old when its run is, not when it was due
+    aged = or_(c.backfilled_by.is_(None), c.finished_at < to_store(now - settings.days * _DAY))
+    old = select(c.fire_time, c.started_at).where(
+        *mine, c.fire_time < limit, c.fire_time != func.coalesce(newest, -1), aged
+    )
     found = connection.execute(old.order_by(c.fire_time).limit(_AT_ONCE)).all()
     if found:
         connection.execute(job_run.delete().where(*mine, c.fire_time.in_([row.fire_time for row in found])))
         started = sum(row.started_at is not None for row in found)
-        counted = {"forgotten": job_mark.c.forgotten + started}
+        last, known = found[-1].fire_time, job_mark.c.forgotten_to
+        counted = {"forgotten": job_mark.c.forgotten + started, "forgotten_to": case((known < last, last), else_=known)}
         connection.execute(update(job_mark).where(job.is_in(job_mark)).values(counted))
     return len(found)
 

@@ -23,6 +23,8 @@ class State(StrEnum):
 
     DUE = "due"
     """Planned, and not decided."""
+    BACKFILL = "backfill"
+    """Asked for by a backfill; starts where nothing else of the job does."""
     WAITING = "waiting"
     """Decided to start as soon as an earlier run of the job has ended."""
     CLAIMED = "claimed"
@@ -32,6 +34,8 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL)
+"""The states of what has not started and nobody has claimed."""
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
 job_run = Table(
@@ -52,6 +56,7 @@ job_run = Table(
     Column("note", Text),
     Column("is_cut", Boolean, nullable=False, default=False),
     Column("asked_by", String(200)),
+    Column("backfilled_by", String(200)),
     Column("cancelled_by", String(200)),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
@@ -65,6 +70,7 @@ job_mark = Table(
     Column("schedule", String(300), nullable=False),
     Column("planned_to", BigInteger, nullable=False),
     Column("forgotten", BigInteger, nullable=False, default=0),
+    Column("forgotten_to", BigInteger, nullable=False, default=0),
 )
 plugin = Table(
     "sbh_plugin",
@@ -78,6 +84,18 @@ plugin = Table(
     Column("disabled_by", String(200)),
 )
 """The plugins of each tenant: where they are, and whether their jobs run."""
+pause = Table(
+    "sbh_pause",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("plugin", String(200), primary_key=True),
+    Column("job", String(200), primary_key=True),
+    Column("paused_at", BigInteger, primary_key=True),
+    Column("paused_by", String(200), nullable=False),
+    Column("resumed_at", BigInteger),
+    Column("resumed_by", String(200)),
+)
+"""From when to when jobs were paused; an empty name stands for all tenants, plugins or jobs."""
 token = Table(
     "sbh_token",
     metadata,

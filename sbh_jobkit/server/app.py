@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.server import calls_api, job_api, plugin_api
+from sbh_jobkit.server import calls_api, job_api, operate_api, plugin_api
 from sbh_jobkit.server.access import caller_of, tenant_of
 from sbh_jobkit.server.answer import SAFE, ApiError, Later
 from sbh_jobkit.server.body import read_body, read_upload
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.server.metrics import Metrics
     from sbh_jobkit.server.service import Service
 
-ENDPOINTS = (*plugin_api.ENDPOINTS, *calls_api.ENDPOINTS, *job_api.ENDPOINTS)
+ENDPOINTS = (*plugin_api.ENDPOINTS, *calls_api.ENDPOINTS, *job_api.ENDPOINTS, *operate_api.ENDPOINTS)
 _VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _LOG = logging.getLogger("sbh_jobkit.server")
 _LONGEST_WAIT = 600.0

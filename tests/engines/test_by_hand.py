@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sbh_jobkit.engines import asking, cancelling, claims, dispatcher, heartbeat, installations, maintenance, planner
+from sbh_jobkit.engines import cancelling, claims, heartbeat, installations, maintenance, planner
 from sbh_jobkit.engines.asking import AlreadyRunning, PluginDisabled
 from sbh_jobkit.engines.jobs import job_rows
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.planner import PlannedJob
-from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.schema import State
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.schedule.policy import Policy
 from sbh_jobkit.schedule.schedule import Schedule
@@ -28,48 +28,6 @@ def work(expression="0 * * * *", **policy):
 def claim(fire, worker="w"):
     """Make the claim of a row of that job."""
     return claims.Claim(tenant="acme", plugin="shop", job="work", fire=fire, worker=worker)
-
-
-class Core:
-    """A store, and the steps that a scheduler takes on it."""
-
-    def __init__(self, store):
-        """Keep the store."""
-        self.store = store
-
-    def do(self, function, *given, **named):
-        """Call a function in a transaction of its own."""
-        with self.store.write() as connection:
-            return function(connection, *given, **named)
-
-    def ask(self, job, now, who="ann"):
-        """Ask for a run by hand."""
-
-        def both(connection):
-            planner.plan(connection, [job], now)
-            return asking.ask(connection, job, now, who)
-
-        return self.do(both)
-
-    def dispatch(self, job, now, slots=4, worker="w"):
-        """Decide on one job; return actions and reasons."""
-        (done,) = self.do(dispatcher.dispatch, [job], now, worker, slots=slots)
-        return [(decision.action.value, decision.reason) for decision in done.decisions]
-
-    def rows(self, *names):
-        """Return columns of all rows, by fire time."""
-        columns = [job_run.c[name] for name in names]
-        with self.store.read() as connection:
-            query = job_run.select().with_only_columns(*columns).order_by(job_run.c.fire_time)
-            return [tuple(row) for row in connection.execute(query)]
-
-
-@pytest.fixture
-def core(store):
-    """Return the steps on an empty store of each kind, whose scheduler is alive."""
-    made = Core(store)
-    made.do(heartbeat.beat, "w", NINE)
-    return made
 
 
 def test_a_run_by_hand_has_its_own_fire_time(core):
