@@ -74,5 +74,6 @@ def _print(ended: list[Recorded], going: Iterable[Going], store: str) -> None:
 
 def _as_dict(recorded: Recorded) -> dict[str, Any]:
     late = recorded.late_report
-    row = {**recorded.run.to_dict(), "finished_at": recorded.finished_at.isoformat()}
+    more = {"finished_at": recorded.finished_at.isoformat(), "version": recorded.version}
+    row = {**recorded.run.to_dict(), **more}
     return {**row, "late_report": None if late is None else late.to_dict()}

@@ -62,8 +62,8 @@ class Screen(Protocol):
     def stopping(self, going: int, grace: float) -> None:
         """Show that nothing new starts, and how many runs still go on."""
 
-    def message(self, level: str, text: str) -> None:
-        """Show a message of the scheduler."""
+    def message(self, level: str, text: str, **facts: str) -> None:
+        """Show a message of the scheduler; `facts` name the run that it is about."""
 
 
 class TerminalScreen:
@@ -96,8 +96,9 @@ class TerminalScreen:
         rest = f"; {count(going, 'run')} may go on for {grace:g} s, Ctrl-C again ends them now" if going else ""
         print(f"stopping{rest}", flush=True)
 
-    def message(self, level: str, text: str) -> None:
-        """Show it on standard error."""
+    def message(self, level: str, text: str, **facts: str) -> None:
+        """Show it on standard error; its text names the job."""
+        del facts
         print(f"sbh-jobkit: {level}: {text}", file=sys.stderr, flush=True)
 
 
@@ -130,9 +131,9 @@ class JsonLines:
         """Write that it stops."""
         self._write("stopping", going=going, grace=grace)
 
-    def message(self, level: str, text: str) -> None:
-        """Write a message."""
-        self._write("message", level=level, text=text)
+    def message(self, level: str, text: str, **facts: str) -> None:
+        """Write a message, with tenant, plugin, job and fire time where it is about a run."""
+        self._write("message", level=level, text=text, **facts)
 
     def _write(self, kind: str, **fields: Any) -> None:
         line = json.dumps({"at": clock.now(UTC).isoformat(), "kind": kind, **fields}, ensure_ascii=False)
@@ -150,4 +151,4 @@ class ScreenHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record, with its traceback if it has one."""
-        self._screen.message(record.levelname.lower(), self.format(record))
+        self._screen.message(record.levelname.lower(), self.format(record), **getattr(record, "facts", {}))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.cli.screens import Screen
     from sbh_jobkit.cli.web import Installed, Web
     from sbh_jobkit.engines.describe import PluginDescription
-    from sbh_jobkit.engines.local import LocalEngine
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.store import Store
@@ -54,7 +51,10 @@ def serve(options: Namespace) -> bool:
     grace = times.duration(options.grace, zero=True).total_seconds()
     plugins = describe_all(options.paths)
     with needed("sbh-jobkit serve", "serve"):
-        from sbh_jobkit.cli.web import Web, install_all
+        from sbh_jobkit.cli.lifetime import Lifetime
+        from sbh_jobkit.cli.reload import Reload
+        from sbh_jobkit.cli.web import Web, beside_store, install_all
+        from sbh_jobkit.engines.copies import Copies
         from sbh_jobkit.engines.local import LocalEngine
         from sbh_jobkit.engines.store import Store
     store = Store.open(options.store)
@@ -62,7 +62,10 @@ def serve(options: Namespace) -> bool:
         serve_plugins(plugins, tenants, store.url)  # says what is wrong before anything is made
         _require_something(options.paths, plugins, store)
         web = Web.open(options, store, shows=sys.stdout.isatty())
+        copies = Copies(Path(beside_store(store)("copies")).resolve())
+        plugins = describe_all(options.paths, copies.load, warns=False)
         installed = install_all(store, tenants, plugins)
+        reload = Reload(plugins, copies)
         more = web.address.for_tenants
         jobs = [job for tenant in tenants for job in _jobs_of(tenant, installed, store, more)]
         plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
@@ -72,11 +75,13 @@ def serve(options: Namespace) -> bool:
             engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=ended)
             shown = _shown(plugins, tenants, store, jobs, web)
             engine.start(begin_now=options.begin_now)
-            thread = web.serve(store, engine, starter, tenants, installed)
+            service = web.service(store, engine, starter, tenants, installed)
+            thread = web.serve(service)
             try:
-                _serve(engine, screen, grace, shown, web.note)
+                Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(shown, web.note)
             finally:
                 thread.stop()
+                copies.close()
     finally:
         store.close()
     return True
@@ -111,17 +116,19 @@ def load_tenants(paths: Sequence[str] | None) -> list[Settings]:
     return [Settings.load(path) for path in paths or [TENANT_FILE]]
 
 
-def describe_all(paths: Sequence[str]) -> list[PluginDescription]:
+def describe_all(
+    paths: Sequence[str], load: Callable[[str], PluginDescription] = describe, *, warns: bool = True
+) -> list[PluginDescription]:
     """Load plugins; raises PluginError with the problems of all of them."""
     found, problems = [], []
     for path in paths:
         try:
-            found.append(describe(path))
+            found.append(load(path))
         except PluginError as error:
             problems.append(f"{error}")
     if problems:
         raise PluginError("\n".join(problems))
-    for plugin in found:
+    for plugin in found if warns else ():
         for warning in plugin.warnings:
             given.message(f"warning: {warning}")
     return found
@@ -149,29 +156,6 @@ def check_services(tenants: Sequence[Settings]) -> bool:
     if problems:
         raise SettingsError("\n".join(problems))
     return True
-
-
-def _serve(
-    engine: LocalEngine, screen: Screen, grace: float, shown: Callable[[Screen], None], note: str | None
-) -> None:
-    stopped = threading.Event()
-
-    def stop(*_: object) -> None:
-        if stopped.is_set():
-            engine.hurry()
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        shown(screen)
-        if note is not None:
-            screen.message("warning", note)
-        stopped.wait()
-        screen.stopping(engine.going, grace)
-        engine.stop(grace)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _screen(plugins: Sequence[PluginDescription], tenants: Sequence[Settings]) -> Screen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +84,11 @@ class Web:
             has_token = bool(tokens.read(connection))
         return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token, has_token=has_token)
 
-    def serve(
+    def service(
         self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], plugins: Installed
-    ) -> ServerThread:
-        """Begin to answer."""
-        service = Service(
+    ) -> Service:
+        """Return what its answers stand on."""
+        return Service(
             store=store,
             engine=engine,
             starter=starter,
@@ -97,6 +97,9 @@ class Web:
             keys=self.keys,
             address=self.address,
         )
+
+    def serve(self, service: Service) -> ServerThread:
+        """Begin to answer."""
         thread = ServerThread(App(service, self.metrics, Site(service).routes).asgi, self.socket)
         thread.start()
         return thread
@@ -132,7 +135,7 @@ def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[Plu
 
 def _uploaded(each: installations.Installation) -> PluginDescription | None:
     try:
-        return describe(each.path)
+        return replace(describe(each.path), fingerprint=Path(each.path).name[:8])
     except PluginError as error:
         given.message(f"warning: the upload of {each.plugin} at {each.tenant} is not served: {error}")
         return None

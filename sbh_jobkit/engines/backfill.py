@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 MOST = 10_000
 """How many fire times one backfill takes."""
 _AT_ONCE = 500
+_FORGOTTEN = ("worker", "started_at", "finished_at", "outcome", "record", "note", "cancelled_by", "asked_by", "version")
 _NEW = {
-    **dict.fromkeys(("worker", "started_at", "finished_at", "outcome", "record", "note", "cancelled_by", "asked_by")),
+    **dict.fromkeys(_FORGOTTEN),
     "state": State.BACKFILL,
     "is_cut": False,
 }

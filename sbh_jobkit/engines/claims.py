@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, case, select, update
@@ -53,6 +54,12 @@ class Claim:
         return {**names, "its_fire_time": to_store(self.fire), "its_worker": self.worker}
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What a line of the server's log says beside its text."""
+        at = datetime.fromtimestamp(self.fire, UTC).isoformat()
+        return {"tenant": self.tenant, "plugin": self.plugin, "job": self.job, "fire_time": at}
+
+    @property
     def row(self) -> ColumnElement[bool]:
         """The condition for the row, whichever worker has it."""
         return and_(
@@ -71,7 +78,9 @@ def _mine(state: State) -> Update:
 
 
 _START = (
-    _mine(State.CLAIMED).where(job_run.c.cancelled_by.is_(None)).values(state=State.RUNNING, started_at=bindparam("at"))
+    _mine(State.CLAIMED)
+    .where(job_run.c.cancelled_by.is_(None))
+    .values(state=State.RUNNING, started_at=bindparam("at"), version=bindparam("new_version"))
 )
 _FINISH = _mine(State.RUNNING).values(
     state=State.ENDED,
@@ -79,9 +88,12 @@ _FINISH = _mine(State.RUNNING).values(
 )
 
 
-def start(connection: Connection, claim: Claim, now: float) -> bool:
-    """Make a claimed row a running one, to be committed before the job's code starts; False where it is not ours."""
-    return connection.execute(_START, {**claim.key, "at": to_store(now)}).rowcount == 1
+def start(connection: Connection, claim: Claim, now: float, version: str | None = None) -> bool:
+    """Make a claimed row a running one, to be committed before the job's code starts; False where it is not ours.
+
+    `version` is that of the plugin.
+    """
+    return connection.execute(_START, {**claim.key, "at": to_store(now), "new_version": version}).rowcount == 1
 
 
 def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:

@@ -51,6 +51,7 @@ class PluginDescription:
     """A plugin and its jobs."""
 
     path: str
+    """Where it is, as the person who serves it says."""
     slug: str
     name: str
     version: str
@@ -62,6 +63,15 @@ class PluginDescription:
     secrets: tuple[str, ...] = ()
     routes: tuple[RouteDescription, ...] = ()
     hooks: tuple[HookDescription, ...] = ()
+    copy: str = ""
+    """The copy from which runs load it, if there is one."""
+    fingerprint: str = ""
+    """A name of the copy's content."""
+
+    @property
+    def label(self) -> str:
+        """Which version runs, also where two have the same number: `1.2.0 (3f2a9c01)`."""
+        return f"{self.version} ({self.fingerprint})" if self.fingerprint else self.version
 
 
 def _route(path: str, methods: list[str]) -> RouteDescription:

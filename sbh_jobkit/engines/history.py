@@ -33,6 +33,8 @@ class Recorded:
     run: Run
     finished_at: datetime
     late_report: Run | None = None
+    version: str | None = None
+    """Which version of the plugin ran; None where none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ def _recorded(row: Any) -> Recorded:
     tz = _zone(row)
     run = read_run(json.loads(row.record), tz) if row.record else _bare(row, tz)
     late = read_run(json.loads(row.note), tz) if row.note else None
-    return Recorded(run=run, finished_at=_time(row.finished_at, tz), late_report=late)
+    return Recorded(run=run, finished_at=_time(row.finished_at, tz), late_report=late, version=row.version)
 
 
 def _bare(row: Any, tz: ZoneInfo) -> Run:

@@ -147,6 +147,11 @@ class LocalEngine:
         """Whether it decides on what is due."""
         return self._thread.is_alive()
 
+    @property
+    def silence(self) -> float:
+        """How many seconds ago it looked at what no tick tells, which it does every few seconds."""
+        return monotonic() - self._swept
+
     def run_now(self, key: Key, who: str) -> float:
         """Let a job run by hand as soon as a slot is free, and return the fire time of the run, in epoch seconds.
 

@@ -11,6 +11,7 @@ from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.planner import PlannedJob
@@ -38,11 +39,8 @@ def _remove(connection: Connection, job: PlannedJob, settings: HistorySettings, 
         select(c.fire_time).where(*mine).order_by(c.fire_time.desc()).offset(settings.runs - 1).limit(1)
     ).scalar()
     limit = max(to_store(now - settings.days * _DAY), oldest_kept or 0)
-    # what a backfill ran is old when its run is, not when it was due
-    aged = or_(c.backfilled_by.is_(None), c.finished_at < to_store(now - settings.days * _DAY))
-    old = select(c.fire_time, c.started_at).where(
-        *mine, c.fire_time < limit, c.fire_time != func.coalesce(newest, -1), aged
-    )
+    aged = c.fire_time < limit, _aged(now - settings.days * _DAY)
+    old = select(c.fire_time, c.started_at).where(*mine, *aged, c.fire_time != func.coalesce(newest, -1))
     found = connection.execute(old.order_by(c.fire_time).limit(_AT_ONCE)).all()
     if found:
         connection.execute(job_run.delete().where(*mine, c.fire_time.in_([row.fire_time for row in found])))
@@ -53,9 +51,20 @@ def _remove(connection: Connection, job: PlannedJob, settings: HistorySettings, 
     return len(found)
 
 
+def _aged(before: float) -> ColumnElement[bool]:
+    """Return the condition for what is old: a run of a backfill is as old as itself, not as its fire time."""
+    return or_(job_run.c.backfilled_by.is_(None), job_run.c.finished_at < to_store(before))
+
+
 def _cut(connection: Connection, job: PlannedJob, before: float) -> int:
     c = job_run.c
-    whole = job.is_in(job_run), c.state == State.ENDED, c.fire_time < to_store(before), c.is_cut.is_(False)
+    whole = (
+        job.is_in(job_run),
+        c.state == State.ENDED,
+        c.fire_time < to_store(before),
+        _aged(before),
+        c.is_cut.is_(False),
+    )
     found = connection.execute(select(c.fire_time, c.record).where(*whole).limit(_AT_ONCE)).all()
     for row in found:
         record = json.loads(row.record) if row.record else {}

@@ -58,6 +58,7 @@ job_run = Table(
     Column("asked_by", String(200)),
     Column("backfilled_by", String(200)),
     Column("cancelled_by", String(200)),
+    Column("version", String(200)),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
 )

@@ -32,6 +32,8 @@ class ServedJob:
     planned: PlannedJob
     template: RunRequest
     """The request of its runs, but for the fire time."""
+    version: str | None = None
+    """Which version of the plugin it is."""
 
     def request(self, fire: float) -> RunRequest:
         """Return the request of the run that was due at `fire`, in epoch seconds."""
@@ -69,7 +71,8 @@ def serve_plugin(
         planned = PlannedJob(
             tenant=tenant.id, plugin=plugin.slug, job=job.name, schedule=schedule, policy=policy(job.name)
         )
-        yield ServedJob(planned=planned, template=request_for(plugin, job, tenant, store, more=more))
+        template = request_for(plugin, job, tenant, store, more=more)
+        yield ServedJob(planned=planned, template=template, version=plugin.label)
 
 
 def request_for(
@@ -86,7 +89,7 @@ def request_for(
     Without a job it is the request of a route or a hook, but for its name and its call.
     """
     return RunRequest(
-        plugin=plugin.path,
+        plugin=plugin.copy or plugin.path,
         slug=plugin.slug,
         job="" if job is None else job.name,
         fire=0.0,

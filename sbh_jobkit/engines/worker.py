@@ -124,14 +124,15 @@ class Worker:
         try:
             ending = self._carry_out(claim, start)
         except Exception:  # noqa: BLE001  whatever went wrong, the row must not stay with a thread that has ended
-            _LOG.exception("%s/%s: the run could not be carried out", *claim.names)
+            _LOG.exception("%s/%s: the run could not be carried out", *claim.names, extra={"facts": claim.facts})
             ending = self._ending(partial(_leave, claim=claim, now=now()))
         self._over(start)  # what is claimed next stands behind the ending in the writer's line
         written = self._write(ending.write, ending.written)
         with self._lock:
             self._claims -= Counter([claim])
         if not written and ending.run is not None:
-            _LOG.warning("%s/%s: the run was decided while it went on; what it reports is kept as a note", *claim.names)
+            text = "%s/%s: the run was decided while it went on; what it reports is kept as a note"
+            _LOG.warning(text, *claim.names, extra={"facts": claim.facts})
         if ending.run is not None:
             self._ended(ending.run)
 
@@ -139,36 +140,36 @@ class Worker:
         try:
             handle = self._starter.request(start.job.request(start.fire))
         except JobkitError as error:
-            _LOG.error("%s/%s: %s", *claim.names, error)
+            _LOG.error("%s/%s: %s", *claim.names, error, extra={"facts": claim.facts})
             return self._release(claim)
         with handle:
             with self._lock:
                 self._going[claim] = handle
             try:
-                return self._follow(claim, handle, start.reason)
+                return self._follow(claim, handle, start)
             finally:
                 with self._lock:
                     del self._going[claim]
 
-    def _follow(self, claim: Claim, handle: RunHandle, reason: str | None) -> _Ending:
+    def _follow(self, claim: Claim, handle: RunHandle, start: Start) -> _Ending:
         if self._stopped_by is not None:
             return self._release(claim)
         if not handle.wait_ready():
-            return self._not_begun(claim, handle.result())
-        if not self._write(partial(claims.start, claim=claim, now=now())):
+            return self._not_begun(claim, handle.result(), start.job.version)
+        if not self._write(partial(claims.start, claim=claim, now=now(), version=start.job.version)):
             return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
         self._tries.pop(claim, None)
-        handle.go(reason)
+        handle.go(start.reason)
         run = handle.result()
         return self._ending(partial(claims.finish, claim=claim, run=run, now=now()), run)
 
-    def _not_begun(self, claim: Claim, run: Run) -> _Ending:
+    def _not_begun(self, claim: Claim, run: Run, version: str | None) -> _Ending:
         """Give a claim back whose processes have died, or end it where its plugin or its tenant cannot be loaded."""
         self._tries[claim] += run.outcome is Outcome.LOST
         if run.outcome in {Outcome.LOST, Outcome.CANCELLED} and self._tries[claim] < _TRIES:
             return self._release(claim)
         del self._tries[claim]
-        return self._ending(partial(_fail, claim=claim, run=run, now=now()), run)
+        return self._ending(partial(_fail, claim=claim, run=run, now=now(), version=version), run)
 
     def _release(self, claim: Claim) -> _Ending:
         return self._ending(partial(claims.release, claim=claim))
@@ -195,6 +196,6 @@ def _leave(connection: Connection, claim: Claim, now: float) -> bool:
     )
 
 
-def _fail(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
+def _fail(connection: Connection, claim: Claim, run: Run, now: float, version: str | None) -> bool:
     """End a claimed row whose job could not begin, since its plugin or its tenant cannot be loaded."""
-    return claims.start(connection, claim, now) and claims.finish(connection, claim, run, now)
+    return claims.start(connection, claim, now, version) and claims.finish(connection, claim, run, now)

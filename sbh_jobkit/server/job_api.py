@@ -157,6 +157,7 @@ def _facts(run: Run) -> dict[str, Any]:
 def _recorded(row: Recorded) -> dict[str, Any]:
     late = None if row.late_report is None else row.late_report.to_dict()
     named = {"run_id": run_id(row.run), "state": State.ENDED, "finished_at": row.finished_at.isoformat()}
+    named["version"] = row.version
     return {**named, **row.run.to_dict(), "late_report": late}
 
 

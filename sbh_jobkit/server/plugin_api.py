@@ -78,7 +78,7 @@ def keep(service: Service, tenant: str, data: bytes) -> PluginDescription:
         raise _refused(error, folder) from error
     except OSError as error:
         raise ApiError(503, f"the upload cannot be kept: {error.strerror}") from error
-    return replace(found, path=str(kept))
+    return replace(found, path=str(kept), fingerprint=kept.name[:8])
 
 
 def _refused(error: PluginError, folder: Path) -> ApiError:

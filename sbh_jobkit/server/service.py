@@ -114,14 +114,14 @@ class Service:
             else:
                 installations.disable(connection, tenant, slug, who, now())
 
-    def install(self, tenant: str, plugin: PluginDescription) -> None:
+    def install(self, tenant: str, plugin: PluginDescription, *, uploaded: bool = True) -> None:
         """Serve a plugin from now on, in place of what had its slug; runs that go on finish."""
         settings = self.tenants[tenant]
         jobs = list(serve_plugin(plugin, settings, self.store.url, self.address.for_tenants))
         history = {job.planned.key: settings.kept(job.planned.job) for job in jobs}
         with self._changing:
             with self.store.write() as connection:
-                installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=True)
+                installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=uploaded)
             self._plugins = {**self._plugins, (tenant, plugin.slug): plugin}
             self.engine.serve(tenant, plugin.slug, jobs, history)
 

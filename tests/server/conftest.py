@@ -68,7 +68,7 @@ def serving(folder, paths=(TEA,), **options):
         jobs = [job for each in settings for job in _jobs_of(each, installed, store, web.address.for_tenants)]
         engine = LocalEngine(store, jobs, starter, ended=web.metrics.ended)
         engine.start()
-        thread = web.serve(store, engine, starter, settings, installed)
+        thread = web.serve(web.service(store, engine, starter, settings, installed))
         try:
             yield Served(folder, store, web.address.url, engine)
         finally:

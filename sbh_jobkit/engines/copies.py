@@ -1,0 +1,150 @@
+"""Copies of plugins, from which runs load: what is edited in place changes nothing until the plugin is loaded again.
+
+A copy is named by its content, so each run can say which text it ran. Schedulers lock the copies that they use; those
+that nobody uses any more are removed when a scheduler begins.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.instants import now
+from sbh_jobkit.errors import JobkitError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sbh_jobkit.engines.describe import PluginDescription
+
+MOST_BYTES, MOST_FILES = 100 << 20, 10_000
+"""The largest folder that is copied."""
+_NEW = ".new-"
+_YOUNG = 60.0
+"""Seconds for which a copy is spared that nobody has locked: it may just be made."""
+_LEFT_OUT = {"__pycache__", "node_modules"}
+
+
+class CannotCopy(JobkitError):  # noqa: N818  what is the matter, not an error of the program
+    """A plugin's folder that is too large, or cannot be read."""
+
+
+class Copies:
+    """The folder with the copies of one store's plugins."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remove what nobody uses; the folder is named as the store is, with `.copies` at the end."""
+        self._folder = folder
+        self._locks: list[int] = []
+        for each in folder.glob("*") if folder.is_dir() else ():
+            self._remove_unused(each)
+
+    def load(self, path: str) -> PluginDescription:
+        """Copy a plugin, and return what the copy has; raises PluginError, and CannotCopy."""
+        source = Path(path)
+        if not source.exists():
+            return describe(path)  # which says so
+        try:
+            kept = self._keep(source)
+        except OSError as error:
+            msg = f"{path}: the plugin cannot be copied to {str(self._folder)!r}: {error.strerror}"
+            raise CannotCopy(msg) from error
+        inner = next(each for each in kept.iterdir())
+        copy = inner / source.name if source.is_file() and inner.is_dir() else inner
+        shown = source if source.is_dir() or inner.is_file() else source.parent
+        try:
+            found = describe(str(copy))
+        except PluginError as error:
+            raise PluginError(f"{error}".replace(f"{inner}", f"{shown}")) from error
+        warnings = tuple(each.replace(f"{inner}", f"{shown}") for each in found.warnings)
+        return replace(found, path=path, copy=str(copy), fingerprint=kept.name[:8], warnings=warnings)
+
+    def close(self) -> None:
+        """Let go of the copies."""
+        for lock in self._locks:
+            os.close(lock)
+        self._locks = []
+
+    def _keep(self, source: Path) -> Path:
+        """Return the folder of the copy, which this process has locked."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = Path(mkdtemp(prefix=_NEW, dir=self._folder))
+        try:
+            self._lock(new)
+            kept = self._folder / self._copy(source, new)
+            while True:
+                with suppress(OSError):  # it is there already
+                    new.rename(kept)
+                    return kept
+                with suppress(FileNotFoundError):  # it has just been removed, since nobody used it
+                    self._lock(kept)
+                    if kept.exists():
+                        return kept
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def _copy(self, source: Path, new: Path) -> str:
+        """Copy a plugin into a new folder; return the name that its content has."""
+        digest, size, number = sha256(), 0, 0
+        is_zip = source.is_file() and source.suffix.lower() == ".zip"
+        root = source.resolve() if source.is_dir() else source.resolve().parent
+        files = [(source.name, source)] if is_zip else list(self._files(root, source))
+        base = new if is_zip else new / (root.name or "plugin")
+        base.mkdir(exist_ok=True)
+        for name, file in sorted(files):
+            size, number = size + file.stat().st_size, number + 1
+            if size > MOST_BYTES or number > MOST_FILES:
+                msg = (
+                    f"{source}: the plugin's folder has more than {MOST_BYTES >> 20} MB or {MOST_FILES:,} files, so it"
+                )
+                msg += " cannot be copied; move what is not the plugin's out of it"
+                raise CannotCopy(msg)
+            data = file.read_bytes()
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            (base / name).write_bytes(data)
+            digest.update(b"%d %d " % (len(name.encode()), len(data)) + name.encode() + data)
+        return digest.hexdigest()[:16]
+
+    def _files(self, root: Path, source: Path) -> Iterator[tuple[str, Path]]:
+        """Yield the files below a folder by their relative names, but for hidden ones and those of the store."""
+        found = 0
+        for folder, folders, names in os.walk(root, followlinks=True):
+            here = Path(folder)
+            folders[:] = [each for each in folders if each not in _LEFT_OUT and self._belongs(here / each)]
+            for name in names:
+                if self._belongs(here / name) and not name.endswith(".pyc") and (here / name).is_file():
+                    found += 1
+                    yield str((here / name).relative_to(root)), here / name
+            if found > MOST_FILES:
+                msg = f"{source}: the plugin's folder has more than {MOST_FILES:,} files, so it cannot be copied; move"
+                msg += " what is not the plugin's out of it"
+                raise CannotCopy(msg)
+
+    def _belongs(self, path: Path) -> bool:
+        """Whether a file or a folder is the plugin's: not hidden, and nothing that the store has beside itself."""
+        is_stores = path.parent == self._folder.parent and path.name.startswith(self._folder.stem)
+        return not path.name.startswith(".") and not is_stores
+
+    def _lock(self, folder: Path) -> None:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        self._locks.append(lock)
+
+    def _remove_unused(self, copy: Path) -> None:
+        with suppress(OSError):  # somebody uses it, or removes it, too
+            if now() - copy.stat().st_mtime < _YOUNG:
+                return
+            lock = os.open(copy, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(copy)
+            finally:
+                os.close(lock)

@@ -1,0 +1,251 @@
+"""SIGHUP and what systemd is told, with a server in a process of its own, under load."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from configparser import ConfigParser
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit.cli.systemd import Systemd
+from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.store import Store
+
+MAIN = """
+import time
+from src.ext.sdk import PluginContext, job
+from helper import NUMBER
+
+@job("greet", schedule="* * * * *")
+def greet(ctx: PluginContext):
+    time.sleep({sleep})
+    print("number", NUMBER)
+"""
+MANIFEST = '{"slug": "tea", "name": "Tea", "version": "1.0.%d"}'
+
+
+def write(folder, number, sleep=0, main=MAIN):
+    """Write a version of the plugin."""
+    (folder / "tea").mkdir(exist_ok=True)
+    (folder / "tea/plugin.json").write_text(MANIFEST % number)
+    (folder / "tea/helper.py").write_text(f"NUMBER = {number}\n")
+    (folder / "tea/main.py").write_text(main.replace("{sleep}", f"{sleep}"))
+
+
+class Server:
+    """A server in a process of its own, and its lines."""
+
+    def __init__(self, process):
+        """Read its lines as they come."""
+        self.process, self.lines = process, []
+        self.changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(json.loads(line))
+                self.changed.notify_all()
+        self.process.wait()
+        with self.changed:
+            self.changed.notify_all()
+
+    def wait(self, holds, seconds=40):
+        """Wait for a line, and return it."""
+        with self.changed:
+            self.changed.wait_for(lambda: any(map(holds, self.lines)) or self.process.poll() is not None, seconds)
+            assert any(map(holds, self.lines)), (self.lines, self.process.poll())
+            return next(line for line in self.lines if holds(line))
+
+    def message(self, text):
+        """Wait for a message with a text in it."""
+        return self.wait(lambda line: line["kind"] == "message" and text in line["text"])["text"]
+
+    def reload(self):
+        """Send SIGHUP."""
+        self.process.send_signal(signal.SIGHUP)
+
+
+@contextmanager
+def serving(*arguments, **environment):
+    """Serve the plugin, and stop."""
+    command = [sys.executable, "-m", "sbh_jobkit", "serve", "tea", "--port", "0", "--token-file", "token.txt"]
+    given = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    with subprocess.Popen(
+        [*command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**given, **environment},
+    ) as process:
+        server = Server(process)
+        try:
+            server.wait(lambda line: line["kind"] == "serving")
+            yield server
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Go to a folder with a plugin and a tenant."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, 1)
+    (tmp_path / "tenant.toml").write_text('id = "acme"\n')
+    return tmp_path
+
+
+def rows(folder):
+    """Return the rows of the store."""
+    store = Store.open(f"sqlite:///{folder}/jobs.db")
+    with store.read() as connection:
+        found = connection.execute(job_run.select().order_by(job_run.c.fire_time)).all()
+    store.close()
+    return found
+
+
+def backfill(start, end):
+    """Ask for past fire times, as a load."""
+    line = ["backfill", "tea", "greet", "--from", start, "--to", end]
+    subprocess.run([sys.executable, "-m", "sbh_jobkit", *line], check=True, capture_output=True)
+
+
+def wait_for(holds, seconds=40):
+    """Wait until something holds."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)
+
+
+def ended(folder):
+    """Return how many have ended."""
+    return sum(row.state == State.ENDED for row in rows(folder))
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_reload_under_load(folder):
+    """No due instant is left without a row, none runs twice, and each row names the version whose text it printed."""
+    (folder / "tenant.toml").write_text('id = "acme"\n[policy.greet]\nmax_instances = 3\n')
+    write(folder, 1, sleep=0.2)
+    with serving() as server:
+        wait_for((folder / "jobs.db").exists)
+        time.sleep(1)
+        backfill("2026-03-01T00:00", "2026-03-01T00:30")
+        wait_for(lambda: ended(folder) >= 5)
+        write(folder, 2, sleep=0.2)  # nothing changes before the signal
+        backfill("2026-03-01T00:30", "2026-03-01T00:35")
+        wait_for(lambda: ended(folder) >= 10)
+        server.reload()
+        assert server.message("is served now").startswith("tea 1.0.2 (")
+        wait_for(lambda: ended(folder) >= 20)
+        write(folder, 3, main="def f(:\n")
+        server.reload()
+        refused = server.message("is still served")
+        assert re.fullmatch(r"tea: main\.py:1: SyntaxError: .*; tea 1\.0\.2 \(\w{8}\) is still served", refused)
+        wait_for(lambda: ended(folder) >= 35)
+        server.reload()
+        write(folder, 2, sleep=0.2)
+        server.reload()
+        server.message("has not changed")
+    found = [row for row in rows(folder) if row.backfilled_by]
+    assert len(found) == 35
+    assert {row.outcome for row in found} == {"ok"}
+    printed = [f"1.0.{json.loads(row.record)['stdout'].split()[1]}" for row in found]
+    assert printed == [row.version.partition(" ")[0] for row in found]
+    assert set(printed) == {"1.0.1", "1.0.2"}
+    assert len({row.version for row in found}) == 2
+
+
+def test_what_cannot_be_reloaded_is_said(folder):
+    """Another slug, and a plugin that is gone; the old one is still there for runs by hand and for the schedule."""
+    with serving() as server:
+        (folder / "tea/plugin.json").write_text('{"slug": "coffee", "name": "C"}')
+        server.reload()
+        text = server.message("coffee")
+        assert text.startswith(
+            "tea: the plugin is called 'coffee' now, and a server cannot change that; start it again;"
+        )
+        (folder / "tea").rename(folder / "gone")
+        server.reload()
+        assert "no such path: 'tea'" in server.message("no such path")
+
+
+class Manager:
+    """The socket of a service manager."""
+
+    def __init__(self, path):
+        """Listen."""
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(60)
+
+    def next(self):
+        """Return the next datagram that is no sign of life."""
+        while (text := self.socket.recv(4096).decode()) == "WATCHDOG=1":
+            pass
+        return text
+
+
+@pytest.mark.parametrize("name", ["a path", "an abstract name"])
+def test_systemd_is_told(folder, name):
+    """Ready when it serves, signs of life, reloading and ready again, stopping."""
+    path = str(folder / "notify") if name == "a path" else f"\0sbh-test-{os.getpid()}"
+    manager = Manager(path)
+    with serving(NOTIFY_SOCKET=path.replace("\0", "@"), WATCHDOG_USEC="600000") as server:
+        assert manager.next() == "READY=1\nSTATUS=serving 1 job"
+        assert manager.socket.recv(4096) == b"WATCHDOG=1"
+        server.reload()
+        assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", manager.next())
+        assert manager.next() == "READY=1\nSTATUS=serving 1 job"
+    assert manager.next() == "STOPPING=1"
+    manager.socket.close()
+
+
+def test_the_unit_of_the_manual():
+    """It can be read, its command is one of ours, and the service manager waits for longer than runs may go on."""
+    page = (Path(__file__).parents[2] / "docs/operate.md").read_text()
+    (text,) = re.findall(r"```\{code-block\} ini\n:caption: [^\n]*\n\n(.*?)```", page, re.DOTALL)
+    unit = ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read_string(text)
+    service = unit["Service"]
+    command, name, *words = service["ExecStart"].split()
+    assert (command.rpartition("/")[2], name, words[1:]) == ("sbh-jobkit", "serve", ["--grace", "20s"])
+    assert (service["Type"], service["KillMode"]) == ("notify-reload", "mixed")
+    assert int(service["TimeoutStopSec"]) > 20
+    assert int(service["WatchdogSec"]) > 60
+
+
+WATCHED = {
+    "nobody": ({}, None),
+    "this process": ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": f"{os.getpid()}"}, 2.0),
+    "another process": ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, None),
+    "no number": ({"WATCHDOG_USEC": "soon"}, None),
+    "never": ({"WATCHDOG_USEC": "0"}, None),
+}
+
+
+@pytest.mark.parametrize("case", WATCHED)
+def test_who_watches(case):
+    """What the environment says, if it is meant for this process."""
+    environment, seconds = WATCHED[case]
+    assert Systemd(environment).watchdog == seconds
+
+
+def test_a_manager_that_is_gone_stops_nothing(tmp_path):
+    """Nothing is raised, with or without one."""
+    for address in ("", str(tmp_path / "none")):
+        gone = Systemd({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
+        assert [call() for call in (gone.stopping, gone.reloading, gone.alive)] == [None] * 3
+        assert gone.ready("serving") is None
