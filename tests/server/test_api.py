@@ -305,6 +305,6 @@ def test_the_document_describes_every_address(api):
     """The paths, the roles by method, and an envelope for each status."""
     found = api.get("/openapi.json").json()
     assert found["openapi"] == "3.1.0"
-    assert len(found["paths"]) == 12
+    assert len(found["paths"]) == 18
     operation = found["paths"]["/api/plugins/{plugin_id}/jobs/{job_name}/run-now"]["post"]
     assert sorted(operation["responses"]) == ["200", "202", "400", "401", "403", "404", "409"]
