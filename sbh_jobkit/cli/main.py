@@ -21,6 +21,7 @@ from sbh_jobkit.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_STRESS = "dst,overlap,outage,late,storage,rate_limit,crash"
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -101,9 +102,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
     text = "follow each run by a second one; fail if a second run changes or sends anything"
     simulate.add_argument("--twice", action="store_true", help=text)
-    simulate.add_argument(
-        "--stress", metavar="KINDS", help="find failures on difficult days: any of dst,overlap,outage,late"
-    )
+    simulate.add_argument("--stress", metavar="KINDS", help=f"find failures on difficult days: any of {_STRESS}")
     simulate.add_argument("--strict", action="store_true", help="fail also if an observation is made")
     text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
     simulate.add_argument("--against", metavar="PATH|GITREF", help=text)

@@ -11,7 +11,7 @@ from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.concurrency import BusyMinute
     from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
     from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.stress.judgement import Finding
 
 _MOST_PEAKS = 10
 
@@ -50,14 +51,19 @@ class _View(Protocol):
         """Return the JSON values."""
 
 
-def write(options: Namespace, result: Simulation | FleetSimulation, budget: Budget) -> bool:
-    """Write the report, then print JSON or the summary; return whether the result is ok."""
+def write(
+    options: Namespace, result: Simulation | FleetSimulation, budget: Budget, lost: Sequence[Finding] = ()
+) -> bool:
+    """Write the report, then print JSON or the summary; return whether the result is ok.
+
+    `lost` is what injected faults have lost or doubled for good.
+    """
     view: _View
     if isinstance(result, FleetSimulation):
         _print_messages(result)
         view = _FleetView(options, result)
     else:
-        view = _SimulationView(options, result, budget)
+        view = _SimulationView(options, result, budget, lost)
     if options.html and result.plugins:
         given.write(options.html, view.html())
     if options.json:
@@ -96,16 +102,25 @@ def _print_messages(fleet: FleetSimulation) -> None:
 class _SimulationView:
     """One plugin at one tenant: each job a row, and each run in the JSON."""
 
-    def __init__(self, options: Namespace, simulation: Simulation, budget: Budget) -> None:
+    def __init__(
+        self, options: Namespace, simulation: Simulation, budget: Budget, lost: Sequence[Finding] = ()
+    ) -> None:
         self._options = options
         self._simulation = simulation
         self._budget = budget
+        self._lost = lost
         self._exceeded = budget.exceeded(simulation.usage)
         self._not_idempotent = simulation.not_idempotent if options.twice else {}
 
     @property
     def ok(self) -> bool:
-        return self._simulation.ok and not self._not_idempotent and not self._exceeded and not self._strict
+        return (
+            self._simulation.ok
+            and not self._not_idempotent
+            and not self._exceeded
+            and not self._strict
+            and not self._lost
+        )
 
     @property
     def _strict(self) -> int:
@@ -125,6 +140,7 @@ class _SimulationView:
 
     def blocks(self) -> Iterator[Iterable[str]]:
         from sbh_jobkit.report.idempotency import repeat_lines
+        from sbh_jobkit.report.terminal.injected import injected_lines
         from sbh_jobkit.report.terminal.observations import observation_lines
         from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, host_differences
         from sbh_jobkit.report.usage import usage_lines
@@ -135,6 +151,7 @@ class _SimulationView:
         if failures:
             yield [*failing_runs(failures), *host_differences(failures)]
             yield [f"rerun the first: {self._rerun(failures[0])}"]
+        yield injected_lines(simulation.runs, self._lost)
         if simulation.unused_faults:
             yield ["unused faults:", *(f"  {fault}" for fault in simulation.unused_faults)]
         if plugin.manual:
@@ -150,7 +167,13 @@ class _SimulationView:
 
         (plugin,) = self._simulation.plugins.values()
         again = len(self._not_idempotent)
-        return headline(plugin.jobs, over_budget=bool(self._exceeded), not_idempotent=again, observations=self._strict)
+        return headline(
+            plugin.jobs,
+            over_budget=bool(self._exceeded),
+            not_idempotent=again,
+            observations=self._strict,
+            lost=len(self._lost),
+        )
 
     def html(self) -> str:
         from sbh_jobkit.report.html.simulation import page
@@ -172,6 +195,7 @@ class _SimulationView:
             "interrupted": simulation.reached.isoformat() if simulation.reached else None,
             "ok": self.ok,
             "usage": simulation.usage.to_dict(),
+            "lost": [each.line for each in self._lost],
             "observations": [each.to_dict() for each in simulation.observations],
             **asked,
             "runs": [

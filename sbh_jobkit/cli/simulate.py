@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli.output import write
 from sbh_jobkit.errors import FleetError, Interrupted, JobkitError
+from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.simulation.compare.identity import Identities
 from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.fleet.fleet import Fleet
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
+from sbh_jobkit.simulation.simulator import Simulator
+from sbh_jobkit.simulation.stress.judgement import judge
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.stress.judgement import Finding
 
 
 def simulate(options: Namespace) -> bool:
@@ -44,11 +50,22 @@ def simulate(options: Namespace) -> bool:
     if len(fleet) > 1 and options.job and not any(plugin.jobs for plugin in result.plugins.values()):
         msg = f"none of the plugins has a job {' or '.join(map(repr, options.job))} with a schedule"
         raise FleetError(msg)
-    ok = write(options, result, conditions.budget)
+    lost = [] if isinstance(result, FleetSimulation) else _lost(result, conditions, fleet)
+    ok = write(options, result, conditions.budget, lost)
     if isinstance(result, FleetSimulation) and result.not_simulated:
         msg = f"{len(result.not_simulated):,} of {len(fleet):,} installations could not be simulated"
         raise FleetError(msg)
     return ok
+
+
+def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Finding]:
+    """Return what injected faults have lost or doubled, against the same simulation without them."""
+    if not conditions.plan.faults or not any(run.injected_faults or not run.outcome.started for run in result.runs):
+        return []
+    plugin = Plugin.load(fleet.paths[0])
+    world = conditions.world_of(plugin.root, fleet.tenants[0])
+    plain = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
+    return judge(list(plain.runs()), result.runs, Identities(result.world.identities))
 
 
 def _check_together(options: Namespace, installations: int) -> None:

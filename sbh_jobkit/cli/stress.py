@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.simulation.conditions import Conditions
+    from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.stress.shrink import Broken
 
 
@@ -34,7 +35,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
         plugin = Plugin.load(path)
         return plugin, conditions.world_of(plugin.root, tenant)
 
-    found = run_stress(load, plain, kinds, progress=_show if sys.stderr.isatty() else lambda _: None)
+    found = run_stress(load, plain, kinds, path=path, progress=_show if sys.stderr.isatty() else lambda _: None)
     if options.json:
         given.print_json(
             {
@@ -43,6 +44,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
                 "ok": found.ok,
                 "notes": list(found.notes),
                 "broken": [_as_dict(broken, path) for broken in found.broken],
+                "findings": [_finding(each) for each in found.findings],
                 "anyway": [run.to_dict() for run in found.anyway],
             }
         )
@@ -60,6 +62,18 @@ def _as_dict(broken: Broken, path: str) -> dict[str, Any]:
         "end": scenario.end.isoformat(),
         "faults": [str(fault) for fault in scenario.plan.faults],
         "command": scenario.command(path),
+    }
+
+
+def _finding(each: Finding) -> dict[str, Any]:
+    return {
+        "job": each.job,
+        "finding": each.word,
+        "what": each.what,
+        "count": each.count,
+        "why": each.why,
+        "first": each.first.to_dict(),
+        "command": each.command,
     }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Gate:
     """Called by every member before it does anything."""
 
-    __slots__ = ("_observe", "_permissions", "_recorder")
+    __slots__ = ("_permissions", "_recorder", "observe")
 
     def __init__(
         self,
@@ -26,12 +26,12 @@ class Gate:
         """Allow these permissions, or everything where they are None; `observe` is called with each member first."""
         self._recorder = recorder
         self._permissions = permissions
-        self._observe = observe
+        self.observe = observe
 
     def __call__(self, member: str, permission: str | None = None) -> None:
         """Let the call of a member such as `files.list` pass; raises PermissionDenied, which is also a fault."""
-        if self._observe is not None:
-            self._observe(member)
+        if self.observe is not None:
+            self.observe(member)
         if permission is not None:
             self.require(member, permission)
 

@@ -39,16 +39,19 @@ def headline(
     not_idempotent: int = 0,
     not_simulated: int = 0,
     observations: int = 0,
+    lost: int = 0,
 ) -> str:
     """Return one line about the runs of jobs, such as `3 of 2,298 runs failed`.
 
-    `not_idempotent` is a number of jobs, `not_simulated` one of installations, `observations` of those that count.
+    `not_idempotent` is a number of jobs, `not_simulated` one of installations, `observations` of those that count,
+    `lost` of kinds of effects that injected faults have lost or doubled.
     """
     counts = [job.tally for job in jobs]
     verdicts = count_verdicts(counts)
     exceptions = ["over budget"] if over_budget else []
     exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
     exceptions += [count(observations, "observation")] if observations else []
+    exceptions += [f"{count(lost, 'kind')} of effects lost or doubled"] if lost else []
     sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 

@@ -560,6 +560,8 @@ def test_json(here, capsys):
         "interrupted": None,
         "ok": True,
         "usage": {**ONE_RUN, "jobs": {"greet": ONE_RUN}},
+        "lost": [],
+        "observations": [],
     }
     assert [(each["job"], each["stdout"], each["value"]) for each in run] == [
         ("greet", "good morning\n", {"status": "success"})

@@ -93,6 +93,10 @@ Fri 2026-01-02 06:00 UTC  sync  crashed
 rerun the first: sbh-jobkit run p sync --from 2026-01-01T00:00Z --at 2026-01-02T06:00Z --fault '\
 outage of=api.example.com start=2026-01-02T05:00 end=2026-01-02T07:00' --fault 'slow job=sync by=3s'
 
+injected faults, and what came of them:
+  sync was slow (3s longer): 2 runs, none failed
+  outage of api.example.com: 3 requests in 1 run, 1 failed
+
 used: 9 HTTP calls to api.example.com, 3 LLM calls (9 tokens), 3 emits
 
 1 of 3 runs failed

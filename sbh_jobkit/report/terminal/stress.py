@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.report.terminal.runs import failing_runs, time_with_zone
-from sbh_jobkit.report.text import count
+from sbh_jobkit.report.terminal.runs import failing_runs, time_with_zone, wrap_line
+from sbh_jobkit.report.text import compact, count
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.stress.scenario import Scenario
     from sbh_jobkit.simulation.stress.shrink import Broken
     from sbh_jobkit.simulation.stress.stress import Stress
@@ -27,8 +28,21 @@ def lines(stress: Stress, path: str) -> Iterator[str]:
     for broken in stress.broken:
         yield ""
         yield from _broken(broken, path)
+    for finding in stress.findings:
+        yield ""
+        yield from finding_lines(finding)
     yield ""
     yield _headline(stress)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """Write what was lost or doubled, its first example, and the command that repeats it."""
+    yield from wrap_line(finding.line)
+    content = finding.first.content
+    if content and finding.first.kind != "file":
+        yield from wrap_line(f"the first: {content if isinstance(content, str) else compact(content)}", "    ")
+    if finding.command:
+        yield f"    repeat it with: {finding.command}"
 
 
 def _broken(broken: Broken, path: str) -> Iterator[str]:
@@ -53,5 +67,7 @@ def _headline(stress: Stress) -> str:
         names = f": {', '.join(stress.scenarios)}" if stress.scenarios else ""
         return f"no failure under stress in {tried}{names}"
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
+    number = len(stress.findings)
+    parts += [f"{number:,} kind{'' if number == 1 else 's'} of effects lost or doubled"] if number else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
     return f"{' and '.join(parts)}, in {tried}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.conditions import Conditions
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
+    from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.schedule.policy import Policy
 
@@ -74,6 +77,18 @@ class Scenario:
         """Yield the runs of the scenario, one at a time."""
         yield from Simulator.under(self.conditions, *load()).runs()
 
+    def calls(self, load: Load) -> list[tuple[Run, list[tuple[str, str]]]]:
+        """Return each run with the members of `ctx` that it called, each with the plugin's line that called it."""
+        plugin, world = load()
+        made: list[tuple[str, str]] = []
+        traced = {name: replace(job, function=_traced(job, made)) for name, job in plugin.jobs.items()}
+        plugin.jobs.update(traced)
+        found = []
+        for run in Simulator.under(self.conditions, plugin, world).runs():
+            found.append((run, list(made)))
+            made.clear()
+        return found
+
     def until(self, instant: datetime) -> Scenario:
         """Return the same scenario up to the end of the minute of a time."""
         return replace(self, end=(instant.astimezone(UTC) + timedelta(minutes=1)).astimezone(self.zone))
@@ -96,3 +111,21 @@ class Scenario:
         if hours and minutes and elapsed % 60 == 0:
             return f"{hours}h{minutes}m"  # easier to read than 661m
         return times.format_duration(times.Duration(0, int(elapsed)))
+
+
+def _traced(job: Job, made: list[tuple[str, str]]) -> Callable[..., Any]:
+    """Return a job's function that adds each call of `ctx` to a list."""
+
+    def call(ctx: Any) -> Any:
+        gate = ctx._gate  # noqa: SLF001  a context has one gate, through which all its calls go
+        observe = gate.observe
+
+        def look(member: str) -> None:
+            made.append((member, call_place(sys._getframe(1), job.root) or ""))  # noqa: SLF001  who called
+            if observe is not None:
+                observe(member)
+
+        gate.observe = look
+        return job.function(ctx)
+
+    return call

@@ -6,7 +6,7 @@ that one command repeats it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import compress, pairwise
@@ -14,22 +14,30 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
-from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
+from sbh_jobkit.fakes.faults.kinds import Outage, RateLimit, SchedulerDown, Slow, StorageFull
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.fakes.faults.validation import target_from_url
+from sbh_jobkit.fakes.faults.validation import EVERY, target_from_url
 from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.compare.identity import Identities
+from sbh_jobkit.simulation.stress.clock_days import day_findings
+from sbh_jobkit.simulation.stress.crash import crash_findings
+from sbh_jobkit.simulation.stress.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
-KINDS = ("dst", "overlap", "outage", "late")
+KINDS = ("dst", "overlap", "outage", "late", "storage", "rate_limit", "crash")
+EASY = ("overlap", "outage", "late", "storage", "rate_limit")
+"""The kinds that are faults of a plan, which can come together."""
 _LEAST_OUTAGE = timedelta(hours=3)
+_FULL = timedelta(days=1)
+_PATIENCE = 900.0
 _DAY = 86_400
 _STRETCH = 1.5
 """How long a slow run takes, in intervals between the fire times of its job."""
@@ -45,6 +53,8 @@ class Stress:
     """What fails without stress, too: the first run of each group."""
     scenarios: tuple[str, ...]
     """The names of the scenarios that were simulated, such as `outage` or `2026-03-29`."""
+    findings: tuple[Finding, ...] = ()
+    """Effects that are lost or doubled for good, though the jobs said success."""
     notes: tuple[str, ...] = ()
     """Which kinds of stress have nothing to work on, and why."""
 
@@ -56,7 +66,7 @@ class Stress:
     @property
     def ok(self) -> bool:
         """Whether nothing failed, with and without stress."""
-        return not self.broken and not self.anyway
+        return not self.broken and not self.anyway and not self.findings
 
 
 def read(text: str) -> tuple[str, ...]:
@@ -71,24 +81,70 @@ def read(text: str) -> tuple[str, ...]:
 
 
 def run_stress(
-    load: Load, plain: Scenario, kinds: Collection[str], *, progress: Callable[[str], object] = lambda _: None
+    load: Load,
+    plain: Scenario,
+    kinds: Collection[str],
+    *,
+    path: str = "PLUGIN",
+    progress: Callable[[str], object] = lambda _: None,
 ) -> Stress:
-    """Simulate a plugin without stress and with each kind; `progress` is called with the name of each scenario."""
+    """Simulate a plugin without stress and with each kind; `progress` is called with the name of each scenario.
+
+    `path` is the plugin's path in the commands that repeat a finding.
+    """
     progress("a plain range")
     usual = list(plain.runs(load))
+    identities = Identities(load_identities(load))
     anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
+    found: dict[tuple[str, str, str], Finding] = {}
     scenarios, notes = _scenarios(plain, kinds, usual)
-    for scenario in scenarios.values():
+    for name, scenario in scenarios.items():
         progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
-        for signature, run in _firsts(run for run in scenario.runs(load) if is_failure(run)).items():
+        runs = list(scenario.runs(load))
+        for signature, run in _firsts(run for run in runs if is_failure(run)).items():
             if signature not in anyway:
                 broken.setdefault(signature, (scenario, run))
+        # several kinds together and slow runs disturb so much that nothing can be blamed on a job
+        alone = " + " not in name and not any(isinstance(each, Slow) for each in scenario.plan.faults)
+        same_range = (scenario.start, scenario.end) == (plain.start, plain.end)
+        judged = _judged(scenario, usual if same_range else None, runs, identities) if alone else ()
+        for finding in judged:
+            found.setdefault(finding.signature, replace(finding, command=scenario.command(path)))
+    tried = [*scenarios]
+    if "crash" in kinds:
+        crashes, number = crash_findings(load, plain, identities, path, progress)
+        found.update({each.signature: each for each in crashes})
+        tried += [f"crash ({number} kills)"] if number else []
+        notes += [] if number else ["crash: no run does anything between two calls of ctx"]
     smallest = []
     for scenario, run in broken.values():
         progress(f"making the failure of {run.job} smaller")
         smallest.append(shrink(load, scenario, run))
-    return Stress(broken=tuple(smallest), anyway=tuple(anyway.values()), scenarios=tuple(scenarios), notes=tuple(notes))
+    return Stress(
+        broken=tuple(smallest),
+        anyway=tuple(anyway.values()),
+        scenarios=tuple(tried),
+        findings=tuple(found.values()),
+        notes=tuple(notes),
+    )
+
+
+def load_identities(load: Load) -> Mapping[str, tuple[str, ...]]:
+    """Return what a plugin's world says of its effects, which it does when it begins."""
+    _, world = load()
+    return world.identities
+
+
+def _judged(
+    scenario: Scenario, usual: Sequence[Run] | None, runs: Sequence[Run], identities: Identities
+) -> Iterator[Finding]:
+    """Yield what a scenario has lost or doubled, against the plain range or the days beside it."""
+    if usual is not None:
+        yield from judge(usual, runs, identities)
+    else:
+        middle = scenario.start.astimezone(UTC) + (scenario.end.astimezone(UTC) - scenario.start.astimezone(UTC)) / 2
+        yield from day_findings(runs, middle.astimezone(scenario.zone).date())
 
 
 def _firsts(runs: Iterable[Run]) -> dict[tuple[str, ...], Run]:
@@ -102,13 +158,13 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
     """Return the scenarios by name: days when clocks change, and the plain range, with the kinds of stress."""
     found: dict[str, Scenario] = {}
     notes: list[str] = []
-    rest = [kind for kind in KINDS if kind in kinds and kind != "dst"]
+    rest = [kind for kind in EASY if kind in kinds]
     if "dst" in kinds:
         days = times.clock_changes(plain.start, plain.zone)
         if not days:
             notes.append(f"dst: the clocks do not change in {plain.zone.key} within a year of {plain.start.date()}")
         for day in days:
-            there = replace(plain, start=_days(day, -1), end=_days(day, 2))
+            there = replace(plain, start=_days(day, -3), end=_days(day, 4))
             found[f"dst {day.date()}"] = there
             found[" + ".join((f"dst {day.date()}", *rest))] = _under(there, rest, usual)
     together = [rest] if len(rest) > 1 else []
@@ -124,8 +180,12 @@ def _without_effect(kinds: Collection[str], usual: list[Run]) -> Iterator[str]:
     intervals = _intervals(usual).values()
     if "overlap" in kinds and not any(seconds <= _DAY for seconds in intervals):
         yield "overlap: no job is due at least once a day in the range"
-    if "outage" in kinds and not _hosts(usual):
-        yield "outage: no job made an HTTP call in the range"
+    if "outage" in kinds and not _hosts(usual) and not _services(usual):
+        yield "outage: no job used HTTP, a model, files or tables in the range"
+    if "storage" in kinds and not any(run.files for run in usual):
+        yield "storage: no job uploaded a file in the range"
+    if "rate_limit" in kinds and not _rates(usual):
+        yield "rate_limit: no run called a host twice"
     if "late" in kinds and not intervals:
         yield "late: no job is due twice in the range"
 
@@ -150,11 +210,36 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
             start = scenario.start.astimezone(UTC) + length
             longest = max(timedelta(seconds=3.5 * intervals.get(job, 0)) for job in jobs)
             faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+    if "outage" in kinds:
+        # at another time than the hosts, so that a job can write down what it met
+        start = scenario.start.astimezone(UTC) + length / 3
+        faults += [Outage(of, *_span(scenario, start, _LEAST_OUTAGE)) for of in _services(usual)]
+    if "storage" in kinds and any(run.files for run in usual):
+        start = scenario.start.astimezone(UTC) + length / 2
+        faults.append(StorageFull(*_span(scenario, start, _FULL)))
+    if "rate_limit" in kinds:
+        limit = max(limit or 0, _PATIENCE)  # to wait until the next minute is right
+        faults += [RateLimit(host, per_minute=number) for host, number in _rates(usual).items()]
     if "late" in kinds and intervals:
         start = scenario.start.astimezone(UTC) + 2 * length
         longest = timedelta(seconds=2.5 * min(intervals.values()))
         faults.append(SchedulerDown(*_span(scenario, start, max(longest, _LEAST_OUTAGE))))
     return replace(scenario, plan=FaultPlan(*scenario.plan.faults, *faults, seed=scenario.plan.seed), time_limit=limit)
+
+
+def _services(runs: list[Run]) -> list[str]:
+    """Return the services besides HTTP that runs used."""
+    used = {"llm": any(run.llm_calls for run in runs), "db": any(run.rows_read for run in runs)}
+    return [*(name for name, is_used in used.items() if is_used), *(["files"] if any(r.files for r in runs) else [])]
+
+
+def _rates(runs: list[Run]) -> dict[str, int]:
+    """Return a limit a minute for each host that is called more often in a run: half of that."""
+    most: Counter[str] = Counter()
+    for run in runs:
+        for host, number in Counter(target_from_url(call.url) for call in run.http_calls).items():
+            most[host] = max(most[host], number)
+    return {host: max(1, number // 2) for host, number in most.items() if number > 1 and host != EVERY}
 
 
 def _span(scenario: Scenario, start: datetime, length: timedelta) -> tuple[datetime, datetime]:

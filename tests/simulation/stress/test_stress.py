@@ -21,12 +21,11 @@ from sbh_jobkit.simulation.stress.stress import read, run_stress
 ROOT = Path(__file__).parents[3]
 ALL = "dst,overlap,outage,late"
 NO_CHANGE = "note: dst: the clocks do not change in UTC within a year of 2026-01-01\n"
-NO_HOST = "note: outage: no job made an HTTP call in the range\n"
+NO_HOST = "note: outage: no job used HTTP, a model, files or tables in the range\n"
 COMMAND = "sbh-jobkit simulate examples/pitfalls/"
 SCREENS = {
     "charged_twice": (
         "Charged twice under stress: dst, overlap, outage, late\n"
-        f"{NO_HOST}"
         "\n"
         "Sun 2026-10-25 02:00 CET  charge  crashed\n"
         "    main.py:15: RuntimeError: 2026-10-25 02:00 was charged already\n"
@@ -34,11 +33,17 @@ SCREENS = {
         f"    repeat it with: {COMMAND}charged_twice --from 2026-10-25T00:00+02:00 --for 3h1m "
         "--tz Europe/Paris --job charge\n"
         "\n"
-        "1 failure under stress, in 7 scenarios\n"
+        "charge: file uploaded receipts/#-#-# #:#.json never happened, 6 times; the run\n"
+        "  was coalesced, and no later run made up for it\n"
+        "    repeat it with: sbh-jobkit simulate examples/pitfalls/charged_twice "
+        "--from 2026-01-01T00:00+01:00 --for 240h "
+        "--tz Europe/Paris --fault 'scheduler_down start=2026-01-07T16:00+01:00 end=2026-01-07T19:00+01:00'\n"
+        "\n"
+        "1 failure under stress and 1 kind of effects lost or doubled, in 8 scenarios\n"
     ),
     "lost_minutes": (
         "Lost minutes under stress: dst, overlap, outage, late\n"
-        f"{NO_CHANGE}{NO_HOST}"
+        f"{NO_CHANGE}"
         "\n"
         "Thu 2026-01-01 00:20 UTC  roll_up  crashed\n"
         "    main.py:17: RuntimeError: nobody summed up the ten minutes before 00:10\n"
@@ -47,7 +52,13 @@ SCREENS = {
         f"    repeat it with: {COMMAND}lost_minutes --from 2026-01-01T00:00Z --for 21m --tz UTC "
         "--job roll_up --time-limit 1800 --fault 'slow job=roll_up by=15m'\n"
         "\n"
-        "1 failure under stress, in 3 scenarios\n"
+        "roll_up: file uploaded sums/#-#-#T#.json never happened, 18 times; the run was\n"
+        "  coalesced, and no later run made up for it\n"
+        "    repeat it with: sbh-jobkit simulate examples/pitfalls/lost_minutes "
+        "--from 2026-01-01T00:00Z --for 24h "
+        "--tz UTC --fault 'scheduler_down start=2026-01-01T16:00Z end=2026-01-01T19:00Z'\n"
+        "\n"
+        "1 failure under stress and 1 kind of effects lost or doubled, in 4 scenarios\n"
     ),
     "never_recovers": (
         "Never recovers under stress: dst, overlap, outage, late\n"
@@ -136,7 +147,7 @@ def test_the_command_repeats_it(examples, name):
         False,
         [],
     ]
-    assert list(found) == ["plugin", "stress", "ok", "notes", "broken", "anyway"]
+    assert list(found) == ["plugin", "stress", "ok", "notes", "broken", "findings", "anyway"]
     (broken,) = found["broken"]
     assert list(broken) == ["run", "start", "end", "faults", "command"]
     assert len(broken["faults"]) <= 3
@@ -179,6 +190,7 @@ def test_an_honest_plugin(said, put):
         "ok": True,
         "notes": [],
         "broken": [],
+        "findings": [],
         "anyway": [],
     }
 
@@ -359,8 +371,11 @@ def test_the_zone_is_the_one_that_is_asked_for(examples):
 
 BAD = [
     (["--stress", "dts"], "unknown kind of stress 'dts'; did you mean 'dst'?"),
-    (["--stress", "dst,weather"], "unknown kind of stress 'weather'; use one of dst, overlap, outage, late"),
-    (["--stress", ""], "unknown kind of stress ''; use one of dst, overlap, outage, late"),
+    (
+        ["--stress", "dst,weather"],
+        "unknown kind of stress 'weather'; use one of dst, overlap, outage, late, storage, rate_limit, crash",
+    ),
+    (["--stress", ""], "unknown kind of stress ''; use one of dst, overlap, outage, late, storage, rate_limit, crash"),
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
         ["--stress", "dst", "--html", "r.html"],

@@ -1,0 +1,128 @@
+"""Runs that are killed between two calls of `ctx`: what is lost or doubled when the next run goes on from there.
+
+Not every call of a month is tried: of each job, one kill between each pair of places in the code from which
+neighbouring calls come, in the first run that has the pair and does something. So a loop over 200 items needs as many
+kills as one over two. A kill leaves one effect undone or one mark unwritten, which no job can avoid: the same effect
+once more is fine, several are not; an effect that is lost is a finding if the job had marked it as done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.fakes.faults.kinds import Crash
+from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.simulation.stress.judgement import Finding, findings, lasting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.compare.identity import Identities
+    from sbh_jobkit.simulation.compare.matching import EffectChange
+    from sbh_jobkit.simulation.stress.scenario import Load, Scenario
+
+_MARKS = frozenset({"files.upload", "secrets.set"})
+_DEEDS = frozenset({"emit", "http.post", "http.put", "http.delete"})
+_MOST_KILLS = 12
+"""How many places a job is killed at."""
+_AFTER = timedelta(days=4)
+"""How long the job goes on after a kill at least: over a weekend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: the run, the number of the call, and what was called before and then."""
+
+    job: str
+    fire: datetime
+    call: int
+    before: str
+    then: str
+
+
+def kills(calls: Sequence[tuple[Run, Sequence[tuple[str, str]]]]) -> list[Kill]:
+    """Choose the kills for the calls of each run, which are members with their places in the code."""
+    seen: defaultdict[str, set[tuple[tuple[str, str], tuple[str, str]]]] = defaultdict(set)
+    found = []
+    for run, made in calls:
+        if not run.effects:
+            continue
+        for number, (one, other) in enumerate(pairwise(made), start=2):
+            known = seen[run.job]
+            risky = one[0] in _MARKS | _DEEDS or other[0] in _MARKS | _DEEDS
+            if risky and (one, other) not in known and len(known) < _MOST_KILLS:
+                known.add((one, other))
+                found.append(Kill(run.job, run.fire_time, number, one[0], other[0]))
+    return found
+
+
+def crash_findings(
+    load: Load, plain: Scenario, identities: Identities, path: str, progress: Callable[[str], object]
+) -> tuple[list[Finding], int]:
+    """Kill each job at its calls in turn; return what that broke, and how many kills were tried."""
+    broken: dict[tuple[str, str, str], Finding] = {}
+    tried = 0
+    jobs = plain.jobs or tuple(load()[0].jobs)
+    for job in jobs:
+        alone = replace(plain, jobs=(job,))
+        calls = alone.calls(load)
+        usual = [run for run, _ in calls]
+        for kill in kills(calls):
+            tried += 1
+            progress(f"{kill.job} killed at ctx.{kill.then} on {kill.fire:%Y-%m-%d %H:%M}")
+            for finding in _after(load, alone, kill, usual, identities=identities, path=path):
+                broken.setdefault(finding.signature, finding)
+    return list(broken.values()), tried
+
+
+def _is_mark(kill: Kill, after: Sequence[Run], usual: Sequence[Run]) -> bool:
+    """Whether the last thing that the killed run wrote is something that runs of the job look up."""
+    if kill.before == "secrets.set":
+        return True
+    keys = [file.key for run in after if run.fire_time.timestamp() == kill.fire.timestamp() for file in run.files]
+    looked = {
+        note.subject[1]
+        for run in usual
+        for note in run.notes
+        if note.kind == "list-empty" or (note.kind == "found" and note.subject[0] == "files")
+    }
+    return bool(keys) and any(keys[-1].startswith(each) for each in looked)
+
+
+def _after(
+    load: Load, alone: Scenario, kill: Kill, usual: Sequence[Run], *, identities: Identities, path: str
+) -> Iterator[Finding]:
+    crash = Crash(kill.job, at=kill.fire, call=kill.call)
+    later = [run.fire_time for run in usual if run.fire_time.timestamp() > kill.fire.timestamp()]
+    if not later:
+        return
+    end = max(kill.fire.astimezone(UTC) + _AFTER, later[:3][-1].astimezone(UTC)) + timedelta(minutes=1)
+    end = min(end, alone.end.astimezone(UTC))
+    killed = replace(
+        alone, end=end.astimezone(alone.zone), plan=FaultPlan(*alone.plan.faults, crash, seed=alone.plan.seed)
+    )
+    before = [run for run in usual if run.fire_time.timestamp() < end.timestamp()]
+    after = list(killed.runs(load))
+    changes = lasting(
+        (effect for run in before for effect in run.effects),
+        (effect for run in after for effect in run.effects),
+        identities,
+    )
+    marked = kill.before in _MARKS and kill.then in _DEEDS and _is_mark(kill, after, usual)
+    why = f"killed between ctx.{kill.before} and ctx.{kill.then} on {kill.fire:%Y-%m-%d %H:%M}"
+
+    def blame(change: EffectChange) -> str | None:
+        if change.word == "lost" and change.effect.kind in {"event", "http"}:
+            own = change.effect.fire_time.timestamp() == kill.fire.timestamp()
+            return f"{why}, after it was marked as done" if marked and own else None
+        if change.word == "doubled":
+            return f"{why}, and nothing marks it as done"
+        return None
+
+    for finding in findings(changes, blame, least=2):
+        yield replace(finding, command=killed.command(path))

@@ -1,0 +1,138 @@
+"""What a disturbance did in the end: effects that never happened or happened twice, though the job said success.
+
+A job that reported the trouble is right, and so is one that caught up later. What breaks is a run that met the trouble,
+said success, and whose effects are missing for good, or a due instant that was merged into a later run that did not do
+its work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.simulation.compare.matching import EffectChange, match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sbh_jobkit.run.effects import Effect
+    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.simulation.compare.identity import Identities
+
+_DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
+_NUMBERS = re.compile(r"\d+")
+_UNSTARTED = frozenset({Outcome.COALESCED, Outcome.MISSED})
+_FULL = "storage full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Effects of one kind that a disturbance has lost, doubled or put on a wrong day."""
+
+    job: str
+    word: str
+    """`lost`, `doubled` or `wrong day`."""
+    what: str
+    """Such as `POST https://mail.example.com/messages`; numbers that differ are `#`."""
+    count: int
+    first: Effect
+    why: str
+    """What the runs met, and how they ended."""
+    command: str = ""
+    """The command that repeats it."""
+
+    @property
+    def line(self) -> str:
+        """Job, effect and number in one line."""
+        number = f", {self.count:,} times" if self.count > 1 else ""
+        verb = {"lost": " never happened", "doubled": " happened again"}.get(self.word, "")
+        return f"{self.job}: {self.what}{verb}{number}; {self.why}"
+
+    @property
+    def signature(self) -> tuple[str, str, str]:
+        """What equal findings of several scenarios share."""
+        return self.job, self.word, _NUMBERS.sub("#", self.what)
+
+
+def judge(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities) -> list[Finding]:
+    """Return what is lost or doubled after a disturbance, and is no job's report."""
+    runs = {(run.job, run.fire_time.timestamp()): run for run in disturbed}
+
+    def blame(change: EffectChange) -> str | None:
+        run = runs.get(_instant(change))
+        if run is not None and run.outcome in _UNSTARTED:
+            # what nothing identifies, such as a report of how things are, is replaced by that of the next run
+            named = change.effect.kind == "file" or identities.key(change.effect).identity
+            return f"the run was {run.outcome.value}, and no later run made up for it" if named else None
+        return _blame(change, run)
+
+    return list(findings(_changes(plain, disturbed, identities), blame))
+
+
+def findings(
+    changes: Iterable[EffectChange], blame: Callable[[EffectChange], str | None], *, least: int = 1
+) -> Iterator[Finding]:
+    """Group changes for which `blame` has a reason; doubled ones count from `least` on."""
+    groups: defaultdict[tuple[str, str, str, str], list[EffectChange]] = defaultdict(list)
+    for change in changes:
+        why = blame(change)
+        if why is not None:
+            groups[change.effect.job, change.word, _NUMBERS.sub("#", name_of(change.effect)), why].append(change)
+    for (job, word, alike, why), members in groups.items():
+        if word == "doubled" and len(members) < least:
+            continue
+        names = {name_of(change.effect) for change in members}
+        what = names.pop() if len(names) == 1 else alike
+        yield Finding(job=job, word=word, what=what, count=len(members), first=members[0].effect, why=why)
+
+
+def name_of(effect: Effect) -> str:
+    """Return an effect's kind and name in words."""
+    return effect.name if effect.kind == "http" else f"{effect.kind} {effect.name}"
+
+
+def lasting(plain: Iterable[Effect], disturbed: Iterable[Effect], identities: Identities) -> Iterator[EffectChange]:
+    """Yield what is lost or doubled for good; empty files and counters in the names of files do not count."""
+    changes = list(match(list(plain), list(disturbed), identities))
+    added = {(change.effect.job, _counter(change.effect)) for change in changes if change.word == "added"}
+    for change in changes:
+        if change.word not in {"lost", "doubled"}:
+            continue
+        counter = _counter(change.effect)
+        renamed = change.effect.kind == "file" and counter != change.effect.name
+        if change.effect.kind == "file" and not change.effect.size and change.effect.name.startswith("uploaded "):
+            continue  # an empty file is a mark: what it is for shows in the effects that it guards
+        if not (renamed and (change.effect.job, counter) in added):
+            yield change
+
+
+def _changes(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities) -> Iterator[EffectChange]:
+    return lasting(
+        (effect for run in plain for effect in run.effects),
+        (effect for run in disturbed for effect in run.effects),
+        identities,
+    )
+
+
+def _counter(effect: Effect) -> str:
+    """Return a name without its numbers, but with its dates."""
+    dates = iter(_DATE.findall(effect.name))
+    plain = _NUMBERS.sub("#", _DATE.sub("‹date›", effect.name))
+    return re.sub("‹date›", lambda _: next(dates), plain)
+
+
+def _instant(change: EffectChange) -> tuple[str, float]:
+    return change.effect.job, change.effect.fire_time.timestamp()
+
+
+def _blame(change: EffectChange, run: Run | None) -> str | None:
+    """Return why a change is nobody's report: what its run met, and that it said success; None for any other."""
+    if run is None or run.outcome is not Outcome.OK or not run.injected_faults:
+        return None
+    if change.word == "doubled" and any(fault.startswith(_FULL) for fault in run.injected_faults):
+        return None  # a mark that cannot be written cannot be met
+    met = sorted({re.sub(r" \([^)]*\)$", "", fault) for fault in run.injected_faults})
+    return f"the run met {' and '.join(met)}, and said success"

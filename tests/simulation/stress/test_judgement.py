@@ -1,0 +1,155 @@
+"""Disturbances judged by effects: each planted mistake is found by its kind of stress, and a careful plugin by none."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit import Plugin, World, simulate
+from sbh_jobkit.cli.main import FAILED, OK, main
+from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.plugin.sdk import job
+from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.stress.clock_days import day_findings
+from sbh_jobkit.simulation.stress.scenario import Scenario
+from sbh_jobkit.simulation.stress.stress import run_stress
+
+PLANTED = Path(__file__).parents[2] / "data" / "planted"
+SPEC = importlib.util.spec_from_file_location("planted_bugs", PLANTED / "bugs.py")
+BUGS = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(BUGS)
+TEXT = (PLANTED / "library" / "main.py").read_text()
+
+
+def stressed(kinds, *bugs, end="2026-01-09", jobs=(), early=False):
+    """Return what stress finds in the library with some mistakes; `early` exports soon after midnight."""
+    text = BUGS.plant(TEXT, *bugs)
+
+    def load():
+        plugin = Plugin.load(PLANTED / "library")
+        if bugs and not early:
+            plugin = plugin.edited(text)
+        elif early:
+            names = {}
+            exec(compile(text.replace("30 2 * * *", "30 0 * * *"), "main.py", "exec"), names)  # noqa: S102  a namespace
+            plugin = Plugin.load(names)
+        return plugin, World.for_folder(PLANTED / "library")
+
+    zone = times.zone("Europe/Madrid")
+    start, finish = (times.instant(at, zone) for at in ("2026-01-01", end))
+    plain = Scenario(start=start, end=finish, zone=zone, plan=FaultPlan(), jobs=jobs)
+    return run_stress(load, plain, kinds)
+
+
+def test_a_kill_after_the_mark_loses_the_letter():
+    """The finding says between which calls, and the command repeats it."""
+    (found,) = stressed(("crash",), "mark before the letter", jobs=("remind_readers",)).findings
+    assert found.line == (
+        "remind_readers: POST https://post.example.com/letters never happened; "
+        "killed between ctx.files.upload and ctx.http.post on 2026-01-01 08:00, after it was marked as done"
+    )
+    assert found.first.content == '{"to":"r0@example.com","loan":"L0","text":"Please bring it back."}'
+    assert "--fault 'crash job=remind_readers at=2026-01-01T08:00+01:00 call=" in found.command
+
+
+def test_a_kill_without_any_mark_doubles_everything():
+    """Several effects again are a finding; one is what no job can avoid."""
+    found = stressed(("crash",), "no mark", jobs=("remind_readers",))
+    assert found.findings == ()  # each run sends everything again anyway, so a kill changes nothing
+    careful = stressed(("crash",), jobs=("remind_readers",))
+    assert careful.ok
+    assert careful.scenarios[0].startswith("crash (")
+
+
+def test_a_day_of_86400_seconds_writes_yesterdays_file_twice():
+    """Against the days beside the day on which clocks change."""
+    (found,) = stressed(("dst",), "day of 86,400 s", jobs=("export_loans",), early=True).findings
+    assert found.line == (
+        "export_loans: loans/2026-03-28.csv is written twice, loans/2026-03-29.csv never; on 2026-03-30, about which "
+        "the clocks change, the date in its name is not as far from the run as usual"
+    )
+
+
+def test_a_swallowed_429_is_a_success_that_lost_letters():
+    """The job said success, and the letters never come."""
+    found = stressed(("rate_limit",), "a 429 ends the paging", "no waiting", jobs=("remind_readers",)).findings
+    assert "remind_readers: POST https://post.example.com/letters never happened" in found[0].line
+    assert found[0].line.endswith("the run met rate limit of catalogue.example.com, and said success")
+
+
+@pytest.mark.parametrize("kind", ["dst", "outage", "late", "storage", "rate_limit", "overlap", "crash"])
+def test_a_careful_plugin_is_right_under_every_stress(kind):
+    """It reports what it meets, waits where it should, and catches up later."""
+    found = stressed((kind,), end="2026-01-06")
+    assert [each.line for each in found.findings] == []
+    assert [each.run for each in found.broken] == []
+
+
+def test_a_daily_effect_that_a_clock_change_takes_away():
+    """A job that waits for an hour that does not exist on that day."""
+
+    @job("at_two", schedule="0 * * * *")
+    def at_two(ctx):
+        from datetime import datetime
+
+        if datetime.now().hour == 2:  # noqa: DTZ005, TID251  as jobs do
+            ctx.emit("daily", {})
+
+    plugin = Plugin.load({"at_two": at_two})
+
+    def around(start):
+        return simulate(plugin, World(), start=start, duration="7d", tz="Europe/Madrid").runs
+
+    (spring,) = day_findings(around("2026-03-26"), date(2026, 3, 29))
+    (autumn,) = day_findings(around("2026-10-22"), date(2026, 10, 25))
+    why = "it happens once on the days beside {}, on which the clocks change"
+    assert spring.line == f"at_two: event daily never happened; {why.format('2026-03-29')}"
+    assert autumn.line == f"at_two: event daily happened again; {why.format('2026-10-25')}"
+    assert list(day_findings(around("2026-05-01"), date(2026, 5, 4))) == []
+
+
+EXPORT = """\
+from datetime import date, timedelta
+from src.ext.sdk import job
+
+@job("export", schedule="0 2 * * *")
+def export(ctx):
+    ctx.files.upload(f"export/{date.today() - timedelta(days=1)}.csv", "x")
+    if not ctx.http.get("https://a.example/ping")["status_code"]:
+        return {"status": "success", "note": "no answer"}
+"""
+WORLD = "def setup(world):\n    world.http.get('https://a.example/ping').respond(200)\n"
+DOWN = "scheduler_down start=2026-01-02T01:00 end=2026-01-05T01:00"
+LOST = """\
+  export: file uploaded export/#-#-#.csv never happened, 2 times; the run was
+    coalesced, and no later run made up for it
+"""
+MET = """\
+injected faults, and what came of them:
+  outage of a.example: 1 request in 1 run, none failed
+
+"""
+
+
+@pytest.fixture
+def export(tmp_path, monkeypatch):
+    """Stand in the folder of a plugin that exports by day."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, text in {"main.py": EXPORT, "world.py": WORLD, "plugin.json": '{"slug": "p", "name": "P"}'}.items():
+        (tmp_path / name).write_text(text)
+
+
+@pytest.mark.usefixtures("export")
+def test_simulate_ends_with_what_each_fault_hit(capsys):
+    """What is missing because of merged runs is named, and fails; a fault that cost nothing does not."""
+    assert main(["simulate", ".", "--for", "6d", "--fault", DOWN]) == FAILED
+    out = capsys.readouterr().out
+    assert LOST in out
+    assert out.endswith("6 runs, all as expected, but 2 coalesced and 1 kind of effects lost or doubled\n")
+    fault = "outage of=a.example start=2026-01-02T01:00 end=2026-01-02T03:00"
+    assert main(["simulate", ".", "--for", "3d", "--fault", fault]) == OK
+    assert MET in capsys.readouterr().out
