@@ -353,8 +353,10 @@ WRONG_WORDS = {
     "a misspelt command": (["simulte", "p"], "there is no command 'simulte'; did you mean 'simulate'?"),
     "an unknown command": (
         ["deploy"],
-        "there is no command 'deploy'; use one of simulate, run, preview, check, serve, history, token, secrets,"
-        " parity",
+        (
+            "there is no command 'deploy'; use one of simulate, run, preview, check, serve, history, pause, resume,"
+            " backfill, token, secrets, parity"
+        ),
     ),
     "a misspelt option": (
         ["simulate", "p", "--form", "2026-01-01"],

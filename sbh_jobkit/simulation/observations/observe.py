@@ -25,6 +25,8 @@ def observe(simulation: Observed) -> tuple[Observation, ...]:
 def _all(simulation: Observed) -> Iterator[Observation]:
     replies = bool(simulation.world.llm.has_replies)
     for run in simulation.runs:
+        if not run.ok:  # what is wrong with it is shown already
+            continue
         yield from call_observations(run, replies=replies)
         yield from value_observations(run)
     yield from chain(

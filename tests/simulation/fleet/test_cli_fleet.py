@@ -197,7 +197,7 @@ def test_progress(write):
     """A terminal sees how many installations are done, while there are some to wait for."""
     write(
         "p",
-        "import time\nfrom src.ext.sdk import job\nsum(range(30_000_000))\n@job('j', schedule='@daily')\ndef j(ctx): pass\n",
+        "from src.ext.sdk import job\nsum(range(30_000_000))\n@job('j', schedule='@daily')\ndef j(ctx): pass\n",
     )
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "sbh_jobkit", "simulate", "p", "--tenants", "4", "--for", "1d"]
