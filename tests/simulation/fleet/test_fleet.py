@@ -298,7 +298,9 @@ def test_a_value_of_the_plugins_own_kind_crosses_processes(write):
         assert [type(value["level"]) for value in values] == [int, int]
 
 
-PRESS_CTRL_C = "import os, subprocess; subprocess.run(['kill', '-INT', str(os.getpid())])\n    while True: pass"
+PRESS_CTRL_C = (
+    "import os, subprocess, itertools; subprocess.run(['kill', '-INT', str(os.getpid())]); all(itertools.count(1))"
+)
 
 
 def test_a_process_that_dies_is_told(write):
