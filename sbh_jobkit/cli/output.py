@@ -158,7 +158,8 @@ class _SimulationView:
             yield [f"manual only (no schedule): {', '.join(plugin.manual)}"]
         yield usage_lines(simulation.usage, self._exceeded)
         yield repeat_lines(simulation.runs)
-        yield observation_lines(simulation.observations)
+        # what no simulation ever calls is in the report and in the JSON
+        yield observation_lines([each for each in simulation.observations if each.kind != "not-simulated"])
         if simulation.interrupted:
             yield [f"interrupted {self._progress()}"]
 

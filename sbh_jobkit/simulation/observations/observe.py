@@ -1,4 +1,8 @@
-"""All observations of a simulation, in a fixed order."""
+"""All observations of a simulation, in a fixed order.
+
+First come those about single runs, in the order of the runs, then those that show only over all runs, and last what
+the simulation did not call at all.
+"""
 
 from __future__ import annotations
 
