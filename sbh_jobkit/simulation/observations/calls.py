@@ -28,7 +28,7 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         elif note.kind == "request-repeated":
             message = f"sent {note.subject} 10 times or more in one run, without waiting, for the same answer"
             advice = "ask once, and keep the answer in a variable"
-        elif note.kind == "answer-ignored" and run.outcome is Outcome.OK:
+        elif note.kind == "answer-ignored" and run.outcome is Outcome.OK and run.ok:  # else a fault says it
             message = f"{note.subject}, the job did not look at that, and said success"
             advice = 'check the result, such as answer["status_code"], and return {"status": "error", …}'
         else:
