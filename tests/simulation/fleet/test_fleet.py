@@ -298,7 +298,10 @@ def test_a_value_of_the_plugins_own_kind_crosses_processes(write):
         assert [type(value["level"]) for value in values] == [int, int]
 
 
-PRESS_CTRL_C = "import os, subprocess, itertools; subprocess.run(['kill', '-INT', str(os.getpid())]); any(None for _ in itertools.count())"
+PRESS_CTRL_C = (
+    "import os, subprocess, itertools; subprocess.run(['kill', '-INT', str(os.getpid())]);"
+    " any(None for _ in itertools.count())"
+)
 
 
 def test_a_process_that_dies_is_told(write):
