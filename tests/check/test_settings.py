@@ -41,7 +41,7 @@ READ = {
     "level": (f'{TABLE}level = "error"', ["ctx-member"]),
     "a file": (f'{TABLE}[tool.sbh-jobkit.check.per-file]\n"m*.py" = ["status-word"]', ["ctx-member"]),
     "another file": (f'{TABLE}per-file = {{"lib/*" = ["status-word"]}}', ["status-word", "ctx-member"]),
-    "thresholds": (f"{TABLE}pile-up = 3\ntime-limit = 5.5\nimport-limit = 2", ["status-word", "ctx-member"]),
+    "thresholds": (f"{TABLE}crowd = 3\ntime-limit = 5.5\nimport-limit = 2", ["status-word", "ctx-member"]),
 }
 
 
@@ -65,13 +65,13 @@ WRONG = {
     'select = ["ctx-membr"]': "there is no rule 'ctx-membr'; did you mean 'ctx-member'?",
     'per-file = {"a.py" = ["x"]}': "there is no rule 'x'; sbh-jobkit check --list shows all rules",
     "per-file = []": "per-file must be a table of patterns and rules, got []",
-    "pile-up = true": "pile-up must be a number above 0, got True",
+    "crowd = true": "crowd must be a number above 0, got True",
     "level = 5": "level must be text, got 5",
     'level = "notes"': "unknown level 'notes'; did you mean 'note'?",
     "selct = []": "unknown setting 'selct'; did you mean 'select'?",
     "colour = 1": (
         "unknown setting 'colour'; the settings are target, level, import-limit, select, ignore, per-file, "
-        "time-limit, pile-up"
+        "time-limit, crowd"
     ),
 }
 

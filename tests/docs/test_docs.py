@@ -86,8 +86,10 @@ def _read_toml(text):
 
 
 def _read_ini(text):
-    ini = configparser.ConfigParser()
+    ini = configparser.ConfigParser(strict=False)  # a unit of systemd may have a key twice
     ini.read_string(text)
+    if "Service" in ini:
+        return  # tests/cli reads it
     assert [name for name in ini["pytest"] if name not in SETTINGS] == []
 
 

@@ -54,14 +54,16 @@ def test_a_jobs_zone_is_its_own_else_its_plugins_else_its_tenants(tenant, of_job
 
 
 def test_every_scheduled_job_of_every_plugin_is_served_at_every_tenant(tenant):
-    """Jobs without a schedule are started by hand only."""
+    """Jobs without a schedule are among them, to be started by hand."""
     plugins = [plugin(jobs=[job("a"), job("by_hand", None)]), plugin("bank", [job("a"), job("b", "5 * * * *")])]
     tenants = [tenant(), tenant("beta", file="beta.toml")]
     served = serve_plugins(plugins, tenants, "sqlite:////jobs.db")
     assert [each.planned.key for each in served] == [
-        (tenant, *rest) for tenant in ("acme", "beta") for rest in (("shop", "a"), ("bank", "a"), ("bank", "b"))
+        (tenant, *rest)
+        for tenant in ("acme", "beta")
+        for rest in (("shop", "a"), ("shop", "by_hand"), ("bank", "a"), ("bank", "b"))
     ]
-    assert served[2].planned.schedule.expression == "5 * * * *"
+    assert served[3].planned.schedule.expression == "5 * * * *"
 
 
 def test_a_run_is_asked_for_by_values_that_another_process_can_read(tenant):
@@ -78,7 +80,8 @@ def test_a_run_is_asked_for_by_values_that_another_process_can_read(tenant):
         "factory": "sbh_jobkit.engines.tenant:make_tenant",
         "timezone": "UTC",
         "loading_seconds": 60.0,
-        "settings": {"path": str(settings.path), "store": "sqlite:////jobs.db", "dry": False},
+        "settings": {"path": str(settings.path), "store": "sqlite:////jobs.db", "plugin": "shop", "dry": False},
+        "call": None,
     }
     assert Path(settings.path).is_absolute()
     assert request_for(plugin(), job("work", None), settings, None, dry=True).settings["dry"] is True
@@ -88,9 +91,12 @@ POLICIES = '[policy."*"]\noverlap = "allow"\n[policy.b]\nmax_instances = 3\n'
 
 
 def test_policies_are_by_job(tenant):
-    """One of its own, else that of all."""
+    """One of its own, which builds on that of all, else that of all."""
     served = serve_plugins([plugin(jobs=[job("a"), job("b")])], [tenant(more=POLICIES)], None)
-    assert [each.planned.policy for each in served] == [Policy(overlap="allow"), Policy(max_instances=3)]
+    assert [each.planned.policy for each in served] == [
+        Policy(overlap="allow"),
+        Policy(overlap="allow", max_instances=3),
+    ]
 
 
 def test_without_policies_the_default_holds(tenant):
@@ -152,5 +158,5 @@ def test_what_is_refused(tenant, tmp_path, case):
 
 def test_a_policy_of_a_job_without_a_schedule_is_taken(tenant):
     """It is a job of the plugin, and may get a schedule later."""
-    served = serve_plugins([plugin(jobs=[job("a", None)])], [tenant(more='[policy.a]\noverlap = "skip"\n')], None)
-    assert served == []
+    (served,) = serve_plugins([plugin(jobs=[job("a", None)])], [tenant(more='[policy.a]\noverlap = "skip"\n')], None)
+    assert served.planned.schedule.expression == ""

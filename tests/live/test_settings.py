@@ -120,6 +120,7 @@ def test_a_key_that_is_misspelt_is_answered_with_the_nearest(key):
     assert refused(f"{key} = 1") == f"tenant.toml: {MISSPELT[key]}"
 
 
+SOURCES = "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env', 'keyring:acme' or 'store', got "
 WRONG = {
     "id = 5": "id must be text of letters, digits, '-' and '_', such as 'acme', got 5",
     'id = "a b"': "id must be text of letters, digits, '-' and '_', such as 'acme', got 'a b'",
@@ -134,15 +135,11 @@ WRONG = {
     "files = []": "files must be a URL such as 'file://folder', 's3://bucket/prefix' or 'memory://name', got []",
     'files = "ftp://host/x"': "files must be a URL such as 'file://folder', 's3://bucket/prefix' or 'memory://name', "
     "got 'ftp://host/x'",
-    "secrets = 5": "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme', got 5",
-    'secrets = ["vault:x"]': "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme', "
-    "got ['vault:x']",
-    'secrets = ["dotenv"]': "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme', "
-    "got ['dotenv']; 'dotenv' names no file",
-    'secrets = ["env:"]': "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme', "
-    "got ['env:']; 'env:' names no prefix",
-    'secrets = ["keyrin:x"]': "secrets must be a list of sources such as 'env:ACME_', 'dotenv:.env' or 'keyring:acme', "
-    "got ['keyrin:x']; did you mean 'keyring'?",
+    "secrets = 5": f"{SOURCES}5",
+    'secrets = ["vault:x"]': f"{SOURCES}['vault:x']",
+    'secrets = ["dotenv"]': f"{SOURCES}['dotenv']; 'dotenv' names no file",
+    'secrets = ["env:"]': f"{SOURCES}['env:']; 'env:' names no prefix",
+    'secrets = ["keyrin:x"]': f"{SOURCES}['keyrin:x']; did you mean 'keyring'?",
     "http = 5": "http must be a table, got 5; write [http] on a line of its own",
     "http.allow = 5": "[http] allow must be a list of host names, got 5",
     "http.allow = [5]": "[http] allow must be a list of host names, got [5]",
