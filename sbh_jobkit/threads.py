@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0
 """Real seconds for a thread to finish what it does when its run has ended."""
 _END = 0.2
-"""Real seconds for a thread to end once it is told to."""
+"""Real seconds for a thread to end after it was asked to."""
 _numbers = count(1)
 _plugins: WeakKeyDictionary[threading.Thread, int] = WeakKeyDictionary()
 _ended: WeakSet[threading.Thread] = WeakSet()
@@ -151,13 +151,13 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
 
 def end(threads: Iterable[threading.Thread]) -> None:
     """End threads, at their next step, without a word of Python about the exception that ends them."""
-    told = [thread for thread in threads if thread.ident is not None]
-    for thread in told:
+    asked = [thread for thread in threads if thread.ident is not None]
+    for thread in asked:
         _ended.add(thread)
         vars(thread)["_invoke_excepthook"] = lambda *_: None
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
     until = perf_counter() + _END
-    for thread in told:
+    for thread in asked:
         while thread.is_alive() and not _has_nothing_to_do(thread) and perf_counter() < until:
             thread.join(0.005)
         if not thread.is_alive() or _has_nothing_to_do(thread):  # a pool's thread goes on with the next task
@@ -165,7 +165,7 @@ def end(threads: Iterable[threading.Thread]) -> None:
 
 
 def is_ended() -> bool:
-    """Whether this thread was told to end."""
+    """Whether this thread was asked to end."""
     return bool(_ended) and threading.current_thread() in _ended
 
 

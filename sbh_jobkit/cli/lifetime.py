@@ -1,4 +1,4 @@
-"""A server from its start to its end: signals, and what the service manager is told.
+"""A server from its start to its end: signals, and messages to the service manager.
 
 SIGTERM and Ctrl-C stop it, a second one ends runs at once, and SIGHUP loads plugins again.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.cli.screens import Screen
     from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.report.terminal.serving import Serving
 
 _LONGEST_SILENCE = 60.0
 """Seconds without a look at the clock and the store after which the scheduler counts as stuck."""
@@ -43,11 +44,11 @@ class Lifetime:
         self._wishes: SimpleQueue[str] = SimpleQueue()
         self._is_stopping = False
 
-    def run(self, shown: Callable[[Screen], None], note: str | None) -> None:
+    def run(self, serving: Serving, note: str | None) -> None:
         """Show what is served, and serve until a signal stops it."""
         before = {number: signal.signal(number, self._take) for number in _SIGNALS}
         try:
-            shown(self._screen)
+            self._screen.serving(serving)
             if note is not None:
                 self._screen.message("warning", note)
             self._tell_ready()

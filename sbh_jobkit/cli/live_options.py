@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     """What argparse's `add_subparsers` returns, which has no public name."""
 
 _LARGEST_PORT = 65_535
-_STORE = "the store: sqlite:///FILE or postgresql://… (default: sqlite:///jobs.db)"
+STORE = "sqlite:///jobs.db"
+_STORE = f"the store: sqlite:///FILE or postgresql://… (default: {STORE})"
 _KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
 
@@ -24,7 +25,7 @@ def add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help=text, description=f"{text.capitalize()}.")
     serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
-    serve.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    serve.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
@@ -53,7 +54,7 @@ def add_token(commands: Commands) -> None:
     text = "what it may do: read, or operate (default: operate)"
     token.add_argument("--role", default="operate", metavar="read|operate", help=text)
     token.add_argument("--tenant", metavar="NAME", help="the only tenant that it is for (default: all)")
-    token.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    token.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
 
 
 def add_secrets(commands: Commands) -> None:
@@ -61,7 +62,7 @@ def add_secrets(commands: Commands) -> None:
     text = "encrypt the secrets in a store with a new key, or print a new key"
     secrets = commands.add_parser("secrets", help=text, description=f"{text.capitalize()}.")
     secrets.add_argument("action", metavar="rotate|new-key", help="what to do")
-    secrets.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    secrets.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
     secrets.add_argument("--key-file", metavar="FILE", help=_KEY)
 
 
@@ -70,7 +71,7 @@ def add_history(commands: Commands) -> None:
     text = "show the runs of a scheduler, newest first"
     history = commands.add_parser("history", help=text, description=f"{text.capitalize()}.")
     history.add_argument("plugin", nargs="?", metavar="PLUGIN", help="only this plugin, by its slug")
-    history.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    history.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
     history.add_argument("--tenant", metavar="NAME", help="only this tenant")
     history.add_argument("--job", metavar="NAME", help="only this job")
     history.add_argument("--failed", action="store_true", help="only runs that are not ok")
@@ -90,7 +91,7 @@ def add_pauses(commands: Commands) -> None:
         parser.add_argument("job", nargs="?", metavar="JOB", help="the job (default: all jobs of the plugin)")
         parser.add_argument("--all", action="store_true", help="the jobs of all plugins")
         parser.add_argument("--tenant", metavar="NAME", help="only at this tenant")
-        parser.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+        parser.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
 
 
 def add_backfill(commands: Commands) -> None:
@@ -104,7 +105,7 @@ def add_backfill(commands: Commands) -> None:
     text = "start nothing more of the job's backfills; what runs goes on"
     backfill.add_argument("--cancel", action="store_true", help=text)
     backfill.add_argument("--tenant", metavar="NAME", help="the tenant (default: the only one that has the job)")
-    backfill.add_argument("--store", default="sqlite:///jobs.db", metavar="URL", help=_STORE)
+    backfill.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
 
 
 def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:

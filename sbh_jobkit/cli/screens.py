@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 import threading
-from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,46 +14,20 @@ from sbh_jobkit.report.terminal.serving import run_line, serving_lines
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
+    from sbh_jobkit.report.terminal.serving import Serving
     from sbh_jobkit.run.run import Run
 
 _KEPT = (
-    "tenant",
-    "plugin",
-    "job",
-    "fire_time",
-    "started_at",
-    "duration",
-    "outcome",
-    "verdict",
-    "ok",
-    "reason",
-    "error",
+    *("tenant", "plugin", "job", "fire_time", "started_at", "duration"),
+    *("outcome", "verdict", "ok", "reason", "error"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """Where the REST API is reached, and its first token, if it was made just now."""
-
-    url: str
-    token: str | None
 
 
 class Screen(Protocol):
     """Where a scheduler's messages go."""
 
-    def serving(
-        self,
-        plugins: Sequence[str],
-        tenants: Sequence[str],
-        store: str,
-        due: Sequence[tuple[datetime, str]],
-        reached: Reached,
-    ) -> None:
-        """Show what is served; `due` has the next fire time of each job."""
+    def serving(self, serving: Serving) -> None:
+        """Show what is served."""
 
     def ended(self, run: Run) -> None:
         """Show a run that has ended."""
@@ -73,18 +46,9 @@ class TerminalScreen:
         """Name tenant and plugin of a run where there are several."""
         self._named = {"with_tenant": with_tenant, "with_plugin": with_plugin}
 
-    def serving(
-        self,
-        plugins: Sequence[str],
-        tenants: Sequence[str],
-        store: str,
-        due: Sequence[tuple[datetime, str]],
-        reached: Reached,
-    ) -> None:
+    def serving(self, serving: Serving) -> None:
         """Show what is served, and how to stop."""
-        print("\n".join(serving_lines(plugins, tenants, store, due, clock.now(UTC), url=reached.url)))
-        if reached.token is not None:
-            print(f"{'token':<8}{reached.token} is shown once; send it as Authorization: Bearer")
+        print("\n".join(serving_lines(serving, clock.now(UTC))))
         print("Ctrl-C stops it", flush=True)
 
     def ended(self, run: Run) -> None:
@@ -109,17 +73,11 @@ class JsonLines:
         """Write lines of several threads one after the other."""
         self._lock = threading.Lock()
 
-    def serving(
-        self,
-        plugins: Sequence[str],
-        tenants: Sequence[str],
-        store: str,
-        due: Sequence[tuple[datetime, str]],
-        reached: Reached,
-    ) -> None:
+    def serving(self, serving: Serving) -> None:
         """Write what is served."""
-        jobs = [{"job": job, "next": at.isoformat()} for at, job in due]
-        self._write("serving", plugins=list(plugins), tenants=list(tenants), store=store, url=reached.url, jobs=jobs)
+        jobs = [{"job": job, "next": at.isoformat()} for at, job in serving.due]
+        names = {"plugins": list(serving.plugins), "tenants": list(serving.tenants)}
+        self._write("serving", **names, store=serving.store, url=serving.url, jobs=jobs)
 
     def ended(self, run: Run) -> None:
         """Write how a run ended; its output is in the history."""

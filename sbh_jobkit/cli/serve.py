@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
 from sbh_jobkit.cli import options as given
-from sbh_jobkit.cli.screens import JsonLines, Reached, ScreenHandler, TerminalScreen
+from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.served import FACTORY, serve_plugin, serve_plugins
@@ -21,13 +21,13 @@ from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
+from sbh_jobkit.report.terminal.serving import Serving
 from sbh_jobkit.run.recorder import FAULTS
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from sbh_jobkit.cli.screens import Screen
     from sbh_jobkit.cli.web import Installed, Web
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 TENANT_FILE = "tenant.toml"
-STORE = "sqlite:///jobs.db"
 
 
 def serve(options: Namespace) -> bool:
@@ -73,12 +72,12 @@ def serve(options: Namespace) -> bool:
         with Starter.start(modules()) as starter, _logging_on(screen):
             kept, ended = _history(jobs, tenants), _ended(screen, web.metrics.ended)
             engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=ended)
-            shown = _shown(plugins, tenants, store, jobs, web)
+            serving = _serving(plugins, tenants, store, jobs, web)
             engine.start(begin_now=options.begin_now)
             service = web.service(store, engine, starter, tenants, installed)
             thread = web.serve(service)
             try:
-                Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(shown, web.note)
+                Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
             finally:
                 thread.stop()
                 copies.close()
@@ -192,14 +191,14 @@ def _history(jobs: Sequence[ServedJob], tenants: Sequence[Settings]) -> Mapping[
     return {job.planned.key: kept[job.planned.tenant].kept(job.planned.job) for job in jobs}
 
 
-def _shown(
+def _serving(
     plugins: Sequence[PluginDescription],
     tenants: Sequence[Settings],
     store: Store,
     jobs: Sequence[ServedJob],
     web: Web,
-) -> Callable[[Screen], None]:
-    """Return a function that shows what is served on a screen."""
+) -> Serving:
+    """Return what is served, as a screen shows it."""
     now = clock.now(UTC)
 
     def name(job: ServedJob) -> str:
@@ -208,11 +207,12 @@ def _shown(
         return "/".join([*parts, planned.job])
 
     timed = [(job, job.planned.schedule) for job in jobs]
-    due: list[tuple[datetime, str]] = sorted(
-        (schedule.next(now), name(job)) for job, schedule in timed if not isinstance(schedule, ManualOnly)
+    due = [(schedule.next(now), name(job)) for job, schedule in timed if not isinstance(schedule, ManualOnly)]
+    return Serving(
+        plugins=[f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins],
+        tenants=[f"{tenant.id}: {tenant.path}" for tenant in tenants],
+        store=store.engine.url.render_as_string(hide_password=True),
+        due=sorted(due),
+        url=web.address.url,
+        token=web.token,
     )
-    shown = [f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins]
-    described = [f"{tenant.id}: {tenant.path}" for tenant in tenants]
-    where = store.engine.url.render_as_string(hide_password=True)
-    at = Reached(url=web.address.url, token=web.token)
-    return lambda screen: screen.serving(shown, described, where, due, at)

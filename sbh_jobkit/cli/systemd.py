@@ -1,4 +1,4 @@
-"""What systemd is told about a server: ready, reloading, stopping, and that it is still alive.
+"""Messages to systemd about a server: ready, reloading, stopping, and that it is still alive.
 
 The words go as datagrams to the socket that systemd names in the environment (sd_notify(3)); without one, nothing is
 sent. It needs no library.

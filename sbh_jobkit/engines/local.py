@@ -318,16 +318,21 @@ class LocalEngine:
         if jumped:
             self._ticks.restart()
         self._looked = now()
-        left = self._writer.write(partial(maintenance.look, worker=self.name, now=self._looked))
-        for claim, who in self._writer.write(partial(cancelling.wishes, worker=self.name)):
+        left, wishes = self._writer.write(self._look)
+        for claim, who in wishes:
             self._worker.cancel(claim, who)
-        self._writer.write(self._prune)
         if self._blocked is not None:  # a claim that was committed, but whose answer was lost, has no thread
             self._writer.write(partial(claims.release_others, worker=self.name, known=self._worker.claims()))
         if jumped or self._blocked is not None or self._swept >= self._replanned + _REPLAN:
             self._blocked, self._replanned = None, self._swept
             return dict.fromkeys(self._jobs)
         return {key: None for key in left if key in self._jobs and key not in self._queue}
+
+    def _look(self, connection: Connection) -> tuple[list[Key], list[tuple[claims.Claim, str]]]:
+        """Look after the store; return the jobs with undecided rows, and the runs to cancel, with who wants that."""
+        left = maintenance.look(connection, self.name, self._looked)
+        self._prune(connection)
+        return left, cancelling.wishes(connection, self.name)
 
     def _prune(self, connection: Connection) -> None:
         """Remove what is too old of the next job, so that all of them never wait for it."""

@@ -32,7 +32,7 @@ class FakeServices:
     def __init__(self, stores: Stores, recorder: Recorder, injector: FaultInjector | None = None) -> None:
         """Use the stores.
 
-        `recorder` is told of files that come by a link; `injector` applies a fault plan to the run, None applies
+        `recorder` records files that come by a link; `injector` applies a fault plan to the run, None applies
         nothing.
         """
         self._stores = stores
@@ -117,7 +117,7 @@ class FakeRows:
     ) -> None:
         """Read the tables.
 
-        `injector` may make queries fail, `recorder` is told of filters that cannot match, `repeats` ends a loop that
+        `injector` may make queries fail, `recorder` records filters that cannot match, `repeats` ends a loop that
         waits for another answer.
         """
         self._repeats = repeats

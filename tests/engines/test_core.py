@@ -172,7 +172,7 @@ def test_nothing_is_claimed_without_a_slot(store, rows):
 
 @pytest.mark.usefixtures("planned")
 def test_what_waits_for_a_slot_keeps_its_order(store, rows):
-    """With one slot for two missed hours, the second waits behind the first, and is told why it was late."""
+    """With one slot for two missed hours, the second waits behind the first, and its reason says why it was late."""
     job = work(overlap="allow", catch_up="all")
     dispatched = dispatch(store, job, NINE + 2 * HOUR, "w", slots=1)
     assert [(each.fire, each.action) for each in dispatched] == [(NINE + HOUR, "start")]

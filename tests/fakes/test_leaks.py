@@ -157,7 +157,7 @@ OWN = {
 }
 GIVEN = {
     "what an administrator gave": "ctx.http.get('https://api.example.com/?key=' + ctx.secrets.get('LOGIN'))",
-    "what was given, set anew": "ctx.secrets.set('LOGIN', 't-99999'); ctx.http.get('https://api.example.com/?key=t-99999')",
+    "what was given, set again": "ctx.secrets.set('LOGIN', 't-99999'); ctx.http.get('https://api.example.com/?key=t-99999')",
     "what was given, deleted and set": "ctx.secrets.delete('LOGIN'); ctx.secrets.set('LOGIN', 't-9999'); "
     "ctx.http.get('https://api.example.com/?key=t-9999')",
     "a position in what is printed": "print(ctx.secrets.get('CURSOR'))",

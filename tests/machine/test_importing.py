@@ -95,7 +95,7 @@ def test_what_it_does_besides_is_a_warning(tmp_path, capfd, source, note):
 
 
 def test_a_real_file_is_a_warning(outside):
-    """It is written, and told."""
+    """It is written, and reported."""
     plugin = Plugin.load(write(outside, "import pathlib; pathlib.Path(__file__).with_name('new.txt').write_text('x')"))
     assert plugin.warnings == (f"main.py:1: wrote a real file: {outside}/new.txt when it is imported",)
 

@@ -1,4 +1,4 @@
-"""The network past `ctx.http`: what is refused, what is allowed, and what reaches it unheard and is told."""
+"""The network past `ctx.http`: what is refused, what is allowed, and what reaches it unheard and is reported."""
 
 from __future__ import annotations
 

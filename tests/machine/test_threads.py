@@ -1,4 +1,4 @@
-"""Threads of a plugin: governed for as long as they live, told when they outlive their run, and parallel in time."""
+"""Threads of a plugin: governed while they live, reported when they outlive their run, and parallel in time."""
 
 from __future__ import annotations
 

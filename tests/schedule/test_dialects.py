@@ -1,4 +1,4 @@
-"""What people write as a schedule that is not cron, and what they are told to write instead."""
+"""What people write as a schedule that is not cron, and what the error says to write instead."""
 
 from __future__ import annotations
 

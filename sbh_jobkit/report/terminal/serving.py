@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.terminal.runs import time_with_zone
@@ -16,17 +17,30 @@ if TYPE_CHECKING:
 _MOST_NEXT = 10
 
 
-def serving_lines(
-    plugins: Sequence[str],
-    tenants: Sequence[str],
-    store: str,
-    due: Sequence[tuple[datetime, str]],
-    now: datetime,
-    *,
-    url: str,
-) -> Iterator[str]:
-    """Write what is served, and when jobs are due next; `due` has times and names of jobs, the earliest first."""
-    for name, values in (("plugin", plugins), ("tenant", tenants), ("store", [store]), ("web", [url])):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What a scheduler serves, and where it answers."""
+
+    plugins: Sequence[str]
+    tenants: Sequence[str]
+    store: str
+    due: Sequence[tuple[datetime, str]]
+    """The next fire time of each job, the earliest first."""
+    url: str
+    token: str | None = None
+    """The first token of the REST API, if it was made just now."""
+
+
+def serving_lines(serving: Serving, now: datetime) -> Iterator[str]:
+    """Write what is served, and when jobs are due next."""
+    due = serving.due
+    shown = (
+        ("plugin", serving.plugins),
+        ("tenant", serving.tenants),
+        ("store", [serving.store]),
+        ("web", [serving.url]),
+    )
+    for name, values in shown:
         for value in values:
             yield f"{name:<8}{value}"
     width = max((len(time_with_zone(at)) for at, _ in due[:_MOST_NEXT]), default=0)
@@ -34,6 +48,8 @@ def serving_lines(
         yield f"{'' if number else 'next':<8}{time_with_zone(at):<{width}}  {distance(at, now):>8}  {job}"
     if len(due) > _MOST_NEXT:
         yield f"{'':<8}… and {count(len(due) - _MOST_NEXT, 'more job')}"
+    if serving.token is not None:
+        yield f"{'token':<8}{serving.token} is shown once; send it as Authorization: Bearer"
 
 
 def run_line(run: Run, *, with_tenant: bool = False, with_plugin: bool = False) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sbh_jobkit.simulation.compare.comparison import Simulated
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.run.run import Run
 
 INFORMATIVE = frozenset({"job-not-due", "not-simulated"})
 """Kinds that say what a simulation leaves out; they fail nothing under `--strict`."""
@@ -43,36 +43,12 @@ class Observation:
         return {**asdict(self), "first": self.first.isoformat() if self.first else None}
 
 
-class Observed(Protocol):
+class Observed(Simulated, Protocol):
     """What is looked at: a simulation."""
-
-    @property
-    def runs(self) -> Sequence[Run]:
-        """Its runs."""
-
-    @property
-    def due(self) -> Sequence[Any]:
-        """Its jobs with their schedules."""
 
     @property
     def plugin(self) -> Any:
         """The plugin."""
-
-    @property
-    def world(self) -> Any:
-        """The tenant as the simulation left it."""
-
-    @property
-    def start(self) -> datetime:
-        """The beginning of its range."""
-
-    @property
-    def end(self) -> datetime:
-        """The end of its range."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone of its range."""
 
     @property
     def module_changes(self) -> Sequence[tuple[str, str]]:

@@ -36,7 +36,7 @@ def value_observations(run: Run) -> Iterator[Observation]:
     if message is not None:
         yield Observation(kind="status-unknown", job=run.job, message=message, advice=_RIGHT, first=run.fire_time)
     elif isinstance(run.value, Mapping) and (counted := _failed_items(run.value)):
-        advice = 'return {"status": "error", …} if no item worked, so that somebody is told'
+        advice = 'return {"status": "error", …} if no item worked, so that the failure shows'
         message = f"items failed inside a success: {counted}"
         yield Observation(kind="items-failed", job=run.job, message=message, advice=advice, first=run.fire_time)
 

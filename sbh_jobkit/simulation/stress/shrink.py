@@ -39,8 +39,8 @@ class Broken:
 
 def is_failure(run: Run) -> bool:
     """Return whether a run fails and should not: a job that reports an error after an injected fault works well."""
-    told = run.outcome is Outcome.FAILED or (run.error is not None and _INJECTED in run.error.message)
-    reported = told and run.injected_faults and all(fault.allowed for fault in run.faults)
+    failed = run.outcome is Outcome.FAILED or (run.error is not None and _INJECTED in run.error.message)
+    reported = failed and run.injected_faults and all(fault.allowed for fault in run.faults)
     return run.outcome.started and not run.ok and run.expected is None and not reported
 
 

@@ -56,7 +56,7 @@ class ScriptedRun:
     """A run without processes, which ends when the test says so."""
 
     def __init__(self, request, how):
-        """Be ready, unless it is told to be otherwise."""
+        """Be ready, unless a test wants it otherwise."""
         self.request, self.how = request, how
         self.ended = threading.Event()
         self.outcome, self.reason, self.by = Outcome.OK, None, None

@@ -113,7 +113,7 @@ def test_stop_lets_runs_finish(serving, scripted, job, rows, wait, at):
 
 
 def test_after_the_grace_runs_are_cancelled(serving, scripted, job, rows, wait, at):
-    """As by whoever has stopped it."""
+    """As by the one who has stopped it."""
     scripted.hold, ended = True, []
     with serving([job("work", at(0))], scripted, ended=ended.append) as engine:
         wait(scripted.going)
