@@ -42,7 +42,7 @@ class RealNetworkError(ConnectionRefusedError):
 class Guard:
     """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
 
-    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_root", "_told", "ended")
+    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_root", "_reported", "ended")
 
     def __init__(self, clock: VirtualClock) -> None:
         """Watch the threads that this clock governs."""
@@ -52,7 +52,7 @@ class Guard:
         self._modules: frozenset[str] = frozenset()
         self._report: Report
         self._root: Path | None = None
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._files = RealFiles()
         self.ended: str | None = None
         """How the plugin's code wanted to end the process, also if it swallowed the exception."""
@@ -74,7 +74,7 @@ class Guard:
         self._root = root
         self._loopback = loopback
         self._modules = modules
-        self._told = set()
+        self._reported = set()
         self.ended = None
         return self
 
@@ -108,8 +108,8 @@ class Guard:
     def imported(self, module: str, place: str | None = None) -> None:
         """Report a module that reaches the network unheard, once in a run; `place` is where it was loaded before."""
         listed = network.unheard(module, self._modules)
-        if listed is not None and listed not in self._told:
-            self._told.add(listed)
+        if listed is not None and listed not in self._reported:
+            self._reported.add(listed)
             if self._root is not None:
                 network.loaded.setdefault(self._root, {}).setdefault(listed, place)
             library = network.UNHEARD.get(listed, "code of its own")
