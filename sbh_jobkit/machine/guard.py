@@ -42,7 +42,7 @@ class RealNetworkError(ConnectionRefusedError):
 class Guard:
     """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
 
-    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_root", "_reported", "ended")
+    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_reported", "_root", "ended")
 
     def __init__(self, clock: VirtualClock) -> None:
         """Watch the threads that this clock governs."""
