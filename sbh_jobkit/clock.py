@@ -247,6 +247,8 @@ class _Steps:
         if not threads.waits(thread):
             self._seen.pop(thread, None)
             return threads.has_ended(thread)
+        if threads.is_asleep(thread):
+            return True
         step, now = threads.step(thread), time.perf_counter()
         before, since = self._seen.get(thread, (None, now))
         self._seen[thread] = step, (since if step == before else now)

@@ -29,22 +29,24 @@ _numbers = count(1)
 _plugins: WeakKeyDictionary[threading.Thread, int] = WeakKeyDictionary()
 _ended: WeakSet[threading.Thread] = WeakSet()
 _installed: list[Callable[[], bool]] = []
+_WORKER = pools._worker.__code__  # noqa: SLF001  it waits in C for its next task
 _WAITS: frozenset[CodeType] = frozenset(
     function.__code__
     for function in (
         threading.Condition.wait,
         threading.Event.wait,
         threading.Thread.join,
+        getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join),  # until Python 3.12
         threading.Semaphore.acquire,
         threading.Barrier.wait,
         queue.Queue.get,
         queue.Queue.put,
         queue.Queue.join,
-        pools._worker,  # noqa: SLF001  it waits in C for its next task
+        pools._worker,  # noqa: SLF001  there is no public way
     )
-) | {getattr(threading.Thread, name).__code__ for name in ("_wait_for_tstate_lock",) if hasattr(threading.Thread, name)}
+)
 """What a thread does that waits for another one."""
-_NEXT_TASK = {queue.Queue.get.__code__, pools._worker.__code__}  # noqa: SLF001  there is no public way
+_NEXT_TASK = {queue.Queue.get.__code__, _WORKER}
 """What a thread does that has nothing to do."""
 _POOL = "multiprocessing/pool.py"
 """The file of the threads of such a pool, which wait for tasks in C."""
@@ -125,6 +127,19 @@ def waits(thread: threading.Thread) -> bool:
         return False
     code = frame.f_code
     return code in _WAITS or code.co_name == "select" or code.co_filename.endswith(_POOL)
+
+
+def is_asleep(thread: threading.Thread) -> bool:
+    """Whether nobody has woken a thread that waits, or handed it a task; False where that cannot be seen at once."""
+    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    if frame is None or frame.f_code not in (threading.Condition.wait.__code__, _WORKER):
+        return False
+    names = frame.f_locals
+    if frame.f_code is _WORKER:
+        tasks = names.get("work_queue")
+        return tasks is not None and not tasks.qsize() and names.get("work_item") is None
+    waiter = names.get("waiter")
+    return waiter is not None and waiter in names["self"]._waiters  # noqa: SLF001  whom it wakes, it takes out first
 
 
 def step(thread: threading.Thread) -> tuple[int, int]:

@@ -83,7 +83,6 @@ def test_pytest_pays_nothing_for_what_it_does_not_use(tmp_path):
 
 SMALL_ON_PURPOSE = {
     "pytest_sbhjobs.hooks": "pytest takes hook specifications as a module",
-    "sbh_jobkit.simulation.observations.observe": "the one list of what is observed",
 }
 """Modules of fewer than 40 lines that one other imports, each with its reason."""
 

@@ -20,6 +20,8 @@ LARGEST_FILE = 100_000_000
 SECONDS = 30.0
 """How long a body may take; a large one gets a second more for each half megabyte."""
 _BYTES_A_SECOND = 500_000
+_DISCARDED = 64_000_000
+"""Bytes that are read beyond a limit: a client that is still sending may not see an answer, but a broken connection."""
 
 
 async def read_body(request: Request, most: int = LARGEST_BODY) -> bytes:
@@ -27,21 +29,24 @@ async def read_body(request: Request, most: int = LARGEST_BODY) -> bytes:
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or len(declared) > 18:  # noqa: PLR2004  digits of 64 bits
         raise ApiError(400, "Content-Length is not a number")
-    if int(declared) > most:
+    if int(declared) > most and "expect" in request.headers:  # the client asks before it sends anything
         raise _too_large(most)
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(SECONDS + int(declared) / _BYTES_A_SECOND):
+        async with asyncio.timeout(SECONDS + min(int(declared), most) / _BYTES_A_SECOND):
             async for part in request.stream():
                 size += len(part)
-                if size > most:
-                    raise _too_large(most)
-                parts.append(part)
+                if size <= most:
+                    parts.append(part)
+                elif size > most + _DISCARDED:
+                    break
     except TimeoutError:
         raise ApiError(408, "the body did not come in time", headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise ApiError(400, "the body was broken off") from None
+    if size > most:
+        raise _too_large(most)
     return b"".join(parts)
 
 

@@ -42,8 +42,8 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         msg = f"there is no address {host!r} on this machine: {error}"
         raise SettingsError(msg) from error
-    family, kind, _, _, address = found[0]
-    made = socket.socket(family, kind)
+    family, kind, protocol, _, address = found[0]
+    made = socket.socket(family, kind, protocol)  # without its protocol asyncio holds answers back for 40 ms
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(address)

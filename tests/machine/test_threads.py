@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sbh_jobkit import World, run_job, simulate
+from sbh_jobkit import World, clock, run_job, simulate
 
 QUEUE = """import queue, threading
 tasks, done = queue.Queue(), queue.Queue()
@@ -244,3 +244,20 @@ def test_a_value_that_cannot_be_shown(ran, error, shown):
     """A `__repr__` that raises is shown as that, whatever it raises."""
     run = ran(f"class Bad:\n    def __repr__(self): raise {error}\nreturn Bad()")
     assert (run.outcome, run.value) == ("ok", f"<Bad: its repr raised {shown}>")
+
+
+IDLE = {
+    "an idle pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2); pool.submit(int).result()",
+    "an idle worker": QUEUE,
+    "one that waits to be told": "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("top", IDLE.values(), ids=IDLE)
+def test_an_idle_thread_is_not_waited_for(loaded, top, monkeypatch):
+    """A job that sleeps beside one goes on at once: nothing is watched for a step that cannot come."""
+    monkeypatch.setattr(clock, "_STILL", 3600.0)
+    plugin = loaded("for _ in range(1000): time.sleep(0.01)", top=f"{top}\nimport time")
+    run = run_job(plugin.jobs["work"], World(allow=["thread-left"]), at="2026-01-05T09:00Z")
+    assert run.duration.total_seconds() == 10
