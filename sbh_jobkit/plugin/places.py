@@ -50,8 +50,8 @@ def shown_path(filename: str, root: Path | None) -> str | None:
     if root is None:
         named = _namer(filename) if _namer is not None else None
         return named or (None if _is_ours(filename) else filename.rpartition("/")[2])
-    path = Path(filename)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    folder = f"{root}/"
+    return filename.removeprefix(folder) if filename.startswith(folder) else None
 
 
 @cache
