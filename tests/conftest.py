@@ -16,12 +16,26 @@ import pytest
 pytest_plugins = ["pytester"]
 collect_ignore = ["browser"]  # which needs a Chromium: `make browser` names it
 _numbers = count(1)
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""How coverage tells the processes that are started to measure themselves."""
 
 
-@pytest.fixture
-def unmeasured(monkeypatch):
-    """Start processes without coverage, whose collector never gives back a lock that Ctrl-C meets it in."""
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def coverage_of_processes():
+    """Start processes without coverage: it makes each slower, and never gives back a lock that Ctrl-C meets it in."""
+    setting = os.environ.get(_COVERAGE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(_COVERAGE, raising=False)
+        yield setting
+
+
+@pytest.fixture(scope="module")
+def measured(coverage_of_processes):
+    """Start the processes of a module with coverage, since nothing else runs what they run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if coverage_of_processes:
+            patch.setenv(_COVERAGE, coverage_of_processes)
+        yield
 
 
 @pytest.fixture

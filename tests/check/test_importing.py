@@ -13,6 +13,8 @@ from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.errors import JobkitError
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 SDK = "from src.ext.sdk import job\n"
 JOB = f"{SDK}\n@job('a', schedule='0 6 * * *')\ndef a(ctx):\n    return {{'status': 'success'}}\n"
 FAST = Settings(import_limit=2.5)

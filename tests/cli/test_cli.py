@@ -852,7 +852,6 @@ def test_pipes_stay_quiet(here):
     work.stderr.close()
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_interrupted(here):
     """Ctrl-C ends it with one line and the usual exit code."""
     begun = here / "begun"

@@ -78,13 +78,12 @@ class Server:
 def serving(*arguments, **environment):
     """Serve the plugin, and stop."""
     command = [sys.executable, "-m", "sbh_jobkit", "serve", "tea", "--port", "0", "--token-file", "token.txt"]
-    given = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
     with subprocess.Popen(
         [*command, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**given, **environment},
+        env={**os.environ, **environment},
     ) as process:
         server = Server(process)
         try:
@@ -133,7 +132,6 @@ def ended(folder):
     return sum(row.state == State.ENDED for row in rows(folder) if row.backfilled_by)
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_reload_under_load(folder):
     """No due instant is left without a row, none runs twice, and each row names the version whose text it printed."""
     (folder / "tenant.toml").write_text('id = "acme"\n[policy.greet]\nmax_instances = 3\n')

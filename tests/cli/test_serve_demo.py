@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_day_in_fifteen_seconds(unmeasured):  # noqa: ARG001  a fixture takes what it needs
+def test_a_day_in_fifteen_seconds():
     """All runs are ok, and the history is printed; the exit code is 0."""
     command = [sys.executable, str(ROOT / "examples/serve_demo/demo.py"), "15"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -62,8 +62,7 @@ def serving(*arguments, plugin="tea", stdout=subprocess.PIPE):
     """Serve in a process of its own, which is ended with the test at the latest."""
     where = ("--port", "0", "--token-file", "token.txt")
     command = [sys.executable, "-m", "sbh_jobkit", "serve", plugin, *where, *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
-    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

@@ -11,6 +11,8 @@ from sbh_jobkit.engines import describe as chapter
 from sbh_jobkit.engines.describe import JobDescription, describe
 from sbh_jobkit.errors import PluginError
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 HEAD = "from src.ext.sdk import job\n"
 JOB = "@job('work', schedule='0 9 * * *')\ndef work(ctx):\n    pass\n"
 

@@ -11,6 +11,8 @@ from shutil import copytree
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 ROOT = Path(__file__).parents[2]
 PLUGIN = {
     "plugin.json": '{"slug": "reminders", "name": "Reminders", "permissions": ["db.read", "send_email"]}',

@@ -88,7 +88,6 @@ def kernels():
         kernel.stop()
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_two_kernels_at_once_and_one_is_interrupted(kernels):
     """The other finishes; both then have the machine's time and sockets, and can simulate again."""
     one, other = kernels

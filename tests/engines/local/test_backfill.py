@@ -54,7 +54,6 @@ def wait_for(store, number):
         time.sleep(0.02)
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_a_killed_backfill_of_a_month_starts_each_fire_time_once(sqlite_url, tmp_path):
     """Killed three times, asked for again each time: 60 fire times, 60 rows, none started twice."""
     counts, chance = tmp_path / "counts", random.Random(9)  # noqa: S311  the same in every run

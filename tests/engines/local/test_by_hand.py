@@ -138,7 +138,6 @@ def kill(process):
     process.stdout.close()
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_a_killed_scheduler_starts_none_of_them_twice(sqlite_url, tmp_path):
     """What had started is lost, what had not is missed, each with one row; the jobs' own count agrees."""
     counts, chance = tmp_path / "counts", random.Random(5)  # noqa: S311  the same in every run

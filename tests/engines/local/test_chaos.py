@@ -85,7 +85,7 @@ def live_through(servers, chance):
 
 
 @pytest.fixture
-def chaos(tmp_path, sqlite_url, unmeasured):  # noqa: ARG001  a fixture takes what it needs
+def chaos(tmp_path, sqlite_url):
     """Return what is left after it: rows and marks of the store, the lines of the jobs, and where schedulers died."""
     counts, deaths = tmp_path / "counts", tmp_path / "deaths"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1] / "data/tenants"), *sys.path])}

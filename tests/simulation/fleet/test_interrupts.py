@@ -14,7 +14,6 @@ import pytest
 
 from sbh_jobkit.cli.main import INTERRUPTED
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
 ENDLESS = """
     from pathlib import Path
     from src.ext.sdk import job
