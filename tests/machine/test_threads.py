@@ -247,9 +247,13 @@ def test_a_value_that_cannot_be_shown(ran, error, shown):
 
 
 IDLE = {
-    "an idle pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2); pool.submit(int).result()",
+    "an idle pool": (
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2); pool.submit(int).result()"
+    ),
     "an idle worker": QUEUE,
-    "one that waits to be told": "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "one that waits to be told": (
+        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    ),
 }
 
 

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-import pytest
-
 from sbh_jobkit.engines import backfill, planner
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.schema import State, job_run
