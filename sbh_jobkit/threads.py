@@ -164,13 +164,43 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
         busy[0].join(0.005)
 
 
+class _Settled(BaseException):
+    """Raised in a thread by itself, only to be caught."""
+
+
+def raise_in(ident: int, error: type[BaseException] | None) -> None:
+    """Raise an exception in another thread at its next step; with None, take back one that has not reached it.
+
+    Until Python 3.12 a thread that does not take its exception, since it waits, leaves a flag set at which every other
+    thread stops for ever at its next call of a function if it is traced, as under coverage or in a debugger. The flag
+    goes when some thread takes an exception, so this one does, at once. That is one call, between whose parts nothing
+    can run.
+    """
+    others = None if error is None else ctypes.py_object(error)
+    idents = [ctypes.c_ulong(ident), ctypes.c_ulong(threading.get_ident())]
+    errors = [others, ctypes.py_object(_Settled)]
+    interrupt = None
+    try:
+        try:
+            list(map(ctypes.pythonapi.PyThreadState_SetAsyncExc, idents, errors))
+            while True:
+                pass
+        except KeyboardInterrupt as caught:  # which comes first, if it came meanwhile
+            interrupt = caught
+            while True:
+                pass
+    except _Settled:
+        if interrupt is not None:
+            raise interrupt from None
+
+
 def end(threads: Iterable[threading.Thread]) -> None:
     """End threads, at their next step, without a word of Python about the exception that ends them."""
     asked = [thread for thread in threads if thread.ident is not None]
     for thread in asked:
         _ended.add(thread)
         vars(thread)["_invoke_excepthook"] = lambda *_: None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+        raise_in(thread.ident or 0, SystemExit)
     until = perf_counter() + _END
     for thread in asked:
         while thread.is_alive() and not _has_nothing_to_do(thread) and perf_counter() < until:

@@ -7,12 +7,13 @@ inside a call of C code that signals interrupt, and another thread by an excepti
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # the functions of `signal` look each answer up in an enumeration first
-import ctypes
 import os
 import signal
 import threading
 from time import perf_counter
 from typing import TYPE_CHECKING
+
+from sbh_jobkit import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class Watchdog:
         self._until = 0.0
         if self._raised:
             self._raised = False
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._ident), None)
+            threads.raise_in(self._ident, None)
 
     def check(self, now: float) -> None:
         """Interrupt the thread if its time is over; called by the watching thread."""
@@ -91,7 +92,7 @@ class Watchdog:
         else:
             self._ring(None)
             self._raised = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._ident), ctypes.py_object(self._error))
+            threads.raise_in(self._ident, self._error)
 
     def rung(self, frame: FrameType | None) -> None:
         """Ring, in the thread itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import selectors
 import threading
 from contextlib import contextmanager
@@ -126,7 +125,7 @@ def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
     try:
         thread.join()
     except LimitExceeded as limit:  # the alarm rings in the main thread, and the work is in the other
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(type(limit)))
+        threads.raise_in(thread.ident or 0, type(limit))
         thread.join(_PATIENCE)
         raise
     value, error = answer

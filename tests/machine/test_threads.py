@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -265,3 +267,32 @@ def test_an_idle_thread_is_not_waited_for(loaded, top, monkeypatch):
     plugin = loaded("for _ in range(1000): time.sleep(0.01)", top=f"{top}\nimport time")
     run = run_job(plugin.jobs["work"], World(allow=["thread-left"]), at="2026-01-05T09:00Z")
     assert run.duration.total_seconds() == 10
+
+
+TRACED = """
+import sys, threading
+from sbh_jobkit import threads
+lock = threading.Lock()
+lock.acquire()
+waiting = threading.Thread(target=lock.acquire, daemon=True)
+waiting.start()
+{act}
+def called(): return "called"
+sys.settrace(lambda *_: None)
+print(called())
+sys.settrace(None)
+"""
+ACTS = {
+    "one that waits is ended": "threads.end([waiting])",
+    "an exception is raised in it": "threads.raise_in(waiting.ident, ValueError)",
+    "an exception is taken back": "threads.raise_in(waiting.ident, None)",
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_a_traced_thread_goes_on_beside_one_that_cannot_end(act):
+    """As under coverage: on Python 3.11 the flag of an exception that nobody takes would stop it at its next call."""
+    work = subprocess.run(
+        [sys.executable, "-c", TRACED.format(act=act)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (work.stdout, work.stderr) == ("called\n", "")
