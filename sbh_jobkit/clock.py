@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
 
 _SECOND = 1_000_000_000
+_NONE = timedelta(0)
 _sleep = time.sleep
 _REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
 _STILL = 0.03
@@ -43,7 +44,7 @@ _found: list[Any] = []
 
 def now(tz: tzinfo) -> datetime:
     """Return the time: virtual time while a clock is open, otherwise the machine's time."""
-    return datetime.now(tz)  # noqa: TID251  the only place that may
+    return _open[-1].now_in(tz) if _open else datetime.now(tz)  # noqa: TID251  the only place that may
 
 
 def is_virtual() -> bool:
@@ -124,13 +125,19 @@ class VirtualClock:
 
     def since(self, epoch: float) -> timedelta:
         """Return the virtual time that has passed since an instant, in microseconds."""
-        return timedelta(microseconds=(self._ns - _nanoseconds(epoch)) // 1_000)
+        passed = self._ns - _nanoseconds(epoch)
+        return timedelta(microseconds=passed // 1_000) if passed else _NONE
 
     @property
     def now(self) -> datetime:
         """The virtual time, in the clock's zone."""
+        return self.now_in(self.zone)
+
+    def now_in(self, tz: tzinfo) -> datetime:
+        """Return the virtual time, in a zone."""
         seconds, rest = divmod(self._ns, _SECOND)
-        return datetime.fromtimestamp(seconds, self.zone).replace(microsecond=rest // 1_000)
+        whole = datetime.fromtimestamp(seconds, tz)
+        return whole.replace(microsecond=rest // 1_000) if rest else whole
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that opened the clock, and those that jobs started."""
@@ -256,6 +263,8 @@ class _Steps:
 
 
 def _nanoseconds(epoch: float) -> int:
+    if isinstance(epoch, int) or epoch.is_integer():
+        return int(epoch) * _SECOND
     whole = int(epoch // 1)
     return whole * _SECOND + round((epoch - whole) * 1e6) * 1_000
 

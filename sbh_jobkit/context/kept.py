@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _OWN = frozenset({"tenant_id", "user_id", "role", "request"})
 """What a context says of itself without doing anything."""
 _ADVICE = "make it in the job, from the ctx of this run, and not once at module level"
+_contexts: dict[type, type] = {}
+"""What the class of a context becomes when its run has ended."""
 _going: list[PluginContext] = []
 """The contexts of the runs that go on, the latest last."""
 
@@ -29,13 +31,19 @@ def begin(context: PluginContext) -> None:
 
 def end(context: PluginContext) -> None:
     """Note that its run has ended: what is kept of it belongs to later runs."""
-    _going[:] = [each for each in _going if each is not context]
-    for name, member in list(vars(context).items()):
-        if not name.startswith("_") and name not in _OWN:
-            _keep(member, name)
-    for name, access in getattr(context, "_accesses", {}).items():
+    if _going and _going[-1] is context:
+        _going.pop()
+    else:
+        _going[:] = [each for each in _going if each is not context]
+    own = vars(context)
+    for name in [name for name in own if name[0] != "_" and name not in _OWN]:
+        _keep(own[name], name)
+    for name, access in own.get("_accesses", {}).items():
         _keep(access, f"_accesses {name}")
-    _keep(context, "")
+    kind = type(context)
+    if (later := _contexts.get(kind)) is None:
+        later = _contexts[kind] = _kept(kind, "")  # type: ignore[arg-type] # classes can be hashed
+    object.__setattr__(context, "__class__", later)
 
 
 def _keep(member: Any, name: str) -> None:

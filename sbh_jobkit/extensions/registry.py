@@ -70,7 +70,8 @@ class Extensions(Generic[_S]):
     @property
     def services(self) -> Mapping[str, _S]:
         """The services that extensions add, by name."""
-        return {name: service for name, (_, service) in self._offered().items()}
+        offered = self._offered()
+        return {name: service for name, (_, service) in offered.items()} if offered else {}
 
     def open(self, name: str, access: Access) -> Any:
         """Return what `ctx.<name>` is for one run."""

@@ -99,9 +99,10 @@ class LlmScript(Members):
 
     def snapshot(self) -> LlmState:
         """Return the replies and the calls as they are now."""
-        state = LlmState(tuple(self._replies), tuple(self._used), self.calls.snapshot())
-        self._kept = self._kept if self._kept == state else state
-        return self._kept
+        kept, now = self._kept, (tuple(self._replies), tuple(self._used), self.calls.snapshot())
+        if kept is None or (kept.replies, kept.used, kept.calls) != now:
+            kept = self._kept = LlmState(*now)
+        return kept
 
     def restore(self, state: LlmState, adapt: Callable[[Any], Any]) -> None:
         """Set the replies and the calls of a snapshot, whose functions `adapt` turns into this world's."""

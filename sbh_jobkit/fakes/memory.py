@@ -60,9 +60,10 @@ class Memory(Members):
 
     def snapshot(self) -> MemoryState:
         """Return the settings as they are now."""
-        state = MemoryState(self.limit_mb, self.used_mb, self.measured)
-        self._kept = self._kept if self._kept == state else state
-        return self._kept
+        kept, now = self._kept, (self._limit_mb, self.used_mb, self.measured)
+        if kept is None or (kept.limit_mb, kept.used_mb, kept.measured) != now:
+            kept = self._kept = MemoryState(*now)
+        return kept
 
     def restore(self, state: MemoryState) -> None:
         """Set the settings of a snapshot."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.schedule import Schedule
 
 TABLE = "plugin_jobs"
+_RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class JobTable:
         """Start without jobs."""
         self._states: JobsState = Map()
         self._order: dict[tuple[str, str], None] = {}
+        self._running: set[tuple[str, str]] = set()
 
     def install(self, plugin: str, job: str, schedule: Schedule | None) -> None:
         """Add a job, or give a known job a new schedule; its history stays."""
@@ -49,22 +51,16 @@ class JobTable:
 
     def start(self, plugin: str, job: str) -> None:
         """Set a job's status to running."""
-        before = self._states[plugin, job]
-        after = JobState(
-            schedule=before.schedule,
-            status="running",
-            last_run_at=before.last_run_at,
-            last_error=before.last_error,
-            runs=before.runs,
-        )
-        self._set(plugin, job, after)
+        self._running.add((plugin, job))
 
     def abandon(self, plugin: str, job: str) -> None:
         """Set a job's status back to idle: its run was interrupted."""
+        self._running.discard((plugin, job))
         self._set(plugin, job, replace(self._states[plugin, job], status="idle"))
 
     def finish(self, plugin: str, job: str, *, started_at: datetime, outcome: Outcome, why: str | None) -> None:
         """Record the end of a run; `why` is the reason of a failure."""
+        self._running.discard((plugin, job))
         before, failed = self._states[plugin, job], outcome is not Outcome.OK
         after = JobState(
             schedule=before.schedule,
@@ -77,16 +73,21 @@ class JobTable:
 
     def snapshot(self) -> JobsState:
         """Return the states as they are now."""
-        return self._states
+        states = self._states
+        for key in self._running:  # only a snapshot that is taken within a run meets one
+            states = states.set(key, replace(states[key], status=_RUNNING))
+        return states
 
     def restore(self, states: JobsState) -> None:
         """Set the states of a snapshot."""
         self._states = states
+        self._running.clear()
         self._order |= dict.fromkeys(key for key in states if key not in self._order)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per job; times are ISO 8601 in the schedule's zone."""
-        return [self._row(*key, self._states[key]) for key in self._order if key in self._states]
+        states = self.snapshot()
+        return [self._row(*key, states[key]) for key in self._order if key in states]
 
     def _set(self, plugin: str, job: str, state: JobState) -> None:
         self._states = self._states.set((plugin, job), state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ class Repeats:
         """Start with none."""
         self._at: datetime | None = None
         self._calls = 0
-        self._seen: Counter[object] = Counter()
+        self._seen: dict[str, int] = {}
 
     def check(self, call: Callable[[], str], advice: str) -> None:
         """Count a call, of which `call()` is the text; raises TimeLimitExceeded if it is one too many."""
@@ -40,7 +39,7 @@ class Repeats:
         if self._calls <= _SOME:
             return
         text = call()
-        self._seen[text] += 1
+        self._seen[text] = self._seen.get(text, 0) + 1
         if self._seen[text] > MOST:
             shown = text.partition("\n")[0]
             msg = f"{shown} was asked {MOST:,} times while no virtual time passed; {advice}"

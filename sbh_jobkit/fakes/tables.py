@@ -175,10 +175,10 @@ class Tables(Members):
 
     def snapshot(self) -> TablesState:
         """Return the tables as they are now."""
-        rows = {name: rows.snapshot() for name, rows in self._tables.items()}
-        state = TablesState(rows, dict(self._numbers), self._latency)
-        self._latest = self._latest if self._latest == state else state
-        return self._latest
+        kept, rows = self._latest, {name: rows.snapshot() for name, rows in self._tables.items()}
+        if kept is None or (kept.rows, kept.numbers, kept.latency) != (rows, self._numbers, self._latency):
+            kept = self._latest = TablesState(rows, dict(self._numbers), self._latency)
+        return kept
 
     def restore(self, state: TablesState) -> None:
         """Set the tables of a snapshot."""

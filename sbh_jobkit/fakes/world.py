@@ -226,7 +226,8 @@ class World(Stores, Shown):
         Variables of `world.py` are not included.
         """
         services, settings = self.extensions.services, (*_settings(self), tuple(self.expectations))
-        self._settings = self._settings if self._settings == settings else settings
+        if self._settings != settings:
+            self._settings = settings
         return Snapshot(
             origin=self,
             taken=clock.now(self.zone) if clock.is_virtual() else None,

@@ -44,14 +44,14 @@ def redacted(text: str, redactor: Redactor) -> str:
 class Capture:
     """Captures standard output, standard error and the root logger from level INFO: open it around each run."""
 
-    __slots__ = ("_descriptors", "_err", "_lines", "_out", "_restore")
+    __slots__ = ("_before", "_descriptors", "_err", "_lines", "_out")
 
     def __init__(self) -> None:
         """Start empty."""
         self._out, self._err = BoundedText(1), BoundedText(2)
         self._lines = LogLines()
         self._descriptors = Descriptors()
-        self._restore: Callable[[], None]
+        self._before: tuple[Any, Any, list[logging.Handler]]
 
     def watch(self, printed: Callable[[str], object] | None, logged: Callable[[str], object] | None) -> None:
         """Call `printed` with each text, and `logged` with each line, while it is being written."""
@@ -60,20 +60,15 @@ class Capture:
 
     def __enter__(self) -> Self:
         """Start capturing."""
-        root = logging.getLogger()
-        before = (sys.stdout, sys.stderr, root.handlers)
-
-        def restore() -> None:
-            sys.stdout, sys.stderr, root.handlers = before
-
-        self._restore = restore
+        root = logging.root
+        self._before = (sys.stdout, sys.stderr, root.handlers)
         self._descriptors.open()
         sys.stdout, sys.stderr, root.handlers = self._out, self._err, [self._lines]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Restore the streams and the logger's handlers."""
-        self._restore()
+        sys.stdout, sys.stderr, logging.root.handlers = self._before
         self._descriptors.close()
 
     def begin(self) -> None:

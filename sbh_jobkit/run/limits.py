@@ -39,7 +39,7 @@ class RealTime:
     uses the alarm itself.
     """
 
-    __slots__ = ("_clock", "_handler", "_in_main", "_pending", "_until", "_watchdog")
+    __slots__ = ("_clock", "_handler", "_in_main", "_ours", "_pending", "_until", "_watchdog")
 
     def __init__(self, clock: VirtualClock, look: Callable[[], object]) -> None:
         """Set `clock.expired` when the time is over; `look` is called now and then, in another thread."""
@@ -49,6 +49,7 @@ class RealTime:
         self._until = 0.0
         self._handler: Any = None
         self._pending = (0.0, 0.0)
+        self._ours = self._alarm
 
     def __enter__(self) -> Self:
         """Begin to watch this thread; an alarm that someone else has set is kept for later."""
@@ -56,12 +57,13 @@ class RealTime:
         self._in_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
         if self._in_main:
             self._pending = signal.setitimer(signal.ITIMER_REAL, 0)
-            self._handler = _signal.signal(signal.SIGALRM, self._alarm)
+            self._handler = _signal.signal(signal.SIGALRM, self._ours)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the alarm signal back."""
         if self._in_main:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # before the handler, whose default ends the process
             _signal.signal(signal.SIGALRM, self._handler)
             signal.setitimer(signal.ITIMER_REAL, *self._pending)
         self._watchdog.__exit__()
@@ -76,11 +78,10 @@ class RealTime:
             self._watchdog.start(seconds)
 
     def stop(self) -> None:
-        """Stop, and take away what the job has made of the alarm signal."""
-        if self._in_main:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            if _signal.getsignal(signal.SIGALRM) != self._alarm:
-                signal.signal(signal.SIGALRM, self._alarm)
+        """Stop, and take away what the job has made of the alarm signal; one that still comes does nothing."""
+        self._until = 0.0
+        if self._in_main and _signal.getsignal(signal.SIGALRM) != self._ours:
+            signal.signal(signal.SIGALRM, self._ours)
         self._watchdog.stop()
 
     def _ring(self, frame: FrameType | None) -> None:
@@ -90,6 +91,8 @@ class RealTime:
 
     def _alarm(self, number: int, frame: FrameType | None) -> None:
         del number
+        if not self._until:
+            return
         if perf_counter() < self._until - _SOON:
             self._clock.expired = _OWN_ALARM
             raise TimeLimitExceeded(self._clock.expired)

@@ -6,8 +6,7 @@ import inspect
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbh_jobkit.plugin.places import raised_at, shown_path
 from sbh_jobkit.run.run import Outcome, RunError
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
 
 _NOT_FINITE = "JSON cannot write NaN or Infinity"
+_TEXTS, _PLAIN = frozenset({str}), frozenset({str, bool, type(None)})
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallResult:
+class CallResult(NamedTuple):
     """The end of one call, before it is a run."""
 
     outcome: Outcome
@@ -33,12 +33,17 @@ class CallResult:
     """Whether it called `sys.exit`."""
 
 
+_DONE = CallResult(outcome=Outcome.OK)
+
+
 def classify(value: Any, job: Job) -> CallResult:
     """Return the end of a call that returned; by its value a job can say that it failed (guide, "Error Handling")."""
+    if value is None:
+        return _DONE
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         message = "the job is a generator, so its code never ran; remove `yield`"
         return CallResult(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
-    if isinstance(value, Mapping) and (value.get("status") == "error" or value.get("success") is False):
+    if isinstance(value, (dict, Mapping)) and (value.get("status") == "error" or value.get("success") is False):
         message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
         return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
     return CallResult(outcome=Outcome.OK, value=value)
@@ -46,11 +51,23 @@ def classify(value: Any, job: Job) -> CallResult:
 
 def json_problem(value: Any) -> str | None:
     """Return why a value is not JSON, such as "Object of type set is not JSON serializable"; None if it is JSON."""
+    return None if is_plain(value) else written(value)[1]
+
+
+def written(value: Any) -> tuple[str, str | None]:
+    """Return a value as JSON, and why it cannot be; None if it can."""
     try:
-        json.dumps(value, allow_nan=False)
+        return _encode(value), None
     except (TypeError, ValueError, RecursionError) as error:
-        return _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
-    return None
+        return "", _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is at once seen to be JSON: text, a boolean, None, or a dict of such."""
+    kind = type(value)
+    if kind is dict:
+        return _PLAIN.issuperset(map(type, value.values())) and _TEXTS.issuperset(map(type, value))
+    return kind in _PLAIN
 
 
 def crashed(error: BaseException, job: Job) -> CallResult:

@@ -6,11 +6,13 @@ import re
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.places import PACKAGE, authors_terms
+from sbh_jobkit.run.outcome import is_plain
 from sbh_jobkit.run.spellings import SHORTEST, Spelling, fold, spellings
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ _NONE: frozenset[str] = frozenset()
 _DEEPEST = 50
 _MOST_REPEATS = 10_000
 """How often a copy looks into lists and dicts that it has met before: one that holds itself has endless paths."""
+_SHORT, _MOST_KNOWN = 300, 2_000
+"""Texts up to this length are looked at once, and so many are remembered: a job asks for the same addresses again."""
 _PLAIN = (int, float, date, time, timedelta, Decimal, UUID, Enum)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _API = re.compile(r"[a-z]+://[\w.-]+(:\d+)?(/(v?\d{1,3}|[a-z_-]+))*/?", re.ASCII)
@@ -46,7 +50,7 @@ class _Secret(NamedTuple):
 class Redactor:
     """Replaces the values of a tenant's secrets by their names."""
 
-    __slots__ = ("_as_written", "_folded", "_secrets", "given")
+    __slots__ = ("_as_written", "_folded", "_known", "_secrets", "given")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of the secrets by their values."""
@@ -60,6 +64,7 @@ class Redactor:
         for value, name in names.items():
             for own in spellings(value)[:1]:  # what is a secret itself is no other one's spelling
                 self._secrets[own] = _Secret(name, _API.fullmatch(value) is not None)
+        self._known: dict[str, str] = {}
         self._folded = tuple(spelling.text for spelling in self._secrets if spelling.folded)
         self._as_written = tuple(spelling.text for spelling in self._secrets if not spelling.folded)
 
@@ -84,7 +89,17 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with names in place of values."""
-        return self._replaced(text, "‹secret:{}›".format) if self._secrets and self._shows(text) else text
+        if not self._secrets or len(text) < SHORTEST:
+            return text
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        shown = self._replaced(text, "‹secret:{}›".format) if self._shows(text) else text
+        if len(text) < _SHORT:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[text] = shown
+        return shown
 
     def beginning(self, text: str) -> str:
         """Return a text that was cut, redacted, and without a value's first characters at its end."""
@@ -110,6 +125,8 @@ class Redactor:
         """Return such a copy, and the names of the secrets that were in it, except mere addresses of APIs."""
         if value is None:
             return None, _NONE
+        if is_plain(value) and not any(map(self.concerns, _texts_in(value))):
+            return (dict(value) if type(value) is dict else value), _NONE
         copy = _Copy(self)
         return copy.copy(value), frozenset(copy.names) if copy.names else _NONE
 
@@ -126,7 +143,8 @@ class Redactor:
     def _find(self, text: str) -> Iterator[_Found]:
         """Yield every place of a secret, from left to right, the longest first where several begin."""
         low = fold(text)
-        found = [each for spelling in self._secrets for each in self._places(spelling, text, low)]
+        shown = [each for each in self._secrets if each.text in (low if each.folded else text)]
+        found = [each for spelling in shown for each in self._places(spelling, text, low)]
         end = 0
         for each in sorted(found, key=lambda one: (one.start, -one.end, one.partial, one.harmless)):
             if each.end > end:
@@ -152,6 +170,12 @@ class Redactor:
                 parts += [text[end : found.start], mark(found.name)]
             end, last = found.end, found.name
         return "".join([*parts, text[end:]]) if parts else text
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts of a plain value."""
+    each = chain(value, value.values()) if isinstance(value, dict) else [value]
+    return (text for text in each if isinstance(text, str))
 
 
 class _Copy:

@@ -21,6 +21,10 @@ def rendered(result: CallResult, job: Job, session: Session) -> CallResult:
     if session.rules is None or session.rules.awaits:  # today's host has a rule of its own
         recorder.returned(result.value, job.place)
     value, names = redactor.copy(result.value)
+    if error is None and result.reason is None:
+        if names:
+            recorder.leaked("return", "what the job returned", names, job.place)
+        return CallResult(outcome=result.outcome, value=value, place=result.place, exited=result.exited)
     if names:
         recorder.leaked("return", "what the job returned", names, job.place)
     if error is not None:

@@ -53,7 +53,7 @@ class Runner:
             call = self._sandbox.call(job, session)
             recorder, result, output = session.recorder, call.result, call.output
             error = result.error
-            if any(output):
+            if output.stdout or output.stderr or output.logs:
                 recorder.output(*output, place=job.place)
             recorder.finish(job.place)
             redact = session.redactor()
@@ -71,15 +71,15 @@ class Runner:
             reason=reason,
             value=result.value,
             error=error,
-            stdout=redacted(output.stdout, redact),
-            stderr=redacted(output.stderr, redact),
-            logs=tuple(authors_terms(redact.text(line)) for line in output.logs),
+            stdout=redacted(output.stdout, redact) if output.stdout else "",
+            stderr=redacted(output.stderr, redact) if output.stderr else "",
+            logs=tuple([authors_terms(redact.text(line)) for line in output.logs]) if output.logs else (),
             expected=session.expected,
             events=tuple(recorder.events),
             http_calls=tuple(recorder.http_calls),
             llm_calls=tuple(recorder.llm_calls),
             files=tuple(recorder.files),
-            secrets_set=tuple(map(redact.text, recorder.secrets_set)),
+            secrets_set=tuple(map(redact.text, recorder.secrets_set)) if recorder.secrets_set else (),
             rows_read=recorder.rows_read,
             faults=tuple(recorder.faults),
             injected_faults=session.injected,

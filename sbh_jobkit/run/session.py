@@ -7,8 +7,7 @@ in this process under a virtual clock, or in a child process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Outcome, WorldSnapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of one run."""
 
     seconds: float = 30.0
@@ -101,8 +99,7 @@ class Tenant(Protocol):
         """Open a session for the run of a job that was due at `fire` (epoch seconds); naive times are in `zone`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a sandbox reports of a call."""
 
     result: CallResult

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.session import Session
 
+_UNMEASURED = nullcontext()
 _WAIT_FOR_THREADS = "join it before the job returns; on the platform nothing waits for it, and nobody sees how it ends"
 
 
@@ -124,7 +125,7 @@ class VirtualSandbox:
 
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
         limits, rules = session.limits, session.rules
-        with self._guard.watch(session.recorder.fault, job.root, loopback=limits.loopback), memory or nullcontext():
+        with self._guard.watch(session.recorder.fault, job.root, loopback=limits.loopback), memory or _UNMEASURED:
             value = job.function(session.context)
             if inspect.iscoroutine(value):
                 awaits = rules is None or rules.awaits
