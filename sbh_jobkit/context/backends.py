@@ -47,6 +47,17 @@ class ServiceError(Exception):
     """A service refused; the job gets this text alone as the `error` of its answer."""
 
 
+class AnswerMistakeError(Exception):
+    """What stands for a service has a mistake: the job gets an error, and the run a fault."""
+
+    def __init__(self, answer: str, *, message: str, advice: str) -> None:
+        """Take the error that the job is answered, and the fault's message and advice."""
+        super().__init__(message)
+        self.answer = answer
+        self.message = message
+        self.advice = advice
+
+
 class NotServedError(Exception):
     """No service stands behind a request's address: the job gets an error, and the run a fault."""
 

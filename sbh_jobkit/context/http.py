@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
-from sbh_jobkit.context.backends import NotServedError
+from sbh_jobkit.context.backends import AnswerMistakeError, NotServedError
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -90,6 +90,9 @@ class Http(Members):
             method, address, served = missing.method, missing.url, False
             answer = failed(f"no route for {method} {address}")
             self._recorder.fault(missing.kind, f"ctx.{member}", missing.message, missing.advice)
+        except AnswerMistakeError as mistake:
+            answer = failed(mistake.answer)
+            self._recorder.fault("world-failed", f"ctx.{member}", mistake.message, mistake.advice)
         except (Exception, SystemExit) as error:  # noqa: BLE001  ctx.http never raises, whatever the service does
             answer = failed(format_error(error))
         finally:  # also when a limit ends the run within the request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
-from sbh_jobkit.context.backends import ServiceError
+from sbh_jobkit.context.backends import AnswerMistakeError, ServiceError
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -44,6 +44,9 @@ class Llm(Members):
             _check_most(max_tokens)
             text, read, written = backend.answer(asked, str(name), temperature, max_tokens)
             tokens = read + written
+        except AnswerMistakeError as mistake:
+            self._recorder.fault("world-failed", "ctx.llm.run", mistake.message, mistake.advice)
+            return self._failed(mistake.answer, name)
         except ServiceError as refused:
             return self._failed(str(refused), name)
         except (Exception, SystemExit) as error:  # noqa: BLE001  llm.run never raises, whatever the model does

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import Members, WorldError
+from sbh_jobkit.fakes import answering
 from sbh_jobkit.fakes.faults import latency as _latency
 from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
 
@@ -92,9 +93,16 @@ class LlmScript(Members):
                 _latency.advance(reply.seconds)
                 if isinstance(answer, str):
                     return answer
+                if not _is_failure(answer):
+                    function = answer if self._adapt is None else self._adapt(answer)
+                    answer = answering.call(function, prompt, what=lambda: "the reply to a prompt")
                 if _is_failure(answer):
                     raise answer
-                return str((answer if self._adapt is None else self._adapt(answer))(prompt))
+                if isinstance(answer, (int, float)) and not isinstance(answer, bool):
+                    return str(answer)
+                if not isinstance(answer, str):
+                    raise answering.mistake(function, f"the reply to a prompt is {answer!r}", "return text")
+                return answer
         return f"[fake answer to a prompt of {len(prompt)} characters]"
 
     def snapshot(self) -> LlmState:

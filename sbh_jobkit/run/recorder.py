@@ -42,6 +42,7 @@ FAULTS = {
     "table-unknown": "the job queried a table that the world does not have",
     "thread-left": "a thread of the job went on when the job had ended",
     "value-not-json": "what the job returned was not JSON",
+    "world-failed": "a function of the world that answers a request or a prompt failed, or gave what is no answer",
 }
 """Every kind of fault, as `allow` takes it, and its meaning."""
 _LEAKED = "leave it out: a secret belongs in the headers or the body of a request, and nowhere else"

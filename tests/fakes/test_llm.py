@@ -25,8 +25,8 @@ def told(*replies, **when):
 
 
 def failing(prompt):
-    """Answer nothing."""
-    raise LookupError(prompt)
+    """Answer with an error that is meant."""
+    return LookupError(prompt)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -11,10 +12,12 @@ import respx
 from respx.models import SideEffectError
 
 from sbh_jobkit.errors import WorldError
+from sbh_jobkit.fakes import answering
 from sbh_jobkit.fakes.faults import latency as _latency
+from sbh_jobkit.fakes.http.near_miss import route_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from random import Random
 
     from sbh_jobkit.fakes.faults.latency import Latency
@@ -69,6 +72,7 @@ class HttpRoute(respx.Route):
     def __init__(self, *patterns: Any, random: Callable[[], Random], **lookups: Any) -> None:
         """Match requests by respx patterns; `random()` returns the generator that decides which requests fail."""
         self._used_answers = 0
+        self._asking: tuple[Any, bool] | None = None
         self.asked = False
         """Whether a request ever matched it."""
         super().__init__(*patterns, **lookups)
@@ -131,6 +135,40 @@ class HttpRoute(respx.Route):
             return self.adapt(effect.get(self._used_answers - 1))
         effect = self.adapt(effect)
         return _exception(effect) if isinstance(effect, type) and issubclass(effect, httpx.RequestError) else effect
+
+    def _resolve_side_effect(self, request: httpx.Request, **context: Any) -> Any:
+        """Return the next answer, None where the function lets the request go to the next route."""
+        effect = given = self._next_side_effect()
+        if isinstance(effect, type) and issubclass(effect, Exception):
+            effect = _exception(effect)
+        try:
+            if not isinstance(effect, Exception) and callable(effect):
+                if self._takes_route(effect):
+                    context["route"] = self
+                effect = answering.call(effect, request, what=self._what, **context)
+                if isinstance(effect, type) and issubclass(effect, Exception):
+                    effect = _exception(effect)
+            if isinstance(effect, Exception):
+                raise effect  # noqa: TRY301  an error that is meant is handled as one that the function raised
+        except Exception as error:
+            raise SideEffectError(self, origin=error) from error
+        if effect is None or isinstance(effect, httpx.Response):
+            return effect
+        wrong = answering.mistake(given, f"{self._what()} is {effect!r}", "return an httpx.Response")
+        raise SideEffectError(self, origin=wrong)
+
+    def _what(self) -> str:
+        return f"the answer of {route_name(self)}"
+
+    def _takes_route(self, function: Any) -> bool:
+        """Whether a function has a parameter `route`, which respx gives it; looked up once for each."""
+        if self._asking is None or self._asking[0] is not function:
+            try:
+                names: Collection[str] = inspect.signature(function).parameters
+            except (TypeError, ValueError):  # a function in C has none to look at
+                names = ()
+            self._asking = (function, "route" in names)
+        return self._asking[1]
 
     def for_world(self, random: Callable[[], Random]) -> HttpRoute:
         """Return this route if it belongs to the world of `random`, else a new one, to be filled by `set_state`."""

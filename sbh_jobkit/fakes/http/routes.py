@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import respx
-from respx.models import AllMockedAssertionError
+from respx.models import AllMockedAssertionError, PassThrough
 
+from sbh_jobkit.context.backends import AnswerMistakeError
 from sbh_jobkit.fakes.http.near_miss import route_name
 from sbh_jobkit.fakes.http.route import HttpRoute, RouteState
 from sbh_jobkit.fakes.persistent_list import ListSnapshot, PersistentList
@@ -121,6 +122,10 @@ class HttpRoutes(respx.Router):
             if storage is not None and (response := storage.answer(request)) is not None:
                 return cast("httpx.Response", response)
             raise UnmatchedError(request) from None
+        except PassThrough as passed:
+            wrong = f"the route {route_name(passed.origin)} passes requests through to the real network"
+            advice = "give it an answer: .respond(json={…})"
+            raise AnswerMistakeError(wrong, message=f"{wrong}, and a simulation has none", advice=advice) from None
 
     def __repr__(self) -> str:
         """Show the numbers of routes and requests."""
