@@ -45,13 +45,19 @@ def sbh_world(request: pytest.FixtureRequest, sbh_plugin: Plugin) -> World:
 
 
 @pytest.fixture
-def sbh_clock(request: pytest.FixtureRequest, sbh_world: World) -> Iterator[TestClock]:
+def sbh_clock(request: pytest.FixtureRequest) -> Iterator[TestClock]:
     """Show the test virtual time, from 2026-01-01T00:00 or `sbh_at`: `.now`, `.move_to(iso)`, `.advance("2h")`."""
     from pytest_sbhjobs.clock import TestClock
+    from sbh_jobkit.clock import bind_sleep
+    from sbh_jobkit.run.eventloop import virtual_loops
+    from sbh_jobkit.schedule import times
 
+    has_plugin = "sbh_plugin" in request.fixturenames or _plugin_path(request) is not None
+    zone = request.getfixturevalue("sbh_world").zone if has_plugin else times.zone("UTC")
     with _errors_as_text():
-        clock = TestClock(markers.start(request.node), sbh_world.zone)
-    with clock.virtual:
+        clock = TestClock(markers.start(request.node), zone)
+    bind_sleep(getattr(request.node, "module", request.node).__dict__)
+    with clock.virtual, virtual_loops(clock.virtual):
         yield clock
 
 
@@ -132,15 +138,24 @@ def _default_time(item: pytest.Item) -> str | datetime:
     return clock.now(UTC) if clock.is_virtual() else markers.start(item)
 
 
-def _find_plugin(request: pytest.FixtureRequest) -> Path:
+def _plugin_path(request: pytest.FixtureRequest) -> Path | None:
     named = markers.plugin_path(request.node) or request.config.stash[OPTIONS].plugin
     if named is not None:
         return named
+    return next((folder for folder in _folders(request) if (folder / MANIFEST).is_file()), None)
+
+
+def _folders(request: pytest.FixtureRequest) -> list[Path]:
+    """Return the test's folder and those above it, up to the session's."""
     folders, top = list(Path(request.path).parents), request.config.rootpath
-    folders = folders[: folders.index(top) + 1] if top in folders else folders
-    found = next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
+    return folders[: folders.index(top) + 1] if top in folders else folders
+
+
+def _find_plugin(request: pytest.FixtureRequest) -> Path:
+    found = _plugin_path(request)
     if found is not None:
         return found
+    folders = _folders(request)
     msg = (
         f"sbh_plugin: no {MANIFEST} in {folders[0]} or its parents up to {folders[-1]}; "
         "give the plugin with @pytest.mark.sbh_plugin(path) or --sbh-plugin"

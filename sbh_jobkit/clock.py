@@ -9,6 +9,8 @@ is closed.
 from __future__ import annotations
 
 import os
+import sched
+import select
 import subprocess
 import sys
 import threading
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _NONE = timedelta(0)
-_sleep = time.sleep
+_sleep, _ctime, _asctime, _select = time.sleep, time.ctime, time.asctime, select.select
 _REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
 _STILL = 0.03
 """Real seconds without a step after which a thread that waits for another one is taken to wait."""
 _GLANCE = 0.001
+_ANSWER = 1.0
+"""Real seconds for a file or a socket to become ready before virtual time passes."""
 _one_at_a_time = threading.RLock()
 _open: list[VirtualClock] = []
 _binding = threading.Lock()
@@ -66,6 +70,39 @@ def sleep(seconds: float | SupportsIndex, /) -> None:
         _sleep(seconds)
         return
     clock.wait(length)
+
+
+def ctime(seconds: float | None = None, /) -> str:
+    """Return what `time.ctime` does, which itself asks the machine."""
+    return _ctime(time.time() if seconds is None else seconds)  # noqa: TID251  virtual while a clock is open
+
+
+def asctime(parts: Any = None, /) -> str:
+    """Return what `time.asctime` does, which itself asks the machine."""
+    return _asctime(time.localtime() if parts is None else parts)
+
+
+def wait_for_files(reading: Any, writing: Any, special: Any, timeout: float | None = None, /) -> Any:
+    """Wait as `select.select` does; while a clock is open, the time-out passes in virtual time."""
+    clock = _open[-1] if _open and timeout is not None and timeout > 0 else None
+    if clock is None or timeout is None or not clock.governs(threading.current_thread()):
+        return _select(reading, writing, special, timeout)
+    asked = bool(reading or writing or special)
+    ready = _select(reading, writing, special, min(timeout, _ANSWER) if asked else 0)
+    if not any(ready):
+        clock.wait(timeout)
+        ready = _select(reading, writing, special, 0)
+    return ready
+
+
+_REPLACED: tuple[tuple[Any, str, Any], ...] = (
+    (time, "sleep", sleep),
+    (time, "ctime", ctime),
+    (time, "asctime", asctime),
+    (select, "select", wait_for_files),
+    (sched.scheduler.__init__, "__defaults__", (time.time, sleep)),  # noqa: TID251  virtual while a clock is open
+)
+"""What does not get the time from C: replaced while a clock is open."""
 
 
 @contextmanager
@@ -116,7 +153,7 @@ class VirtualClock:
         self._turn = threading.Condition()
         self._travels: Any = None
         self._traveller: Any = None
-        self._restore: Any = None
+        self._restore: tuple[str | None, list[Any]]
 
     @property
     def epoch(self) -> float:
@@ -157,21 +194,24 @@ class VirtualClock:
             msg = "this clock is open already"
             raise RuntimeError(msg)
         self._driver = threading.current_thread()
-        self._restore = (time.sleep, os.environ.get("TZ"))
+        self._restore = (os.environ.get("TZ"), [getattr(owner, name) for owner, name, _ in _REPLACED])
         seconds, rest = divmod(self._ns, _SECOND)
         self._travels = travel(seconds, tick=False)
         self._traveller = self._travels.start()
         if rest:
             self._traveller.shift(rest / _SECOND)
         _set_wall_clock(_tz_setting(self.zone))
-        time.sleep = sleep
+        for owner, name, ours in _REPLACED:
+            setattr(owner, name, ours)
         _open.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the clock: the process sees the machine's time again."""
         _open.remove(self)
-        time.sleep, setting = self._restore
+        setting, before = self._restore
+        for (owner, name, _), theirs in zip(_REPLACED, before, strict=True):
+            setattr(owner, name, theirs)
         _set_wall_clock(setting)
         self._travels.stop()
         _one_at_a_time.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import threading
+from asyncio.selector_events import BaseSelectorEventLoop
 from contextlib import contextmanager
 from contextvars import copy_context
 from time import perf_counter
@@ -24,7 +25,9 @@ _ANSWER = 1.0
 """Real seconds to wait for a socket or a process, when a timer is pending that virtual time could jump to."""
 _SLICE = 0.05
 _GLANCE = 0.001
-_create_loop = asyncio.events.new_event_loop
+_RESOLUTION = 1e-6
+"""Finer than that, seconds since 1970 are no longer distinct."""
+_init_loop = BaseSelectorEventLoop.__init__
 
 
 class _Selector(selectors.DefaultSelector):
@@ -72,44 +75,54 @@ class _Selector(selectors.DefaultSelector):
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock) -> None:
+        self.follow(clock)
+        super().__init__(self.waiting)
+        self._clock_resolution = _RESOLUTION
+
+    def follow(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._waiting = _Selector(clock)
-        super().__init__(self._waiting)
-        self._clock_resolution = 1e-6  # finer than that, seconds since 1970 are no longer distinct
+        self.waiting = _Selector(clock)
 
     def time(self) -> float:
         return self._clock.epoch
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # passed on as it is
         future = super().run_in_executor(executor, func, *args)
-        self._waiting.working += 1
+        self.waiting.working += 1
         future.add_done_callback(self._finished)
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:
-        self._waiting.working += 1  # its threads end in real time, and a time-out of hours would pass at once
+        self.waiting.working += 1  # its threads end in real time, and a time-out of hours would pass at once
         try:
             await super().shutdown_default_executor(*args)
         finally:
-            self._waiting.working -= 1
+            self.waiting.working -= 1
 
     def _finished(self, _: object) -> None:
-        self._waiting.working -= 1
+        self.waiting.working -= 1
 
 
 @contextmanager
 def virtual_loops(clock: VirtualClock) -> Iterator[None]:
-    """Let every event loop that a job creates, for example by `asyncio.run`, follow the clock."""
+    """Let every event loop that a job makes, by `asyncio.run`, a policy or the class itself, follow the clock."""
 
-    def create() -> asyncio.AbstractEventLoop:
-        return _VirtualLoop(clock) if clock.governs(threading.current_thread()) else _create_loop()
+    def init(loop: Any, selector: selectors.BaseSelector | None = None) -> None:
+        kind: object = type(loop)
+        if kind is asyncio.SelectorEventLoop and not selector and clock.governs(threading.current_thread()):
+            loop.__class__ = _VirtualLoop
+            loop.follow(clock)
+            _init_loop(loop, loop.waiting)
+            loop.__dict__["_clock_resolution"] = _RESOLUTION
+        else:
+            _init_loop(loop, selector)
 
-    before = (asyncio.events.new_event_loop, asyncio.new_event_loop)
-    asyncio.events.new_event_loop = asyncio.new_event_loop = create
+    before = BaseSelectorEventLoop.__init__
+    BaseSelectorEventLoop.__init__ = init  # type: ignore[method-assign, assignment] # a loop has no public place for this
     try:
         yield
     finally:
-        asyncio.events.new_event_loop, asyncio.new_event_loop = before
+        BaseSelectorEventLoop.__init__ = before  # type: ignore[method-assign] # as above
 
 
 def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
@@ -142,8 +155,7 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | No
 
 
 def _run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:
-    factory = _create_loop if clock is None else lambda: _VirtualLoop(clock)
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=None if clock is None else lambda: _VirtualLoop(clock)) as runner:
         try:
             return runner.run(coroutine)
         except BaseException as error:

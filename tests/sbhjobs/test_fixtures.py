@@ -279,3 +279,38 @@ def test_a_typo_is_shown_at_the_line_of_the_test(greeter):
         "E       sbh_jobkit.errors.UnknownJobError: the plugin has no job 'gret'; did you mean 'greet'?",
         "tests/test_it.py:2: UnknownJobError",
     ]
+
+
+def test_what_waits_in_a_test_follows_the_clock(repository):
+    """Under `sbh_clock` everything that waits moves it, also what the test's module has imported by name."""
+    repository.tested(
+        """
+import asyncio, time
+from time import sleep
+
+def test_it(sbh_clock):
+    before = time.perf_counter()
+    sleep(10)
+    asyncio.run(asyncio.sleep(20))
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(asyncio.wait_for(asyncio.sleep(30), 99))
+    loop.close()
+    assert sbh_clock.now.isoformat() == "2026-01-01T00:01:00+00:00"
+    assert time.perf_counter() - before < 9
+
+def test_real_again():
+    before = time.perf_counter()
+    sleep(.05)
+    asyncio.run(asyncio.sleep(.05))
+    assert .1 <= time.perf_counter() - before < 9
+""",
+        passed=2,
+    )
+
+
+def test_the_clock_alone_needs_no_plugin(repository):
+    """Where no plugin.json is near, its zone is UTC; with one it is the plugin's."""
+    repository.tested("""
+def test_it(sbh_clock):
+    assert sbh_clock.now.isoformat() == "2026-01-01T00:00:00+00:00"
+""")
