@@ -33,7 +33,7 @@ class TestClock:
 
     def move_to(self, at: str | datetime) -> datetime:
         """Set the virtual time, earlier or later, and return it."""
-        self.virtual.move_to(times.instant(at, self.virtual.zone).timestamp())
+        self.virtual.move_to(times.instant(at, self.virtual.zone))
         return self.now
 
     def advance(self, duration: str) -> datetime:

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib.resources import files
 from operator import index
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
 
 _SECOND = 1_000_000_000
-_NONE = timedelta(0)
+_NONE, _MICROSECOND = timedelta(0), timedelta(microseconds=1)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _sleep, _ctime, _asctime, _select = time.sleep, time.ctime, time.asctime, select.select
 _REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
 _STILL = 0.03
@@ -140,7 +141,7 @@ class VirtualClock:
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
         """Start at an aware time; naive `datetime.now()` will be local time in `zone`."""
-        self._ns = _nanoseconds(at.timestamp())
+        self._ns = _nanoseconds(at)
         self.zone = zone
         self.deadline: float | None = None
         """The epoch second that `advance` may not pass: then it raises TimeLimitExceeded."""
@@ -216,8 +217,8 @@ class VirtualClock:
         self._travels.stop()
         _one_at_a_time.release()
 
-    def move_to(self, epoch: float, zone: ZoneInfo | None = None) -> None:
-        """Set the time, and the zone if one is given."""
+    def move_to(self, epoch: float | datetime, zone: ZoneInfo | None = None) -> None:
+        """Set the time, and the zone if one is given; a datetime is exact also where a float is not, after 2243."""
         self._ns = _nanoseconds(epoch)
         self._move_traveller()
         if zone is not None and zone is not self.zone:
@@ -302,7 +303,9 @@ class _Steps:
         return step == before and now - since > _STILL
 
 
-def _nanoseconds(epoch: float) -> int:
+def _nanoseconds(epoch: float | datetime) -> int:
+    if isinstance(epoch, datetime):
+        return (epoch - _BEGINNING) // _MICROSECOND * 1_000
     if isinstance(epoch, int) or epoch.is_integer():
         return int(epoch) * _SECOND
     whole = int(epoch // 1)

@@ -356,3 +356,23 @@ def test_a_machine_without_zone_files_uses_those_of_tzdata():
         [sys.executable, "-c", ZONELESS], env=environment, capture_output=True, text=True, check=False, timeout=30
     )
     assert (done.stdout, done.stderr) == ("11:00 CEST 11:00\n05:00 EDT 05:00\n09:00 UTC 09:00\n", "")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "1950-06-01T12:00:00.000001+00:00",
+        "2243-10-16T23:59:59.123456+00:00",
+        "2262-05-01T00:00:00.999999+00:00",
+        "2500-01-01T00:00:00.000001+00:00",
+        "9990-12-31T23:59:59.999999+00:00",
+    ],
+)
+def test_the_clock_is_exact_in_any_year(at):
+    """A float of seconds has no microseconds left after 2243; the clock does not go by floats."""
+    with opened(at=at) as clock:
+        assert clock.now.isoformat() == at
+        assert datetime.now(UTC).isoformat() == at  # noqa: TID251  what a job sees
+    with opened() as clock:
+        clock.move_to(datetime.fromisoformat(at))
+        assert clock.now.isoformat() == at

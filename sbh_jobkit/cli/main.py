@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sbh_jobkit.cli import live_options
+from sbh_jobkit.cli import live_options, streams
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.version import __version__
 
@@ -32,19 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a job can print what the terminal cannot show
     try:
+        if arguments is None:
+            streams.protect()
         if not typed:
             _parser()[0].print_help(sys.stderr)
             return WRONG_USE
-        options = _read(typed)
+        try:
+            options = _read(typed)
+        except SystemExit:  # help, or the version
+            streams.check()
+            raise
         command = getattr(importlib.import_module(f"sbh_jobkit.cli.{options.command}"), options.command)
         ok = command(options)
-        sys.stdout.flush()
+        streams.check()
     except JobkitError as error:
         print(f"sbh-jobkit: error: {error}", file=sys.stderr)
         return WRONG_USE
-    except BrokenPipeError:  # the reader of our output, such as head, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except KeyboardInterrupt:
         print("sbh-jobkit: interrupted", file=sys.stderr)
         return INTERRUPTED

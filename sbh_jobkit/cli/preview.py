@@ -54,7 +54,7 @@ def _of_expression(options: Namespace) -> _Preview:
     length = times.duration(options.duration or LOOK_AHEAD)
     found = schedule.fires(now, times.add(now, length))
     fires = [Fire(plugin="", job="", at=at, note=schedule.note(at)) for at in found]
-    heading = [f"{schedule.expression}: {schedule.describe()}"]
+    heading = [f"{schedule.expression}: {schedule.describe(clocks=False)}"]
     if schedule.cron.debian_differs:
         heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
     heading += [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(now))]
@@ -72,7 +72,7 @@ def _of_plugin(options: Namespace) -> _Preview:
     simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
     heading = []
     for due in simulator.due:
-        heading.append(f"{due.job.name}: {due.schedule.describe()}")
+        heading.append(f"{due.job.name}: {due.schedule.describe(clocks=False)}")
         heading += [f"  note: {note}" for note in due.schedule.clock_notes(now)]
     heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)

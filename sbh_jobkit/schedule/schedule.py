@@ -106,27 +106,40 @@ class Schedule(Shown):
         msg = f"schedule {self.expression!r} has no fire time before {before}"
         raise ScheduleError(msg)
 
-    def describe(self) -> str:
-        """Describe the schedule in English, such as `at 09:00 on Mondays (Europe/Paris)`."""
-        return f"{describe(self.cron)} ({self.tz})"
+    def describe(self, *, clocks: bool = True) -> str:
+        """Describe the schedule in English, such as `at 09:00 on Mondays (Europe/Paris)`.
+
+        Where it is due less or more often on days when the clocks change, as `*/20 2 * * *` is in many zones, that is
+        part of the text; `clocks=False` leaves it out.
+        """
+        changes = dict.fromkeys(
+            (_often(due), "forward" if due < usual else "back")
+            for _, due, usual in (self._clock_days(times.START) if clocks else ())
+        )
+        notes = ", ".join(f"{often} when clocks go {way}" for often, way in changes)
+        return f"{describe(self.cron)}{f'; {notes}' if notes else ''} ({self.tz})"
 
     def clock_notes(self, start: str | datetime) -> list[str]:
         """Say on which days of the year from `start` clock changes leave out fire times or repeat them.
 
         That concerns only a schedule that follows elapsed time in some hours of the day, such as `*/20 2 * * *`.
         """
+        return [
+            f"{_often(due)} on {day:%Y-%m-%d}, on other days {usual} times: clocks go "
+            f"{'forward' if due < usual else 'back'}"
+            for day, due, usual in self._clock_days(start)
+        ]
+
+    def _clock_days(self, start: str | datetime) -> Iterator[tuple[datetime, int, int]]:
+        """Yield the days on which clock changes alter how often it is due: how often then, and on other days."""
         if self.cron.fixed or self._utc or len(self.cron.hours) == _HOURS:
-            return []
-        notes = []
+            return
         for day in times.clock_changes(self._instant(start), self.tz):
             following = datetime.fromordinal(day.toordinal() + 1).replace(tzinfo=self.tz)
             due = sum(1 for _ in self.epochs(day.timestamp(), following.timestamp()))
             usual = len(self._seconds) if self.cron.matches_day(day.day, day.month, day.isoweekday() % 7) else 0
             if due != usual:
-                often = {0: "not due", 1: "due once"}.get(due, f"due {due} times")
-                change = "forward" if due < usual else "back"
-                notes.append(f"{often} on {day:%Y-%m-%d}, on other days {usual} times: clocks go {change}")
-        return notes
+                yield day, due, usual
 
     def note(self, at: datetime) -> str | None:
         """Explain a fire time that a clock change affects; None for any other fire time."""
@@ -247,3 +260,7 @@ class Schedule(Shown):
             else:
                 before = middle
         return at_or_after
+
+
+def _often(times_due: int) -> str:
+    return {0: "not due", 1: "due once"}.get(times_due, f"due {times_due} times")

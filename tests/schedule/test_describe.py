@@ -208,3 +208,57 @@ def test_different_values_have_different_texts():
     expressions = map(" ".join, product(minutes, hours, days, months, weekdays))
     texts = [describe(parse(expression)) for expression in expressions]
     assert len(set(texts)) == len(texts) == 6 * 7 * 6 * 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "text"),
+    [
+        (
+            "*/20 3 * * *",
+            "Europe/Helsinki",
+            (
+                "at 03:00, 03:20 and 03:40, every day; not due when clocks go forward, due 6 times when clocks go back"
+                " (Europe/Helsinki)"
+            ),
+        ),
+        (
+            "*/30 2,3 * * *",
+            "Europe/Paris",
+            (
+                "at 02:00, 02:30, 03:00 and 03:30, every day; due 2 times when clocks go forward, due 6 times when"
+                " clocks go back (Europe/Paris)"
+            ),
+        ),
+        (
+            "*/30 1 * * *",
+            "America/New_York",
+            "at 01:00 and 01:30 every day; due 4 times when clocks go back (America/New_York)",
+        ),
+        (
+            "*/30 2 * * 0",
+            "America/New_York",
+            "at 02:00 and 02:30 on Sundays; not due when clocks go forward (America/New_York)",
+        ),
+        ("*/30 2 * * 1", "America/New_York", "at 02:00 and 02:30 on Mondays (America/New_York)"),
+        ("*/20 3 * * *", "UTC", "at 03:00, 03:20 and 03:40, every day (UTC)"),
+        ("*/20 3 * * *", "Asia/Tokyo", "at 03:00, 03:20 and 03:40, every day (Asia/Tokyo)"),
+        ("*/20 9 * * *", "Europe/Paris", "at 09:00, 09:20 and 09:40, every day (Europe/Paris)"),
+        ("30 2 * * *", "Europe/Paris", "at 02:30 every day (Europe/Paris)"),
+        ("*/30 * * * *", "Europe/Paris", "every 30 minutes (Europe/Paris)"),
+        (
+            "*/30 2 * * *",
+            "Australia/Lord_Howe",
+            "at 02:00 and 02:30 every day; due once when clocks go forward (Australia/Lord_Howe)",
+        ),
+    ],
+)
+def test_days_on_which_clocks_change(expression, zone, text):
+    """A schedule that follows elapsed time in some hours says what it does on those days."""
+    assert Schedule(expression, zone).describe() == text
+
+
+def test_the_report_says_it_too():
+    """The description of a job in a report is the same text."""
+    schedule = Schedule("*/20 3 * * *", "Europe/Helsinki")
+    assert "not due when clocks go forward" in schedule.describe()
+    assert schedule.describe(clocks=False) == "at 03:00, 03:20 and 03:40, every day (Europe/Helsinki)"

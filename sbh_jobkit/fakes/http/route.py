@@ -72,14 +72,15 @@ class HttpRoute(respx.Route):
     def __init__(self, *patterns: Any, random: Callable[[], Random], **lookups: Any) -> None:
         """Match requests by respx patterns; `random()` returns the generator that decides which requests fail."""
         self._used_answers = 0
+        self._kept: list[RouteState] = []
         self._asking: tuple[Any, bool] | None = None
         self.asked = False
         """Whether a request ever matched it."""
-        super().__init__(*patterns, **lookups)
+        self.make_reliable()
+        super().__init__(*patterns, **lookups)  # it takes a snapshot
         self._random = random
         self.adapt: Callable[[Any], Any] = _same
         """Turns the author's functions into those of this world, if it is a copy."""
-        self.make_reliable()
 
     def make_reliable(self) -> None:
         """Remove latency and random failures."""
@@ -173,6 +174,15 @@ class HttpRoute(respx.Route):
     def for_world(self, random: Callable[[], Random]) -> HttpRoute:
         """Return this route if it belongs to the world of `random`, else a new one, to be filled by `set_state`."""
         return self if random is self._random else HttpRoute(random=random)
+
+    def snapshot(self) -> None:
+        """Keep the state for `rollback`, as respx does, also how many answers of a list are used."""
+        self._kept.append(self.get_state())
+
+    def rollback(self) -> None:
+        """Set the state of the latest `snapshot`."""
+        if self._kept:
+            self.set_state(self._kept.pop())
 
     def get_state(self) -> RouteState:
         """Return the state, for a snapshot."""

@@ -28,7 +28,7 @@ def text(preview: Preview) -> str:
     fires = [Fire(plugin="", job="", at=at, note=preview.schedule.note(at)) for at in preview.fires[:_MOST]]
     schedule = preview.schedule
     notes = [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(preview.start))]
-    lines = [f"{name}: {preview.schedule.describe()}", *notes, ""]
+    lines = [f"{name}: {preview.schedule.describe(clocks=False)}", *notes, ""]
     lines += fire_lines(fires, preview.start, with_jobs=False) if fires else [_nothing(preview)]
     if len(preview.fires) > _MOST:
         lines.append(f"… and {len(preview.fires) - _MOST:,} more")

@@ -561,3 +561,17 @@ def test_an_address_without_a_protocol_is_recorded_as_it_was_given(ran):
     """What is no URL is shown as the job wrote it."""
     run = ran("ctx.http.get('api.example.com/v1')")
     assert [call.url for call in run.http_calls] == ["api.example.com/v1"]
+
+
+def test_a_rollback_rewinds_a_list_of_answers(answered):
+    """After `world.http.rollback()` the answers go on from where `snapshot()` was called."""
+    world = World()
+    route = world.http.get(API)
+    route.side_effect = [httpx.Response(200, text=text) for text in "abcd"]
+    ask = f"ctx.http.get('{API}')['text']"
+    assert answered(ask, world) == "a"
+    world.http.snapshot()
+    assert [answered(ask, world), answered(ask, world)] == ["b", "c"]
+    route.after("2s")
+    world.http.rollback()
+    assert [answered(ask, world), answered(ask, world)] == ["b", "c"]
