@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+from functools import lru_cache
 
 from sbh_jobkit.check.finding import Edit, Span
 from sbh_jobkit.check.syntax import lines_of
@@ -58,10 +59,10 @@ def _items(text: str, path: str) -> list[ast.expr]:
 
 def _find(text: str, path: str) -> tuple[ast.expr | None, ast.expr | None]:
     """Return the key or item that a path names, and its value; both of the nearest parent if there is none."""
-    try:
-        node: ast.expr = ast.parse(f"({text})", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _tree(text)
+    if tree is None:
         return None, None
+    node = tree
     at: ast.expr | None = None
     for step in path.removeprefix("$").replace("[", ".").replace("]", "").split(".")[1:]:
         if isinstance(node, ast.Dict):
@@ -75,6 +76,20 @@ def _find(text: str, path: str) -> tuple[ast.expr | None, ast.expr | None]:
         else:
             break
     return at, node
+
+
+@lru_cache(maxsize=2)
+def _tree(text: str) -> ast.expr | None:
+    """Return the syntax tree of a manifest, which has a finding for each of its jobs perhaps."""
+    try:
+        return ast.parse(f"({text})", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+@lru_cache(maxsize=2)
+def _lines(text: str) -> list[str]:
+    return lines_of(text)
 
 
 def _span(text: str, node: ast.expr) -> Span:
@@ -92,6 +107,8 @@ def _end(text: str, node: ast.expr) -> tuple[int, int]:
 
 def _column(text: str, line: int, column: int) -> int:
     """Return a column from 1 in characters; the first line was parsed with a parenthesis before it."""
-    lines = lines_of(text)
+    if text.isascii():
+        return column if line == 1 else column + 1
+    lines = _lines(text)
     raw = (f"({lines[0]}" if line == 1 else lines[line - 1]).encode()
     return len(raw[:column].decode(errors="replace")) + (0 if line == 1 else 1)

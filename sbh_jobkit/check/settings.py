@@ -68,7 +68,7 @@ class Settings:
     def _from_file(cls, file: Path) -> Self:
         try:
             data: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             msg = f"{file} cannot be read: {error}"
             raise JobkitError(msg) from error
         for key in ("tool", "sbh-jobkit", "check"):

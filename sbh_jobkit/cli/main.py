@@ -177,7 +177,8 @@ def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        msg = f"--seed {text!r} is not a whole number"
+        digits = text.lstrip("+-").isdecimal()
+        msg = f"--seed has {len(text):,} digits" if digits else f"--seed {text!r} is not a whole number"
         raise JobkitError(msg) from None
 
 

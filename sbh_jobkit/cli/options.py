@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.conditions import Conditions
+_MOST_TENANTS, _LONG = 100_000, 20
+_CONTROL = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON does not have to escape."""
 
 
 def load(path: str) -> Plugin:
@@ -51,7 +55,14 @@ def tenant_names(text: str | None) -> int | list[str] | str:
     """Read `--tenants`: a number, or names with commas between them."""
     if text is None:
         return TENANT
-    return int(text) if text.isdecimal() else [name.strip() for name in text.split(",")]
+    if not text.lstrip("+-").isdecimal():
+        return [name.strip() for name in text.split(",")]
+    number = int(text[:20])
+    if not 0 < number <= _MOST_TENANTS:
+        shown = text if len(text) < _LONG else f"{text[:_LONG]}…"
+        msg = f"--tenants {shown} is not a number of tenants: use 1 to {_MOST_TENANTS:,}, or names: a,b,c"
+        raise JobkitError(msg)
+    return number
 
 
 def rerun(options: Namespace, start: datetime, run: Run, path: str) -> str:
@@ -89,5 +100,6 @@ def write(path: Path, text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=1)
+    for part in json.JSONEncoder(ensure_ascii=False, indent=1).iterencode(value):
+        sys.stdout.write(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", part))
     print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import Any
 
@@ -24,7 +25,25 @@ class _Raw(io.FileIO):
         return len(data)
 
 
+class _Text(io.TextIOWrapper):
+    """Text in which control characters that came from a plugin are visible signs; colours are for a terminal only."""
+
+    def write(self, text: str) -> int:
+        super().write(visible(text, colours=self.isatty()))
+        return len(text)
+
+
+_HIDDEN: dict[int, Any] = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
+_HIDDEN |= {0x7F: 0x2421} | {code: f"⟨U+{code:04X}⟩" for code in range(0x80, 0xA0)}
+_COLOUR = re.compile(r"(\x1b\[[\d;]*m)")
 _raws: list[_Raw] = []
+
+
+def visible(text: str, *, colours: bool = False) -> str:
+    """Return a text with signs in place of control characters, except tabs, line ends and, if asked, colours."""
+    if colours and "\x1b" in text:
+        return "".join(each if _COLOUR.fullmatch(each) else each.translate(_HIDDEN) for each in _COLOUR.split(text))
+    return text.translate(_HIDDEN)
 
 
 def protect() -> None:
@@ -55,7 +74,7 @@ def _protected(stream: Any) -> Any:
     stream.flush()
     raw = _Raw(stream.fileno(), "w", closefd=False)
     _raws.append(raw)
-    return io.TextIOWrapper(
+    return _Text(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
         errors="backslashreplace",  # a job can print what the terminal cannot show

@@ -141,7 +141,7 @@ class Settings:
         """Read settings from TOML; `where` is what errors call it."""
         try:
             written = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also for a number with too many digits
             msg = f"{where}: this is not TOML: {error}"
             raise SettingsError(msg) from error
         found = keys.read(where, written)

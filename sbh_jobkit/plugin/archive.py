@@ -67,8 +67,24 @@ def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:
             f"a plugin may have at most {LARGEST_MB} MB in {_MOST_MEMBERS} files"
         )
         raise PluginError(msg)
+    _check_names(path, [member.filename for member in members])
     if "plugin.json" not in {member.filename for member in members}:
         nested = next((member.filename for member in members if member.filename.endswith("/plugin.json")), None)
         hint = f"; it has {nested!r}: zip the content of the folder, not the folder itself" if nested else ""
         msg = f"{path} has no plugin.json at its root{hint}"
         raise PluginError(msg)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Refuse what cannot be told apart: two manifests, a name that comes twice, names that differ in case alone."""
+    manifests = [name for name in names if name == "plugin.json" or name.endswith("/plugin.json")]
+    if "plugin.json" in manifests and len(manifests) > 1:
+        msg = f"{path} has more than one plugin.json: {', '.join(manifests)}; a zip holds one plugin"
+        raise PluginError(msg)
+    met: dict[str, str] = {}
+    for name in names:
+        other = met.setdefault(name.casefold(), name)
+        if other is not name:
+            same = "twice" if other == name else f"and {other!r}, which are one file where case does not count"
+            msg = f"{path} has {name!r} {same}; nothing was unpacked"
+            raise PluginError(msg)

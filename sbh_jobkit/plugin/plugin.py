@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.plugin.manifest import Manifest
 
+_HINTS = 100
+"""So many warnings suggest another name: of thousands nobody needs them, and each takes a while."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -100,12 +103,14 @@ class Plugin(Shown):
 
     def _find_warnings(self) -> Iterator[LoadWarning]:
         entry, listed = self.manifest.entry, [job.name for job in self.manifest.jobs or ()]
-        for name in sorted({*listed} - {*self.jobs}):
+        numbers = dict(zip(reversed(listed), range(len(listed) - 1, -1, -1), strict=True))  # the first of equal names
+        for number, name in enumerate(sorted({*listed} - {*self.jobs})):
+            hint = did_you_mean(name, self.jobs) if number < _HINTS else ""
             text = f"job {name!r} of the manifest has no function in {entry}, so it never runs"
-            place = f"$.jobs[{listed.index(name)}]"
-            yield LoadWarning(rule="job-without-function", place=place, text=f"{text}{did_you_mean(name, self.jobs)}")
+            place = f"$.jobs[{numbers[name]}]"
+            yield LoadWarning(rule="job-without-function", place=place, text=f"{text}{hint}")
         for job in self.jobs.values() if self.manifest.jobs is not None else ():
-            if job.expression and job.name not in listed:
+            if job.expression and job.name not in numbers:
                 text = f"job {job.name!r} ({job.place}) is not in the manifest's jobs; add it there"
                 yield LoadWarning(rule="job-unlisted", place=job.place, text=text)
         for job in self.jobs.values():

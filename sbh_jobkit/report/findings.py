@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.check.finding import Finding
 
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
-_WIDEST = 160
+_WIDEST, _BEFORE = 160, 40
+"""The most characters of a line that are shown, and how many of them before a place that is further right."""
 Styled = tuple[str, str]
 """A piece of text, and its style in a terminal."""
 
@@ -54,12 +55,14 @@ def styled(checked: Sequence[Checked], target: str) -> Iterator[Styled]:
 
 def _excerpt(checked: Checked, found: Finding) -> tuple[str, str] | None:
     """Return the line of source without its indentation, and carets below what is wrong."""
-    line = checked.line(found).replace("\t", " ").rstrip()
+    whole = checked.line(found)
+    left_out = max(found.column - _BEFORE, 0) if found.column > _WIDEST else 0
+    line = whole[left_out : left_out + _WIDEST + _BEFORE].replace("\t", " ").rstrip()
     if not found.end_line or not line:
         return None
     indent = len(line) - len(line.lstrip())
-    start = max(found.column - 1, indent)
-    end = found.end_column - 1 if found.end_line == found.line else len(line)
+    start = max(found.column - 1 - left_out, indent)
+    end = found.end_column - 1 - left_out if found.end_line == found.line else len(line)
     shown = line[indent : indent + _WIDEST]
     width = max(min(end, indent + len(shown)) - start, 1)
     return shown, f"{' ' * (start - indent)}{'^' * width}"

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.job import Job
 
 _NOT_FINITE = "JSON cannot write NaN or Infinity"
+DEEPEST = 128
+"""The most levels of an event or of a returned value."""
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep, which other JSON libraries refuse"
 _TEXTS, _PLAIN = frozenset({str}), frozenset({str, bool, type(None)})
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -57,9 +60,26 @@ def json_problem(value: Any) -> str | None:
 def written(value: Any) -> tuple[str, str | None]:
     """Return a value as JSON, and why it cannot be; None if it can."""
     try:
-        return _encode(value), None
-    except (TypeError, ValueError, RecursionError) as error:
+        text = _encode(value)
+    except RecursionError:
+        return "", _TOO_DEEP
+    except (TypeError, ValueError) as error:
         return "", _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
+    deep = text.count("[") + text.count("{") > DEEPEST and _is_deep(value)
+    return ("", _TOO_DEEP) if deep else (text, None)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and dicts that are JSON are nested deeper than the limit."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list, tuple))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, (dict, list, tuple)) for each in level)
 
 
 def is_plain(value: Any) -> bool:

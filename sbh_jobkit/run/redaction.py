@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _NONE: frozenset[str] = frozenset()
 _DEEPEST = 50
+_MOST_BITS = 14_000
 _MOST_REPEATS = 10_000
 """How often a copy looks into lists and dicts that it has met before: one that holds itself has endless paths."""
 _SHORT, _MOST_KNOWN = 300, 2_000
@@ -195,6 +196,8 @@ class _Copy:
             return self._text(value)
         if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python refuses to write it
+            return f"<a whole number of {value.bit_length():,} bits>"
         if isinstance(value, _PLAIN):
             return self._plain(value)
         if isinstance(value, (dict, list, tuple, set, frozenset)):

@@ -76,6 +76,8 @@ class Policy:
         return cls(**settings)
 
 
+_LONG = 20
+"""So many digits are not a number of runs."""
 ALL_JOBS = "*"
 """Stands for every job that has no policy of its own."""
 
@@ -86,7 +88,7 @@ def parse(lines: Sequence[str]) -> dict[str, Policy]:
     for line in lines:
         name, value = split_setting(line, PolicyError, "a policy", _FORM)
         job, colon, setting = name.rpartition(":")
-        number = int(value) if setting == "max_instances" and value.isdecimal() else value
+        number = int(value) if setting == "max_instances" and value.isdecimal() and len(value) < _LONG else value
         settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
     shared = settings.get(ALL_JOBS, {})
     return {job: Policy.from_settings({**shared, **own}) for job, own in settings.items()}

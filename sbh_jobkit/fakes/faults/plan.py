@@ -85,7 +85,10 @@ class FaultPlan:
         except OSError as error:
             msg = f"cannot read the fault plan {str(path)!r}: {error.strerror}"
             raise FaultPlanError(msg) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # also for a number with too many digits, or text that is not UTF-8
             msg = f"{path}: the fault plan is not valid TOML: {error}; write tables such as [[outage]]"
             raise FaultPlanError(msg) from error
         seed = found.pop("seed", 0)
