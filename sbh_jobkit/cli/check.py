@@ -29,9 +29,6 @@ def check(options: Namespace) -> bool:
     if options.explain is not None or options.all_rules:
         print(explain(options.explain) if options.explain is not None else listed())
         return True
-    if not options.paths:
-        msg = "check needs the path of a plugin; see sbh-jobkit check --help"
-        raise JobkitError(msg)
     if options.format not in FORMATS:
         hint = did_you_mean(options.format, FORMATS) or f"; use one of {', '.join(FORMATS)}"
         msg = f"unknown format {options.format!r}{hint}"

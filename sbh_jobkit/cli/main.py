@@ -95,7 +95,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     text = "run every job of a plugin over a range of dates, in virtual time"
     simulate = commands.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
     text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
-    simulate.add_argument("paths", nargs="+", metavar="PATH", help=text)
+    simulate.add_argument("paths", nargs="*", default=["."], metavar="PATH", help=f"{text} (default: .)")
     _add_range(simulate)
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     text = (
@@ -115,7 +115,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     text = "run one job once, at a virtual time"
     run = commands.add_parser("run", help=text, description=f"{text.capitalize()}.")
-    run.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
+    text = "plugin directory, plugin.json, main.py or zip (default: .)"
+    run.add_argument("path", nargs="?", default=".", metavar="PATH", help=text)
     run.add_argument("job", metavar="JOB", help="the job's name")
     run.add_argument("--at", metavar="ISO", help="the virtual time (default: now)")
     run.add_argument("--tenant", metavar="NAME|FILE", help="the tenant (default: acme), or with --live its file")
@@ -130,7 +131,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "what", metavar="EXPR|PATH", help='a cron expression such as "0 9 * * 1", or the path of a plugin'
     )
     _add_start(preview, "start, ISO 8601 (default: now)")
-    preview.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h or 2w (default: 7d)")
+    text = "such as 30d, 12h, 2w, 1mo or 1y (default: 7d)"
+    preview.add_argument("--for", dest="duration", metavar="DURATION", help=text)
     _add_common(preview, runs=False)
 
     text = "find problems of plugins before they are deployed"
@@ -149,7 +151,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
-    parser.add_argument("paths", nargs="*", metavar="PATH", help=text)
+    parser.add_argument("paths", nargs="*", default=["."], metavar="PATH", help=f"{text} (default: .)")
     parser.add_argument("--explain", metavar="RULE", help="explain a rule, with a bad and a good plugin, and end")
     parser.add_argument("--list", action="store_true", dest="all_rules", help="list all rules, and end")
     text = "check against the platform's guide, or also against today's host (default: guide)"
@@ -195,7 +197,9 @@ def _number(option: str) -> Callable[[str], float]:
 
 def _add_range(parser: argparse.ArgumentParser) -> None:
     _add_start(parser, "start, ISO 8601 (default: 2026-01-01T00:00)")
-    parser.add_argument("--for", dest="duration", metavar="DURATION", help="such as 30d, 12h or 2w (default: 30d)")
+    text = "such as 30d, 12h, 2w, 1mo or 1y (default: 30d)"
+    parser.add_argument("--for", dest="duration", metavar="DURATION", help=text)
+    parser.add_argument("--to", dest="end", metavar="ISO", help="the end, ISO 8601, instead of --for")
 
 
 def _add_start(parser: argparse.ArgumentParser, text: str) -> None:

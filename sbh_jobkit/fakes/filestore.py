@@ -41,8 +41,8 @@ class StoredFile:
                 return self.modified
             case None:
                 return begin.timestamp()
-            case Duration(days, seconds):
-                return times.add(begin, Duration(-days, -seconds)).timestamp()
+            case Duration(days, seconds, months):
+                return times.add(begin, Duration(-days, -seconds, -months)).timestamp()
             case given:
                 return times.instant(given, begin.tzinfo or UTC).timestamp()
 

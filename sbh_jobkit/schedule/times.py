@@ -1,13 +1,14 @@
 """Parse and format times, durations and zones as users type them.
 
-A time without a UTC offset is local time in the current zone. Days and weeks of a duration are calendar days of that
-zone, so that `30d` from a midnight ends at a midnight even if clocks change in between; hours and smaller units are
+A time without a UTC offset is local time in the current zone. Months, weeks and days of a duration are of that zone's
+calendar, so that `30d` from a midnight ends at a midnight even if clocks change in between; hours and smaller units are
 elapsed time.
 """
 
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
@@ -18,22 +19,26 @@ from sbh_jobkit.errors import TimeFormatError, did_you_mean
 START = "2026-01-01T00:00"
 """The default start of a simulation: a fixed date, so that each simulation gives the same result."""
 
-_PART = re.compile(r"(\d+)\s*([wdhms])", re.IGNORECASE)
-_ISO_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE)
+_PART = re.compile(r"(\d+)\s*(mo|[ywdhms])", re.IGNORECASE)
+_ISO_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
+)
 _LONGEST_SHOWN = 40
+_MONTHS, _YEAR = {"y": 12, "mo": 1}, 12
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time: calendar days and elapsed seconds."""
+    """A length of time: calendar months and days, and elapsed seconds."""
 
     days: int
     seconds: int
+    months: int = 0
 
     def total_seconds(self) -> int:
-        """Return the length in seconds; a day counts as 24 hours."""
-        return self.days * 86_400 + self.seconds
+        """Return the length in seconds; a day counts as 24 hours, a month as 30 days."""
+        return (self.months * 30 + self.days) * 86_400 + self.seconds
 
 
 def zone(name: str | tzinfo) -> ZoneInfo:
@@ -124,7 +129,10 @@ def format_time(at: datetime) -> str:
 
 
 def duration(value: str | timedelta | Duration, *, zero: bool = False) -> Duration:
-    """Parse a duration such as `30d`, `12h`, `90m`, `2w`, `1d12h` or `P30D` (ISO 8601); `zero` allows zero."""
+    """Parse a duration such as `30d`, `12h`, `90m`, `2w`, `1mo`, `1y` or `P30D` (ISO 8601); `zero` allows zero.
+
+    A month is a calendar month: `1mo` from 31 January ends on the last day of February.
+    """
     if isinstance(value, timedelta):
         length = Duration(value.days, value.seconds)
     else:
@@ -142,30 +150,38 @@ def _parse_duration(text: str) -> Duration:
     if compact and _PART.sub("", compact).strip() == "":
         numbers = _PART.findall(compact)
     elif iso := _ISO_DURATION.fullmatch(compact):
-        numbers = [(number, unit) for number, unit in zip(iso.groups(), _SECONDS, strict=True) if number]
+        numbers = [(number, unit) for number, unit in zip(iso.groups(), (*_MONTHS, *_SECONDS), strict=True) if number]
     if not numbers:
-        msg = f"{text!r} is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+        msg = f"{text!r} is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'"
         raise TimeFormatError(msg)
     if any(len(number.lstrip("0")) > len("9999999") for number, _ in numbers):
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
         msg = f"the duration {shown!r} is too long; use a shorter one"
         raise TimeFormatError(msg)
-    sizes = [(int(number) * _SECONDS[unit.lower()], unit.lower()) for number, unit in numbers]
+    months = sum(int(number) * _MONTHS.get(unit.lower(), 0) for number, unit in numbers)
+    sizes = [(int(number) * _SECONDS.get(unit.lower(), 0), unit.lower()) for number, unit in numbers]
     days = sum(size for size, unit in sizes if unit in "wd") // _SECONDS["d"]
-    return Duration(days, sum(size for size, unit in sizes if unit not in "wd"))
+    return Duration(days, sum(size for size, unit in sizes if unit not in "wd"), months)
 
 
 def add(start: datetime, length: Duration) -> datetime:
-    """Add a duration to an aware time: its days as calendar days of the time's zone, the rest as elapsed time."""
+    """Add a duration to an aware time: months and days by the calendar of its zone, the rest as elapsed time."""
     try:
+        first = _months_later(start, length.months) if length.months else start
         by_calendar = (
-            start + timedelta(days=length.days) if length.days else start
+            first + timedelta(days=length.days) if length.days else first
         )  # adding nothing would drop the fold
         return (by_calendar.astimezone(UTC) + timedelta(seconds=length.seconds)).astimezone(start.tzinfo)
-    except OverflowError:
+    except (OverflowError, ValueError):
         end = f"{format_duration(length)} after {start.isoformat()}"
         msg = f"{end} is outside the years 1 to 9999; use a shorter duration"
         raise TimeFormatError(msg) from None
+
+
+def _months_later(start: datetime, months: int) -> datetime:
+    year, month = divmod(start.year * _YEAR + start.month - 1 + months, _YEAR)
+    last = monthrange(year, month + 1)[1]
+    return start.replace(year=year, month=month + 1, day=min(start.day, last))
 
 
 def format_elapsed(seconds: float) -> str:
@@ -178,7 +194,8 @@ def format_elapsed(seconds: float) -> str:
 
 def format_duration(length: Duration) -> str:
     """Return a duration as text that can be typed: `30d`, `1d12h`, `90m`."""
-    days = f"{length.days}d" if length.days else ""
+    years, months = divmod(length.months, _YEAR)
+    days = "".join(f"{number}{unit}" for number, unit in ((years, "y"), (months, "mo"), (length.days, "d")) if number)
     unit = next((unit for unit in "hm" if length.seconds % _SECONDS[unit] == 0), "s")
     return f"{days}{length.seconds // _SECONDS[unit]}{unit}" if length.seconds else days
 

@@ -81,7 +81,7 @@ class Conditions:
         `job`, `policy`, `fault` and `budget` are lists, because these options may be repeated.
         """
         given = {name: value for name, value in options.items() if value is not None}
-        values = {name: given[name] for name in ("start", "duration", "tz", *_AS_THEY_ARE) if name in given}
+        values = {name: given[name] for name in ("start", "end", "duration", "tz", *_AS_THEY_ARE) if name in given}
         plan = FaultPlan.load(given["faults"]) if "faults" in given else FaultPlan()
         more = [parse_fault(line) for line in given.get("fault", ())]
         return cls(

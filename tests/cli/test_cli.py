@@ -215,7 +215,7 @@ BAD_WORDS = {
     ),
     "a wrong duration": (
         ["simulate", "p", "--for", "30x"],
-        "'30x' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+        "'30x' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
     ),
     "an unknown job to simulate": (
         ["simulate", "p", "--job", "gret"],
@@ -346,10 +346,7 @@ def test_bad_words(here, capsys, words, sentence):
 
 
 WRONG_WORDS = {
-    "no path": (
-        ["simulate"],
-        "simulate: the following arguments are required: PATH; see sbh-jobkit simulate --help",
-    ),
+    "no job": (["run"], "run: the following arguments are required: JOB; see sbh-jobkit run --help"),
     "a misspelt command": (["simulte", "p"], "there is no command 'simulte'; did you mean 'simulate'?"),
     "an unknown command": (
         ["deploy"],

@@ -170,3 +170,24 @@ def test_control_characters_are_visible_signs(name):
     assert visible(raw) == shown
     assert visible(f"\x1b[1;31m{raw}\x1b[0m", colours=True) == f"\x1b[1;31m{shown}\x1b[0m"
     assert "\x1b" not in visible(f"\x1b[1;31m{raw}")
+
+
+def test_the_plugin_of_the_current_folder_is_the_default(said, monkeypatch, tmp_path):
+    """`simulate`, `check` and `run` take `.`; `--to` is an end in place of `--for`."""
+    monkeypatch.chdir(tmp_path / "p")
+    assert said("simulate", "--to", "2026-01-03")[1].startswith(
+        "P: Thu 2026-01-01 00:00 UTC to Sat 2026-01-03 00:00 UTC\n"
+    )
+    assert said("simulate", "--from", "2026-01-31", "--for", "1mo")[1].startswith(
+        "P: Sat 2026-01-31 00:00 UTC to Sat 2026-02-28 00:00 UTC\n"
+    )
+    assert said("run", "hourly", "--at", "2026-01-02")[0] == 0
+    assert said("check")[:2] == (0, ".: no problems found\n")
+    assert said("simulate", "--to", "2026-01-03", "--for", "2d") == (
+        2,
+        "",
+        "sbh-jobkit: error: give an end or a duration, not both\n",
+    )
+    assert said("run")[2] == (
+        "sbh-jobkit: error: run: the following arguments are required: JOB; see sbh-jobkit run --help\n"
+    )

@@ -262,7 +262,7 @@ def test_a_job_in_its_own_zone_sees_that_zones_times(loaded):
         (
             {"age": "old"},
             TimeFormatError,
-            "'old' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+            "'old' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
         ),
     ],
 )

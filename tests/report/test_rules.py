@@ -55,7 +55,3 @@ def test_commands(capsys):
     assert capsys.readouterr().out == f"{explain('import')}\n"
     assert main(["check", "--explain", "imports"]) == WRONG_USE
     assert capsys.readouterr().err == "sbh-jobkit: error: there is no rule 'imports'; did you mean 'import'?\n"
-    assert main(["check"]) == WRONG_USE
-    assert capsys.readouterr().err == (
-        "sbh-jobkit: error: check needs the path of a plugin; see sbh-jobkit check --help\n"
-    )

@@ -14,7 +14,7 @@ HEAD = "sbh: simulating"
 
 WRONG = {
     "--sbh-simulate=7x": (
-        "--sbh-simulate: '7x' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+        "--sbh-simulate: '7x' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'"
     ),
     "--sbh-simulate=0d": "--sbh-simulate: the duration '0d' must be longer than zero, such as '30d'",
     "--sbh-simulate=1d --sbh-from=yesterday": (
@@ -31,7 +31,8 @@ WRONG = {
     "--sbh-tz=UTC": "--sbh-tz needs --sbh-simulate, such as --sbh-simulate=30d",
     "--sbh-report=r.html": "--sbh-report needs --sbh-simulate, such as --sbh-simulate=30d",
     "-o sbh_simulate=soon": (
-        "ini: sbh_simulate: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+        "ini: sbh_simulate: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), "
+        "such as '30d' or '12h'"
     ),
 }
 

@@ -147,7 +147,10 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
         ({"catch_up": 5}, "unknown catch_up 5; use one of latest, all, none"),
         (
             {"misfire_grace": "soon"},
-            "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+            (
+                "misfire_grace: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), "
+                "such as '30d' or '12h'"
+            ),
         ),
         ({"overlapp": "skip"}, "unknown policy setting 'overlapp'; did you mean 'overlap'?"),
     ],
@@ -227,7 +230,10 @@ NAMES = "max_instances, overlap, misfire_grace, catch_up"
         ("max_instances=1.5", "max_instances must be a whole number of at least 1, got '1.5'"),
         (
             "misfire_grace=soon",
-            "misfire_grace: 'soon' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+            (
+                "misfire_grace: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), "
+                "such as '30d' or '12h'"
+            ),
         ),
     ],
 )

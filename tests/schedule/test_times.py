@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sbh_jobkit.errors import TimeFormatError
 from sbh_jobkit.schedule.times import START, Duration, add, clock_changes, duration, format_duration, instant, zone
 
-UNITS = "use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"
+UNITS = "use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'"
 ISO = "use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
 NAME = "use a name such as 'UTC' or 'Europe/Paris'"
 
@@ -57,11 +57,11 @@ NO_DURATIONS = [
     ("12h30", f"'12h30' is not a duration; {UNITS}"),
     ("1 month", f"'1 month' is not a duration; {UNITS}"),
     ("30 days", f"'30 days' is not a duration; {UNITS}"),
-    ("1y", f"'1y' is not a duration; {UNITS}"),
+    ("1q", f"'1q' is not a duration; {UNITS}"),
     ("P", f"'P' is not a duration; {UNITS}"),
     ("PT", f"'PT' is not a duration; {UNITS}"),
-    ("P1M", f"'P1M' is not a duration; {UNITS}"),
-    ("P1Y", f"'P1Y' is not a duration; {UNITS}"),
+    ("P1Q", f"'P1Q' is not a duration; {UNITS}"),
+    ("PT1Y", f"'PT1Y' is not a duration; {UNITS}"),
     ("0d", "the duration '0d' must be longer than zero, such as '30d'"),
     ("PT0S", "the duration 'PT0S' must be longer than zero, such as '30d'"),
     (
@@ -418,3 +418,32 @@ def test_a_start_in_another_zone():
     start = instant("2026-03-28T23:30Z", zone("UTC"))
     found = clock_changes(start, zone("Europe/Paris"), days=1)
     assert [day.isoformat() for day in found] == ["2026-03-29T00:00:00+01:00"]
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "end"),
+    [
+        ("2026-01-01T00:00+00:00", "1mo", "2026-02-01T00:00:00+00:00"),
+        ("2026-01-31T00:00+00:00", "1mo", "2026-02-28T00:00:00+00:00"),
+        ("2028-01-31T00:00+00:00", "1mo", "2028-02-29T00:00:00+00:00"),
+        ("2026-12-15T08:00+00:00", "2 MO", "2027-02-15T08:00:00+00:00"),
+        ("2028-02-29T00:00+00:00", "1y", "2029-02-28T00:00:00+00:00"),
+        ("2026-01-31T00:00+00:00", "1mo1d", "2026-03-01T00:00:00+00:00"),
+        ("2026-01-01T00:00+00:00", "1y2mo3d4h5m", "2027-03-04T04:05:00+00:00"),
+        ("2026-01-01T00:00+00:00", "P1Y2M3DT4H5M", "2027-03-04T04:05:00+00:00"),
+        ("2026-01-01T00:00+00:00", "90m", "2026-01-01T01:30:00+00:00"),
+    ],
+)
+def test_months_and_years(start, length, end):
+    """They are of the calendar: a day that a month does not have is its last one."""
+    parsed = duration(length)
+    assert add(datetime.fromisoformat(start), parsed).isoformat() == end
+    assert duration(format_duration(parsed)) == parsed
+
+
+def test_months_in_a_zone_keep_the_time_of_day():
+    """A month over a clock change ends at the same local time."""
+    start = instant("2026-03-15T09:00", zone("Europe/Paris"))
+    assert add(start, duration("1mo")).isoformat() == "2026-04-15T09:00:00+02:00"
+    with pytest.raises(TimeFormatError, match="1mo after 9999-12-31T00:00:00\\+00:00 is outside the years 1 to 9999"):
+        add(instant("9999-12-31", zone("UTC")), duration("1mo"))

@@ -19,7 +19,7 @@ REFUSED = [
     ({"start": "soon"}, "'soon' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"),
     (
         {"duration": "long"},
-        "'long' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+        "'long' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
     ),
     ({"time_limit": 0}, "time_limit must be a number of seconds above 0, got 0"),
     (

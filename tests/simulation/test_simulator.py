@@ -188,10 +188,16 @@ def test_ends(given_range, end):
         ({"duration": "0d"}, "the duration '0d' must be longer than zero, such as '30d'"),
         (
             {"duration": "-1d"},
-            "'-1d' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'",
+            "'-1d' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
         ),
-        ({"duration": "1y"}, "'1y' is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"),
-        ({"duration": 5}, "5 is not a duration; use a number and a unit (w, d, h, m, s), such as '30d' or '12h'"),
+        (
+            {"duration": "1y"},
+            "'1y' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
+        ),
+        (
+            {"duration": 5},
+            "5 is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
+        ),
         ({"start": "soon"}, "'soon' is not a time; use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"),
         ({"tz": "Mars"}, "unknown time zone 'Mars'; use a name such as 'UTC' or 'Europe/Paris'"),
     ],
