@@ -191,8 +191,8 @@ def test_ends(given_range, end):
             "'-1d' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
         ),
         (
-            {"duration": "1y"},
-            "'1y' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
+            {"duration": "1q"},
+            "'1q' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
         ),
         (
             {"duration": 5},
