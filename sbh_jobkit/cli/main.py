@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sbh_jobkit.cli import live_options, streams
+from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.version import __version__
 
@@ -32,18 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a job can print what the terminal cannot show
     try:
         if arguments is None:
-            streams.protect()
+            protection.protect()
         if not typed:
             _parser()[0].print_help(sys.stderr)
             return WRONG_USE
         try:
             options = _read(typed)
         except SystemExit:  # help, or the version
-            streams.check()
+            protection.check()
             raise
         command = getattr(importlib.import_module(f"sbh_jobkit.cli.{options.command}"), options.command)
         ok = command(options)
-        streams.check()
+        protection.check()
     except JobkitError as error:
         print(f"sbh-jobkit: error: {error}", file=sys.stderr)
         return WRONG_USE

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from sbh_jobkit.cli.main import main
-from sbh_jobkit.cli.streams import visible
+from sbh_jobkit.cli.protection import visible
 
 MAIN = """
 from src.ext.sdk import job
