@@ -39,7 +39,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Going:
-    """A due instant that has been claimed, runs or waits."""
+    """A due instant that has been claimed, runs, waits, or waits to be tried again."""
 
     tenant: str
     plugin: str
@@ -48,6 +48,7 @@ class Going:
     state: State
     started_at: datetime | None
     reason: str | None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def read_ended(
     query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
     if before is not None:
         query = query.where(job_run.c.fire_time < to_store(before))
-    place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job")]
+    place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job", "attempt")]
     newest = query.order_by(*(column.desc() for column in place)).limit(page)
     rows = connection.execute(newest).all()
     while rows:
@@ -81,11 +82,26 @@ def read_ended(
         rows = connection.execute(newest.where(last)).all()
 
 
-def read_one(connection: Connection, key: tuple[str, str, str], fire: float) -> Recorded | Going | None:
-    """Return one due instant, whether it has ended or not; None for one that is not there."""
+def page_of(rows: Iterator[Recorded], most: int) -> tuple[list[Recorded], bool]:
+    """Return the first rows, and whether there are more; a page ends with a fire time, not between its attempts."""
+    page: list[Recorded] = []
+    for row in rows:
+        if len(page) >= most and row.run.fire_time != page[-1].run.fire_time:
+            return page, True
+        page.append(row)
+    return page, False
+
+
+def read_one(
+    connection: Connection, key: tuple[str, str, str], fire: float, attempt: int | None = None
+) -> Recorded | Going | None:
+    """Return an attempt at one due instant, the latest if none is named; None for one that is not there."""
     tenant, plugin, job = key
     wanted = Wanted(tenant=tenant, plugin=plugin, job=job).conditions()
-    row = connection.execute(_query().where(*wanted, job_run.c.fire_time == to_store(fire))).first()
+    query = _query().where(*wanted, job_run.c.fire_time == to_store(fire)).order_by(job_run.c.attempt.desc())
+    if attempt is not None:
+        query = query.where(job_run.c.attempt == attempt)
+    row = connection.execute(query.limit(1)).first()
     if row is None:
         return None
     return _recorded(row) if row.state == State.ENDED else _going(row)
@@ -93,8 +109,8 @@ def read_one(connection: Connection, key: tuple[str, str, str], fire: float) -> 
 
 def read_going(connection: Connection, wanted: Wanted) -> list[Going]:
     """Return what is claimed, runs or waits, the oldest first."""
-    open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING))
-    query = _query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time)
+    open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING, State.RETRY))
+    query = _query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time, job_run.c.attempt)
     return [_going(row) for row in connection.execute(query)]
 
 
@@ -107,8 +123,13 @@ def _going(row: Any) -> Going:
         fire_time=_time(row.fire_time, tz),
         state=State(row.state),
         started_at=_time(row.started_at, tz) if row.started_at is not None else None,
-        reason=row.reason,
+        reason=_why_it_waits(row, tz) if row.state == State.RETRY else row.reason,
+        attempt=row.attempt,
     )
+
+
+def _why_it_waits(row: Any, tz: ZoneInfo) -> str:
+    return f"attempt {row.attempt}, from {_time(row.not_before, tz):%Y-%m-%d %H:%M:%S %Z} on"
 
 
 def known_plugins(connection: Connection) -> dict[str, list[str]]:
@@ -156,6 +177,7 @@ def _bare(row: Any, tz: ZoneInfo) -> Run:
         duration=ended,
         outcome=Outcome(row.outcome),
         reason=row.reason,
+        attempt=row.attempt,
     )
 
 

@@ -210,6 +210,8 @@ VALID = {
     "policy.j.catch_up": '"all"',
     "policy.j.max_instances": "5",
     "policy.j.misfire_grace": '"10m"',
+    "policy.j.retry": "3",
+    "policy.j.backoff": '"5m"',
 }
 """Every key, with a value that it may have."""
 LITERALS = {

@@ -18,7 +18,7 @@ from sbh_jobkit.report.text import distance
 from sbh_jobkit.report.verdicts import sign_of
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.server.health import readiness
-from sbh_jobkit.server.job_api import run_id
+from sbh_jobkit.server.pages.details import run_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ LAST = 20
 _DAY = 86_400.0
 _LATE = 60.0
 _HALF = timedelta(hours=12)
-_UNDECIDED = (State.DUE, State.WAITING)
+_UNDECIDED = (State.DUE, State.WAITING, State.RETRY)
 _FINE = (Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED)
 
 
@@ -45,7 +45,7 @@ class Mark:
 
     run: Run
     sign: Sign
-    number: int
+    number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def _row(connection: Connection, job: PlannedJob, at: float, *, is_enabled: bool
         next_at=following,
         next_in="" if following is None else distance(following, moment),
         note=None if following is None or isinstance(schedule, ManualOnly) else schedule.note(following),
-        marks=[Mark(run=run, sign=sign_of(run), number=run_id(run)) for run in reversed(runs)],
+        marks=[Mark(run=run, sign=sign_of(run), number=run_number(run)) for run in reversed(runs)],
         going=read_going(connection, wanted),
         good=good,
         bad=bad,
@@ -135,7 +135,7 @@ def _day(connection: Connection, job: PlannedJob, at: float) -> tuple[int, int]:
 
 def _is_late(connection: Connection, job: PlannedJob, at: float) -> bool:
     c = job_run.c
-    late = job.is_in(job_run), c.state.in_(_UNDECIDED), c.fire_time < to_store(at - _LATE)
+    late = job.is_in(job_run), c.state.in_(_UNDECIDED), func.coalesce(c.not_before, c.fire_time) < to_store(at - _LATE)
     return connection.execute(select(c.fire_time).where(*late)).first() is not None
 
 

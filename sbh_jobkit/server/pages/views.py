@@ -81,7 +81,7 @@ class View:
     def run(self) -> Page:
         """Show one run."""
         found, key = self._job
-        row = read_row(self.service, key, self._fire)
+        row = read_row(self.service, key, self._fire, _number(self.query.get("attempt", "1")))
         if row is None:
             raise ApiError(404, "The job has no such run.")
         if isinstance(row, Going):
