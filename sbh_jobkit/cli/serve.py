@@ -53,6 +53,7 @@ def serve(options: Namespace) -> bool:
         from sbh_jobkit.cli.lifetime import Lifetime
         from sbh_jobkit.cli.reload import Reload
         from sbh_jobkit.cli.web import Web, beside_store, install_all
+        from sbh_jobkit.engines.alerting import Alerting
         from sbh_jobkit.engines.copies import Copies
         from sbh_jobkit.engines.local import LocalEngine
         from sbh_jobkit.engines.store import Store
@@ -70,16 +71,23 @@ def serve(options: Namespace) -> bool:
         plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
         screen = _screen(plugins, tenants)
         with Starter.start(modules()) as starter, _logging_on(screen):
-            kept, ended = _history(jobs, tenants), _ended(screen, web.metrics.ended)
-            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=ended)
+            ends: list[Callable[[Run], object]] = [screen.ended, web.metrics.ended]
+            kept = _history(jobs, tenants)
+            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(ends))
             serving = _serving(plugins, tenants, store, jobs, web)
-            engine.start(begin_now=options.begin_now)
             service = web.service(store, engine, starter, tenants, installed)
-            thread = web.serve(service)
+            alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))
+            ends.append(alerting.wake)
+            alerting.start()
             try:
-                Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
+                engine.start(begin_now=options.begin_now)
+                thread = web.serve(service)
+                try:
+                    Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
+                finally:
+                    thread.stop()
             finally:
-                thread.stop()
+                alerting.stop()
                 copies.close()
     finally:
         store.close()
@@ -174,13 +182,13 @@ def _logging_on(screen: Screen) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _ended(screen: Screen, counted: Callable[[Run], object]) -> Callable[[Run], object]:
-    """Return what is done at the end of each run: extensions see it, and so does the person."""
+def _ended(ends: Sequence[Callable[[Run], object]]) -> Callable[[Run], object]:
+    """Return what is done at the end of each run: a person sees it, it is counted, and extensions see it."""
     extensions: Extensions[LiveService] = Extensions(manager(), None, FAULTS, tenant_id="")
 
     def ended(run: Run) -> None:
-        screen.ended(run)
-        counted(run)
+        for each in ends:
+            each(run)
         extensions.notify(run)
 
     return ended

@@ -69,14 +69,14 @@ def read_ended(
     connection: Connection, wanted: Wanted, *, before: float | None = None, page: int = _PAGE
 ) -> Iterator[Recorded]:
     """Yield what has ended, newest fire time first, before a time in epoch seconds if it is given; read by pages."""
-    query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
+    query = query_runs().where(*wanted.conditions(), job_run.c.state == State.ENDED)
     if before is not None:
         query = query.where(job_run.c.fire_time < to_store(before))
     place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job", "attempt")]
     newest = query.order_by(*(column.desc() for column in place)).limit(page)
     rows = connection.execute(newest).all()
     while rows:
-        yield from map(_recorded, rows)
+        yield from map(recorded, rows)
         # from where the last page ended, since more may have ended in the meantime
         last = tuple_(*place) < tuple_(*(getattr(rows[-1], column.name) for column in place))
         rows = connection.execute(newest.where(last)).all()
@@ -98,19 +98,19 @@ def read_one(
     """Return an attempt at one due instant, the latest if none is named; None for one that is not there."""
     tenant, plugin, job = key
     wanted = Wanted(tenant=tenant, plugin=plugin, job=job).conditions()
-    query = _query().where(*wanted, job_run.c.fire_time == to_store(fire)).order_by(job_run.c.attempt.desc())
+    query = query_runs().where(*wanted, job_run.c.fire_time == to_store(fire)).order_by(job_run.c.attempt.desc())
     if attempt is not None:
         query = query.where(job_run.c.attempt == attempt)
     row = connection.execute(query.limit(1)).first()
     if row is None:
         return None
-    return _recorded(row) if row.state == State.ENDED else _going(row)
+    return recorded(row) if row.state == State.ENDED else _going(row)
 
 
 def read_going(connection: Connection, wanted: Wanted) -> list[Going]:
     """Return what is claimed, runs or waits, the oldest first."""
     open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING, State.RETRY))
-    query = _query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time, job_run.c.attempt)
+    query = query_runs().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time, job_run.c.attempt)
     return [_going(row) for row in connection.execute(query)]
 
 
@@ -153,12 +153,14 @@ def known_tenants(connection: Connection) -> list[str]:
     return list(connection.execute(select(job_mark.c.tenant).distinct().order_by(job_mark.c.tenant)).scalars())
 
 
-def _query() -> Select[Any]:
+def query_runs() -> Select[Any]:
+    """Return the query of all rows, each with the schedule of its job."""
     same = and_(*(job_run.c[name] == job_mark.c[name] for name in ("tenant", "plugin", "job")))
     return select(job_run, job_mark.c.schedule).select_from(job_run.outerjoin(job_mark, same))
 
 
-def _recorded(row: Any) -> Recorded:
+def recorded(row: Any) -> Recorded:
+    """Return a row that has ended."""
     tz = _zone(row)
     run = read_run(json.loads(row.record), tz) if row.record else _bare(row, tz)
     late = read_run(json.loads(row.note), tz) if row.note else None

@@ -66,6 +66,7 @@ job_run = Table(
     Column("version", String(200)),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
+    Index("sbh_job_run_finished", "tenant", "finished_at"),
 )
 """`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows."""
 job_mark = Table(
@@ -123,6 +124,18 @@ secret = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 """The secrets of plugins, encrypted."""
+alert = Table(
+    "sbh_alert",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("plugin", String(200), primary_key=True),
+    Column("job", String(200), primary_key=True),
+    Column("fails", Boolean, nullable=False, default=False),
+    Column("is_late", Boolean, nullable=False, default=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("ok_at", BigInteger, nullable=False),
+)
+"""What was said of each job, and up to when its runs are known; the row without a job is of all the tenant's runs."""
 life = Table(
     "sbh_life",
     metadata,

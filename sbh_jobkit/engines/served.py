@@ -119,8 +119,13 @@ def _require_known_jobs(plugins: list[PluginDescription], tenants: list[Settings
     """Raise PolicyError for a policy, and SettingsError for a history, of a job that no plugin has."""
     known = {job.name: None for plugin in plugins for job in plugin.jobs}
     for tenant in tenants:
-        for section, error in (("policy", PolicyError), ("history", SettingsError)):
-            for name in getattr(tenant, section):
+        sections = (
+            ("policy", tenant.policy, PolicyError),
+            ("history", tenant.history, SettingsError),
+            ("alerts.late", tenant.alerts.late, SettingsError),
+        )
+        for section, given, error in sections:
+            for name in given:
                 if name != ALL_JOBS and name not in known:
                     hint = did_you_mean(name, known) or f"; the jobs are {', '.join(known)}"
                     msg = f"{tenant.path}: [{section}.{name}]: no plugin has a job {name!r}{hint if known else ''}"

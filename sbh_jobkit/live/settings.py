@@ -76,6 +76,20 @@ class EventSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """Where a server says that a job fails, is late or recovers."""
+
+    webhook: str | None = None
+    """An address that gets each change by POST."""
+    secret: str | None = None
+    """The name of the secret that signs what is sent there."""
+    retries: int = 3
+    """How often a POST that failed is sent again."""
+    late: Mapping[str, float] = field(default_factory=dict)
+    """For how many seconds a job may be without success; `*` stands for all others that have a schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """The limits of each run."""
 
@@ -111,6 +125,7 @@ class Settings:
     llm: LlmSettings | None = None
     events: EventSettings = EventSettings()
     limits: LimitSettings = LimitSettings()
+    alerts: AlertSettings = AlertSettings()
     policy: Mapping[str, Policy] = field(default_factory=dict)
     """The policy of each job that has one of its own; `*` stands for all others."""
     history: Mapping[str, HistorySettings] = field(default_factory=dict)
@@ -145,7 +160,13 @@ class Settings:
             msg = f"{where}: this is not TOML: {error}"
             raise SettingsError(msg) from error
         found = keys.read(where, written)
-        sections = {"http": HttpSettings, "llm": LlmSettings, "events": EventSettings, "limits": LimitSettings}
+        sections = {
+            "http": HttpSettings,
+            "llm": LlmSettings,
+            "events": EventSettings,
+            "limits": LimitSettings,
+            "alerts": AlertSettings,
+        }
         made = {name: make(**found.pop(name)) for name, make in sections.items() if name in found}
         kept = {job: HistorySettings(**given) for job, given in found.pop("history", {}).items()}
         return cls(**found, **made, history=kept, folder=folder)

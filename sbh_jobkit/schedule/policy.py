@@ -71,7 +71,9 @@ class Policy:
             except TimeFormatError as error:
                 msg = f"{name}: {error}"
                 raise PolicyError(msg) from error
-            if name == "backoff" and (length is None or not _SHORTEST_BACKOFF <= length.total_seconds() <= _LONGEST_BACKOFF):
+            if name == "backoff" and (
+                length is None or not _SHORTEST_BACKOFF <= length.total_seconds() <= _LONGEST_BACKOFF
+            ):
                 msg = f"backoff must be a duration from 1s to 1d, got {self.backoff!r}"
                 raise PolicyError(msg)
 
