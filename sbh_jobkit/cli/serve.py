@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,31 +64,29 @@ def serve(options: Namespace) -> bool:
         web = Web.open(options, store, shows=sys.stdout.isatty())
         copies = Copies(Path(beside_store(store)("copies")).resolve())
         plugins = describe_all(options.paths, copies.load, warns=False)
-        installed = install_all(store, tenants, plugins)
+        installed = install_all(store, tenants, plugins, web.address.uploads)
         reload = Reload(plugins, copies)
         more = web.address.for_tenants
         jobs = [job for tenant in tenants for job in _jobs_of(tenant, installed, store, more)]
         plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
         screen = _screen(plugins, tenants)
-        with Starter.start(modules()) as starter, _logging_on(screen):
+        with ExitStack() as closing:
+            starter = closing.enter_context(Starter.start(modules()))
+            closing.enter_context(_logging_on(screen))
+            closing.callback(copies.close)
+            closing.callback(web.address.uploads.close)
             ends: list[Callable[[Run], object]] = [screen.ended, web.metrics.ended]
             kept = _history(jobs, tenants)
             engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(ends))
             serving = _serving(plugins, tenants, store, jobs, web)
             service = web.service(store, engine, starter, tenants, installed)
             alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))
-            ends.append(alerting.wake)
             alerting.start()
-            try:
-                engine.start(begin_now=options.begin_now)
-                thread = web.serve(service)
-                try:
-                    Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
-                finally:
-                    thread.stop()
-            finally:
-                alerting.stop()
-                copies.close()
+            closing.callback(alerting.stop)
+            ends.append(alerting.wake)
+            engine.start(begin_now=options.begin_now)
+            closing.callback(web.serve(service).stop)
+            Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
     finally:
         store.close()
     return True

@@ -11,6 +11,7 @@ from sbh_jobkit.engines import installations, vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.keyring import Keys, require_private, write_private
+from sbh_jobkit.engines.uploads import Uploads
 from sbh_jobkit.errors import PluginError, SettingsError
 from sbh_jobkit.server import tokens
 from sbh_jobkit.server.app import App
@@ -75,7 +76,7 @@ class Web:
             host = f"[{options.host}]" if ":" in options.host else options.host
             url = options.url or f"http://{host}:{listening.getsockname()[1]}"
             uploads = Path(options.uploads or beside("plugins")).absolute()
-            address = Address(url=url.rstrip("/"), uploads=uploads, key_file=key_file)
+            address = Address(url=url.rstrip("/"), uploads=Uploads(uploads), key_file=key_file)
             token = _first_token(store, options.token_file, shows=shows)
         except BaseException:
             listening.close()
@@ -112,7 +113,9 @@ def beside_store(store: Store) -> Any:
     return lambda ending: f"{stem}.{ending}"
 
 
-def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription]) -> Installed:
+def install_all(
+    store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription], uploads: Uploads
+) -> Installed:
     """Write which plugins the command line names for each tenant, and add those that were uploaded."""
     found: Installed = {}
     with store.write() as connection:
@@ -130,6 +133,8 @@ def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[Plu
                 )
             elif (uploaded := _uploaded(each)) is not None:
                 found[each.tenant, each.plugin] = uploaded
+                uploads.use(Path(each.path))
+    uploads.sweep(store)
     return found
 
 

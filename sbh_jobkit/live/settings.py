@@ -132,6 +132,8 @@ class Settings:
     """How long runs are kept, by job; `*` stands for all others."""
     path: Path | None = None
     """The file, if they come from one."""
+    text: str = field(default="", repr=False, compare=False)
+    """What the file says, by which runs read the same settings while it is edited."""
     folder: Path = Path()
     """What relative paths are relative to: the folder of the file."""
 
@@ -149,7 +151,13 @@ class Settings:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             msg = f"cannot read {str(path)!r}: {why}; name the file that describes the tenant"
             raise SettingsError(msg) from error
-        return replace(cls.parse(text, where=path.name, folder=path.absolute().parent), path=path.absolute())
+        return cls.from_text(path, text)
+
+    @classmethod
+    def from_text(cls, path: Path, text: str) -> Settings:
+        """Read what a file says, or said; raises SettingsError."""
+        found = cls.parse(text, where=path.name, folder=path.absolute().parent)
+        return replace(found, path=path.absolute(), text=text)
 
     @classmethod
     def parse(cls, text: str, *, where: str = "tenant.toml", folder: Path = _HERE) -> Settings:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.request import RunRequest
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.engines.uploads import Uploads
     from sbh_jobkit.live.settings import Settings
 
 
@@ -32,7 +33,7 @@ class Address:
 
     url: str
     """Without a slash at the end."""
-    uploads: Path
+    uploads: Uploads
     key_file: Path
 
     @property
@@ -83,6 +84,8 @@ class Service:
         self.address = address
         self._plugins = dict(plugins)
         self._changing = threading.Lock()
+        self.uploading = threading.Lock()
+        """Held while an upload is kept and served, or old ones are removed."""
 
     def plugins(self, tenant: str) -> list[InstalledPlugin]:
         """Return a tenant's plugins, by slug."""
@@ -124,6 +127,18 @@ class Service:
                 installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=uploaded)
             self._plugins = {**self._plugins, (tenant, plugin.slug): plugin}
             self.engine.serve(tenant, plugin.slug, jobs, history)
+
+    def replace_tenant(self, settings: Settings) -> None:
+        """Serve a tenant by other settings from now on; runs that go on finish by the old ones."""
+        with self._changing:
+            self.tenants = {**self.tenants, settings.id: settings}
+        for each in self.plugins(settings.id):
+            self.install(settings.id, each.plugin, uploaded=each.installation.is_uploaded)
+
+    def sweep(self) -> None:
+        """Remove uploads that nothing uses any more."""
+        with self.uploading:
+            self.address.uploads.sweep(self.store)
 
     def request(self, tenant: str, plugin: PluginDescription, name: str, call: Mapping[str, Any]) -> RunRequest:
         """Return the request for a call of a route or a hook."""

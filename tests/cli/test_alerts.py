@@ -2,11 +2,10 @@
 
 import json
 import threading
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tea_server import serving, write
+from tea_server import run_now, serving, write
 
 MAIN = """
 from src.ext.sdk import PluginContext, job
@@ -50,18 +49,6 @@ def hook():
     server.server_close()
 
 
-def run_now(server, folder):
-    """Let the job run by hand, and wait for its end."""
-    (url,) = [line["url"] for line in server.lines if line["kind"] == "serving"]
-    token = (folder / "token.txt").read_text().strip()
-    headers = {"Authorization": f"Bearer {token}", "X-Tenant-Slug": "acme"}
-    asked = urllib.request.Request(  # noqa: S310  this machine
-        f"{url}/api/plugins/tea/jobs/brew/run-now", method="POST", headers=headers
-    )
-    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  this machine
-        return json.load(answer)["success"]
-
-
 def test_each_change_is_told_once(tmp_path, monkeypatch, hook):
     """A failure; nothing after the server was killed and the job fails again; a recovery. No secret is told."""
     url, bodies, wait = hook
@@ -70,12 +57,12 @@ def test_each_change_is_told_once(tmp_path, monkeypatch, hook):
     (tmp_path / "tenant.toml").write_text(f'id = "acme"\nsecrets = ["env:TEA_"]\n[alerts]\nwebhook = "{url}"\n')
     secret = {"TEA_BOILER": "b-1234567890"}
     with serving(**secret, status=-9) as server:
-        assert run_now(server, tmp_path) is False
+        assert run_now(server, "brew")["success"] is False
         wait(1)
-        assert run_now(server, tmp_path) is False
+        assert run_now(server, "brew")["success"] is False
         server.process.kill()
     with serving(**secret, TEA_WATER="yes") as server:
-        assert run_now(server, tmp_path) is True
+        assert run_now(server, "brew")["success"] is True
         wait(2)
     assert [json.loads(body)["alert"] for body in bodies] == ["failed", "recovered"]
     failed = json.loads(bodies[0])

@@ -11,7 +11,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from tea_server import serving, write
+from tea_server import run_now, serving, write
 
 from sbh_jobkit.cli.systemd import Systemd
 from sbh_jobkit.engines.schema import State, job_run
@@ -86,6 +86,43 @@ def test_reload_under_load(folder):
     assert printed == [row.version.partition(" ")[0] for row in found]
     assert set(printed) == {"1.0.1", "1.0.2"}
     assert len({row.version for row in found}) == 2
+
+
+KNOWS = """
+from src.ext.sdk import PluginContext, job
+
+@job("ask")
+def ask(ctx: PluginContext):
+    print("knows", ctx.secrets.has("BOILER"))
+"""
+FAULTY = {
+    'id = "acme"\nsecrets = ["TEA_"]\n': "tenant.toml: secrets must be a list of sources such as 'env:ACME_',"
+    " 'dotenv:.env', 'keyring:acme' or 'store', got ['TEA_']",
+    'id = "acme"\n[policy.aks]\nretry = 1\n': "[policy.aks]: no plugin has a job 'aks'; did you mean 'ask'?",
+    'id = "other"\n': "the tenant is called 'other' now, and a server cannot change that; start it again",
+    "id =": "tenant.toml: this is not TOML: ",
+}
+
+
+def test_the_tenant_is_read_again(folder):
+    """By the signal, not before; what is faulty is refused with its sentence, and the old settings stay."""
+    write(folder, 1, main=KNOWS)
+    with serving(TEA_BOILER="b-1234567890") as server:
+
+        def knows():
+            return run_now(server, "ask")["data"]["result"]["stdout"]
+
+        assert knows() == "knows False\n"
+        for text, sentence in FAULTY.items():
+            (folder / "tenant.toml").write_text(text)
+            server.reload()
+            said = server.message(sentence)
+            assert said.endswith("; the settings of acme stay as they were")
+        (folder / "tenant.toml").write_text('id = "acme"\nsecrets = ["env:TEA_"]\n[policy.ask]\nretry = 1\n')
+        assert knows() == "knows False\n"
+        server.reload()
+        assert server.message("tenant.toml has changed, and counts for acme now")
+        assert knows() == "knows True\n"
 
 
 def test_what_cannot_be_reloaded_is_said(folder):

@@ -64,7 +64,7 @@ def serving(folder, paths=(TEA,), **options):
     store = Store.open(f"sqlite:///{folder / 'jobs.db'}")
     web = Web.open(Namespace(**{**given, **options}), store, shows=True)
     with Starter.start(["sbh_jobkit.engines.tenant", "sbh_jobkit.live.preload"]) as starter:
-        installed = install_all(store, settings, [describe(str(path)) for path in paths])
+        installed = install_all(store, settings, [describe(str(path)) for path in paths], web.address.uploads)
         jobs = [job for each in settings for job in _jobs_of(each, installed, store, web.address.for_tenants)]
         engine = LocalEngine(store, jobs, starter, ended=web.metrics.ended)
         engine.start()
@@ -74,6 +74,7 @@ def serving(folder, paths=(TEA,), **options):
         finally:
             thread.stop()
             engine.stop(0)
+            web.address.uploads.close()
             store.close()
 
 
