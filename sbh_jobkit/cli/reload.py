@@ -30,13 +30,19 @@ class Reload:
         for path, old in self._plugins.items():
             try:
                 self._plugins[path] = self._reload(old, service, screen)
+                service.note((None, path), None)
             except JobkitError as error:
-                screen.message("error", f"{error}; {old.slug} {old.label} is still served")
+                problem = f"{error}; {old.slug} {old.label} is still served"
+                service.note((None, path), problem)
+                screen.message("error", problem)
         for settings in list(service.tenants.values()):
             try:
                 _reload_tenant(settings, service, screen)
+                service.note((settings.id, f"{settings.path}"), None)
             except JobkitError as error:
-                screen.message("error", f"{error}; the settings of {settings.id} stay as they were")
+                problem = f"{error}; the settings of {settings.id} stay as they were"
+                service.note((settings.id, f"{settings.path}"), problem)
+                screen.message("error", problem)
         service.sweep()
 
     def _reload(self, old: PluginDescription, service: Service, screen: Screen) -> PluginDescription:

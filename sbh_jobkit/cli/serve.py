@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sbh_jobkit.cli.screens import Screen
-    from sbh_jobkit.cli.web import Installed, Web
+    from sbh_jobkit.cli.web import Found, Web
     from sbh_jobkit.engines.describe import PluginDescription
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.served import ServedJob
@@ -64,11 +64,11 @@ def serve(options: Namespace) -> bool:
         web = Web.open(options, store, shows=sys.stdout.isatty())
         copies = Copies(Path(beside_store(store)("copies")).resolve())
         plugins = describe_all(options.paths, copies.load, warns=False)
-        installed = install_all(store, tenants, plugins, web.address.uploads)
+        found = install_all(store, tenants, plugins, web.address.uploads)
         reload = Reload(plugins, copies)
         more = web.address.for_tenants
-        jobs = [job for tenant in tenants for job in _jobs_of(tenant, installed, store, more)]
-        plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
+        jobs = [job for tenant in tenants for job in _jobs_of(tenant, found, store, more)]
+        plugins = list({plugin.path: plugin for plugin in found.plugins.values()}.values())
         screen = _screen(plugins, tenants)
         with ExitStack() as closing:
             starter = closing.enter_context(Starter.start(modules()))
@@ -79,7 +79,7 @@ def serve(options: Namespace) -> bool:
             kept = _history(jobs, tenants)
             engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(ends))
             serving = _serving(plugins, tenants, store, jobs, web)
-            service = web.service(store, engine, starter, tenants, installed)
+            service = web.service(store, engine, starter, tenants, found)
             alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))
             alerting.start()
             closing.callback(alerting.stop)
@@ -107,8 +107,8 @@ def _require_something(paths: Sequence[str], plugins: Sequence[PluginDescription
         raise JobkitError(msg)
 
 
-def _jobs_of(tenant: Settings, installed: Installed, store: Store, more: Mapping[str, Any]) -> list[ServedJob]:
-    mine = [plugin for (owner, _), plugin in installed.items() if owner == tenant.id]
+def _jobs_of(tenant: Settings, found: Found, store: Store, more: Mapping[str, Any]) -> list[ServedJob]:
+    mine = [plugin for (owner, _), plugin in found.plugins.items() if owner == tenant.id]
     return [job for plugin in mine for job in serve_plugin(plugin, tenant, store.url, more)]
 
 

@@ -17,7 +17,7 @@ from sbh_jobkit.server import tokens
 from sbh_jobkit.server.app import App
 from sbh_jobkit.server.metrics import Metrics
 from sbh_jobkit.server.pages.site import Site
-from sbh_jobkit.server.service import Address, Service
+from sbh_jobkit.server.service import Address, Problem, Service
 from sbh_jobkit.server.thread import ServerThread, bind, is_loopback
 
 if TYPE_CHECKING:
@@ -32,8 +32,16 @@ if TYPE_CHECKING:
     from sbh_jobkit.live.settings import Settings
 
 _FIRST = "first"
-Installed = dict[tuple[str, str], "PluginDescription"]
-"""Plugins by tenant and slug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is served."""
+
+    plugins: dict[tuple[str, str], PluginDescription]
+    """By tenant and slug."""
+    problems: dict[Problem, str]
+    """What could not be loaded, with a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,7 @@ class Web:
         return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token, has_token=has_token)
 
     def service(
-        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], plugins: Installed
+        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], found: Found
     ) -> Service:
         """Return what its answers stand on."""
         return Service(
@@ -94,7 +102,8 @@ class Web:
             engine=engine,
             starter=starter,
             tenants={tenant.id: tenant for tenant in tenants},
-            plugins=plugins,
+            plugins=found.plugins,
+            problems=found.problems,
             keys=self.keys,
             address=self.address,
         )
@@ -115,9 +124,10 @@ def beside_store(store: Store) -> Any:
 
 def install_all(
     store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription], uploads: Uploads
-) -> Installed:
+) -> Found:
     """Write which plugins the command line names for each tenant, and add those that were uploaded."""
-    found: Installed = {}
+    found: dict[tuple[str, str], PluginDescription] = {}
+    problems: dict[Problem, str] = {}
     with store.write() as connection:
         known = installations.read(connection)
         for tenant in tenants:
@@ -131,19 +141,22 @@ def install_all(
                 given.message(
                     f"note: the upload of {each.plugin} is not served, since the command line names the plugin"
                 )
-            elif (uploaded := _uploaded(each)) is not None:
-                found[each.tenant, each.plugin] = uploaded
-                uploads.use(Path(each.path))
+                continue
+            try:
+                found[each.tenant, each.plugin] = _uploaded(each, uploads)
+            except PluginError as error:
+                problem = f"the upload of {each.plugin} at {each.tenant} is not served: {error}"
+                problems[each.tenant, each.plugin] = problem
+                given.message(f"warning: {problem}")
     uploads.sweep(store)
+    return Found(plugins=found, problems=problems)
+
+
+def _uploaded(each: installations.Installation, uploads: Uploads) -> PluginDescription:
+    """Load an upload; raises PluginError."""
+    found = replace(describe(each.path), fingerprint=Path(each.path).name[:8])
+    uploads.use(Path(each.path))
     return found
-
-
-def _uploaded(each: installations.Installation) -> PluginDescription | None:
-    try:
-        return replace(describe(each.path), fingerprint=Path(each.path).name[:8])
-    except PluginError as error:
-        given.message(f"warning: the upload of {each.plugin} at {each.tenant} is not served: {error}")
-        return None
 
 
 def _require_token(options: Namespace, store: Store, *, shows: bool) -> None:

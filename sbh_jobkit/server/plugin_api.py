@@ -53,9 +53,9 @@ def _row(each: InstalledPlugin) -> dict[str, Any]:
 def upload(call: Call) -> Answer:
     """Check a zip, keep its plugin, and serve it."""
     with call.service.uploading:
+        call.service.address.uploads.sweep(call.service.store)  # not what is replaced now: calls may go on with it
         plugin = keep(call.service, call.tenant, call.upload)
         call.service.install(call.tenant, plugin)
-        call.service.address.uploads.sweep(call.service.store)
     names = {"plugin_id": plugin.slug, "installation_id": plugin.slug, "slug": plugin.slug}
     data = {**names, "name": plugin.name, "version": plugin.version, "warnings": list(plugin.warnings)}
     return Answer(data=data)
