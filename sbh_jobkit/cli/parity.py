@@ -41,10 +41,11 @@ def parity(options: Namespace) -> bool:
     finally:
         store.close()
     differing = list(find_differences(runs, decided))
+    fires = len({(each.job.job, each.fire) for each in decided})
     if options.json:
-        given.print_json({"fire_times": len(decided), "differences": [each.to_dict() for each in differing]})
+        given.print_json({"fire_times": fires, "differences": [each.to_dict() for each in differing]})
     else:
-        _print(simulator, len(decided), differing)
+        _print(simulator, fires, differing)
     return not differing
 
 
