@@ -205,7 +205,7 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
     if runs:
         text = "answer jobs as the platform's guide promises, or as today's host does (default: guide)"
         parser.add_argument("--target", metavar="guide|host", help=text)
-        text = "rule for runs that overlap or are late, such as overlap=queue_one or JOB:overlap=allow; may be repeated"
+        text = "rule for runs that overlap, are late or fail, such as overlap=queue_one or JOB:retry=2; may be repeated"
         parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
         text = "how long a run may take (default: 30)"
         parser.add_argument("--time-limit", type=_number("--time-limit"), metavar="SECONDS", help=text)

@@ -1,4 +1,4 @@
-"""`--policy retry=…`: simulate shows each attempt as text, in the report and as JSON, and parity finds no difference."""
+"""`--policy retry=…`: simulate shows each attempt as text, as HTML and as JSON, and parity finds no difference."""
 
 import json
 
