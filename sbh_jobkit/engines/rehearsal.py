@@ -156,11 +156,14 @@ class Rehearsal:
 
     def _begin_run(self, connection: Connection, job: PlannedJob, decision: Decision, now: float) -> None:
         end = self._ends(job, decision.fire, decision.attempt)
-        event = _Event(now + end.seconds, _END, self._jobs.index(job), decision.fire, decision.attempt)
+        at = now + end.seconds
+        if end.outcome is Outcome.LOST:  # which the next scheduler finds out
+            at = next((window.end for window in self._down if at in window), at)
+        event = _Event(at, _END, self._jobs.index(job), decision.fire, decision.attempt)
         claim = self._claim(event)
         claims.start(connection, claim, now)
         self._runs[claim] = end
-        if end.seconds:
+        if at > now:
             heappush(self._events, event)
         else:
             self._finish(connection, event.job, claim, now)

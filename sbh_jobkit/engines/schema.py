@@ -32,7 +32,7 @@ class State(StrEnum):
     CLAIMED = "claimed"
     """A worker has it; the job's code has not started."""
     RUNNING = "running"
-    """The job's code may have started, so it never starts again."""
+    """The job's code may have started, so this attempt never starts again."""
     ENDED = "ended"
 
 

@@ -47,7 +47,7 @@ class Policy:
     catch_up: str = "latest"
     """Which fire times run after the scheduler was down: only the `latest`, `all` one after another, or `none`."""
     retry: int = 0
-    """How often a run that failed is tried again: for jobs that are safe to repeat."""
+    """How often a run that failed is tried again: for jobs that are idempotent."""
     backoff: str | timedelta = "1m"
     """How long the first of these attempts waits; each further one waits twice as long, a day at most."""
 

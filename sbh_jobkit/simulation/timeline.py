@@ -108,6 +108,9 @@ class Timeline:
                 heappush(self._later, (until, kind, which))
                 return
             queue = self._queues[which]
+            if kind == _TURN and (turn := queue.next_turn(epoch)) is not None and turn > epoch:
+                heappush(self._later, (turn, _TURN, which))  # with allow, others have started in the meantime
+                return
             back = next((window for window in self._down if epoch == window.end), None)
             decision = queue.dequeue(epoch) if kind == _TURN else queue.retry(epoch, back)
             yield from self._run_decisions(which, [decision], epoch, clock, runner)
@@ -142,7 +145,10 @@ class Timeline:
                 queue.started(decision.fire, clock.epoch)
                 if decision.attempt > 1:
                     run = replace(run, attempt=decision.attempt)
-                if due.policy.retry and (ready := queue.ended(decision, run.outcome, clock.epoch)) is not None:
+                if (
+                    due.policy.retry
+                    and (ready := queue.ended(decision, run.outcome, self._known(run, clock))) is not None
+                ):
                     heappush(self._later, (ready, _RETRY, index))
                 self._keep(now, run)
                 yield run
@@ -152,6 +158,12 @@ class Timeline:
         if turn is not None:
             queue.has_turn = True
             heappush(self._later, (turn, _TURN, index))
+
+    def _known(self, run: Run, clock: VirtualClock) -> float:
+        """Return when the scheduler knows how a run ended: one that died with the scheduler, when that is back."""
+        if run.outcome is not Outcome.LOST:
+            return clock.epoch
+        return next((window.end for window in self._down if clock.epoch in window), clock.epoch)
 
     def _run_twice(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
         def start() -> Run:

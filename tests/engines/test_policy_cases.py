@@ -14,7 +14,7 @@ from sbh_jobkit.cli.parity import find_differences, rehearse
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.rehearsal import Rehearsal, RunEnd
 from sbh_jobkit.engines.store import Store
-from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerDown
+from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerCrash, SchedulerDown
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, Window
@@ -92,14 +92,14 @@ minutes = st.integers(-100, 700)
         retry=st.integers(0, 3),
         backoff=st.sampled_from(["1s", "20m", "1h"]),
     ),
-    spans=st.lists(st.tuples(minutes, st.integers(1, 300)), max_size=2),
+    spans=st.lists(
+        st.tuples(st.sampled_from([SchedulerDown, SchedulerCrash]), minutes, st.integers(1, 300)), max_size=2
+    ),
 )
 def test_simulator_and_core_decide_alike(schedule, takes, ends, policy, spans):
     """With any policy and downtime, and whatever fails, both have the same rows."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)
-    down = [
-        SchedulerDown(begin + timedelta(minutes=at), begin + timedelta(minutes=at + length)) for at, length in spans
-    ]
+    down = [kind(begin + timedelta(minutes=at), begin + timedelta(minutes=at + length)) for kind, at, length in spans]
     plugin, world = failing(schedule, takes, ends), World(time_limit=10**6)
     simulator = Simulator(plugin, world, start=START, duration="10h", policy=policy, faults=FaultPlan(*down))
     runs = list(simulator.runs())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sbh_jobkit import Plugin, Simulator, World, simulate
 from sbh_jobkit.errors import PolicyError
-from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerDown
+from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerCrash, SchedulerDown
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, decide, parse
@@ -294,3 +294,19 @@ def test_which_runs_are_tried_again(kind, attempts):
     simulation = simulate(Plugin.load({"work": work}), world, duration="1h", policy=Policy(retry=1))
     assert [(run.attempt, run.verdict) for run in simulation.runs] == [(n + 1, kind) for n in range(attempts)]
     assert [run.to_dict()["attempt"] for run in simulation.runs] == list(range(1, attempts + 1))
+
+
+def test_a_run_that_died_with_its_scheduler_is_tried_again():
+    """Its wait begins when the scheduler is back, since nobody knows of it before."""
+    crash = SchedulerCrash("2026-01-01T00:30", "2026-01-01T00:45")
+    simulation = simulate(
+        busy("0 */6 * * *", [3600, 60]),
+        World(time_limit=10**6),
+        duration="1h",
+        policy=Policy(retry=1, backoff="5m"),
+        faults=FaultPlan(crash),
+    )
+    assert [row(run, "UTC") for run in simulation.runs] == [
+        ["01 00:00", "01 00:00", "lost", "lost: its scheduler died while it ran (fault plan)"],
+        ["01 00:00", "01 00:50", "ok", "attempt 2 of 2"],
+    ]
