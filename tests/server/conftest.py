@@ -21,7 +21,7 @@ from sbh_jobkit.server import tokens
 TEA = Path(__file__).parents[1] / "data/served/tea"
 TENANTS = {
     "acme": 'id = "acme"\nfiles = "file://files"\nsecrets = ["dotenv:acme.env"]\ntimezone = "Europe/Berlin"\n',
-    "globex": 'id = "globex"\n',
+    "globex": 'id = "globex"\n[policy.greet]\nretry = 3\nbackoff = "5m"\n',
 }
 
 

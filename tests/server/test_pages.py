@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from sbh_jobkit.engines.pauses import Pauses
+from sbh_jobkit.engines.schema import job_run
 from sbh_jobkit.server.pages import overview, session
 
 
@@ -342,3 +343,42 @@ def test_a_history_that_is_nearly_full_stands_at_the_top(browse, monkeypatch):
     (said,) = alarms(browse().get("/").text)
     text = r"The history is nearly full: the disk of the store has [\d,]+ MB left; free some, or keep less with"
     assert re.fullmatch(rf"{text} \[history\] in tenant\.toml\.", said)
+
+
+def test_a_job_that_is_tried_again_says_so(browse):
+    """On its page, and where a run by hand is confirmed."""
+    client = browse()
+    assert "tried again, 3 times at most, after 5m at first" in client.get("/jobs/globex/tea/greet").text
+    assert "Its policy says that it is idempotent" in client.get("/jobs/globex/tea/greet/run").text
+    assert "<dd>the next fire time</dd>" in client.get("/jobs/acme/tea/greet").text
+    assert "Whether a second run does harm, the job does not say." in client.get("/jobs/acme/tea/greet/run").text
+
+
+def test_each_attempt_has_a_page(served, browse):
+    """A fire time that was tried again has a row and a page for each attempt, and REST answers either."""
+    fire = 1_767_600_000_000_000
+    names = {"tenant": "globex", "plugin": "tea", "job": "greet", "fire_time": fire, "planned_at": fire}
+    ended = {"state": "ended", "started_at": fire, "finished_at": fire + 5}
+    rows = [
+        {**names, **ended, "attempt": 1, "outcome": "crashed", "reason": "the kettle was cold"},
+        {**names, **ended, "attempt": 2, "outcome": "lost", "reason": "attempt 2 of 4; lost: its scheduler died"},
+    ]
+    with served.store.write() as connection:
+        connection.execute(job_run.insert(), rows)
+    client, address = browse(), "/jobs/globex/tea/greet"
+    page = client.get(address).text
+    assert [f'href="{address}/runs/{each}"' in page for each in (fire, f"{fire}?attempt=2")] == [True, True]
+    assert "the kettle was cold" in client.get(f"{address}/runs/{fire}").text
+    assert "attempt 2 of 4" in client.get(f"{address}/runs/{fire}?attempt=2").text
+    assert client.get(f"{address}/runs/{fire}?attempt=3").status_code == 404
+    assert client.get(f"{address}/runs/{fire}?attempt=x").status_code == 404
+    with served.client(tenant="globex") as api:
+        one = f"/api/plugins/tea/jobs/greet/runs/{fire}"
+        answers = [api.get(one).json()["data"], api.get(f"{one}?attempt=1").json()["data"]]
+        assert [(each["attempt"], each["outcome"]) for each in answers] == [(2, "lost"), (1, "crashed")]
+        missing = api.get(f"{one}?attempt=3")
+        assert (missing.status_code, missing.json()["error"]) == (
+            404,
+            f"the job 'greet' has no run {fire}, attempt 3",
+        )
+        assert api.post(f"{one}/cancel").status_code == 409

@@ -103,7 +103,8 @@ def run_number(run: Run | Going) -> str:
 def _tried_again(policy: Policy) -> str:
     if not policy.retry:
         return "the next fire time"
-    return f"tried again, {policy.retry} times at most, after {format_elapsed(policy.wait_before(2))} at first"
+    times = "once" if policy.retry == 1 else f"{policy.retry} times"
+    return f"tried again, {times} at most, after {format_elapsed(policy.wait_before(2))} at first"
 
 
 def run_facts(found: InstalledPlugin, row: Recorded) -> dict[str, Any]:
