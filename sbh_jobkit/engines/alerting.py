@@ -93,7 +93,8 @@ class Alerting:
         try:
             secrets = LiveSecrets.from_settings(settings, os.environ) if given.secret else {}
         except JobkitError as error:
-            _LOG.error("%s: %s alerts were not sent: %s", settings.id, len(found), error)
+            jobs = ", ".join(dict.fromkeys(each.key[2] for each in found))
+            _LOG.error("%s: alerts of %s were not sent: %s", settings.id, jobs, error)
             return
         hook = Webhook(
             f"{given.webhook}", secrets, secret=given.secret, retries=given.retries, wait=self._stopping.wait

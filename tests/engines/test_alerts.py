@@ -4,11 +4,13 @@ import hmac
 import json
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
 
 from sbh_jobkit.engines import alerts, claims, dispatcher, planner
 from sbh_jobkit.engines.alerting import Alerting
@@ -347,3 +349,63 @@ def test_a_stop_waits_for_no_receiver(core, hook, alerting):
     fail(core)
     each.stop()
     assert wait_for(hook, 1) == ["failed"]
+
+
+def test_secrets_that_cannot_be_read(core, hook, store, tmp_path, caplog):
+    """The log says what that cost; the next change is sent."""
+    (tmp_path / "keys.env").write_bytes(b"HOOK_KEY=\xff\xfe")
+    text = f'id = "acme"\nsecrets = ["dotenv:keys.env"]\n[alerts]\nwebhook = "{hook.url}"\nsecret = "HOOK_KEY"'
+    settings = Settings.parse(text, folder=tmp_path)
+    each = Alerting(store, lambda: {KEY: ServedJob(planned=work(), template=TEMPLATE)}, lambda: [settings])
+    each.look()
+    fail(core)
+    with caplog.at_level(logging.ERROR, "sbh_jobkit.alerts"):
+        each.look()
+    (said,) = caplog.messages
+    assert said.startswith("acme: alerts of work were not sent: cannot read the secrets in ")
+    (tmp_path / "keys.env").write_text("HOOK_KEY=h-12345\n")
+    fail(core, Outcome.OK)
+    each.look()
+    assert wait_for(hook, 1) == ["recovered"]
+
+
+def test_a_store_that_cannot_be_used_is_waited_for(core, hook, alerting, caplog):
+    """What happened meanwhile is told afterwards."""
+    each = alerting()
+    with caplog.at_level(logging.WARNING, "sbh_jobkit.alerts"):
+        core.do(lambda connection: connection.execute(text("ALTER TABLE sbh_alert RENAME TO sbh_away")))
+        fail(core)
+        each.wake()
+        for _ in range(200):
+            if caplog.messages:
+                break
+            time.sleep(0.05)
+    assert caplog.messages[0].startswith("alerts wait, since the store cannot be used: ")
+    core.do(lambda connection: connection.execute(text("ALTER TABLE sbh_away RENAME TO sbh_alert")))
+    each.wake()
+    assert wait_for(hook, 1) == ["failed"]
+
+
+def test_what_fails_in_a_look_ends_nothing(hook, store, caplog):
+    """The thread goes on, and the log has the traceback."""
+    settings = Settings.parse(f'id = "acme"\n[alerts]\nwebhook = "{hook.url}"\nlate = {{ work = "1s" }}')
+    answers = [{KEY: ServedJob(planned=work(), template=TEMPLATE)}, None]
+
+    def jobs():
+        return answers[1] if len(answers) == 2 and threading.current_thread().name == "sbh-alerts" else answers[0]
+
+    each = Alerting(store, jobs, lambda: [settings])
+    each.start()
+    with caplog.at_level(logging.ERROR, "sbh_jobkit.alerts"):
+        each.wake()
+        for _ in range(200):
+            if caplog.messages:
+                break
+            time.sleep(0.05)
+    answers.pop()
+    time.sleep(1)
+    each.wake()
+    assert wait_for(hook, 1) == ["late"]
+    each.stop()
+    assert caplog.messages[0] == "looking for alerts has failed"
+    assert "AttributeError" in caplog.text
