@@ -134,6 +134,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     text = "find problems of plugins before they are deployed"
     check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
     _add_check(check)
+    _add_stubs(commands)
 
     live_options.add_serve(commands)
     live_options.add_history(commands)
@@ -143,6 +144,12 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     live_options.add_secrets(commands)
     live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
+
+
+def _add_stubs(commands: argparse._SubParsersAction[_Parser]) -> None:
+    text = "write types of the SDK for mypy, pyright and editors"
+    parser = commands.add_parser("stubs", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("directory", metavar="DIR", help="where to write src/ext/sdk.pyi, such as typings")
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
