@@ -81,6 +81,8 @@ class Machine:
             self.trace.looked.add(value.origin)
         if self.quiet or not (value.kind or value.none):
             return
+        if value.origin is not None and ("asked", value.origin, value.key) in self.facts:
+            return  # the code is prepared for several types
         self.trace.uses.append(
             Used(
                 file=self.frame.file,

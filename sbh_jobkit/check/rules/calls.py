@@ -108,7 +108,9 @@ def _values(subject: Subject, called: Called, call: Call) -> Iterator[Finding]:
             message = f"ctx.{call.path}: {parameter.name!r} must be {_expected(parameter)}, but this is {problem}"
             yield subject.found(called, "ctx-value", message, node, advice=_instead(parameter, value))
         elif (problem := _outside(parameter.name, value)) is not None:
-            yield subject.found(called, "ctx-value", f"ctx.{call.path}: {problem}", node)
+            of_links = call.path == "files.get_presigned_url" and parameter.name in {"operation", "expires_in"}
+            rule = "D44" if of_links and subject.settings.target == "host" else "ctx-value"
+            yield subject.found(called, rule, f"ctx.{call.path}: {problem}", node)
 
 
 def _wrong_type(call: Call, parameter: Parameter, value: Value) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.loops import changed, counts, exits, names
 from sbh_jobkit.check.walk import inside
+from sbh_jobkit.plugin import divergences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _OUTSIDE = ("http.", "llm.", "files.", "db.count", "db.get_by_id")
 _CLOCK = {"now", "time", "monotonic", "perf_counter", "utcnow", "today", "check_memory_usage"}
+
+_HOST_LIMIT = 5.0
+"""How many seconds today's host waits for a run."""
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -116,8 +120,12 @@ def _sleeps(subject: Subject) -> Iterator[Finding]:
         for loop in called.loops:
             times *= _times(loop)
         total = seconds.literal * times
+        how = f" ({times} times {seconds.literal:g} s)" if times > 1 else ""
+        if _HOST_LIMIT < total <= limit and subject.settings.target == "host":
+            message = f"this waits {total:g} s{how}, and today's host waits only {_HOST_LIMIT:g} s for a run"
+            advice = divergences.table()["D12"].advice
+            yield subject.found(called, "D12", message, called.call, level="warning", advice=advice)
         if total > limit:
-            how = f" ({times} times {seconds.literal:g} s)" if times > 1 else ""
             message = f"this waits {total:g} s{how}, and a job may run for {limit:g} s"
             yield subject.found(
                 called,

@@ -71,7 +71,12 @@ def _parameters(subject: Subject, file: str, function: Function, kind: str) -> I
     elif fewest > 1 and len(given) > 1 and _is_context(function, given[1]) and not _is_context(function, given[0]):
         message = f"{function.name} uses {given[1]!r} as the context, but the context comes first"
         node = [*arguments.posonlyargs, *arguments.args][1]
-        yield subject.source.found(file, node, "signature", message, advice=f"write def {function.name}{shown}")
+        rule = "D18" if kind == "hook" and subject.settings.target == "host" else "signature"
+        yield subject.source.found(file, node, rule, message, advice=f"write def {function.name}{shown}")
+    elif kind == "hook" and subject.settings.target == "host" and given[1:] == ["ctx"]:
+        message = f"{function.name} takes {given[0]!r} before 'ctx', but it is called with ctx first"
+        node = [*arguments.posonlyargs, *arguments.args][0]
+        yield subject.source.found(file, node, "D18", message, advice=f"write def {function.name}{shown}")
 
 
 def _is_context(function: Function, name: str) -> bool:
