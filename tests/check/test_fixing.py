@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,50 @@ def test_lists(tmp_path, monkeypatch, before, after):
     folder = write(tmp_path / "p", job, text % before)
     main(["check", "p", "--fix"])
     assert (folder / "plugin.json").read_text() == text % after
+
+
+CODE = tomllib.loads((Path(__file__).parent / "fixes.toml").read_text())
+FRAME = (
+    "from src.ext.sdk import job\n\nURL = 'https://api.example.com/'\nSTART = [0]\n\n\n%s\n\n"
+    "@job('a')\ndef a(ctx):\n    return {'status': 'success'}\n"
+)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("code", CODE.values(), ids=CODE)
+def test_code(tmp_path, monkeypatch, code, newline):
+    """What is safe to change in code is changed, and only that; a second time changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    before, after = code["before"], code.get("after", code["before"])
+    manifest = '{"slug": "p", "name": "P"}'
+    folder = write(tmp_path / "p", (FRAME % before).replace("\n", newline), manifest)
+    for _ in range(2):
+        main(["check", "p", "--fix", "--level", "note", "--select", "mutable-default,result-none"])
+        assert (folder / "main.py").read_bytes().decode() == (FRAME % after).replace("\n", newline)
+    assert fixable(folder) == 0
+    assert [*Plugin.load(folder).jobs] == ["a"]
+
+
+JOBS = {
+    # the manifest's jobs before, and after
+    '[{"name": "a"}]': '[{"name": "a"}, {"name": "c", "schedule": "0 7 * * *"}]',
+    "[]": '[{"name": "a", "schedule": "0 6 * * *"}, {"name": "c", "schedule": "0 7 * * *"}]',
+    '[\n  {"name": "a"},\n  {"name": "c"}\n]': '[\n  {"name": "a"},\n  {"name": "c"}\n]',
+}
+
+
+@pytest.mark.parametrize(("before", "after"), JOBS.items())
+def test_jobs(tmp_path, monkeypatch, before, after):
+    """Jobs that only decorators name are added to the manifest's, with their schedule."""
+    monkeypatch.chdir(tmp_path)
+    code = "from src.ext.sdk import job\n" + "".join(
+        f"@job({name!r}, schedule='0 {hour} * * *')\ndef {name}(ctx): pass\n" for name, hour in (("a", 6), ("c", 7))
+    )
+    text = '{"slug": "p", "name": "P", "jobs": %s}'
+    folder = write(tmp_path / "p", code, text % before)
+    main(["check", "p", "--fix"])
+    assert (folder / "plugin.json").read_text() == text % after
+    assert [*Plugin.load(folder).jobs] == ["a", "c"]
 
 
 def test_a_zip_is_not_changed(tmp_path, monkeypatch, capsys):

@@ -140,6 +140,7 @@ class Expressions(Calls):
         for key, each in zip(node.keys, node.values, strict=True):
             value = self.read(each)
             if key is None:
+                self.see_use(each, value, "iterate", "**")
                 keys += value.keys if value.keys is not None else ((UNSET, value),)
                 continue
             name = self.read(key).literal

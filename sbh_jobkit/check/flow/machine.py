@@ -168,4 +168,12 @@ class Machine:
         kind = "" if found.kind == "json" else found.kind
         if found.kind == "json":
             kind = "json"
-        return Value(kind=kind, member=value.member, origin=value.origin, key=name, none=found.none, node=node)
+        return Value(
+            kind=kind,
+            member=value.member,
+            origin=value.origin,
+            key=name,
+            none=found.none,
+            node=node,
+            file=self.frame.file,
+        )

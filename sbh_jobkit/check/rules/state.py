@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import functions
+from sbh_jobkit.check.edits import made_inside
 from sbh_jobkit.check.loops import changed
 from sbh_jobkit.check.walk import inside
 
@@ -114,6 +115,7 @@ def _defaults(subject: Subject, file: str, function: Function) -> Iterator[Findi
                 message,
                 level="warning",
                 advice=f"write {parameter.arg}=None, and make it inside: {ast.unparse(default)}",
+                edits=tuple(made_inside(subject.source, file, function, parameter, default)),
             )
 
 
