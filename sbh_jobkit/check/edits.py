@@ -11,8 +11,8 @@ from sbh_jobkit.check.walk import nodes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.source import Source
+    from sbh_jobkit.check.walk import Function
 
 _LITERALS = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.Load, ast.Call, ast.Name)
 _ATOMS = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.Name, ast.Attribute, ast.Subscript, ast.Call)

@@ -12,8 +12,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.check import jsontext
-from sbh_jobkit.check.decorators import functions, jobs
+from sbh_jobkit.check.decorators import jobs
 from sbh_jobkit.check.finding import Edit, Finding, Span
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.plugin.manifest import FILE
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.report.text import count
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
@@ -65,9 +66,9 @@ def write(
     else:
         view = _SimulationView(options, result, budget, lost)
     if options.html and result.plugins:
-        given.write(options.html, view.html())
+        streams.write(options.html, view.html())
     if options.json:
-        given.print_json(view.as_dict())
+        streams.print_json(view.as_dict())
     elif result.plugins:
         _print_summary(options, result, view)
     elif result.interrupted:
@@ -93,10 +94,10 @@ def _print_summary(options: Namespace, result: Simulation | FleetSimulation, vie
 def _print_messages(fleet: FleetSimulation) -> None:
     for plugin in fleet.plugins.values():
         for warning in plugin.warnings:
-            given.message(f"warning: {plugin.path}: {warning}")
+            streams.message(f"warning: {plugin.path}: {warning}")
     for (path, why), number in Counter((one.path, one.why) for one in fleet.not_simulated).items():
         where = f" (at {number:,} tenants)" if number > 1 else ""
-        given.message(f"error: {why if path in why else f'{path}: {why}'}{where}")
+        streams.message(f"error: {why if path in why else f'{path}: {why}'}{where}")
 
 
 class _SimulationView:

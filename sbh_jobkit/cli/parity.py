@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
@@ -43,7 +44,7 @@ def parity(options: Namespace) -> bool:
     differing = list(find_differences(runs, decided))
     fires = len({(each.job.job, each.fire) for each in decided})
     if options.json:
-        given.print_json({"fire_times": fires, "differences": [each.to_dict() for each in differing]})
+        streams.print_json({"fire_times": fires, "differences": [each.to_dict() for each in differing]})
     else:
         _print(simulator, fires, differing)
     return not differing

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.manual import ManualOnly
@@ -135,7 +135,7 @@ def describe_all(
         raise PluginError("\n".join(problems))
     for plugin in found if warns else ():
         for warning in plugin.warnings:
-            given.message(f"warning: {warning}")
+            streams.message(f"warning: {warning}")
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.engines import installations, vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.instants import now
@@ -138,7 +138,7 @@ def install_all(
     for each in known:
         if each.is_uploaded and each.tenant in names:
             if (each.tenant, each.plugin) in found:
-                given.message(
+                streams.message(
                     f"note: the upload of {each.plugin} is not served, since the command line names the plugin"
                 )
                 continue
@@ -147,7 +147,7 @@ def install_all(
             except PluginError as error:
                 problem = f"the upload of {each.plugin} at {each.tenant} is not served: {error}"
                 problems[each.tenant, each.plugin] = problem
-                given.message(f"warning: {problem}")
+                streams.message(f"warning: {problem}")
     uploads.sweep(store)
     return Found(plugins=found, problems=problems)
 

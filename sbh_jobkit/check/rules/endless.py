@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.loops import changed, counts, exits, names
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.walk import functions, inside
 from sbh_jobkit.plugin import divergences
 
 if TYPE_CHECKING:

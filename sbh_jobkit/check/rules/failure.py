@@ -7,17 +7,17 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions, jobs
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.decorators import jobs
+from sbh_jobkit.check.walk import functions, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.flow.trace import Called, Returned, Seen
     from sbh_jobkit.check.flow.values import Value
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _BROAD = {"Exception", "BaseException"}
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import argument, decorators, functions, jobs, text
-from sbh_jobkit.check.walk import nodes
+from sbh_jobkit.check.decorators import argument, decorators, jobs, text
+from sbh_jobkit.check.walk import functions, nodes
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin import divergences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.source import Node, Source
+    from sbh_jobkit.check.walk import Function
 
 EVENTS = frozenset(
     {

@@ -7,11 +7,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.flow.library import NAIVE
 from sbh_jobkit.check.rules.failure import parts_of
 from sbh_jobkit.check.rules.host import EVENTS
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.walk import functions, inside
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin import divergences
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import DECORATORS, functions
+from sbh_jobkit.check.decorators import DECORATORS
 from sbh_jobkit.check.finding import Edit
-from sbh_jobkit.check.walk import nodes
+from sbh_jobkit.check.walk import functions, nodes
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin.members import RESULTS
 

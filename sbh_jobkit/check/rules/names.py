@@ -41,6 +41,8 @@ def _undefined(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]
     defined = {each.get_name() for each in table.get_symbols() if each.is_assigned() or each.is_imported()}
     defined |= {each.get_name() for each in table.get_symbols() if each.is_namespace()} | _declared(tree)
     wanted = {*_globals(table)} - defined - _GIVEN - {*SDK_NAMES}
+    if not wanted:
+        return
     known = defined | {*_locals(table)}
     first: dict[str, ast.Name] = {}
     for node in _evaluated(tree):

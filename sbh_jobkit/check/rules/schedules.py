@@ -10,16 +10,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import clock
-from sbh_jobkit.check.decorators import argument, decorators, functions, text
+from sbh_jobkit.check.decorators import argument, decorators, text
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _AHEAD = timedelta(days=730)
 _MOST_A_DAY = 4

@@ -5,17 +5,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.edits import made_inside
 from sbh_jobkit.check.loops import changed
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.walk import functions, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _GROWS = {
     "append",
