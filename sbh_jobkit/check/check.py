@@ -39,7 +39,7 @@ from sbh_jobkit.check.rules import (
     unreachable,
 )
 from sbh_jobkit.check.settings import Settings
-from sbh_jobkit.check.subject import Subject, extension_services
+from sbh_jobkit.check.subject import Subject
 from sbh_jobkit.check.walk import forget
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import archive
@@ -130,7 +130,7 @@ def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer
 def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
     """Yield what the files show without being run."""
     found = [*plugin.findings, *(each for rules in _OF_FILES for each in rules.findings(plugin))]
-    subject = Subject(source=plugin, trace=follow(plugin), settings=settings, services=extension_services())
+    subject = Subject(source=plugin, trace=follow(plugin), settings=settings)
     found += [each for rules in _OF_VALUES for each in rules.findings(subject)]
     for finding in found:
         id_ = host.ON_HOST.get(finding.rule) if settings.target == "host" else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.subject import extension_services
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin.members import OPERATIONS, RESULTS, SERVICES, VALUES, WRITES, calls, unknown
 
@@ -56,10 +57,10 @@ def _member(subject: Subject, member: MemberRead) -> Iterator[Finding]:
     service, _, name = member.path.rpartition(".")
     if member.probed or (service == "db" and name in WRITES) or service not in {"", *SERVICES}:
         return
-    known = {*VALUES, *SERVICES, *calls(), *subject.services}
-    if member.path in known or name.startswith("__"):
+    known = {*VALUES, *SERVICES, *calls()}
+    if member.path in known or name.startswith("__") or (not service and name in extension_services()):
         return
-    message = unknown(service or "ctx", name, subject.services if not service else ())
+    message = unknown(service or "ctx", name, extension_services() if not service else ())
     yield subject.found(member, "ctx-member", message, advice=_advice(service or "ctx", message))
 
 
