@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
 from sbh_jobkit.check.check import check_all
+from sbh_jobkit.check.rulebook import rules
 from sbh_jobkit.check.settings import Settings
 
 FOLDER = Path(__file__).parent / "pairs"
@@ -55,6 +57,15 @@ def write(folder, pair, *, bad):
     for name, text in files.items():
         (folder / name).write_text(text.replace("‹", "").replace("›", ""))
     return marked
+
+
+def test_there_are_enough_pairs():
+    """Every kind of rule has several, in other spellings, through a helper or an alias."""
+    numbers = Counter(name.partition(" ")[0] for name in PAIRS)
+    assert numbers.total() >= 80
+    assert min(numbers.values()) >= 3
+    shown = {rule.kind for rule in rules().values()} - {"reading", "modules", "jobs", "permissions", "ignores"}
+    assert {*numbers} == shown
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
