@@ -35,7 +35,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield results that are used wrongly."""
     for used in subject.trace.uses:
         value = used.value
-        if value.none and not used.some:
+        if value.none and not used.some and used.how != "call":
             yield from _none(subject, used)
         elif value.member:
             yield from _wrong_use(subject, used)
