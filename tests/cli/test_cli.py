@@ -354,7 +354,7 @@ WRONG_WORDS = {
     "an unknown command": (
         ["deploy"],
         (
-            "there is no command 'deploy'; use one of simulate, run, preview, check, serve, history, pause, resume,"
+            "there is no command 'deploy'; use one of simulate, run, preview, check, stubs, serve, history, pause, resume,"
             " backfill, token, secrets, parity"
         ),
     ),
