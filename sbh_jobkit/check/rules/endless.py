@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _OUTSIDE = ("http.", "llm.", "files.", "db.count", "db.get_by_id")
 _CLOCK = {"now", "time", "monotonic", "perf_counter", "utcnow", "today", "check_memory_usage"}
 
+_LOOKS = {"print", "len", "str", "repr", "bool", "sum", "min", "max", "sorted", "any", "all"}
+"""Functions that do not change what they are given."""
 _HOST_LIMIT = 5.0
 """How many seconds today's host waits for a run."""
 
@@ -28,8 +30,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
     stuck: set[ast.AST] = set()
     for file, tree in subject.source.modules.values():
         for function in functions(tree):
+            expected = _ended_by_exceptions(function)
             for loop in inside(function):
-                if isinstance(loop, ast.While) and _never_ends(loop):
+                if isinstance(loop, ast.While) and loop not in expected and _never_ends(loop):
                     stuck.add(loop)
                     message = "nothing in this loop brings it to an end"
                     yield subject.source.found(
@@ -54,6 +57,34 @@ def findings(subject: Subject) -> Iterator[Finding]:
     yield from _sleeps(subject)
 
 
+def _ended_by_exceptions(function: ast.AST) -> set[ast.AST]:
+    """Return the loops in a `try` that handles an exception by its name, such as IndexError of `pop`."""
+    return {
+        loop
+        for node in inside(function)
+        if isinstance(node, (ast.Try, ast.TryStar)) and any(_is_named(each) for each in node.handlers)
+        for statement in node.body
+        for loop in (statement, *inside(statement))
+        if isinstance(loop, ast.While)
+    }
+
+
+def _is_named(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and not names(handler.type) & {"Exception", "BaseException"}
+
+
+def _handed_on(loop: ast.While) -> bool:
+    """Whether the test is of a list or the like, which a call in the loop is given and may empty."""
+    test = loop.test.operand if isinstance(loop.test, ast.UnaryOp) else loop.test
+    calls = [node for node in inside(loop) if isinstance(node, ast.Call) and _called_name(node) not in _LOOKS]
+    given = [each for node in calls for each in [*node.args, *(word.value for word in node.keywords)]]
+    return isinstance(test, ast.Name) and any(isinstance(each, ast.Name) and each.id == test.id for each in given)
+
+
+def _called_name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
 def _never_ends(loop: ast.While) -> bool:
     """Whether no way leads out of a loop, or its test is of names that it never changes."""
     if any(isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)) for node in inside(loop)):
@@ -61,6 +92,8 @@ def _never_ends(loop: ast.While) -> bool:
     ways = [*exits(loop)]
     if not ways:
         return True
+    if _handed_on(loop):
+        return False
     forever = isinstance(loop.test, ast.Constant)
     simple = all(
         isinstance(
@@ -103,9 +136,7 @@ def _asks_clock(node: ast.expr) -> bool:
 
 
 def _is_sleep(node: ast.AST) -> bool:
-    called = node.func if isinstance(node, ast.Call) else None
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name == "sleep"
+    return isinstance(node, ast.Call) and _called_name(node) == "sleep"
 
 
 def _sleeps(subject: Subject) -> Iterator[Finding]:
