@@ -30,9 +30,11 @@ def findings(subject: Subject) -> Iterator[Finding]:
     stuck: set[ast.AST] = set()
     for file, tree in subject.source.modules.values():
         for function in functions(tree):
-            expected = _ended_by_exceptions(function)
+            expected, aliased = _ended_by_exceptions(function), _aliased(function)
             for loop in inside(function):
-                if isinstance(loop, ast.While) and loop not in expected and _never_ends(loop):
+                if not isinstance(loop, ast.While) or loop in expected or names(loop.test) & aliased:
+                    continue
+                if _never_ends(loop):
                     stuck.add(loop)
                     message = "nothing in this loop brings it to an end"
                     yield subject.source.found(
@@ -67,6 +69,12 @@ def _ended_by_exceptions(function: ast.AST) -> set[ast.AST]:
         for loop in (statement, *inside(statement))
         if isinstance(loop, ast.While)
     }
+
+
+def _aliased(function: ast.AST) -> set[str]:
+    """Return the names of objects whose methods have names of their own, such as `pop = waiting.pop`."""
+    taken = [node.value for node in inside(function) if isinstance(node, ast.Assign)]
+    return {each.value.id for each in taken if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)}
 
 
 def _is_named(handler: ast.ExceptHandler) -> bool:
