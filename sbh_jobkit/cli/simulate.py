@@ -65,7 +65,7 @@ def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Find
     plugin = Plugin.load(fleet.paths[0])
     world = conditions.world_of(plugin.root, fleet.tenants[0])
     plain = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
-    return judge(list(plain.runs()), result.runs, Identities(result.world.identities))
+    return judge(list(plain.runs()), result.runs, Identities.from_world(result.world))
 
 
 def _check_together(options: Namespace, installations: int) -> None:

@@ -1,12 +1,14 @@
 """Whether jobs are idempotent: a second run, right after the first, changes and sends nothing.
 
 A scheduler that runs a job at least once sometimes runs it twice: a worker dies after its work but before it reports
-the end, or a person runs the job by hand. An idempotent job does no harm then.
+the end, or a person runs the job by hand. An idempotent job does no harm then. Both happen in another process, so the
+second run is that of a freshly imported plugin: what the first one kept in variables is not there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.fakes.diff import Difference
     from sbh_jobkit.fakes.session import FakeTenant
+    from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.run import HttpCall, Run
 
 _READING = {"GET", "HEAD"}
@@ -29,7 +32,10 @@ class IdempotencyCheck:
     """What a second run did; true if it changed or sent anything."""
 
     difference: Difference
-    """Rows, content of files, secrets, events, services; a file with the same content does not count."""
+    """Rows, content of files, secrets, events, services.
+
+    A file with the same content does not count, and neither does an event that `world.repeatable_events` names.
+    """
     sent: tuple[HttpCall, ...]
     """Its HTTP requests, without GET and HEAD."""
 
@@ -64,12 +70,22 @@ def not_idempotent(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return dict(found)
 
 
-def run_twice(start: Callable[[], Run], tenant: FakeTenant, clock: VirtualClock) -> Run:
+def run_twice(start: Callable[[Job], Run], job: Job, tenant: FakeTenant, clock: VirtualClock) -> Run:
     """Run a job, then run it again; return the first run with what the second did, and keep nothing of the second."""
-    run, ended = start(), clock.epoch
-    with tenant.rollback() as left:
-        second = start()
+    run, ended = start(job), clock.epoch
+    with tenant.rollback() as left, _imported_again(job) as fresh:
+        second = start(fresh)
         difference = diff(left, tenant.world, rewritten=False)
+        counted = tuple(event for event in difference.events if not tenant.world.may_repeat(event.type))
     clock.move_to(ended)
     sent = tuple(call for call in second.http_calls if call.method not in _READING)
-    return replace(run, repeated=IdempotencyCheck(difference=difference, sent=sent))
+    return replace(run, repeated=IdempotencyCheck(difference=replace(difference, events=counted), sent=sent))
+
+
+@contextmanager
+def _imported_again(job: Job) -> Iterator[Job]:
+    if job.peers.plugin is None:
+        yield job
+        return
+    with job.peers.plugin.imported_again() as fresh:
+        yield fresh.jobs[job.name]

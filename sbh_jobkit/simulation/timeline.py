@@ -166,11 +166,11 @@ class Timeline:
         return next((window.end for window in self._down if clock.epoch in window), clock.epoch)
 
     def _run_twice(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
-        def start() -> Run:
+        def start(job: Job) -> Run:
             clock.move_to(now, due.schedule.tz)
-            return runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
+            return runner.run(job, decision.fire, due.schedule, started=now, reason=decision.reason)
 
-        return run_twice(start, self._tenant, clock)
+        return run_twice(start, due.job, self._tenant, clock)
 
     def _tick(self, clock: VirtualClock, tick: Tick, epoch: float) -> None:
         clock.move_to(epoch, self._zone)

@@ -620,7 +620,7 @@ def test_twice(here, capsys):
             "used: 2 LLM calls (22 tokens), 2 emits; busiest minute: Thu 2026-01-01 06:00\n"
             "  UTC, 2 runs\n"
             "\n"
-            "not idempotent; what the second runs did:\n"
+            "not idempotent; what the second runs did, after a fresh import:\n"
             "  2 of 2 runs of greet, the first on Thu 2026-01-01 06:00 UTC\n"
             "    events: 1 added\n"
             "      + greeted: {}\n"

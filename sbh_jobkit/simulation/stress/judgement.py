@@ -105,6 +105,8 @@ def lasting(plain: Iterable[Effect], disturbed: Iterable[Effect], identities: Id
         renamed = change.effect.kind == "file" and counter != change.effect.name
         if change.effect.kind == "file" and not change.effect.size and change.effect.name.startswith("uploaded "):
             continue  # an empty file is a mark: what it is for shows in the effects that it guards
+        if change.word == "doubled" and identities.may_repeat(change.effect):
+            continue
         if not (renamed and (change.effect.job, counter) in added):
             yield change
 

@@ -26,7 +26,7 @@ from sbh_jobkit.simulation.stress.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
@@ -93,8 +93,9 @@ def run_stress(
     `path` is the plugin's path in the commands that repeat a finding.
     """
     progress("a plain range")
-    usual = list(plain.runs(load))
-    identities = Identities(load_identities(load))
+    loaded = load()
+    usual = list(plain.runs(lambda: loaded))
+    identities = Identities.from_world(loaded[1])  # it has begun, so `setup` has given its rules
     anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     found: dict[tuple[str, str, str], Finding] = {}
@@ -128,12 +129,6 @@ def run_stress(
         findings=tuple(found.values()),
         notes=tuple(notes),
     )
-
-
-def load_identities(load: Load) -> Mapping[str, tuple[str, ...]]:
-    """Return what a plugin's world says of its effects, which it does when it begins."""
-    _, world = load()
-    return world.identities
 
 
 def _judged(

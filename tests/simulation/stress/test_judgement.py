@@ -64,6 +64,41 @@ def test_a_kill_without_any_mark_doubles_everything():
     assert careful.scenarios[0].startswith("crash (")
 
 
+WEEKLY = """
+from datetime import date
+from src.ext.sdk import job
+
+@job("weekly", schedule="0 6 * * *")
+def weekly(ctx):
+    mark = f"done/{date.today():%G-%V}"
+    if ctx.files.list(mark):
+        return
+    for number in (1, 2, 3):
+        ctx.emit("report.line", {"id": number, "week": f"{date.today():%V}"})
+    ctx.files.upload(mark, b"x")
+"""
+
+
+@pytest.mark.parametrize(("allowed", "lines"), [([], 1), (["report.*"], 0)], ids=["not allowed", "allowed"])
+def test_what_may_be_sent_again_is_not_doubled_by_a_kill(tmp_path, allowed, lines):
+    """The rules count that `setup` of the world gives, not only those from before it begins."""
+    manifest = '{"slug": "w", "name": "W", "permissions": ["files.read", "files.write", "emit_webhook"]}'
+    (tmp_path / "plugin.json").write_text(manifest)
+    (tmp_path / "main.py").write_text(WEEKLY)
+    (tmp_path / "world.py").write_text(f"def setup(world):\n    world.repeatable_events = {allowed}\n")
+
+    def load():
+        return Plugin.load(tmp_path), World.for_folder(tmp_path)
+
+    start, end = (times.instant(at, times.zone("UTC")) for at in ("2026-01-05", "2026-01-12"))
+    plain = Scenario(start=start, end=end, zone=times.zone("UTC"), plan=FaultPlan())
+    found = [each.line for each in run_stress(load, plain, ("crash",)).findings]
+    assert found == lines * [
+        "weekly: event report.line happened again, 3 times; killed between ctx.emit and ctx.files.upload on "
+        "2026-01-05 06:00, and nothing marks it as done"
+    ]
+
+
 def test_a_day_of_86400_seconds_writes_yesterdays_file_twice():
     """Against the days beside the day on which clocks change."""
     (found,) = stressed(("dst",), "day of 86,400 s", jobs=("export_loans",), early=True).findings
