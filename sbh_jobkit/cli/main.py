@@ -97,7 +97,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_range(simulate)
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     text = (
-        "fail if all runs together use more, such as llm_tokens=200k or http_calls@api.example.com=500; may be repeated"
+        "fail if the runs use more: llm_tokens=200k, http_calls@api.example.com=500, by day llm_tokens@day=20k, "
+        "by job and day triage:llm_tokens@day=20k; may be repeated"
     )
     simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
     text = "follow each run by a second one; fail if a second run changes or sends anything"

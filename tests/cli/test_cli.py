@@ -244,6 +244,14 @@ BAD_WORDS = {
         ["simulate", "p", "--budget", "emits=5", "--budget", "llm_token=5"],
         "unknown budget 'llm_token'; did you mean 'llm_tokens'?",
     ),
+    "a budget of a day, misspelt": (
+        ["simulate", "p", "--budget", "llm_tokens@days=5"],
+        "unknown budget 'llm_tokens@days'; did you mean 'llm_tokens@day'?",
+    ),
+    "a budget of a job that is not there": (
+        ["simulate", "p", "--budget", "great:llm_tokens@day=5"],
+        "budget 'great:llm_tokens@day': the plugin has no job 'great'; did you mean 'greet'?",
+    ),
     "a budget without a limit": (
         ["simulate", "p", "--budget", "llm_tokens=many"],
         ("budget 'llm_tokens': 'many' is not a limit; use a whole number, also with k, M or G, such as 200k or 1.5M"),
@@ -600,6 +608,10 @@ def test_usage_and_budget(here, capsys):
     )
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--json")
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (OK, True, [])
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "greet:llm_calls@day=0")
+    passed = "greet:llm_calls@day: 1 used on 2026-01-01, the budget is 0 a day;\n  more on 2 days in all\n"
+    assert (code, f"over budget: {passed}" in out) == (FAILED, True)
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
     exceeded = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (FAILED, False, exceeded)

@@ -93,10 +93,11 @@ def test_what_may_be_sent_again_is_not_doubled_by_a_kill(tmp_path, allowed, line
     start, end = (times.instant(at, times.zone("UTC")) for at in ("2026-01-05", "2026-01-12"))
     plain = Scenario(start=start, end=end, zone=times.zone("UTC"), plan=FaultPlan())
     found = [each.line for each in run_stress(load, plain, ("crash",)).findings]
-    assert found == lines * [
+    line = (
         "weekly: event report.line happened again, 3 times; killed between ctx.emit and ctx.files.upload on "
         "2026-01-05 06:00, and nothing marks it as done"
-    ]
+    )
+    assert found == lines * [line]
 
 
 def test_a_day_of_86400_seconds_writes_yesterdays_file_twice():
