@@ -60,7 +60,8 @@ def simulate(options: Namespace) -> bool:
 
 def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Finding]:
     """Return what injected faults have lost or doubled, against the same simulation without them."""
-    if not conditions.plan.faults or not any(run.injected_faults or not run.outcome.started for run in result.runs):
+    met = (run.injected_faults or not run.outcome.started or run.started_at != run.fire_time for run in result.runs)
+    if not conditions.plan.faults or not any(met):
         return []
     plugin = Plugin.load(fleet.paths[0])
     world = conditions.world_of(plugin.root, fleet.tenants[0])

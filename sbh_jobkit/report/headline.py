@@ -52,6 +52,9 @@ def headline(
     exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
     exceptions += [count(observations, "observation")] if observations else []
     exceptions += [f"{count(lost, 'kind')} of effects lost or doubled"] if lost else []
+    unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced", "missed") if verdicts[each]]
+    late = sum(tally.late for tally in counts)
+    exceptions = [*unstarted, *([f"{late:,} late"] if late else []), *exceptions]
     sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 
@@ -69,10 +72,8 @@ def _sentence(verdicts: Counter[str], failures: int, exceptions: Sequence[str]) 
     if failures:
         how = "passed unexpectedly" if verdicts["unexpected_ok"] == failures else "failed"
         return ", ".join([f"{failures:,} of {count(runs, 'run')} {how}", *exceptions])
-    unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced") if verdicts[each]]
-    but = [*unstarted, *exceptions]
     sentence = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
-    return f"{sentence}, but {' and '.join(but)}" if but else sentence
+    return f"{sentence}, but {' and '.join(exceptions)}" if exceptions else sentence
 
 
 def fleet_progress(simulation: FleetSimulation) -> str:

@@ -26,7 +26,7 @@ from sbh_jobkit.simulation.stress.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
@@ -37,6 +37,7 @@ EASY = ("overlap", "outage", "late", "storage", "rate_limit")
 """The kinds that are faults of a plan, which can come together."""
 _LEAST_OUTAGE = timedelta(hours=3)
 _FULL = timedelta(days=1)
+_BEFORE = timedelta(minutes=30)
 _PATIENCE = 900.0
 _DAY = 86_400
 _STRETCH = 1.5
@@ -217,9 +218,28 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
         faults += [RateLimit(host, per_minute=number) for host, number in _rates(usual).items()]
     if "late" in kinds and intervals:
         start = scenario.start.astimezone(UTC) + 2 * length
-        longest = timedelta(seconds=2.5 * min(intervals.values()))
-        faults.append(SchedulerDown(*_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+        longest = max(timedelta(seconds=2.5 * min(intervals.values())), _LEAST_OUTAGE)
+        starts = [start, *_before_their_hours(usual, often, start, scenario)]
+        faults += [SchedulerDown(*_span(scenario, each, longest)) for each in dict.fromkeys(starts)]
     return replace(scenario, plan=FaultPlan(*scenario.plan.faults, *faults, seed=scenario.plan.seed), time_limit=limit)
+
+
+def _before_their_hours(
+    runs: list[Run], often: Mapping[str, float], start: datetime, scenario: Scenario
+) -> Iterator[datetime]:
+    """Yield a time after `start`, half an hour before each hour at which a job that runs more often does its work.
+
+    Such a job looks at the clock itself, so a run that comes late may find that the hour is over.
+    """
+    days = {run.fire_time.date() for run in runs}
+    for job, seconds in often.items():
+        acting = [run.fire_time for run in runs if run.job == job and run.effects]
+        hours = {at.hour for at in acting}
+        if seconds >= _DAY or len(hours) != 1 or 2 * len({at.date() for at in acting}) < len(days):
+            continue
+        after = [at.astimezone(UTC) - _BEFORE for at in acting if at.astimezone(UTC) - _BEFORE > start]
+        if after and after[0] + _LEAST_OUTAGE < scenario.end.astimezone(UTC):
+            yield after[0]
 
 
 def _services(runs: list[Run]) -> list[str]:

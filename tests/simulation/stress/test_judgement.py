@@ -147,6 +147,27 @@ def test_a_daily_effect_that_a_clock_change_takes_away():
     assert list(day_findings(around("2026-05-01"), date(2026, 5, 4))) == []
 
 
+@pytest.mark.parametrize(("hours", "found"), [((19,), 1), ((7, 19), 0), (range(24), 0)], ids=["one", "two", "all"])
+def test_a_job_that_looks_for_its_hour_comes_too_late(hours, found):
+    """Down from half an hour before the one hour at which a job acts each day, later runs find the hour over."""
+
+    @job("nudge", schedule="0 * * * *")
+    def nudge(ctx):
+        from datetime import datetime
+
+        at = datetime.now()  # noqa: DTZ005, TID251  as jobs do
+        if at.hour in hours:
+            ctx.emit("nudged", {"day": f"{at:%F}", "hour": at.hour})
+
+    zone = times.zone("Asia/Kolkata")
+    start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-06"))
+    plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
+    stress = run_stress(lambda: (Plugin.load({"nudge": nudge}), World()), plain, ("late",))
+    lost = [each.line for each in stress.findings if each.first.content.get("hour") == 19]
+    line = "nudge: event nudged never happened; the run was coalesced, and no later run made up for it"
+    assert lost == [line] * found
+
+
 EXPORT = """\
 from datetime import date, timedelta
 from src.ext.sdk import job
@@ -185,7 +206,8 @@ def test_simulate_ends_with_what_each_fault_hit(capsys):
     assert main(["simulate", ".", "--for", "6d", "--fault", DOWN]) == FAILED
     out = capsys.readouterr().out
     assert LOST in out
-    assert out.endswith("6 runs, all as expected, but 2 coalesced and 1 kind of effects lost or doubled\n")
+    assert "01-03.csv never happened; the run started late, and said success" in " ".join(out.split())
+    assert out.endswith("all as expected, but 2 coalesced and 1 late and 2 kinds of effects lost or doubled\n")
     fault = "outage of=a.example start=2026-01-02T01:00 end=2026-01-02T03:00"
     assert main(["simulate", ".", "--for", "3d", "--fault", fault]) == OK
     assert MET in capsys.readouterr().out
