@@ -9,6 +9,7 @@ from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
 from sbh_jobkit.report.text import count
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
+from sbh_jobkit.simulation.stress.shrink import is_report
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -110,13 +111,14 @@ class _SimulationView:
         self._simulation = simulation
         self._budget = budget
         self._lost = lost
+        self._reports = sum(map(is_report, simulation.failures))
         self._exceeded = budget.exceeded(simulation.usage)
         self._not_idempotent = simulation.not_idempotent if options.twice else {}
 
     @property
     def ok(self) -> bool:
         return (
-            self._simulation.ok
+            self._reports == len(self._simulation.failures)
             and not self._not_idempotent
             and not self._exceeded
             and not self._strict
@@ -175,6 +177,7 @@ class _SimulationView:
             not_idempotent=again,
             observations=self._strict,
             lost=len(self._lost),
+            reports=self._reports,
         )
 
     def html(self) -> str:

@@ -106,7 +106,7 @@ class ActivePlan:
 
     def random_for(self, fault: InjectedFault, *key: object) -> Random:
         """Return the random generator for one decision of a fault; the same key gives the same numbers."""
-        return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  not for secrets
+        return Random(repr((self.seed, fault.chance, *key)))  # noqa: S311  not for secrets
 
     def snapshot(self) -> _Counters:
         """Return the counters as they are now."""
@@ -147,6 +147,12 @@ class FaultInjector:
     def summary(self) -> tuple[str, ...]:
         """A text for each fault that was injected, such as `outage of api.example.com (3 requests)`."""
         return tuple(self._sentence(fault) for fault in self._plan.faults if self._hits[fault])
+
+    @property
+    def expected(self) -> str | None:
+        """Why the run must fail: the injected faults that say so."""
+        hits = [self._sentence(fault) for fault in self._plan.faults if self._hits[fault] and fault.expect is not None]
+        return f"{'; '.join(hits)} (fault plan)" if hits else None
 
     def on_call(self, member: str) -> None:
         """Count a call of a member of the context; raises InjectedCrash if the plan kills the run at this call."""

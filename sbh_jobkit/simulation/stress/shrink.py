@@ -39,9 +39,15 @@ class Broken:
 
 def is_failure(run: Run) -> bool:
     """Return whether a run fails and should not: a job that reports an error after an injected fault works well."""
+    return run.outcome.started and not run.ok and run.expected is None and not is_report(run)
+
+
+def is_report(run: Run) -> bool:
+    """Return whether a run that failed met an injected fault and reported it, or was killed by one."""
+    if run.error is None and run.outcome in {Outcome.CRASHED, Outcome.LOST}:
+        return bool(run.injected_faults)
     failed = run.outcome is Outcome.FAILED or (run.error is not None and _INJECTED in run.error.message)
-    reported = failed and run.injected_faults and all(fault.allowed for fault in run.faults)
-    return run.outcome.started and not run.ok and run.expected is None and not reported
+    return failed and bool(run.injected_faults) and all(fault.allowed for fault in run.faults)
 
 
 def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | None:

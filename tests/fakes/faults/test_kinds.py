@@ -183,8 +183,8 @@ WRONG = [
     ),
     (lambda: parse("slow job=a job=b by=2s"), "slow: job is given twice, as 'a' and as 'b'"),
     (lambda: parse("slow jobs=a by=2s"), "slow has no setting 'jobs'; did you mean 'job'?"),
-    (lambda: parse("slow xyz=a"), "slow has no setting 'xyz'; it takes job, by"),
-    (lambda: parse("outage of=db"), "outage needs start and end; it takes of, start, end, status"),
+    (lambda: parse("slow xyz=a"), "slow has no setting 'xyz'; it takes job, by, expect"),
+    (lambda: parse("outage of=db"), "outage needs start and end; it takes of, start, end, status, expect"),
     (lambda: parse("errors of=db rate=often"), "errors: rate must be a number from 0 to 1, got 'often'"),
     (lambda: parse("crash job=a call=1.5"), "crash: call must be a whole number of at least 1, got '1.5'"),
 ]
