@@ -181,7 +181,7 @@ def test_a_month_is_the_same_anywhere(here):
     ("words", "message"),
     [
         (["--faults", "nope.toml"], "cannot read the fault plan 'nope.toml': No such file or directory"),
-        (["--fault", "outage"], "outage needs of and start and end; it takes of, start, end, status, expect"),
+        (["--fault", "outage"], "outage needs of and start and end; it takes of, start, end, status, answer, expect"),
         (["--fault", "slow job=snyc by=2s"], "slow: there is no job 'snyc'; did you mean 'sync'?"),
         (
             ["--fault", "outage of=lm start=2026-01-01 end=2026-01-02"],

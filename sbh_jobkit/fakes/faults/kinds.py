@@ -11,6 +11,7 @@ from sbh_jobkit.fakes.faults.validation import (
     DEFAULT_STATUS,
     MAX_SECONDS,
     InjectedFault,
+    check_answer,
     check_job,
     check_status,
     check_whole,
@@ -34,13 +35,18 @@ _Z99 = 2.3263478740408408
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outage(InjectedFault):
-    """A host or service does not answer in [start, end); a host answers with `status` if one is given."""
+    """A host or service does not answer in [start, end); a host answers with `status` if one is given.
+
+    With `answer="html"` a host answers 200 with a page of HTML, as a proxy or a login page does; with `answer="text"`
+    the language model answers in words instead of JSON.
+    """
 
     word = "outage"
     of: str
     start: str | datetime
     end: str | datetime
     status: int | None = None
+    answer: str | None = None
 
     def __post_init__(self) -> None:
         """Normalize the settings; raises FaultPlanError for invalid ones."""
@@ -48,6 +54,8 @@ class Outage(InjectedFault):
         normalize_period(self)
         if self.status is not None:
             check_status(self, self.of, self.status)
+        if self.answer is not None:
+            check_answer(self, self.of, self.answer, self.status)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -212,6 +212,20 @@ def check_status(fault: InjectedFault, of: str, status: object) -> None:
         raise _invalid(fault, "status", "an HTTP error status, 400 to 599", status)
 
 
+def check_answer(fault: InjectedFault, of: str, answer: object, status: object) -> None:
+    """Raise FaultPlanError unless a wrong answer is one that a host or the language model can give."""
+    if of in {"db", "files"}:
+        msg = f"{fault.word}: {of} has no wrong answer; remove answer={answer!r}"
+        raise FaultPlanError(msg)
+    right = "text" if of == "llm" else "html"
+    if answer != right:
+        msg = f"{fault.word}: the answer of {of} can be {right!r}, got {answer!r}"
+        raise FaultPlanError(msg)
+    if status is not None:
+        msg = f"{fault.word}: give a status or an answer, not both: a wrong answer has the status 200"
+        raise FaultPlanError(msg)
+
+
 def check_whole(fault: InjectedFault, name: str, number: object) -> None:
     """Raise FaultPlanError unless a setting is a whole number from 1."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:

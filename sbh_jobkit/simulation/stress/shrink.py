@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults import latency
+from sbh_jobkit.fakes.faults.injector import WRONG_ANSWER
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.run.run import Outcome
@@ -46,8 +47,14 @@ def is_report(run: Run) -> bool:
     """Return whether a run that failed met an injected fault and reported it, or was killed by one."""
     if run.error is None and run.outcome in {Outcome.CRASHED, Outcome.LOST}:
         return bool(run.injected_faults)
-    failed = run.outcome is Outcome.FAILED or (run.error is not None and _INJECTED in run.error.message)
+    raised = run.error is not None and (_INJECTED in run.error.message or _met_wrong_answer(run))
+    failed = run.outcome is Outcome.FAILED or raised
     return failed and bool(run.injected_faults) and all(fault.allowed for fault in run.faults)
+
+
+def _met_wrong_answer(run: Run) -> bool:
+    """Whether it met a wrong answer, which a job that does not expect it cannot read: its exception is the report."""
+    return any(WRONG_ANSWER in each for each in run.injected_faults)
 
 
 def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | None:

@@ -38,6 +38,7 @@ EASY = ("overlap", "outage", "late", "storage", "rate_limit")
 _LEAST_OUTAGE = timedelta(hours=3)
 _FULL = timedelta(days=1)
 _BEFORE = timedelta(minutes=30)
+_WRONG = "outage with wrong answers"
 _PATIENCE = 900.0
 _DAY = 86_400
 _STRETCH = 1.5
@@ -165,6 +166,8 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
             found[" + ".join((f"dst {day.date()}", *rest))] = _under(there, rest, usual)
     together = [rest] if len(rest) > 1 else []
     found |= {" + ".join(some): _under(plain, some, usual) for some in (*([kind] for kind in rest), *together)}
+    if "outage" in rest:
+        found[_WRONG] = _under(plain, [_WRONG], usual)
     notes += _without_effect(kinds, usual)
     scenarios = [*found.values()]
     new = (each not in (plain, *scenarios[:number]) for number, each in enumerate(scenarios))
@@ -201,11 +204,14 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
         longest_run = max(run.duration.total_seconds() for run in usual)
         limit = max(limit or 0, 2 * _STRETCH * max(often.values()) + longest_run)
     length = (scenario.end.astimezone(UTC) - scenario.start.astimezone(UTC)) / 3
-    if "outage" in kinds:
-        for host, jobs in _hosts(usual).items():
+    for kind, wrong in (("outage", None), (_WRONG, "html")):
+        for host, jobs in _hosts(usual).items() if kind in kinds else ():
             start = scenario.start.astimezone(UTC) + length
             longest = max(timedelta(seconds=3.5 * intervals.get(job, 0)) for job in jobs)
-            faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+            faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE)), answer=wrong))
+    if _WRONG in kinds and any(run.llm_calls for run in usual):
+        start = scenario.start.astimezone(UTC) + length / 3
+        faults.append(Outage("llm", *_span(scenario, start, _LEAST_OUTAGE), answer="text"))
     if "outage" in kinds:
         # at another time than the hosts, so that a job can write down what it met
         start = scenario.start.astimezone(UTC) + length / 3

@@ -64,6 +64,71 @@ def test_a_kill_without_any_mark_doubles_everything():
     assert careful.scenarios[0].startswith("crash (")
 
 
+SWALLOWED = {
+    "a page of HTML": (
+        (
+            'answer = ctx.http.get("https://a.example/items")\n    if answer["status_code"] == 200:\n'
+            '        return [item["id"] for item in (answer["json"] or [])]'
+        ),
+        "HTML instead of the answer of a.example",
+    ),
+    "an answer in words": (
+        (
+            'answer = ctx.llm.run("list them")\n    if answer.get("error"):\n        return None\n    try:\n'
+            '        return json.loads(answer["text"])\n    except ValueError:\n        return []'
+        ),
+        "words instead of the JSON of llm",
+    ),
+}
+READER = """
+import json
+from datetime import date
+from src.ext.sdk import job
+
+def read(ctx):
+    {body}
+
+@job("pass_on", schedule="0 * * * *")
+def pass_on(ctx):
+    numbers = read(ctx)
+    if numbers is None:
+        return {{"status": "error", "error": "no answer"}}
+    for number in numbers:
+        ctx.emit("passed.on", {{"id": number, "day": str(date.today())}})
+    return {{"status": "success"}}
+"""
+
+
+@pytest.mark.parametrize(("body", "met"), SWALLOWED.values(), ids=SWALLOWED)
+def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, body, met):
+    """It is a 200, so only the effects that are missing show it; a job that raises has reported it."""
+    (tmp_path / "plugin.json").write_text(
+        '{"slug": "r", "name": "R", "permissions": ["outbound_http", "emit_webhook"]}'
+    )
+    manifest = (tmp_path / "plugin.json").read_text().replace('"outbound', '"llm.use", "outbound')
+    (tmp_path / "plugin.json").write_text(manifest)
+    (tmp_path / "main.py").write_text(READER.format(body=body))
+    (tmp_path / "world.py").write_text(
+        'def setup(world):\n    world.http.get("https://a.example/items").respond(json=[{"id": 1}, {"id": 2}])\n'
+        '    world.llm.reply("[1, 2]")\n'
+    )
+    start, end = (times.instant(at, times.zone("UTC")) for at in ("2026-01-01", "2026-01-04"))
+    plain = Scenario(start=start, end=end, zone=times.zone("UTC"), plan=FaultPlan())
+
+    def found(swap=lambda text: text):
+        def load():
+            text = swap((tmp_path / "main.py").read_text())
+            return Plugin.load(tmp_path).edited(text), World.for_folder(tmp_path)
+
+        return run_stress(load, plain, ("outage",))
+
+    swallowed = found()
+    assert [each.line for each in swallowed.findings if met in each.line]
+    assert "outage with wrong answers" in swallowed.scenarios
+    loud = found(lambda text: text.replace(" or []", "").replace("return []", "raise"))
+    assert ([each.line for each in loud.findings if met in each.line], loud.broken) == ([], ())
+
+
 WEEKLY = """
 from datetime import date
 from src.ext.sdk import job
