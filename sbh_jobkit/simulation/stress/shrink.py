@@ -92,11 +92,11 @@ def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
         if scenario.start < start < scenario.end:
             yield replace(scenario, start=start)
     for fault in scenario.plan.faults:
-        for shorter in _shorter(fault, scenario.zone):
+        for shorter in shorter_faults(fault, scenario.zone):
             yield _with(scenario, *(shorter if other is fault else other for other in scenario.plan.faults))
 
 
-def _shorter(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
+def shorter_faults(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
     """Yield the fault with half its length: a shorter delay, or its first and its second half."""
     if isinstance(fault, Slow) and (seconds := latency.read(fault.by, fault.word)) >= 2 * _LEAST:
         yield replace(fault, by=seconds // (2 * _LEAST) * _LEAST)

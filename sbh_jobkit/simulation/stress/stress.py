@@ -24,6 +24,7 @@ from sbh_jobkit.simulation.stress.clock_days import day_findings
 from sbh_jobkit.simulation.stress.crash import crash_findings
 from sbh_jobkit.simulation.stress.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
+from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -112,8 +113,16 @@ def run_stress(
         alone = " + " not in name and not any(isinstance(each, Slow) for each in scenario.plan.faults)
         same_range = (scenario.start, scenario.end) == (plain.start, plain.end)
         judged = _judged(scenario, usual if same_range else None, runs, identities) if alone else ()
+        cases: dict[tuple[str, str, str], Scenario] = {}
         for finding in judged:
-            found.setdefault(finding.signature, replace(finding, command=scenario.command(path)))
+            if finding.signature in found:
+                continue
+            if same_range and finding.signature not in cases:
+                progress(f"making what {finding.job} lost or doubled smaller")
+                case, others = shrink_finding(load, scenario, finding, plain, identities)
+                cases |= {each.signature: case for each in others}
+            case = cases.get(finding.signature, scenario)
+            found[finding.signature] = replace(finding, command=case.command(path))
     tried = [*scenarios]
     if "crash" in kinds:
         crashes, number = crash_findings(load, plain, identities, path, progress)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from sbh_jobkit import Plugin, World, simulate
 from sbh_jobkit.cli.main import FAILED, OK, main
+from sbh_jobkit.fakes.faults.parse import parse
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
@@ -100,8 +104,8 @@ def pass_on(ctx):
 
 
 @pytest.mark.parametrize(("body", "met"), SWALLOWED.values(), ids=SWALLOWED)
-def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, body, met):
-    """It is a 200, so only the effects that are missing show it; a job that raises has reported it."""
+def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, capsys, body, met):
+    """Only the missing effects show it, in a small case that its command repeats; who raises has reported it."""
     (tmp_path / "plugin.json").write_text(
         '{"slug": "r", "name": "R", "permissions": ["outbound_http", "emit_webhook"]}'
     )
@@ -123,7 +127,14 @@ def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, body, met):
         return run_stress(load, plain, ("outage",))
 
     swallowed = found()
-    assert [each.line for each in swallowed.findings if met in each.line]
+    (lost,) = (each for each in swallowed.findings if met in each.line)
+    assert re.search("--for (120|72|48|24)h --tz UTC --job pass_on --fault '[^']*'$", lost.command)
+    words = shlex.split(lost.command.replace("PLUGIN", str(tmp_path)))
+    assert main([*words[1:], "--json"]) == FAILED
+    (again,) = json.loads(capsys.readouterr().out)["lost"]
+    assert again.startswith("pass_on: event passed.on never happened")
+    window = parse(words[-1]).window(times.zone("UTC"))
+    assert window.end - window.start < 3 * 3600
     assert "outage with wrong answers" in swallowed.scenarios
     loud = found(lambda text: text.replace(" or []", "").replace("return []", "raise"))
     assert ([each.line for each in loud.findings if met in each.line], loud.broken) == ([], ())
