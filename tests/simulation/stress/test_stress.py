@@ -36,8 +36,8 @@ SCREENS = {
         "charge: file uploaded receipts/#-#-# #:#.json never happened, 6 times; the run\n"
         "  was coalesced, and no later run made up for it\n"
         "    repeat it with: sbh-jobkit simulate examples/pitfalls/charged_twice "
-        "--from 2026-01-01T00:00+01:00 --for 240h "
-        "--tz Europe/Paris --fault 'scheduler_down start=2026-01-07T16:00+01:00 end=2026-01-07T19:00+01:00'\n"
+        "--from 2026-01-07T00:00+01:00 --for 96h --tz Europe/Paris --job charge "
+        "--fault 'scheduler_down start=2026-01-07T16:45+01:00 end=2026-01-07T17:30+01:00'\n"
         "\n"
         "1 failure under stress and 1 kind of effects lost or doubled, in 8 scenarios\n"
     ),
@@ -56,7 +56,7 @@ SCREENS = {
         "  coalesced, and no later run made up for it\n"
         "    repeat it with: sbh-jobkit simulate examples/pitfalls/lost_minutes "
         "--from 2026-01-01T00:00Z --for 24h "
-        "--tz UTC --fault 'scheduler_down start=2026-01-01T16:00Z end=2026-01-01T19:00Z'\n"
+        "--tz UTC --job roll_up --fault 'scheduler_down start=2026-01-01T16:00Z end=2026-01-01T16:11Z'\n"
         "\n"
         "1 failure under stress and 1 kind of effects lost or doubled, in 4 scenarios\n"
     ),
