@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _READING = {"GET", "HEAD"}
 """HTTP methods that change nothing on the server."""
+_LONGEST = 100
+"""How much of a body is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -52,13 +54,20 @@ class IdempotencyCheck:
         yield from self.difference.lines()
         if self.sent:
             yield f"sent: {len(self.sent):,}"
-            yield from (f"  {call.method} {call.url} {call.status or 'no answer'}" for call in self.sent)
+            yield from map(_sent_line, self.sent)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
         changed = {name: [str(change) for change in changes] for name, changes in self.difference.sections()}
         sent = [{"method": call.method, "url": call.url, "status": call.status} for call in self.sent]
         return {"changed": changed, "sent": sent}
+
+
+def _sent_line(call: HttpCall) -> str:
+    """Write a request with the beginning of what it sent, which usually says to whom."""
+    body = " ".join(call.body.split())
+    sent = f": {body if len(body) <= _LONGEST else f'{body[:_LONGEST]}…'}" if body else ""
+    return f"  {call.method} {call.url} {call.status or 'no answer'}{sent}"
 
 
 def not_idempotent(runs: Iterable[Run]) -> dict[str, list[Run]]:
