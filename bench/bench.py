@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checks import checks
 from engine import all_in_one_minute, lateness, ten_thousand
 from filters import pages
 from fires import fire_times
@@ -11,6 +12,6 @@ from services import fakes, requests
 from start import start_up
 
 if __name__ == "__main__":
-    simulations = (start_up, requests, fakes, fire_times, simulated_runs, month, year, platform, pages)
+    simulations = (start_up, requests, fakes, fire_times, simulated_runs, month, year, platform, pages, checks)
     for part in (*simulations, lateness, ten_thousand, all_in_one_minute):
         part()

@@ -1,22 +1,20 @@
-"""A simulation as a small JSON file that a person can review: one line for each series of equal runs of a job."""
+"""A simulation as a small JSON file that a person can review: one line for each thing that the runs of a job have."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field, fields, replace
-from difflib import unified_diff
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from pytest_sbhjobs.differences import differences
+from pytest_sbhjobs.things import Things
 from sbh_jobkit.report.terminal.comparison import comparison_lines
-from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.simulation.result import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection
     from pathlib import Path
 
     from sbh_jobkit.run.run import Run
@@ -67,12 +65,13 @@ class SnapshotSimulation(Simulation):
 
 
 def format_snapshot(simulation: Simulation, *, values: bool = True) -> str:
-    """Return the text of the file: for each job, series of equal runs with first fire time, count and content."""
+    """Return the text of the file: for each job a line for each thing, with its value in every run."""
     blocks = []
     for due in simulation.due:
         runs = [run for run in simulation.runs if run.job == due.job.name]
-        lines = ",\n".join(f"   {_json(row)}" for row in _series(runs, values=values))
-        blocks.append(f"  {_json(due.job.name)}: [\n{lines}\n  ]" if lines else f"  {_json(due.job.name)}: []")
+        things = Things.from_runs(runs, values=values).lines() if runs else {}
+        lines = ",\n".join(f"   {_json(name)}: {_json(text)}" for name, text in things.items())
+        blocks.append(f"  {_json(due.job.name)}: {{\n{lines}\n  }}" if lines else f"  {_json(due.job.name)}: {{}}")
     head = {
         "plugin": simulation.plugin.slug,
         "start": simulation.start.isoformat(),
@@ -91,29 +90,15 @@ def format_difference(file: Path, name: str, text: str) -> str:
     saved = file.read_text(encoding="utf-8")
     if saved == text:
         return ""
-    lines = list(unified_diff(saved.splitlines(), text.splitlines(), f"{name}, saved", "simulated", n=1, lineterm=""))
+    try:
+        lines = list(differences(json.loads(saved), json.loads(text)))
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return f"{name!r} is not a snapshot of this version: write it with pytest --sbh-update, and review it"
+    if not lines:
+        return ""
     more = [f"… and {len(lines) - _MOST_LINES:,} more lines"] if len(lines) > _MOST_LINES else []
     advice = "if the new result is right: update the file with pytest --sbh-update, and review the change"
     return "\n".join([f"the simulation differs from {name!r}", "", *lines[:_MOST_LINES], *more, "", advice])
-
-
-def _series(runs: Iterable[Run], *, values: bool) -> Iterator[dict[str, Any]]:
-    for key, series in groupby(runs, lambda run: _json(_content(run, values=values))):
-        members = list(series)
-        yield {"at": members[0].fire_time.isoformat(timespec="minutes"), "runs": len(members), **json.loads(key)}
-
-
-def _content(run: Run, *, values: bool) -> dict[str, Any]:
-    content = {
-        "verdict": run.verdict,
-        "why": run.summary,
-        "took": run.duration.total_seconds(),
-        "value": jsonable(run.value) if values else None,
-        "emits": dict(sorted(Counter(event.type for event in run.events).items())),
-        "http": dict(sorted(Counter(f"{call.method} {call.url} {call.status}" for call in run.http_calls).items())),
-        "files": [f"{change.action} {change.key}" for change in run.files],
-    }
-    return {name: value for name, value in content.items() if value}
 
 
 def _json(value: Any) -> str:

@@ -39,7 +39,7 @@ from sbh_jobkit.check.rules import (
     unreachable,
 )
 from sbh_jobkit.check.settings import Settings
-from sbh_jobkit.check.subject import Subject, extension_services
+from sbh_jobkit.check.subject import Subject
 from sbh_jobkit.check.walk import forget
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import archive
@@ -94,7 +94,20 @@ def check_all(paths: Iterable[str | Path], settings: Settings) -> list[Checked]:
             _read(stack, Path(path), f"{path}", settings, importer) for given in paths for path in plugins_below(given)
         ]
         forget()
+        if settings.target == "host":
+            _same_entries(plugins)
         return [_result(plugin, settings, importer) for plugin in plugins]
+
+
+def _same_entries(plugins: Sequence[_Plugin]) -> None:
+    """Make a warning of D34 where several plugins of one check have entries of the same name."""
+    for plugin in plugins:
+        entry = plugin.source.entry if plugin.source is not None else ""
+        others = [each.path for each in plugins if each is not plugin and each.source and each.source.entry == entry]
+        if plugin.source is not None and others:
+            shown = ", ".join(others[:2]) + (f" and {len(others) - 2} more" if others[2:] else "")
+            plugin.found = [each for each in plugin.found if each.rule != "D34"]
+            plugin.found.append(host.same_entry(plugin.source, shown))
 
 
 def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer: Importer | None) -> _Plugin:
@@ -117,7 +130,7 @@ def _read(stack: ExitStack, path: Path, typed: str, settings: Settings, importer
 def _static(plugin: Source, settings: Settings) -> Iterator[Finding]:
     """Yield what the files show without being run."""
     found = [*plugin.findings, *(each for rules in _OF_FILES for each in rules.findings(plugin))]
-    subject = Subject(source=plugin, trace=follow(plugin), settings=settings, services=extension_services())
+    subject = Subject(source=plugin, trace=follow(plugin), settings=settings)
     found += [each for rules in _OF_VALUES for each in rules.findings(subject)]
     for finding in found:
         id_ = host.ON_HOST.get(finding.rule) if settings.target == "host" else None

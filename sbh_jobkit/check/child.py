@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,6 +38,7 @@ _USUAL = (
     *("random", "subprocess", "uuid", "zoneinfo"),
 )
 """What the import of nearly every plugin needs."""
+_PLUGIN = 'from src.ext.sdk import job\n\n@job("a", schedule="0 6 * * *")\ndef a(ctx): pass\n'
 _GRACE = 1.0
 """How many seconds longer this process waits than the import's own alarm."""
 _PLACE = re.compile(r"([\w./-]+\.py):(\d+)")
@@ -45,13 +47,22 @@ _Answer = dict[str, Any]
 
 
 def main() -> None:
-    """Answer requests until there are no more; what plugins import is there before they are forked."""
-    for name in _USUAL:
-        import_module(name)
-    gc.freeze()  # so that no fork goes through what all of them share
-    for line in sys.stdin:
+    """Answer requests until there are no more; from the second on, forks find what plugins import already there."""
+    for number, line in enumerate(sys.stdin):
+        if number == 1:
+            _warm_up()
         sys.stdout.write(f"{json.dumps(_imported(json.loads(line)))}\n")
         sys.stdout.flush()
+
+
+def _warm_up() -> None:
+    """Import what nearly every plugin imports, and load a plugin of our own, so that forks need not."""
+    for name in _USUAL:
+        import_module(name)
+    with TemporaryDirectory(prefix="sbh-check-") as folder, real_imports():
+        Path(folder, "main.py").write_text(_PLUGIN, encoding="utf-8")
+        Plugin.load(Path(folder, "main.py"), manifest=Manifest(slug="plugin", name="plugin"))
+    gc.freeze()  # so that no fork goes through what all of them share
 
 
 def _imported(request: _Answer) -> _Answer:

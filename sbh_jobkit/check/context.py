@@ -10,7 +10,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import Function, decorators
+from sbh_jobkit.check.decorators import decorators
+from sbh_jobkit.check.walk import Function
 from sbh_jobkit.plugin.manifest import PERMISSIONS
 
 if TYPE_CHECKING:

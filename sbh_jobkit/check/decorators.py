@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.walk import nodes
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sbh_jobkit.check.walk import Function
+
 DECORATORS = {"job", "route", "hook", "llm_filter", "generator_hook"}
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def decorators(function: Function) -> Iterator[tuple[str, ast.Call]]:
@@ -40,8 +39,3 @@ def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
 def text(node: ast.expr | None) -> str | None:
     """Return the text of a plain string, or None."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def functions(tree: ast.AST) -> list[Function]:
-    """Return every function in a syntax tree, nested ones and methods among them."""
-    return [node for node in nodes(tree) if isinstance(node, Function)]

@@ -8,9 +8,9 @@ import tokenize
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.check.rulebook import rules
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.errors import did_you_mean
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit.check.finding import Finding, Span
+from sbh_jobkit.check import jsontext
+from sbh_jobkit.check.decorators import jobs
+from sbh_jobkit.check.finding import Edit, Finding, Span
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.plugin.manifest import FILE
 
 if TYPE_CHECKING:
@@ -110,7 +113,19 @@ def _findings(plugin: Source, answer: dict[str, Any]) -> Iterator[Finding]:
         else:
             file, _, line = place.rpartition(":")
             span = _line(plugin, file, int(line))._asdict()
-            yield Finding(file=file, **span, level="warning", rule=rule, message=text)
+            edits = _listed(plugin, file, int(line)) if rule == "job-unlisted" else ()
+            yield Finding(file=file, **span, level="warning", rule=rule, message=text, edits=edits)
+
+
+def _listed(plugin: Source, file: str, line: int) -> tuple[Edit, ...]:
+    """Return the edit that adds the job of a decorator to the manifest's jobs."""
+    trees = [tree for name, tree in plugin.modules.values() if name == file]
+    for function in (function for tree in trees for function in functions(tree)):
+        lines = {function.lineno, *(each.lineno for each in function.decorator_list)}
+        for name, schedule in jobs(function) if line in lines else ():
+            entry = {"name": name, "schedule": schedule} if schedule else {"name": name}
+            return jsontext.with_item(plugin.text, "$.jobs", entry) if name else ()
+    return ()
 
 
 def _line(plugin: Source, file: str, line: int) -> Span:

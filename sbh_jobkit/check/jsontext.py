@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 from functools import lru_cache
+from typing import Any
 
 from sbh_jobkit.check.finding import Edit, Span
 from sbh_jobkit.check.syntax import lines_of
@@ -36,8 +37,8 @@ def without(text: str, path: str, index: int) -> tuple[Edit, ...]:
     return (Edit(file=FILE, line=start[0], column=start[1], end_line=end[0], end_column=end[1], text=""),)
 
 
-def with_item(text: str, path: str, value: str) -> tuple[Edit, ...]:
-    """Return the edit that adds a text to the end of a list, on its own line if the others are."""
+def with_item(text: str, path: str, value: Any) -> tuple[Edit, ...]:
+    """Return the edit that adds a value to the end of a list, on its own line if the others are."""
     _, node = _find(text, path)
     if not isinstance(node, ast.List):
         return ()

@@ -15,7 +15,13 @@ from sbh_jobkit.plugin import divergences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOST_LEVELS = ("error",)
+_HOST_LEVELS = {
+    "D12": ("warning",),
+    "D16": ("error", "note"),
+    "D34": ("note", "warning"),
+    "D37": ("warning",),
+    "D38": ("note", "warning"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,7 @@ def _of_host(found: divergences.Divergence) -> Rule:
     return Rule(
         id=found.id,
         kind="host",
-        levels=("note", "warning") if found.id == "D34" else _HOST_LEVELS,
+        levels=_HOST_LEVELS.get(found.id, ("error",)),
         what=f"{found.guide} Today's host: {found.host}",
         why="A job that is green here fails or does something else on today's host.",
         fix=found.advice,

@@ -58,6 +58,10 @@ class Source:
     def edit(self, file: str, node: Node, text: str) -> Edit:
         """Return the edit that replaces a node of a module."""
         place = node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+        return self.edit_at(file, place, text)
+
+    def edit_at(self, file: str, place: tuple[int, int, int, int], text: str) -> Edit:
+        """Return the edit that replaces a place of a module: lines, and columns in bytes, as nodes have them."""
         return Edit(file=file, **self._in_characters(file, place)._asdict(), text=text)
 
     def span(self, file: str, node: Node) -> Span:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.extensions.manager import manager
-
 if TYPE_CHECKING:
     import ast
 
@@ -25,8 +23,6 @@ class Subject:
     source: Source
     trace: Trace
     settings: Settings
-    services: frozenset[str] = frozenset()
-    """The services that installed extensions add to `ctx`."""
 
     def found(self, seen: Seen, rule: str, message: str, node: ast.expr | None = None, **more: Any) -> Finding:
         """Return a finding where something was seen."""
@@ -41,7 +37,9 @@ class Subject:
 
 @cache
 def extension_services() -> frozenset[str]:
-    """Return the names of the services of installed extensions."""
+    """Return the names of the services of installed extensions; packages are searched when it is first asked."""
+    from sbh_jobkit.extensions.manager import manager
+
     if manager() is None:
         return frozenset()
     from sbh_jobkit.fakes.world import World

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.fakes.script import FILE
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.project.at_commit import plugin_at
@@ -31,9 +32,11 @@ def against(options: Namespace, conditions: Conditions, path: str, tenant: str) 
     if options.html:
         from sbh_jobkit.report.html.comparison import comparison_page
 
-        given.write(options.html, comparison_page(found, f"{name} against {options.against}", (options.against, path)))
+        streams.write(
+            options.html, comparison_page(found, f"{name} against {options.against}", (options.against, path))
+        )
     if options.json:
-        given.print_json({"plugin": path, "against": options.against, **found.to_dict()})
+        streams.print_json({"plugin": path, "against": options.against, **found.to_dict()})
         return not found
     start, end = conditions.range_in(found.after.zone)
     print(f"{name} against {options.against}: {time_with_zone(start)} to {time_with_zone(end)}\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.check import baseline, fixing
 from sbh_jobkit.check.check import check_all
 from sbh_jobkit.check.settings import Settings
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.report.findings import FORMATS, statistics, styled
 from sbh_jobkit.report.rules import explain, listed
@@ -74,7 +74,7 @@ def _fixed(options: Namespace, checked: list[Checked], settings: Settings) -> li
             break
         total += done
         checked = check_all(options.paths, settings)
-    given.message(f"fixed {total}" if total else "nothing to fix")
+    streams.message(f"fixed {total}" if total else "nothing to fix")
     return checked
 
 
@@ -83,7 +83,7 @@ def _write(options: Namespace, checked: Sequence[Checked], target: str) -> None:
     if options.statistics:
         text = "\n".join([text, *statistics(checked)])
     if options.output is not None:
-        given.write(options.output, f"{text}\n")
+        streams.write(options.output, f"{text}\n")
     elif options.format == "text" and not options.statistics and sys.stdout.isatty():
         _print_in_colour(checked, target)
     elif text:

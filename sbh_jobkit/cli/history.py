@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.report.terminal.runs import time_with_zone
@@ -36,7 +36,7 @@ def history(options: Namespace) -> bool:
     finally:
         store.close()
     if options.json:
-        given.print_json([_as_dict(each) for each in ended])
+        streams.print_json([_as_dict(each) for each in ended])
     else:
         _print(ended, going, options.store)
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.cli.serve import describe_all, load_tenants, modules
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.served import request_for
@@ -39,7 +39,7 @@ def run_live(options: Namespace) -> bool:
     with Starter.start(modules()) as starter:
         done = _follow(starter.request(request.at(now())))
     if options.json:
-        given.print_json(done.to_dict())
+        streams.print_json(done.to_dict())
     else:
         if options.dry:
             print("dry run: what it would have written was not written; see the lines of its log")

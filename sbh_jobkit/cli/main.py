@@ -20,6 +20,7 @@ from sbh_jobkit.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_LENGTHS = "such as 30d, 12h, 2w, 1mo or 1y"
 _STRESS = "dst,overlap,outage,late,storage,rate_limit,crash"
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -99,7 +100,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_range(simulate)
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     text = (
-        "fail if all runs together use more, such as llm_tokens=200k or http_calls@api.example.com=500; may be repeated"
+        "fail if the runs use more: llm_tokens=200k, http_calls@api.example.com=500, by day llm_tokens@day=20k, "
+        "by job and day triage:llm_tokens@day=20k; may be repeated"
     )
     simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
     text = "follow each run by a second one; fail if a second run changes or sends anything"
@@ -131,13 +133,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "what", metavar="EXPR|PATH", help='a cron expression such as "0 9 * * 1", or the path of a plugin'
     )
     _add_start(preview, "start, ISO 8601 (default: now)")
-    text = "such as 30d, 12h, 2w, 1mo or 1y (default: 7d)"
-    preview.add_argument("--for", dest="duration", metavar="DURATION", help=text)
+    preview.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
     _add_common(preview, runs=False)
 
     text = "find problems of plugins before they are deployed"
     check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
     _add_check(check)
+    _add_stubs(commands)
 
     live_options.add_serve(commands)
     live_options.add_history(commands)
@@ -147,6 +149,12 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     live_options.add_secrets(commands)
     live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
+
+
+def _add_stubs(commands: argparse._SubParsersAction[_Parser]) -> None:
+    text = "write types of the SDK for mypy, pyright and editors"
+    parser = commands.add_parser("stubs", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("directory", metavar="DIR", help="where to write src/ext/sdk.pyi, such as typings")
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -197,8 +205,7 @@ def _number(option: str) -> Callable[[str], float]:
 
 def _add_range(parser: argparse.ArgumentParser) -> None:
     _add_start(parser, "start, ISO 8601 (default: 2026-01-01T00:00)")
-    text = "such as 30d, 12h, 2w, 1mo or 1y (default: 30d)"
-    parser.add_argument("--for", dest="duration", metavar="DURATION", help=text)
+    parser.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 30d)")
     parser.add_argument("--to", dest="end", metavar="ISO", help="the end, ISO 8601, instead of --for")
 
 
@@ -212,7 +219,7 @@ def _add_common(parser: argparse.ArgumentParser, *, runs: bool = True) -> None:
     if runs:
         text = "answer jobs as the platform's guide promises, or as today's host does (default: guide)"
         parser.add_argument("--target", metavar="guide|host", help=text)
-        text = "rule for runs that overlap or are late, such as overlap=queue_one or JOB:overlap=allow; may be repeated"
+        text = "rule for runs that overlap, are late or fail, such as overlap=queue_one or JOB:retry=2; may be repeated"
         parser.add_argument("--policy", action="append", metavar="[JOB:]NAME=VALUE", help=text)
         text = "how long a run may take (default: 30)"
         parser.add_argument("--time-limit", type=_number("--time-limit"), metavar="SECONDS", help=text)

@@ -1,12 +1,10 @@
-"""What the commands share: plugins and simulators made from options, the rerun command, and where output goes."""
+"""What the commands share: plugins and simulators made from options, and the rerun command."""
 
 from __future__ import annotations
 
-import json
-import re
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.script import FILE as WORLD_FILE
 from sbh_jobkit.fakes.world import TENANT
@@ -17,20 +15,17 @@ from sbh_jobkit.simulation.simulator import Simulator
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
-    from pathlib import Path
 
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.conditions import Conditions
 _MOST_TENANTS, _LONG = 100_000, 20
-_CONTROL = re.compile("[\x7f-\x9f]")
-"""Control characters that JSON does not have to escape."""
 
 
 def load(path: str) -> Plugin:
     """Load a plugin, and print its warnings on standard error."""
     plugin = Plugin.load(path)
     for warning in plugin.warnings:
-        message(f"warning: {warning}")
+        streams.message(f"warning: {warning}")
     return plugin
 
 
@@ -81,25 +76,3 @@ def shared_words(options: Namespace) -> tuple[str, ...]:
     words += ["--target", options.target] if options.target else []
     words += ["--seed", str(options.seed)] if options.seed is not None else []
     return tuple(words)
-
-
-def message(text: str) -> None:
-    """Print a message on standard error, so that standard output has nothing but the result."""
-    print(f"sbh-jobkit: {text}", file=sys.stderr)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a report; makes its folder if there is none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write the report to {str(path)!r}: {error.strerror}"
-        raise JobkitError(msg) from error
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    for part in json.JSONEncoder(ensure_ascii=False, indent=1).iterencode(value):
-        sys.stdout.write(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", part))
-    print()

@@ -6,8 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.report.text import count
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
+from sbh_jobkit.simulation.stress.shrink import is_report
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -65,9 +67,9 @@ def write(
     else:
         view = _SimulationView(options, result, budget, lost)
     if options.html and result.plugins:
-        given.write(options.html, view.html())
+        streams.write(options.html, view.html())
     if options.json:
-        given.print_json(view.as_dict())
+        streams.print_json(view.as_dict())
     elif result.plugins:
         _print_summary(options, result, view)
     elif result.interrupted:
@@ -93,10 +95,10 @@ def _print_summary(options: Namespace, result: Simulation | FleetSimulation, vie
 def _print_messages(fleet: FleetSimulation) -> None:
     for plugin in fleet.plugins.values():
         for warning in plugin.warnings:
-            given.message(f"warning: {plugin.path}: {warning}")
+            streams.message(f"warning: {plugin.path}: {warning}")
     for (path, why), number in Counter((one.path, one.why) for one in fleet.not_simulated).items():
         where = f" (at {number:,} tenants)" if number > 1 else ""
-        given.message(f"error: {why if path in why else f'{path}: {why}'}{where}")
+        streams.message(f"error: {why if path in why else f'{path}: {why}'}{where}")
 
 
 class _SimulationView:
@@ -109,13 +111,14 @@ class _SimulationView:
         self._simulation = simulation
         self._budget = budget
         self._lost = lost
+        self._reports = sum(map(is_report, simulation.failures))
         self._exceeded = budget.exceeded(simulation.usage)
         self._not_idempotent = simulation.not_idempotent if options.twice else {}
 
     @property
     def ok(self) -> bool:
         return (
-            self._simulation.ok
+            self._reports == len(self._simulation.failures)
             and not self._not_idempotent
             and not self._exceeded
             and not self._strict
@@ -174,6 +177,7 @@ class _SimulationView:
             not_idempotent=again,
             observations=self._strict,
             lost=len(self._lost),
+            reports=self._reports,
         )
 
     def html(self) -> str:

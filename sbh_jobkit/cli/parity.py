@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
@@ -37,21 +38,22 @@ def parity(options: Namespace) -> bool:
     runs = list(simulator.runs())
     store = Store.open("sqlite:///:memory:")
     try:
-        decided = _rehearse(store, simulator, runs, tenant)
+        decided = rehearse(store, simulator, runs, tenant)
     finally:
         store.close()
-    differing = list(_differences(runs, decided))
+    differing = list(find_differences(runs, decided))
+    fires = len({(each.job.job, each.fire) for each in decided})
     if options.json:
-        given.print_json({"fire_times": len(decided), "differences": [each.to_dict() for each in differing]})
+        streams.print_json({"fire_times": fires, "differences": [each.to_dict() for each in differing]})
     else:
-        _print(simulator, len(decided), differing)
+        _print(simulator, fires, differing)
     return not differing
 
 
-def _rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Settings | None) -> list[Decided]:
+def rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Settings | None) -> list[Decided]:
     """Let the core decide on the same fire times, with runs that take as long as in the simulation."""
     from sbh_jobkit.engines.planner import PlannedJob
-    from sbh_jobkit.engines.rehearsal import Rehearsal
+    from sbh_jobkit.engines.rehearsal import Rehearsal, RunEnd
 
     policy = policy_lookup(tenant.policy, tenant.policy) if tenant is not None else None
     jobs = [
@@ -64,13 +66,13 @@ def _rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Set
         )
         for due in simulator.due
     ]
-    took = {(run.job, run.fire_time.timestamp()): run.duration.total_seconds() for run in runs}
+    ends = {_key(run): RunEnd(run.duration.total_seconds(), run.outcome) for run in runs}
     rehearsal = Rehearsal(
         store,
         jobs,
         simulator.start.timestamp(),
         simulator.end.timestamp(),
-        takes=lambda job, fire: took.get((job.job, fire), 0.0),
+        ends=lambda job, fire, attempt: ends.get((job.job, fire, attempt), RunEnd()),
         down=simulator.conditions.plan.downtime(simulator.zone),
     )
     return rehearsal.run()
@@ -78,10 +80,11 @@ def _rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Set
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Difference:
-    """A fire time that does not have the same row on both sides."""
+    """An attempt at a fire time that does not have the same row on both sides."""
 
     job: str
     fire: float
+    attempt: int
     run: Run | None
     row: Decided | None
 
@@ -97,19 +100,25 @@ class _Difference:
         return {
             "job": self.job,
             "fire_time": self.at.isoformat(),
+            "attempt": self.attempt,
             "simulation": _shown_run(self.run),
             "scheduler": _shown_row(self.row),
         }
 
 
-def _differences(runs: Sequence[Run], decided: Sequence[Decided]) -> Iterator[_Difference]:
-    """Yield what differs, by time."""
-    simulated = {(run.job, run.fire_time.timestamp()): run for run in runs}
-    rehearsed = {(each.job.job, each.fire): each for each in decided}
-    for job, fire in sorted(simulated.keys() | rehearsed.keys(), key=lambda key: (key[1], key[0])):
-        run, row = simulated.get((job, fire)), rehearsed.get((job, fire))
+def find_differences(runs: Sequence[Run], decided: Sequence[Decided]) -> Iterator[_Difference]:
+    """Yield the attempts on which both decide differently, by time."""
+    simulated = {_key(run): run for run in runs}
+    rehearsed = {(each.job.job, each.fire, each.attempt): each for each in decided}
+    for key in sorted(simulated.keys() | rehearsed.keys(), key=lambda key: (key[1], key[0], key[2])):
+        run, row = simulated.get(key), rehearsed.get(key)
         if run is None or row is None or not _is_same(run, row):
-            yield _Difference(job=job, fire=fire, run=run, row=row)
+            job, fire, attempt = key
+            yield _Difference(job=job, fire=fire, attempt=attempt, run=run, row=row)
+
+
+def _key(run: Run) -> tuple[str, float, int]:
+    return run.job, run.fire_time.timestamp(), run.attempt
 
 
 def _is_same(run: Run, row: Decided) -> bool:
@@ -143,7 +152,8 @@ def _shown(outcome: str, started: datetime | None, reason: str | None) -> str:
 
 def _print(simulator: Simulator, fires: int, differing: Sequence[_Difference]) -> None:
     for each in differing[:_MOST]:
-        print(f"{time_with_zone(each.at)}  {each.job}")
+        again = f"  attempt {each.attempt}" if each.attempt > 1 else ""
+        print(f"{time_with_zone(each.at)}  {each.job}{again}")
         print(f"  simulation: {_shown_run(each.run)}\n  scheduler:  {_shown_row(each.row)}")
     if len(differing) > _MOST:
         print(f"… and {len(differing) - _MOST:,} more; --json lists them all")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit import clock
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.report.terminal.runs import fire_lines
@@ -39,7 +40,7 @@ def preview(options: Namespace) -> bool:
     found = _of_expression(options) if expression else _of_plugin(options)
     if options.json:
         rows = [{"job": fire.job or None, "at": fire.at.isoformat(), "note": fire.note} for fire in found.fires]
-        given.print_json({"what": options.what, "from": found.now.isoformat(), "fires": rows})
+        streams.print_json({"what": options.what, "from": found.now.isoformat(), "fires": rows})
         return True
     lines = fire_lines(found.fires[:_MOST_LINES], found.now, with_jobs=found.of_plugin)
     print("\n".join([*found.heading, "", *lines]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError, TimeFormatError
 from sbh_jobkit.report.terminal.runs import run_lines
 from sbh_jobkit.schedule import times
@@ -33,7 +34,7 @@ def run(options: Namespace) -> bool:
     simulator = given.simulator(Conditions.from_options(vars(options)), options.path, options.tenant)
     done = _in_simulation(simulator, options) if options.start else _alone(simulator, options)
     if options.json:
-        given.print_json(done.to_dict())
+        streams.print_json(done.to_dict())
     else:
         print("\n".join(run_lines(done, bodies=options.bodies)))
     return done.ok
@@ -42,7 +43,7 @@ def run(options: Namespace) -> bool:
 def _alone(simulator: Simulator, options: Namespace) -> Run:
     job, world = simulator.plugin.jobs[options.job], simulator.world
     if world.script is not None and world.script.ticks:
-        given.message("note: only setup(world) has run; add --from ISO to let the world change until --at")
+        streams.message("note: only setup(world) has run; add --from ISO to let the world change until --at")
     return run_under(simulator.conditions, job, world, options.at)
 
 
@@ -55,5 +56,5 @@ def _in_simulation(simulator: Simulator, options: Namespace) -> Run:
     for done in simulator.until(at).runs():
         if done.job == job.name and done.fire_time == at:
             return done
-    given.message(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand at that time")
+    streams.message(f"note: {job.name} is not due at {at.isoformat()}, so it ran by hand at that time")
     return run_under(simulator.conditions, job, simulator.world, options.at)

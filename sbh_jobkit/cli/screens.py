@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 _KEPT = (
-    *("tenant", "plugin", "job", "fire_time", "started_at", "duration"),
+    *("tenant", "plugin", "job", "fire_time", "attempt", "started_at", "duration"),
     *("outcome", "verdict", "ok", "reason", "error"),
 )
 
@@ -35,7 +35,7 @@ class Screen(Protocol):
     def stopping(self, going: int, grace: float) -> None:
         """Show that nothing new starts, and how many runs still go on."""
 
-    def message(self, level: str, text: str, **facts: str) -> None:
+    def message(self, level: str, text: str, **facts: str | int) -> None:
         """Show a message of the scheduler; `facts` name the run that it is about."""
 
 
@@ -60,7 +60,7 @@ class TerminalScreen:
         rest = f"; {count(going, 'run')} may go on for {grace:g} s, Ctrl-C again ends them now" if going else ""
         print(f"stopping{rest}", flush=True)
 
-    def message(self, level: str, text: str, **facts: str) -> None:
+    def message(self, level: str, text: str, **facts: str | int) -> None:
         """Show it on standard error; its text names the job."""
         del facts
         print(f"sbh-jobkit: {level}: {text}", file=sys.stderr, flush=True)
@@ -89,7 +89,7 @@ class JsonLines:
         """Write that it stops."""
         self._write("stopping", going=going, grace=grace)
 
-    def message(self, level: str, text: str, **facts: str) -> None:
+    def message(self, level: str, text: str, **facts: str | int) -> None:
         """Write a message, with tenant, plugin, job and fire time where it is about a run."""
         self._write("message", level=level, text=text, **facts)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit import clock
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.manual import ManualOnly
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sbh_jobkit.cli.screens import Screen
-    from sbh_jobkit.cli.web import Installed, Web
+    from sbh_jobkit.cli.web import Found, Web
     from sbh_jobkit.engines.describe import PluginDescription
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.served import ServedJob
@@ -53,6 +53,7 @@ def serve(options: Namespace) -> bool:
         from sbh_jobkit.cli.lifetime import Lifetime
         from sbh_jobkit.cli.reload import Reload
         from sbh_jobkit.cli.web import Web, beside_store, install_all
+        from sbh_jobkit.engines.alerting import Alerting
         from sbh_jobkit.engines.copies import Copies
         from sbh_jobkit.engines.local import LocalEngine
         from sbh_jobkit.engines.store import Store
@@ -63,24 +64,29 @@ def serve(options: Namespace) -> bool:
         web = Web.open(options, store, shows=sys.stdout.isatty())
         copies = Copies(Path(beside_store(store)("copies")).resolve())
         plugins = describe_all(options.paths, copies.load, warns=False)
-        installed = install_all(store, tenants, plugins)
+        found = install_all(store, tenants, plugins, web.address.uploads)
         reload = Reload(plugins, copies)
         more = web.address.for_tenants
-        jobs = [job for tenant in tenants for job in _jobs_of(tenant, installed, store, more)]
-        plugins = list({plugin.path: plugin for plugin in installed.values()}.values())
+        jobs = [job for tenant in tenants for job in _jobs_of(tenant, found, store, more)]
+        plugins = list({plugin.path: plugin for plugin in found.plugins.values()}.values())
         screen = _screen(plugins, tenants)
-        with Starter.start(modules()) as starter, _logging_on(screen):
-            kept, ended = _history(jobs, tenants), _ended(screen, web.metrics.ended)
-            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=ended)
+        with ExitStack() as closing:
+            starter = closing.enter_context(Starter.start(modules()))
+            closing.enter_context(_logging_on(screen))
+            closing.callback(copies.close)
+            closing.callback(web.address.uploads.close)
+            ends: list[Callable[[Run], object]] = [screen.ended, web.metrics.ended]
+            kept = _history(jobs, tenants)
+            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(ends))
             serving = _serving(plugins, tenants, store, jobs, web)
+            service = web.service(store, engine, starter, tenants, found)
+            alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))
+            alerting.start()
+            closing.callback(alerting.stop)
+            ends.append(alerting.wake)
             engine.start(begin_now=options.begin_now)
-            service = web.service(store, engine, starter, tenants, installed)
-            thread = web.serve(service)
-            try:
-                Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
-            finally:
-                thread.stop()
-                copies.close()
+            closing.callback(web.serve(service).stop)
+            Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
     finally:
         store.close()
     return True
@@ -101,8 +107,8 @@ def _require_something(paths: Sequence[str], plugins: Sequence[PluginDescription
         raise JobkitError(msg)
 
 
-def _jobs_of(tenant: Settings, installed: Installed, store: Store, more: Mapping[str, Any]) -> list[ServedJob]:
-    mine = [plugin for (owner, _), plugin in installed.items() if owner == tenant.id]
+def _jobs_of(tenant: Settings, found: Found, store: Store, more: Mapping[str, Any]) -> list[ServedJob]:
+    mine = [plugin for (owner, _), plugin in found.plugins.items() if owner == tenant.id]
     return [job for plugin in mine for job in serve_plugin(plugin, tenant, store.url, more)]
 
 
@@ -129,7 +135,7 @@ def describe_all(
         raise PluginError("\n".join(problems))
     for plugin in found if warns else ():
         for warning in plugin.warnings:
-            given.message(f"warning: {warning}")
+            streams.message(f"warning: {warning}")
     return found
 
 
@@ -174,13 +180,13 @@ def _logging_on(screen: Screen) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _ended(screen: Screen, counted: Callable[[Run], object]) -> Callable[[Run], object]:
-    """Return what is done at the end of each run: extensions see it, and so does the person."""
+def _ended(ends: Sequence[Callable[[Run], object]]) -> Callable[[Run], object]:
+    """Return what is done at the end of each run: a person sees it, it is counted, and extensions see it."""
     extensions: Extensions[LiveService] = Extensions(manager(), None, FAULTS, tenant_id="")
 
     def ended(run: Run) -> None:
-        screen.ended(run)
-        counted(run)
+        for each in ends:
+            each(run)
         extensions.notify(run)
 
     return ended

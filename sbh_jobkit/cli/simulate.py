@@ -60,12 +60,13 @@ def simulate(options: Namespace) -> bool:
 
 def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Finding]:
     """Return what injected faults have lost or doubled, against the same simulation without them."""
-    if not conditions.plan.faults or not any(run.injected_faults or not run.outcome.started for run in result.runs):
+    met = (run.injected_faults or not run.outcome.started or run.started_at != run.fire_time for run in result.runs)
+    if not conditions.plan.faults or not any(met):
         return []
     plugin = Plugin.load(fleet.paths[0])
     world = conditions.world_of(plugin.root, fleet.tenants[0])
     plain = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
-    return judge(list(plain.runs()), result.runs, Identities(result.world.identities))
+    return judge(list(plain.runs()), result.runs, Identities.from_world(result.world))
 
 
 def _check_together(options: Namespace, installations: int) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.report.terminal.stress import lines
@@ -37,7 +38,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
 
     found = run_stress(load, plain, kinds, path=path, progress=_show if sys.stderr.isatty() else lambda _: None)
     if options.json:
-        given.print_json(
+        streams.print_json(
             {
                 "plugin": simulator.plugin.slug,
                 "stress": list(kinds),
@@ -78,4 +79,4 @@ def _finding(each: Finding) -> dict[str, Any]:
 
 
 def _show(text: str) -> None:
-    given.message(f"trying {text}")
+    streams.message(f"trying {text}")

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.cli import options as given
+from sbh_jobkit.cli import streams
 from sbh_jobkit.engines import installations, vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.keyring import Keys, require_private, write_private
+from sbh_jobkit.engines.uploads import Uploads
 from sbh_jobkit.errors import PluginError, SettingsError
 from sbh_jobkit.server import tokens
 from sbh_jobkit.server.app import App
 from sbh_jobkit.server.metrics import Metrics
 from sbh_jobkit.server.pages.site import Site
-from sbh_jobkit.server.service import Address, Service
+from sbh_jobkit.server.service import Address, Problem, Service
 from sbh_jobkit.server.thread import ServerThread, bind, is_loopback
 
 if TYPE_CHECKING:
@@ -31,8 +32,16 @@ if TYPE_CHECKING:
     from sbh_jobkit.live.settings import Settings
 
 _FIRST = "first"
-Installed = dict[tuple[str, str], "PluginDescription"]
-"""Plugins by tenant and slug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is served."""
+
+    plugins: dict[tuple[str, str], PluginDescription]
+    """By tenant and slug."""
+    problems: dict[Problem, str]
+    """What could not be loaded, with a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +84,7 @@ class Web:
             host = f"[{options.host}]" if ":" in options.host else options.host
             url = options.url or f"http://{host}:{listening.getsockname()[1]}"
             uploads = Path(options.uploads or beside("plugins")).absolute()
-            address = Address(url=url.rstrip("/"), uploads=uploads, key_file=key_file)
+            address = Address(url=url.rstrip("/"), uploads=Uploads(uploads), key_file=key_file)
             token = _first_token(store, options.token_file, shows=shows)
         except BaseException:
             listening.close()
@@ -85,7 +94,7 @@ class Web:
         return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token, has_token=has_token)
 
     def service(
-        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], plugins: Installed
+        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], found: Found
     ) -> Service:
         """Return what its answers stand on."""
         return Service(
@@ -93,7 +102,8 @@ class Web:
             engine=engine,
             starter=starter,
             tenants={tenant.id: tenant for tenant in tenants},
-            plugins=plugins,
+            plugins=found.plugins,
+            problems=found.problems,
             keys=self.keys,
             address=self.address,
         )
@@ -112,9 +122,12 @@ def beside_store(store: Store) -> Any:
     return lambda ending: f"{stem}.{ending}"
 
 
-def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription]) -> Installed:
+def install_all(
+    store: Store, tenants: Sequence[Settings], plugins: Sequence[PluginDescription], uploads: Uploads
+) -> Found:
     """Write which plugins the command line names for each tenant, and add those that were uploaded."""
-    found: Installed = {}
+    found: dict[tuple[str, str], PluginDescription] = {}
+    problems: dict[Problem, str] = {}
     with store.write() as connection:
         known = installations.read(connection)
         for tenant in tenants:
@@ -125,20 +138,25 @@ def install_all(store: Store, tenants: Sequence[Settings], plugins: Sequence[Plu
     for each in known:
         if each.is_uploaded and each.tenant in names:
             if (each.tenant, each.plugin) in found:
-                given.message(
+                streams.message(
                     f"note: the upload of {each.plugin} is not served, since the command line names the plugin"
                 )
-            elif (uploaded := _uploaded(each)) is not None:
-                found[each.tenant, each.plugin] = uploaded
+                continue
+            try:
+                found[each.tenant, each.plugin] = _uploaded(each, uploads)
+            except PluginError as error:
+                problem = f"the upload of {each.plugin} at {each.tenant} is not served: {error}"
+                problems[each.tenant, each.plugin] = problem
+                streams.message(f"warning: {problem}")
+    uploads.sweep(store)
+    return Found(plugins=found, problems=problems)
+
+
+def _uploaded(each: installations.Installation, uploads: Uploads) -> PluginDescription:
+    """Load an upload; raises PluginError."""
+    found = replace(describe(each.path), fingerprint=Path(each.path).name[:8])
+    uploads.use(Path(each.path))
     return found
-
-
-def _uploaded(each: installations.Installation) -> PluginDescription | None:
-    try:
-        return replace(describe(each.path), fingerprint=Path(each.path).name[:8])
-    except PluginError as error:
-        given.message(f"warning: the upload of {each.plugin} at {each.tenant} is not served: {error}")
-        return None
 
 
 def _require_token(options: Namespace, store: Store, *, shows: bool) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, delete, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.jobs import read_schedule
@@ -39,7 +39,7 @@ MOST = 10_000
 _AT_ONCE = 500
 _FORGOTTEN = ("worker", "started_at", "finished_at", "outcome", "record", "note", "cancelled_by", "asked_by", "version")
 _NEW = {
-    **dict.fromkeys(_FORGOTTEN),
+    **dict.fromkeys((*_FORGOTTEN, "retry_after")),
     "state": State.BACKFILL,
     "is_cut": False,
 }
@@ -97,9 +97,12 @@ def ask(connection: Connection, key: Key, during: Window, who: str, now: float) 
     """
     mark = _mark(connection, key, lock=True)
     fires = _fires(mark, during.start, during.end, now)
-    rows = {row.fire_time: row for row in connection.execute(select(job_run).where(_is(key), _between(during)))}
+    rows: dict[int, list[Any]] = {}
+    attempts = select(job_run).where(_is(key), _between(during)).order_by(job_run.c.attempt)
+    for row in connection.execute(attempts):
+        rows.setdefault(row.fire_time, []).append(row)
     new = [fire for fire in fires if fire not in rows]
-    again = [rows[fire] for fire in fires if fire in rows and _never_began(rows[fire])]
+    again = [rows[fire][-1] for fire in fires if fire in rows and all(map(_never_began, rows[fire]))]
     names = dict(zip(("tenant", "plugin", "job"), key, strict=True))
     same = {**names, "state": State.BACKFILL, "planned_at": to_store(now), "backfilled_by": who, "reason": _reason(who)}
     for first in range(0, len(new), _AT_ONCE):
@@ -108,8 +111,9 @@ def ask(connection: Connection, key: Key, during: Window, who: str, now: float) 
     for row in again:
         reason = f"{_reason(who)}; before that {row.reason}" if row.reason else _reason(who)
         mine = _is(key), job_run.c.fire_time == row.fire_time
+        connection.execute(delete(job_run).where(*mine, job_run.c.attempt > 1))  # none of which has begun
         connection.execute(update(job_run).where(*mine).values(**_NEW, backfilled_by=who, reason=reason))
-    begun = sum(_has_begun(rows[fire]) for fire in fires if fire in rows)
+    begun = sum(any(map(_has_begun, rows[fire])) for fire in fires if fire in rows)
     asked = len(new) + len(again)
     return Backfill(asked=asked, begun=begun, planned=len(fires) - asked - begun)
 

@@ -25,7 +25,8 @@ def cancel(connection: Connection, key: Key, fire: float, who: str, now: float) 
     """Ask for the end of a run; return the state in which it was, and None where there is no such row."""
     c, (tenant, plugin, job) = job_run.c, key
     row = and_(c.tenant == tenant, c.plugin == plugin, c.job == job, c.fire_time == to_store(fire))
-    found = connection.execute(select(c.state).where(row).with_for_update()).scalar()
+    latest = select(c.state).where(row).order_by(c.attempt.desc()).limit(1)  # only this attempt may be open
+    found = connection.execute(latest.with_for_update()).scalar()
     if found is None:
         return None
     wish = c.state != State.ENDED, c.cancelled_by.is_(None)
@@ -49,7 +50,14 @@ def wishes(connection: Connection, worker: str) -> list[tuple[Claim, str]]:
     mine = c.worker == worker, c.state == State.RUNNING, c.cancelled_by.is_not(None)
     return [
         (
-            Claim(tenant=row.tenant, plugin=row.plugin, job=row.job, fire=from_store(row.fire_time), worker=worker),
+            Claim(
+                tenant=row.tenant,
+                plugin=row.plugin,
+                job=row.job,
+                fire=from_store(row.fire_time),
+                worker=worker,
+                attempt=row.attempt,
+            ),
             row.cancelled_by,
         )
         for row in connection.execute(select(job_run).where(*mine))

@@ -1,7 +1,8 @@
 """What becomes of a claimed row: it starts, it ends, or its worker dies.
 
 A row that was only claimed has started nothing, so it is due again. A row that was running is lost: it never starts
-again. Each function belongs to a transaction of its caller.
+again. Where its claim says that another attempt follows, a failed run gets the row of that attempt in the transaction
+that ends it. Each function belongs to a transaction of its caller.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, case, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
-from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.schema import State, insert, job_run
 from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.schedule.policy import TRIED_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 
-_AGAIN = case((job_run.c.backfilled_by.is_not(None), State.BACKFILL), else_=State.DUE)
+_AGAIN = case(
+    (job_run.c.attempt > 1, State.RETRY), (job_run.c.backfilled_by.is_not(None), State.BACKFILL), else_=State.DUE
+)
 _GIVEN_BACK = {"state": _AGAIN, "worker": None}
 """A row that no worker has any more, as it was before it was claimed."""
 
@@ -41,6 +45,7 @@ class Claim:
     fire: float
     """In seconds since 1970."""
     worker: str
+    attempt: int = 1
 
     @property
     def names(self) -> tuple[str, str]:
@@ -48,16 +53,22 @@ class Claim:
         return self.plugin, self.job
 
     @property
+    def job_key(self) -> tuple[str, str, str]:
+        """What names the job."""
+        return self.tenant, self.plugin, self.job
+
+    @property
     def key(self) -> dict[str, object]:
         """The row and its worker, as values for a statement."""
         names = {"its_tenant": self.tenant, "its_plugin": self.plugin, "its_job": self.job}
-        return {**names, "its_fire_time": to_store(self.fire), "its_worker": self.worker}
+        at = {"its_fire_time": to_store(self.fire), "its_attempt": self.attempt}
+        return {**names, **at, "its_worker": self.worker}
 
     @property
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str | int]:
         """What a line of the server's log says beside its text."""
         at = datetime.fromtimestamp(self.fire, UTC).isoformat()
-        return {"tenant": self.tenant, "plugin": self.plugin, "job": self.job, "fire_time": at}
+        return {"tenant": self.tenant, "plugin": self.plugin, "job": self.job, "fire_time": at, "attempt": self.attempt}
 
     @property
     def row(self) -> ColumnElement[bool]:
@@ -67,12 +78,13 @@ class Claim:
             job_run.c.plugin == self.plugin,
             job_run.c.job == self.job,
             job_run.c.fire_time == to_store(self.fire),
+            job_run.c.attempt == self.attempt,
         )
 
 
 def _mine(state: State) -> Update:
     """Return an UPDATE of a row of a worker; made once, since to build it costs more than to execute it."""
-    names = ("tenant", "plugin", "job", "fire_time", "worker")
+    names = ("tenant", "plugin", "job", "fire_time", "attempt", "worker")
     key = (job_run.c[name] == bindparam(f"its_{name}") for name in names)
     return update(job_run).where(*key, job_run.c.state == state)
 
@@ -101,6 +113,8 @@ def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
     record = json.dumps(run.to_dict())
     ended = {"new_outcome": run.outcome, "new_reason": run.reason, "new_finished_at": to_store(now)}
     if connection.execute(_FINISH, {**claim.key, **ended, "new_record": record}).rowcount == 1:
+        if run.outcome in TRIED_AGAIN:
+            follow_up(connection, [claim], now)
         return True
     late = claim.row, job_run.c.state == State.ENDED
     connection.execute(update(job_run).where(*late).values(note=record))
@@ -123,7 +137,10 @@ def release_others(connection: Connection, worker: str, known: Collection[Claim]
 def lose(connection: Connection, claim: Claim, now: float, *, why: str) -> bool:
     """End a running row whose end nobody can report; False where it is not ours."""
     mine = claim.row, job_run.c.state == State.RUNNING, job_run.c.worker == claim.worker
-    return connection.execute(update(job_run).where(*mine).values(**_lost(now, why))).rowcount == 1
+    if connection.execute(update(job_run).where(*mine).values(**_lost(now, why))).rowcount != 1:
+        return False
+    follow_up(connection, [claim], now)
+    return True
 
 
 def bury(connection: Connection, alive: Collection[str], now: float, *, why: str) -> list[Claim]:
@@ -132,16 +149,36 @@ def bury(connection: Connection, alive: Collection[str], now: float, *, why: str
     Returns the lost ones.
     """
     dead = job_run.c.worker.notin_(list(alive))
-    columns = (job_run.c.tenant, job_run.c.plugin, job_run.c.job, job_run.c.fire_time, job_run.c.worker)
+    names = ("tenant", "plugin", "job", "fire_time", "worker", "attempt")
+    columns = [job_run.c[name] for name in names]
     claimed, going = job_run.c.state == State.CLAIMED, job_run.c.state == State.RUNNING
     connection.execute(update(job_run).where(claimed, dead).values(**_GIVEN_BACK))
     found = connection.execute(select(*columns).where(going, dead).with_for_update()).all()
-    if found:
-        connection.execute(update(job_run).where(going, dead).values(**_lost(now, why)))
-    return [
-        Claim(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), worker=worker)
-        for tenant, plugin, job, fire, worker in found
+    lost = [
+        Claim(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), worker=worker, attempt=attempt)
+        for tenant, plugin, job, fire, worker, attempt in found
     ]
+    if lost:
+        connection.execute(update(job_run).where(going, dead).values(**_lost(now, why)))
+        follow_up(connection, lost, now)
+    return lost
+
+
+def follow_up(connection: Connection, failed: Collection[Claim], now: float) -> list[float]:
+    """Write the rows of the attempts that follow runs which have failed, as their claims said; return their times."""
+    ready = []
+    columns = (job_run.c.retry_after, job_run.c.backfilled_by, job_run.c.cancelled_by)
+    for claim in failed:
+        row = connection.execute(select(*columns).where(claim.row)).one()
+        if row.retry_after is None or row.cancelled_by is not None:
+            continue
+        at = to_store(now)
+        names = {"tenant": claim.tenant, "plugin": claim.plugin, "job": claim.job, "fire_time": to_store(claim.fire)}
+        values = {"state": State.RETRY, "planned_at": at, "not_before": at + row.retry_after}
+        new = {**names, **values, "attempt": claim.attempt + 1, "backfilled_by": row.backfilled_by}
+        connection.execute(insert(connection, job_run).values(new).on_conflict_do_nothing())
+        ready.append(from_store(at + row.retry_after))
+    return ready
 
 
 def _lost(now: float, why: str) -> dict[str, object]:

@@ -6,7 +6,6 @@ that nobody uses any more are removed when a scheduler begins.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from contextlib import suppress
@@ -17,7 +16,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.engines.describe import describe
-from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.folders import FolderLocks, remove_unused
 from sbh_jobkit.errors import JobkitError, PluginError
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 MOST_BYTES, MOST_FILES = 100 << 20, 10_000
 """The largest folder that is copied."""
 _NEW = ".new-"
-_YOUNG = 60.0
-"""Seconds for which a copy is spared that nobody has locked: it may just be made."""
 _LEFT_OUT = {"__pycache__", "node_modules"}
 
 
@@ -43,9 +40,9 @@ class Copies:
     def __init__(self, folder: Path) -> None:
         """Remove what nobody uses; the folder is named as the store is, with `.copies` at the end."""
         self._folder = folder
-        self._locks: list[int] = []
+        self._locks = FolderLocks()
         for each in folder.glob("*") if folder.is_dir() else ():
-            self._remove_unused(each)
+            remove_unused(each)
 
     def load(self, path: str) -> PluginDescription:
         """Copy a plugin, and return what the copy has; raises PluginError, and CannotCopy."""
@@ -69,23 +66,21 @@ class Copies:
 
     def close(self) -> None:
         """Let go of the copies."""
-        for lock in self._locks:
-            os.close(lock)
-        self._locks = []
+        self._locks.close()
 
     def _keep(self, source: Path) -> Path:
         """Return the folder of the copy, which this process has locked."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = Path(mkdtemp(prefix=_NEW, dir=self._folder))
         try:
-            self._lock(new)
+            self._locks.lock(new)
             kept = self._folder / self._copy(source, new)
             while True:
                 with suppress(OSError):  # it is there already
                     new.rename(kept)
                     return kept
                 with suppress(FileNotFoundError):  # it has just been removed, since nobody used it
-                    self._lock(kept)
+                    self._locks.lock(kept)
                     if kept.exists():
                         return kept
         finally:
@@ -132,19 +127,3 @@ class Copies:
         """Whether a file or a folder is the plugin's: not hidden, and nothing that the store has beside itself."""
         is_stores = path.parent == self._folder.parent and path.name.startswith(self._folder.stem)
         return not path.name.startswith(".") and not is_stores
-
-    def _lock(self, folder: Path) -> None:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        self._locks.append(lock)
-
-    def _remove_unused(self, copy: Path) -> None:
-        with suppress(OSError):  # somebody uses it, or removes it, too
-            if now() - copy.stat().st_mtime < _YOUNG:
-                return
-            lock = os.open(copy, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(copy)
-            finally:
-                os.close(lock)

@@ -6,9 +6,11 @@ decided is never decided again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import insort
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, update
@@ -18,11 +20,11 @@ from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.manual import reason_of
 from sbh_jobkit.engines.pauses import Pauses
-from sbh_jobkit.engines.planner import among, chunks, lock
+from sbh_jobkit.engines.planner import KEY, among, chunks, lock
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import Action, Decision, decide, decide_queued
+from sbh_jobkit.schedule.policy import Action, Decision, Retry, decide, decide_queued, decide_retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
 """How a fire time ends that does not start."""
 GOING = (State.CLAIMED, State.RUNNING)
-_OPEN = (State.DUE, State.WAITING, *GOING)
+_OPEN = (State.DUE, State.WAITING, State.RETRY, *GOING)
+_PLACE = attrgetter("fire", "attempt")
 _NOTABLE = 1.0
 """Seconds from which on a late start needs a reason."""
 
@@ -73,15 +76,27 @@ def unstarted(job: PlannedJob, decision: Decision) -> Run:
         duration=timedelta(0),
         outcome=OUTCOMES[decision.action],
         reason=decision.reason,
+        attempt=decision.attempt,
     )
 
 
 class _Row(NamedTuple):
     fire: float
+    attempt: int
+    not_before: int | None
     state: str
     reason: str | None
     asked_by: str | None
     backfilled_by: str | None
+
+
+class _Waiting(NamedTuple):
+    """A fire time that waits for a run to end, or a further attempt at one."""
+
+    fire: float
+    attempt: int
+    why: str
+    retry: Retry | None
 
 
 def dispatch(
@@ -110,15 +125,16 @@ def dispatch(
 
 _C = job_run.c
 _OPEN_ROWS = (  # made once, as _DECIDED: to build a statement costs more than to execute it
-    select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.state, _C.reason, _C.asked_by, _C.backfilled_by)
+    select(*(_C[name] for name in (*KEY, "fire_time", *_Row._fields[1:])))
     .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
     .where(or_(_C.cancelled_by.is_(None), _C.state.in_(GOING)))  # others that were cancelled end with the next sweep
-    .order_by(_C.fire_time)
+    .where(or_(_C.not_before.is_(None), _C.not_before <= bindparam("now")))
+    .order_by(_C.fire_time, _C.attempt)
 )
-_WRITTEN = ("state", "worker", "reason", "outcome", "finished_at")
+_WRITTEN = ("state", "worker", "reason", "outcome", "finished_at", "retry_after")
 _DECIDED = (
     update(job_run)
-    .where(*(_C[name] == bindparam(f"its_{name}") for name in ("tenant", "plugin", "job", "fire_time")))
+    .where(*(_C[name] == bindparam(f"its_{name}") for name in (*KEY, "fire_time", "attempt")))
     .values({name: bindparam(f"new_{name}") for name in _WRITTEN})
 )
 
@@ -154,8 +170,22 @@ class _Dispatch:
         self._filling = sum(row.backfilled_by is not None for row in rows if row.state in GOING)
         self._asked = {row.fire: row.asked_by for row in rows if row.asked_by and row.state not in GOING}
         scheduled = [row for row in rows if row.fire not in self._asked]
-        self._waiting = {row.fire: row.reason for row in scheduled if row.state == State.WAITING}
+        self._waiting = [
+            _Waiting(row.fire, row.attempt, row.reason or "", self._retry_of(row))
+            for row in scheduled
+            if row.state == State.WAITING
+        ]
         self._due = [row.fire for row in scheduled if row.state == State.DUE]
+        self._retries = sorted(
+            retry for row in scheduled if row.state == State.RETRY and (retry := self._retry_of(row)) is not None
+        )
+        self._has_started = False
+
+    def _retry_of(self, row: _Row) -> Retry | None:
+        if row.not_before is None:
+            return None
+        most = max(self._job.policy.retry + 1, row.attempt)
+        return Retry(ready=from_store(row.not_before), fire=row.fire, attempt=row.attempt, most=most)
 
     def run(self, lives: Lives, off: Disabled | None, pauses: Pauses, backfilled: Backfilled | None) -> Dispatched:
         if off is not None:
@@ -166,7 +196,8 @@ class _Dispatch:
         if self._due and (self.slots or not self._has_room) and not self._meets_backfill:
             self._decide_due(lives)
             self._dequeue()
-        left = bool(self._due or self._waiting or self._asked)
+        self._decide_retries(lives)
+        left = bool(self._due or self._waiting or self._asked or self._retries)
         if not left and backfilled is not None and off is None and pauses.current is None:
             left = self._fill(backfilled)
         decisions = sorted(self._decided, key=lambda decision: decision.fire)
@@ -185,17 +216,28 @@ class _Dispatch:
 
     def _skip_all(self, off: Disabled) -> None:
         """Start nothing, since the plugin is disabled."""
-        for fire in sorted([*self._due, *self._waiting, *self._asked]):
+        for fire in [*self._due, *self._asked]:
             self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=off.reason))
-        self._due, self._waiting, self._asked = [], {}, {}
+        later = [(each.fire, each.attempt) for each in self._waiting]
+        for fire, attempt in [*later, *((each.fire, each.attempt) for each in self._retries)]:
+            self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=off.reason, attempt=attempt))
+        self._due, self._waiting, self._asked, self._retries = [], [], {}, []
 
     def _skip_paused(self, pauses: Pauses) -> None:
         """Start nothing of the schedule that falls in a pause; what a person asks for by hand starts all the same."""
-        for fire in sorted([*self._due, *self._waiting]):
-            if (paused := pauses.at(fire)) is not None:
-                self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=paused.reason))
-        self._due = [fire for fire in self._due if pauses.at(fire) is None]
-        self._waiting = {fire: why for fire, why in self._waiting.items() if pauses.at(fire) is None}
+        at = [(fire, 1, fire) for fire in self._due]
+        at += [
+            (each.fire, each.attempt, each.fire if each.retry is None else each.retry.ready) for each in self._waiting
+        ]
+        at += [(each.fire, each.attempt, each.ready) for each in self._retries]
+        gone = set()
+        for fire, attempt, since in at:
+            if (paused := pauses.at(since)) is not None:
+                self._carry_out(Decision(fire=fire, action=Action.SKIP, reason=paused.reason, attempt=attempt))
+                gone.add((fire, attempt))
+        self._due = [fire for fire in self._due if (fire, 1) not in gone]
+        self._waiting = [each for each in self._waiting if (each.fire, each.attempt) not in gone]
+        self._retries = [each for each in self._retries if (each.fire, each.attempt) not in gone]
 
     def _start_asked(self, lives: Lives) -> None:
         """Start what a person asked for, unless that was before the scheduler was down: they expected it then."""
@@ -212,7 +254,7 @@ class _Dispatch:
                 reason = "; ".join(filter(None, (reason_of(who), late)))
                 decision = Decision(fire=fire, action=Action.START, reason=reason)
             del self._asked[fire]
-            self._carry_out(decision)
+            self._carry_out(decision, tried_again=False)  # a person waits for its answer
 
     def _fill(self, backfilled: Backfilled) -> bool:
         """Start what a backfill asks for, as far as there is room; return whether some of it is left."""
@@ -224,17 +266,36 @@ class _Dispatch:
 
     def _dequeue(self) -> None:
         """Start what has waited, the longest first, as far as the policy and the slots have room."""
+        policy, tz = self._job.policy, self._job.schedule.tz
         while self._waiting and self.slots and self._has_room:
-            fire, why = next(iter(self._waiting.items()))
-            del self._waiting[fire]
-            self._carry_out(decide_queued(self._job.policy, fire, self._now, since=why or "", tz=self._job.schedule.tz))
+            first = self._waiting.pop(0)
+            self._carry_out(decide_queued(policy, first.fire, self._now, since=first.why, tz=tz, retry=first.retry))
+
+    def _decide_retries(self, lives: Lives) -> None:
+        """Decide on further attempts whose time has come; where a start of just now took the room, at the next look."""
+        policy, tz, ready, self._retries = self._job.policy, self._job.schedule.tz, self._retries, []
+        for retry in ready:
+            down, running = lives.downtime(retry.ready, self._now), sorted(self._running)
+            decision = decide_retry(policy, retry, self._now, running=running, down=down, tz=tz)
+            is_start = decision.action is Action.START
+            if (is_start and not self.slots) or (decision.action is Action.WAIT and self._has_started):
+                self._retries.append(retry)
+            elif decision.action is Action.WAIT:
+                self._wait(decision, retry)
+            else:
+                self._carry_out(decision)
+
+    def _wait(self, decision: Decision, retry: Retry | None = None) -> None:
+        self._write(decision, state=State.WAITING, reason=decision.reason)
+        insort(self._waiting, _Waiting(decision.fire, decision.attempt, decision.reason or "", retry), key=_PLACE)
+        self._decided.append(decision)
 
     def _decide_due(self, lives: Lives) -> None:
         policy, tz, fires, self._due = self._job.policy, self._job.schedule.tz, self._due, []
         down = lives.downtime(fires[0], self._now)
-        running = list(self._running)
+        running = sorted(self._running)
         for decision in decide(
-            policy, fires, self._now, running=running, waiting=list(self._waiting), down=down, tz=tz
+            policy, fires, self._now, running=running, waiting=[each.fire for each in self._waiting], down=down, tz=tz
         ):
             if decision.action is Action.START and not self.slots:
                 self._due.append(decision.fire)
@@ -243,19 +304,19 @@ class _Dispatch:
             elif self._due:  # an earlier one has no slot yet, and stays ahead
                 self._due.append(decision.fire)
             else:
-                self._write(decision.fire, state=State.WAITING, reason=decision.reason)
-                self._waiting[decision.fire] = decision.reason
-                self._decided.append(decision)
+                self._wait(decision)
 
-    def _carry_out(self, decision: Decision) -> None:
+    def _carry_out(self, decision: Decision, *, tried_again: bool = True) -> None:
         if decision.action is Action.START:
             decision = self._explained(decision)
-            self._write(decision.fire, state=State.CLAIMED, worker=self._worker, reason=decision.reason)
+            claimed = {"worker": self._worker, "retry_after": self._retry_after(decision) if tried_again else None}
+            self._write(decision, state=State.CLAIMED, reason=decision.reason, **claimed)
             self._running.append(decision.fire)
+            self._has_started = True
             self.slots -= 1
         else:
             ended = {"outcome": OUTCOMES[decision.action], "finished_at": to_store(self._now)}
-            self._write(decision.fire, state=State.ENDED, reason=decision.reason, **ended)
+            self._write(decision, state=State.ENDED, reason=decision.reason, **ended)
         self._decided.append(decision)
 
     def _explained(self, decision: Decision) -> Decision:
@@ -264,9 +325,15 @@ class _Dispatch:
         if decision.reason is not None or late < _NOTABLE:
             return decision
         reason = f"started {times.format_elapsed(late)} late: no slot was free"
-        return Decision(fire=decision.fire, action=Action.START, reason=reason)
+        return replace(decision, reason=reason)
 
-    def _write(self, fire: float, **values: object) -> None:
+    def _retry_after(self, decision: Decision) -> int | None:
+        """Return how long the next attempt waits, in the store's unit; None where none follows."""
+        policy = self._job.policy
+        return to_store(policy.wait_before(decision.attempt + 1)) if decision.attempt <= policy.retry else None
+
+    def _write(self, decision: Decision, **values: object) -> None:
         job = self._job
-        key = {"its_tenant": job.tenant, "its_plugin": job.plugin, "its_job": job.job, "its_fire_time": to_store(fire)}
+        key: dict[str, object] = {"its_tenant": job.tenant, "its_plugin": job.plugin, "its_job": job.job}
+        key |= {"its_fire_time": to_store(decision.fire), "its_attempt": decision.attempt}
         self._writes.append({**key, **{f"new_{name}": values.get(name) for name in _WRITTEN}})

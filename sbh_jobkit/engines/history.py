@@ -39,7 +39,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Going:
-    """A due instant that has been claimed, runs or waits."""
+    """A due instant that has been claimed, runs, waits, or waits to be tried again."""
 
     tenant: str
     plugin: str
@@ -48,6 +48,7 @@ class Going:
     state: State
     started_at: datetime | None
     reason: str | None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,33 +69,48 @@ def read_ended(
     connection: Connection, wanted: Wanted, *, before: float | None = None, page: int = _PAGE
 ) -> Iterator[Recorded]:
     """Yield what has ended, newest fire time first, before a time in epoch seconds if it is given; read by pages."""
-    query = _query().where(*wanted.conditions(), job_run.c.state == State.ENDED)
+    query = query_runs().where(*wanted.conditions(), job_run.c.state == State.ENDED)
     if before is not None:
         query = query.where(job_run.c.fire_time < to_store(before))
-    place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job")]
+    place = [job_run.c[name] for name in ("fire_time", "tenant", "plugin", "job", "attempt")]
     newest = query.order_by(*(column.desc() for column in place)).limit(page)
     rows = connection.execute(newest).all()
     while rows:
-        yield from map(_recorded, rows)
+        yield from map(recorded, rows)
         # from where the last page ended, since more may have ended in the meantime
         last = tuple_(*place) < tuple_(*(getattr(rows[-1], column.name) for column in place))
         rows = connection.execute(newest.where(last)).all()
 
 
-def read_one(connection: Connection, key: tuple[str, str, str], fire: float) -> Recorded | Going | None:
-    """Return one due instant, whether it has ended or not; None for one that is not there."""
+def page_of(rows: Iterator[Recorded], most: int) -> tuple[list[Recorded], bool]:
+    """Return the first rows, and whether there are more; a page ends with a fire time, not between its attempts."""
+    page: list[Recorded] = []
+    for row in rows:
+        if len(page) >= most and row.run.fire_time != page[-1].run.fire_time:
+            return page, True
+        page.append(row)
+    return page, False
+
+
+def read_one(
+    connection: Connection, key: tuple[str, str, str], fire: float, attempt: int | None = None
+) -> Recorded | Going | None:
+    """Return an attempt at one due instant, the latest if none is named; None for one that is not there."""
     tenant, plugin, job = key
     wanted = Wanted(tenant=tenant, plugin=plugin, job=job).conditions()
-    row = connection.execute(_query().where(*wanted, job_run.c.fire_time == to_store(fire))).first()
+    query = query_runs().where(*wanted, job_run.c.fire_time == to_store(fire)).order_by(job_run.c.attempt.desc())
+    if attempt is not None:
+        query = query.where(job_run.c.attempt == attempt)
+    row = connection.execute(query.limit(1)).first()
     if row is None:
         return None
-    return _recorded(row) if row.state == State.ENDED else _going(row)
+    return recorded(row) if row.state == State.ENDED else _going(row)
 
 
 def read_going(connection: Connection, wanted: Wanted) -> list[Going]:
     """Return what is claimed, runs or waits, the oldest first."""
-    open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING))
-    query = _query().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time)
+    open_ = job_run.c.state.in_((State.CLAIMED, State.RUNNING, State.WAITING, State.RETRY))
+    query = query_runs().where(*wanted.conditions(), open_).order_by(job_run.c.fire_time, job_run.c.attempt)
     return [_going(row) for row in connection.execute(query)]
 
 
@@ -107,8 +123,13 @@ def _going(row: Any) -> Going:
         fire_time=_time(row.fire_time, tz),
         state=State(row.state),
         started_at=_time(row.started_at, tz) if row.started_at is not None else None,
-        reason=row.reason,
+        reason=_why_it_waits(row, tz) if row.state == State.RETRY else row.reason,
+        attempt=row.attempt,
     )
+
+
+def _why_it_waits(row: Any, tz: ZoneInfo) -> str:
+    return f"attempt {row.attempt}, from {_time(row.not_before, tz):%Y-%m-%d %H:%M:%S %Z} on"
 
 
 def known_plugins(connection: Connection) -> dict[str, list[str]]:
@@ -132,12 +153,14 @@ def known_tenants(connection: Connection) -> list[str]:
     return list(connection.execute(select(job_mark.c.tenant).distinct().order_by(job_mark.c.tenant)).scalars())
 
 
-def _query() -> Select[Any]:
+def query_runs() -> Select[Any]:
+    """Return the query of all rows, each with the schedule of its job."""
     same = and_(*(job_run.c[name] == job_mark.c[name] for name in ("tenant", "plugin", "job")))
     return select(job_run, job_mark.c.schedule).select_from(job_run.outerjoin(job_mark, same))
 
 
-def _recorded(row: Any) -> Recorded:
+def recorded(row: Any) -> Recorded:
+    """Return a row that has ended."""
     tz = _zone(row)
     run = read_run(json.loads(row.record), tz) if row.record else _bare(row, tz)
     late = read_run(json.loads(row.note), tz) if row.note else None
@@ -156,6 +179,7 @@ def _bare(row: Any, tz: ZoneInfo) -> Run:
         duration=ended,
         outcome=Outcome(row.outcome),
         reason=row.reason,
+        attempt=row.attempt,
     )
 
 

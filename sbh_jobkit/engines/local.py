@@ -173,8 +173,7 @@ class LocalEngine:
     def cancel(self, key: Key, fire: float, who: str) -> State | None:
         """End a run, whichever scheduler of the store has it; return the state it was in, None for an unknown one."""
         was = self._writer.write(partial(cancelling.cancel, key=key, fire=fire, who=who, now=now()))
-        tenant, plugin, job = key
-        self._worker.cancel(claims.Claim(tenant=tenant, plugin=plugin, job=job, fire=fire, worker=self.name), who)
+        self._worker.cancel(key, fire, who)
         return was
 
     def serve(
@@ -304,7 +303,7 @@ class LocalEngine:
 
     def _carry_out(self, job: ServedJob, done: Dispatched) -> None:
         for decision in done.starts:
-            self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason))
+            self._worker.run(Start(job=job, fire=decision.fire, reason=decision.reason, attempt=decision.attempt))
         for run in done.unstarted:
             self._report(run)
 
@@ -320,7 +319,7 @@ class LocalEngine:
         self._looked = now()
         left, wishes = self._writer.write(self._look)
         for claim, who in wishes:
-            self._worker.cancel(claim, who)
+            self._worker.cancel(claim.job_key, claim.fire, who)
         if self._blocked is not None:  # a claim that was committed, but whose answer was lost, has no thread
             self._writer.write(partial(claims.release_others, worker=self.name, known=self._worker.claims()))
         if jumped or self._blocked is not None or self._swept >= self._replanned + _REPLAN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from sbh_jobkit.engines import cancelling, claims, heartbeat, identity, pauses
 from sbh_jobkit.engines.dispatcher import GOING
@@ -31,8 +31,10 @@ def look(connection: Connection, worker: str, now: float) -> list[Key]:
     bury_dead(connection, worker, now)
     cancelling.settle(connection, now)
     c = job_run.c
-    left = select(c.tenant, c.plugin, c.job).where(c.state.in_(UNDECIDED), c.fire_time <= to_store(now)).distinct()
-    return [(row.tenant, row.plugin, row.job) for row in connection.execute(left)]
+    at = to_store(now)
+    left = c.state.in_(UNDECIDED), c.fire_time <= at, or_(c.not_before.is_(None), c.not_before <= at)
+    rows = connection.execute(select(c.tenant, c.plugin, c.job).where(*left).distinct())
+    return [(row.tenant, row.plugin, row.job) for row in rows]
 
 
 def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Claim]:
@@ -47,7 +49,8 @@ def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Cl
 
 def forget_undecided(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
     """End what was due or waited before now, because somebody wants to begin now; a backfill stays."""
-    past = among(job_run), job_run.c.state.in_((State.DUE, State.WAITING)), job_run.c.fire_time <= to_store(now)
+    left = job_run.c.state.in_((State.DUE, State.WAITING, State.RETRY))
+    past = among(job_run), left, job_run.c.fire_time <= to_store(now)
     ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
     reason = "missed: forgotten, since the scheduler was started with --begin-now"
     statement = update(job_run).where(*past).values(**ended, reason=reason)

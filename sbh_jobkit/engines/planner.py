@@ -29,7 +29,8 @@ LONGEST_PAST = 40 * 86_400.0
 _LEAST = 1e-6
 """Seconds: the store knows no shorter time."""
 _CHUNK = 1_000
-_KEY = ("tenant", "plugin", "job")
+KEY = ("tenant", "plugin", "job")
+"""The columns that name a job."""
 Key = tuple[str, str, str]
 """Tenant, plugin and job."""
 
@@ -83,14 +84,14 @@ def chunks(jobs: Sequence[PlannedJob]) -> Iterator[Sequence[PlannedJob]]:
 
 def among(table: Table) -> ColumnElement[bool]:
     """Return the condition for the rows of some jobs, whose keys are given as `keys` when it is executed."""
-    return tuple_(*(table.c[name] for name in _KEY)).in_(bindparam("keys", expanding=True))
+    return tuple_(*(table.c[name] for name in KEY)).in_(bindparam("keys", expanding=True))
 
 
 # made once: to build a statement costs more than to execute it
-_LOCK = select(job_mark).where(among(job_mark)).order_by(*(job_mark.c[name] for name in _KEY)).with_for_update()
+_LOCK = select(job_mark).where(among(job_mark)).order_by(*(job_mark.c[name] for name in KEY)).with_for_update()
 _ADVANCE = (
     update(job_mark)
-    .where(*(job_mark.c[name] == bindparam(f"its_{name}") for name in _KEY))
+    .where(*(job_mark.c[name] == bindparam(f"its_{name}") for name in KEY))
     .values({"planned_to": bindparam("to"), "schedule": bindparam("shown")})
 )
 
@@ -112,7 +113,7 @@ def _plan(connection: Connection, jobs: Sequence[PlannedJob], now: float, until:
         # ranges are [start, end): what was planned before is left out, and the end is included
         since = max(planned_to, now - LONGEST_PAST) + _LEAST
         fires = job.schedule.epochs(since, until + _LEAST)
-        same = {**dict(zip(_KEY, job.key, strict=True)), "state": State.DUE, "planned_at": to_store(now)}
+        same = {**dict(zip(KEY, job.key, strict=True)), "state": State.DUE, "planned_at": to_store(now)}
         rows += [{**same, "fire_time": to_store(fire)} for fire in fires]
     planned, given = 0, iter(rows)
     while chunk := list(islice(given, _CHUNK)):
@@ -126,7 +127,7 @@ def _marks(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> di
     marks = lock(connection, jobs)
     if new := [job for job in jobs if job.key not in marks]:
         rows = [
-            {**dict(zip(_KEY, job.key, strict=True)), "schedule": job.shown, "planned_to": to_store(now)} for job in new
+            {**dict(zip(KEY, job.key, strict=True)), "schedule": job.shown, "planned_to": to_store(now)} for job in new
         ]
         connection.execute(insert(connection, job_mark).on_conflict_do_nothing(), rows)
         marks |= lock(connection, new)
@@ -142,7 +143,7 @@ def _advance(connection: Connection, jobs: Sequence[PlannedJob], to: Mapping[Key
     """Write up to when jobs are planned."""
     rows = [
         {
-            **{f"its_{name}": value for name, value in zip(_KEY, job.key, strict=True)},
+            **{f"its_{name}": value for name, value in zip(KEY, job.key, strict=True)},
             "to": to[job.key],
             "shown": job.shown,
         }

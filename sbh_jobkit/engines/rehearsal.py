@@ -18,7 +18,7 @@ from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.planner import plan
 from sbh_jobkit.engines.schema import State, insert, job_mark, job_run
 from sbh_jobkit.run.run import Outcome
-from sbh_jobkit.schedule.policy import Window, decide_still_down
+from sbh_jobkit.schedule.policy import TRIED_AGAIN, Window, decide_still_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.planner import PlannedJob
     from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.schedule.policy import Decision
 
-    Takes = Callable[[PlannedJob, float], float]
+    Ends = Callable[[PlannedJob, float, int], "RunEnd"]
 
 _WORKER = "rehearsal"
 _SLOTS = 1_000_000
 _FOR_EVER = 1e9
 """Seconds: there is no sign of life between two events."""
 _END, _DOWN, _UP, _FIRE = range(4)
+
+
+class RunEnd(NamedTuple):
+    """How a run ends, and after how many seconds."""
+
+    seconds: float = 0.0
+    outcome: Outcome = Outcome.OK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +53,8 @@ class Decided:
     fire: float
     started: float | None
     outcome: str
-    """`ok` for every run that started."""
     reason: str | None
+    attempt: int = 1
 
     @property
     def at(self) -> datetime:
@@ -59,6 +67,7 @@ class _Event(NamedTuple):
     kind: int
     job: int = -1
     fire: float = 0.0
+    attempt: int = 1
 
 
 class Rehearsal:
@@ -71,14 +80,14 @@ class Rehearsal:
         start: float,
         end: float,
         *,
-        takes: Takes,
+        ends: Ends,
         down: Sequence[Window] = (),
     ) -> None:
-        """Let a run of a job that was due at `fire` take `takes(job, fire)` seconds."""
+        """Let an attempt at a fire time of a job end as `ends(job, fire, attempt)` says."""
         self._store = store
         self._jobs = jobs
         self._start, self._end = start, end
-        self._takes = takes
+        self._ends = ends
         self._down = down
         self._events = [
             _Event(fire, _FIRE, number) for number, job in enumerate(jobs) for fire in job.schedule.epochs(start, end)
@@ -86,14 +95,17 @@ class Rehearsal:
         self._events += [_Event(window.start, _DOWN) for window in down if window.start >= start]
         self._events += [_Event(window.end, _UP) for window in down]
         heapify(self._events)
-        self._going = 0
+        self._runs: dict[claims.Claim, RunEnd] = {}
+        """The runs that go on, and how they will end."""
 
     def run(self) -> list[Decided]:
         """Go from event to event, and return what became of each due instant, by job and fire time."""
         with self._store.write() as connection:
             self._begin(connection)
-        while self._events and (self._events[0].at < self._end or self._going):
+        while self._events:
             with self._store.write() as connection:
+                if self._events[0].at >= self._end and not self._has_open(connection):
+                    break
                 self._step(connection, self._events[0].at)
         with self._store.write() as connection:
             self._close(connection)
@@ -115,7 +127,7 @@ class Rehearsal:
             happened.append(heappop(self._events))
         for event in happened:
             if event.kind == _END:
-                self._finish(connection, self._jobs[event.job], event.fire, now)
+                self._finish(connection, event.job, self._claim(event), now)
         is_down = any(now in window for window in self._down)
         if not is_down or any(event.kind == _DOWN for event in happened):
             heartbeat.beat(connection, self._life(now), now, lease=_FOR_EVER)
@@ -125,6 +137,8 @@ class Rehearsal:
         everyone = any(event.kind == _UP for event in happened)
         jobs = [job for number, job in enumerate(self._jobs) if everyone or number in due]
         plan(connection, jobs, min(now, self._end - 1))
+        if now >= self._end:
+            self._close(connection)
         while self._start_some(connection, jobs, now):
             pass
 
@@ -137,22 +151,40 @@ class Rehearsal:
         for done in dispatch(connection, jobs, now, _WORKER, slots=_SLOTS):
             for decision in done.starts:
                 started = True
-                claims.start(connection, self._claim(done.job, decision.fire), now)
-                took = self._takes(done.job, decision.fire)
-                self._going += 1
-                if took:
-                    heappush(self._events, _Event(now + took, _END, self._jobs.index(done.job), decision.fire))
-                else:
-                    self._finish(connection, done.job, decision.fire, now)
+                self._begin_run(connection, done.job, decision, now)
         return started
 
-    def _claim(self, job: PlannedJob, fire: float) -> claims.Claim:
-        return claims.Claim(tenant=job.tenant, plugin=job.plugin, job=job.job, fire=fire, worker=_WORKER)
+    def _begin_run(self, connection: Connection, job: PlannedJob, decision: Decision, now: float) -> None:
+        end = self._ends(job, decision.fire, decision.attempt)
+        at = now + end.seconds
+        if end.outcome is Outcome.LOST:  # which the next scheduler finds out
+            at = next((window.end for window in self._down if at in window), at)
+        event = _Event(at, _END, self._jobs.index(job), decision.fire, decision.attempt)
+        claim = self._claim(event)
+        claims.start(connection, claim, now)
+        self._runs[claim] = end
+        if at > now:
+            heappush(self._events, event)
+        else:
+            self._finish(connection, event.job, claim, now)
 
-    def _finish(self, connection: Connection, job: PlannedJob, fire: float, now: float) -> None:
-        self._going -= 1
-        ended = {"state": State.ENDED, "outcome": Outcome.OK, "finished_at": to_store(now)}
-        connection.execute(update(job_run).where(self._claim(job, fire).row).values(**ended))
+    def _claim(self, event: _Event) -> claims.Claim:
+        job = self._jobs[event.job]
+        names = {"tenant": job.tenant, "plugin": job.plugin, "job": job.job}
+        return claims.Claim(**names, fire=event.fire, worker=_WORKER, attempt=event.attempt)
+
+    def _finish(self, connection: Connection, job: int, claim: claims.Claim, now: float) -> None:
+        end = self._runs.pop(claim)
+        ended = {"state": State.ENDED, "outcome": end.outcome, "finished_at": to_store(now)}
+        connection.execute(update(job_run).where(claim.row).values(**ended))
+        if end.outcome in TRIED_AGAIN:
+            for ready in claims.follow_up(connection, [claim], now):
+                heappush(self._events, _Event(ready, _FIRE, job))
+
+    def _has_open(self, connection: Connection) -> bool:
+        """Return whether anything goes on, waits, or is to be tried again."""
+        states = (State.WAITING, State.RETRY, State.CLAIMED, State.RUNNING)
+        return connection.execute(select(job_run.c.state).where(job_run.c.state.in_(states))).first() is not None
 
     def _close(self, connection: Connection) -> None:
         """End the fire times of a scheduler that comes back only after the range, as the simulator does."""
@@ -165,11 +197,12 @@ class Rehearsal:
             for fire in map(from_store, connection.execute(due).scalars().all()):
                 missed = decide_still_down(fire, back, job.schedule.tz)
                 ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "reason": missed.reason}
-                row = self._claim(job, fire).row
-                connection.execute(update(job_run).where(row).values(**ended, finished_at=to_store(back.end)))
+                row = job.is_in(job_run), job_run.c.fire_time == to_store(fire), job_run.c.state == State.DUE
+                connection.execute(update(job_run).where(*row).values(**ended, finished_at=to_store(back.end)))
 
     def _rows(self, connection: Connection, job: PlannedJob) -> list[Decided]:
-        found = connection.execute(select(job_run).where(job.is_in(job_run)).order_by(job_run.c.fire_time))
+        order = job_run.c.fire_time, job_run.c.attempt
+        found = connection.execute(select(job_run).where(job.is_in(job_run)).order_by(*order))
         return [
             Decided(
                 job=job,
@@ -177,6 +210,7 @@ class Rehearsal:
                 started=None if row.started_at is None else from_store(row.started_at),
                 outcome=row.outcome or row.state,
                 reason=row.reason,
+                attempt=row.attempt,
             )
             for row in found
         ]

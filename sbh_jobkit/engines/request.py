@@ -35,7 +35,7 @@ class RunRequest:
     Output is redacted by the redactor of the tenant's session; where the tenant has a method `redactor`, also what the
     plugin prints while it is loaded.
     """
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the factory needs, as JSON values."""
     timezone: str | None = None
     """The zone of its schedule; without a schedule, the zone of its naive times."""

@@ -65,10 +65,11 @@ def _cut(connection: Connection, job: PlannedJob, before: float) -> int:
         _aged(before),
         c.is_cut.is_(False),
     )
-    found = connection.execute(select(c.fire_time, c.record).where(*whole).limit(_AT_ONCE)).all()
+    found = connection.execute(select(c.fire_time, c.attempt, c.record).where(*whole).limit(_AT_ONCE)).all()
     for row in found:
         record = json.loads(row.record) if row.record else {}
         shorter = {name: value[:0] if name in _CUT else value for name, value in record.items()}
         values = {"record": json.dumps(shorter) if row.record else None, "note": None, "is_cut": True}
-        connection.execute(update(job_run).where(job.is_in(job_run), c.fire_time == row.fire_time).values(values))
+        this = job.is_in(job_run), c.fire_time == row.fire_time, c.attempt == row.attempt
+        connection.execute(update(job_run).where(*this).values(values))
     return len(found)

@@ -1,4 +1,4 @@
-"""The tables of the store: one row for each due instant is its plan, its claim and its history.
+"""The tables of the store: one row for each attempt at a due instant is its plan, its claim and its history.
 
 Times are whole microseconds since 1970, which every database compares exactly. The same statements serve SQLite and
 PostgreSQL; SQLAlchemy writes both dialects.
@@ -14,8 +14,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-VERSION = 1
-"""Of the tables below; a store of a newer one is refused."""
+VERSION = 2
+"""Of the tables below; a store of a newer one is refused, and one of an older one is migrated."""
 
 
 class State(StrEnum):
@@ -27,14 +27,16 @@ class State(StrEnum):
     """Asked for by a backfill; starts where nothing else of the job does."""
     WAITING = "waiting"
     """Decided to start as soon as an earlier run of the job has ended."""
+    RETRY = "retry"
+    """An earlier attempt has failed; it starts when its time has come."""
     CLAIMED = "claimed"
     """A worker has it; the job's code has not started."""
     RUNNING = "running"
-    """The job's code may have started, so it never starts again."""
+    """The job's code may have started, so this attempt never starts again."""
     ENDED = "ended"
 
 
-UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL)
+UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL, State.RETRY)
 """The states of what has not started and nobody has claimed."""
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
@@ -45,9 +47,12 @@ job_run = Table(
     Column("plugin", String(200), primary_key=True),
     Column("job", String(200), primary_key=True),
     Column("fire_time", BigInteger, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False, default=1),
     Column("state", String(10), nullable=False),
     Column("worker", String(200)),
     Column("planned_at", BigInteger, nullable=False),
+    Column("not_before", BigInteger),
+    Column("retry_after", BigInteger),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("outcome", String(20)),
@@ -61,7 +66,9 @@ job_run = Table(
     Column("version", String(200)),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
+    Index("sbh_job_run_finished", "tenant", "finished_at"),
 )
+"""`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows."""
 job_mark = Table(
     "sbh_job_mark",
     metadata,
@@ -117,6 +124,18 @@ secret = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 """The secrets of plugins, encrypted."""
+alert = Table(
+    "sbh_alert",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("plugin", String(200), primary_key=True),
+    Column("job", String(200), primary_key=True),
+    Column("fails", Boolean, nullable=False, default=False),
+    Column("is_late", Boolean, nullable=False, default=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("ok_at", BigInteger, nullable=False),
+)
+"""What was said of each job, and up to when its runs are known; the row without a job is of all the tenant's runs."""
 life = Table(
     "sbh_life",
     metadata,

@@ -15,7 +15,7 @@ from sbh_jobkit.schedule.policy import ALL_JOBS, policy_lookup
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.engines.describe import JobDescription, PluginDescription
@@ -56,7 +56,7 @@ def serve_plugins(
     plugins, tenants = list(plugins), list(tenants)
     _require_different("plugins", [(plugin.slug, plugin.path) for plugin in plugins])
     _require_different("tenants", [(tenant.id, f"{tenant.path}") for tenant in tenants])
-    _require_known_jobs(plugins, tenants)
+    require_known_jobs(plugins, tenants)
     return [job for tenant in tenants for plugin in plugins for job in serve_plugin(plugin, tenant, store, more)]
 
 
@@ -95,7 +95,14 @@ def request_for(
         fire=0.0,
         tenant=tenant.id,
         factory=FACTORY,
-        settings={"path": str(tenant.path), "store": store, "plugin": plugin.slug, "dry": dry, **more},
+        settings={
+            "path": str(tenant.path),
+            "text": tenant.text or None,
+            "store": store,
+            "plugin": plugin.slug,
+            "dry": dry,
+            **more,
+        },
         timezone=_zone(plugin, job, tenant).key,
     )
 
@@ -115,12 +122,17 @@ def _require_different(what: str, named: list[tuple[str, str]]) -> None:
         first[name] = source
 
 
-def _require_known_jobs(plugins: list[PluginDescription], tenants: list[Settings]) -> None:
-    """Raise PolicyError for a policy, and SettingsError for a history, of a job that no plugin has."""
+def require_known_jobs(plugins: Sequence[PluginDescription], tenants: Sequence[Settings]) -> None:
+    """Raise PolicyError for a policy, and SettingsError for a history or an alert, of a job that no plugin has."""
     known = {job.name: None for plugin in plugins for job in plugin.jobs}
     for tenant in tenants:
-        for section, error in (("policy", PolicyError), ("history", SettingsError)):
-            for name in getattr(tenant, section):
+        sections = (
+            ("policy", tenant.policy, PolicyError),
+            ("history", tenant.history, SettingsError),
+            ("alerts.late", tenant.alerts.late, SettingsError),
+        )
+        for section, given, error in sections:
+            for name in given:
                 if name != ALL_JOBS and name not in known:
                     hint = did_you_mean(name, known) or f"; the jobs are {', '.join(known)}"
                     msg = f"{tenant.path}: [{section}.{name}]: no plugin has a job {name!r}{hint if known else ''}"

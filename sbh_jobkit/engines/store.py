@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from sbh_jobkit.engines import schema
+from sbh_jobkit.engines.migration import OLDEST, migrate
 from sbh_jobkit.errors import StoreError, did_you_mean
 from sbh_jobkit.live.keys import without_password
 from sbh_jobkit.live.optional import needed
@@ -43,8 +44,8 @@ class Store:
     def open(cls, url: str, *, create: bool = True) -> Self:
         """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
 
-        Raises StoreError for a URL, a folder or a database that cannot be used, for a store of a newer version, and
-        without `create` for one that is not there.
+        One of an older version is brought up to date. Raises StoreError for a URL, a folder or a database that cannot
+        be used, for a store of a newer version, and without `create` for one that is not there.
         """
         parsed = _parse(url)
         if parsed.get_backend_name() == "sqlite":
@@ -155,7 +156,10 @@ def _check_tables(connection: Connection, engine: Engine) -> None:
         return
     version = connection.execute(select(schema.store_version.c.version)).scalar_one()
     connection.rollback()
-    if version != schema.VERSION:
+    if OLDEST <= version < schema.VERSION:
+        with connection.begin():
+            migrate(connection)
+    elif version != schema.VERSION:
         msg = f"the store {engine.url.render_as_string(hide_password=True)!r} has version {version}, and this kit knows"
         msg += f" {schema.VERSION}; install the kit that wrote it, or name another store"
         raise StoreError(msg)

@@ -30,10 +30,12 @@ _LOG = logging.getLogger("sbh_jobkit.dry")
 def make_tenant(given: Mapping[str, Any]) -> LiveTenant:
     """Return the tenant of the file at `path`.
 
-    `store` is the URL of its history, `plugin` the slug whose run it is for, `keys` the path of the key file, and
-    `links` the address below which links to its files are served; each may be left out.
+    With `text`, that is what the file says, whatever stands in it by now. `store` is the URL of its history, `plugin`
+    the slug whose run it is for, `keys` the path of the key file, and `links` the address below which links to its
+    files are served; each may be left out.
     """
-    settings = Settings.load(given["path"])
+    path, text = given["path"], given.get("text")
+    settings = Settings.load(path) if text is None else Settings.from_text(Path(path), text)
     store = given.get("store")
     tables = {} if store is None else {TABLE: partial(_job_rows, store, settings.id)}
     return LiveTenant(

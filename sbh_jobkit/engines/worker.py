@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.handle import RunHandle
+    from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.writer import Writer
@@ -43,6 +44,7 @@ class Start:
     job: ServedJob
     fire: float
     reason: str | None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,8 @@ class Worker:
     def run(self, start: Start) -> None:
         """Run a claimed row, soon."""
         key = start.job.planned
-        claim = Claim(tenant=key.tenant, plugin=key.plugin, job=key.job, fire=start.fire, worker=self._name)
+        names = {"tenant": key.tenant, "plugin": key.plugin, "job": key.job}
+        claim = Claim(**names, fire=start.fire, worker=self._name, attempt=start.attempt)
         with self._lock:
             self._claims[claim] += 1
         self._pool.submit(self._run, claim, start)
@@ -109,11 +112,11 @@ class Worker:
         """Wait no longer for a store that cannot be written; the next scheduler settles what was not."""
         self._gave_up.set()
 
-    def cancel(self, claim: Claim, who: str) -> None:
+    def cancel(self, key: Key, fire: float, who: str) -> None:
         """End a run that goes on; one that has ended, or is another worker's, stays as it is."""
         with self._lock:
-            handle = self._going.get(claim)
-        if handle is not None:
+            going = [handle for claim, handle in self._going.items() if (claim.job_key, claim.fire) == (key, fire)]
+        for handle in going:
             handle.cancel(who)
 
     def close(self) -> None:
@@ -155,12 +158,12 @@ class Worker:
         if self._stopped_by is not None:
             return self._release(claim)
         if not handle.wait_ready():
-            return self._not_begun(claim, handle.result(), start.job.version)
+            return self._not_begun(claim, replace(handle.result(), attempt=claim.attempt), start.job.version)
         if not self._write(partial(claims.start, claim=claim, now=now(), version=start.job.version)):
             return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
         self._tries.pop(claim, None)
         handle.go(start.reason)
-        run = handle.result()
+        run = replace(handle.result(), attempt=claim.attempt)
         return self._ending(partial(claims.finish, claim=claim, run=run, now=now()), run)
 
     def _not_begun(self, claim: Claim, run: Run, version: str | None) -> _Ending:

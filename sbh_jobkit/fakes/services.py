@@ -198,6 +198,8 @@ class FakeLlm:
         del model, temperature
         self._repeats.check(lambda: f"ctx.llm.run\n{prompt}", 'give the reply a latency: latency="2s"')
         if self._injector is not None and (refusal := self._injector.on_request("llm")) is not None:
-            raise ServiceError(refusal.text)
+            if refusal.answer is None:
+                raise ServiceError(refusal.text)
+            return LlmAnswer(refusal.answer, self.tokens(prompt), self.tokens(refusal.answer))
         text = " ".join(self._script.answer(prompt).split(" ")[:max_tokens])
         return LlmAnswer(text, self.tokens(prompt), self.tokens(text))

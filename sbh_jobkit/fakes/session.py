@@ -133,6 +133,8 @@ class FakeSession:
         """Update the table `plugin_jobs`, and take the snapshot after the run."""
         world, job = self._tenant.world, self._job
         self._note_hooks()
+        if self.expected is None and self.injector is not None:
+            self.expected = self.injector.expected
         world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=outcome, why=why)
         self.after = world.snapshot() if self._tenant.snapshots else None
         self._finished = True

@@ -17,6 +17,7 @@ from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.diff import diff
+from sbh_jobkit.fakes.effect_rules import RULES, EffectRules
 from sbh_jobkit.fakes.expectations import Expectation, expected_reason
 from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.rebind import rebind
@@ -24,7 +25,6 @@ from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
 from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
-from sbh_jobkit.run.effects import read_identity
 from sbh_jobkit.run.recorder import known_kinds
 from sbh_jobkit.schedule import times
 
@@ -42,13 +42,13 @@ TARGETS = {"guide": FakeContext, "host": HostContext}
 """The context of a job by target: as the guide promises, or as today's host behaves."""
 TENANT = "acme"
 """The default tenant."""
-_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun", "identities")
+_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun", *RULES)
 """The attributes that a snapshot keeps, apart from the services."""
 _settings = attrgetter(*_SETTINGS)
 _NO_SERVICES: Mapping[str, Any] = {}
 
 
-class World(Stores, Shown):
+class World(Stores, EffectRules, Shown):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
     def __init__(
@@ -84,8 +84,6 @@ class World(Stores, Shown):
         self.loopback = loopback
         self.target = target
         self.expectations: list[Expectation] = []
-        self.identities: Mapping[str, tuple[str, ...]] = {}
-        """The fields that say which effect is the same as another, by the name of the effect; see `same_effect`."""
         self.script: WorldScript | None = None
         self._begun = False
         self._origins: tuple[World, ...] = ()
@@ -177,14 +175,6 @@ class World(Stores, Shown):
         expectation = Expectation(job=job, start=start, end=end, because=because)
         expectation.check(self.zone)
         self.expectations.append(expectation)
-
-    def same_effect(self, name: str, *, by: str | Iterable[str]) -> None:
-        """Say which fields identify an effect where simulations are compared: `same_effect("order.paid", by="id")`.
-
-        `name` is an event's type, or the method and the URL of a request whose body is JSON.
-        """
-        event, fields = read_identity(name, by)
-        self.identities = {**self.identities, event: fields}
 
     def expected(self, job: str, epoch: float) -> str | None:
         """Return why a job is expected to fail at an instant (epoch seconds), or None."""

@@ -51,6 +51,9 @@ def read(where: str, written: Mapping[str, Any]) -> dict[str, Any]:
         if "llm" in found and key not in found["llm"]:
             msg = f"{where}: [llm] {key} is missing; [llm] needs url and model"
             raise SettingsError(msg)
+    if "alerts" in found and "webhook" not in found["alerts"]:
+        msg = f"{where}: [alerts] webhook is missing; it is the address that hears of failures"
+        raise SettingsError(msg)
     return found
 
 
@@ -174,6 +177,19 @@ def _retries(value: Any) -> int:
     return value
 
 
+def _durations(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise TypeError
+    found: dict[str, float] = {}
+    for job, length in value.items():
+        try:
+            found[job] = times.duration(_text(length)).total_seconds()
+        except (TimeFormatError, TypeError) as error:
+            hint = f"; {job} is {length!r}, which is not a duration"
+            raise ValueError(hint) from error
+    return found
+
+
 def _listed(value: Any, check: Callable[[Any], str]) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError
@@ -264,6 +280,12 @@ _SECTIONS: dict[str, dict[str, _Key]] = {
         "webhook": _WEB,
         "secret": _SECRET,
         "retries": _Key("a whole number from 0 to 10", _retries),
+    },
+    "alerts": {
+        "webhook": _WEB,
+        "secret": _SECRET,
+        "retries": _Key("a whole number from 0 to 10", _retries),
+        "late": _Key("a table of durations by job, such as { daily_report = '26h' }", _durations),
     },
     "limits": {
         "seconds": _SECONDS,

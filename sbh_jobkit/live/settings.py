@@ -76,6 +76,20 @@ class EventSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """Where a server says that a job fails, is late or recovers."""
+
+    webhook: str | None = None
+    """An address that gets each change by POST."""
+    secret: str | None = None
+    """The name of the secret that signs what is sent there."""
+    retries: int = 3
+    """How often a POST that failed is sent again."""
+    late: Mapping[str, float] = field(default_factory=dict)
+    """For how many seconds a job may be without success; `*` stands for all others that have a schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """The limits of each run."""
 
@@ -111,12 +125,15 @@ class Settings:
     llm: LlmSettings | None = None
     events: EventSettings = EventSettings()
     limits: LimitSettings = LimitSettings()
+    alerts: AlertSettings = AlertSettings()
     policy: Mapping[str, Policy] = field(default_factory=dict)
     """The policy of each job that has one of its own; `*` stands for all others."""
     history: Mapping[str, HistorySettings] = field(default_factory=dict)
     """How long runs are kept, by job; `*` stands for all others."""
     path: Path | None = None
     """The file, if they come from one."""
+    text: str = field(default="", repr=False, compare=False)
+    """What the file says, by which runs read the same settings while it is edited."""
     folder: Path = Path()
     """What relative paths are relative to: the folder of the file."""
 
@@ -134,7 +151,13 @@ class Settings:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             msg = f"cannot read {str(path)!r}: {why}; name the file that describes the tenant"
             raise SettingsError(msg) from error
-        return replace(cls.parse(text, where=path.name, folder=path.absolute().parent), path=path.absolute())
+        return cls.from_text(path, text)
+
+    @classmethod
+    def from_text(cls, path: Path, text: str) -> Settings:
+        """Read what a file says, or said; raises SettingsError."""
+        found = cls.parse(text, where=path.name, folder=path.absolute().parent)
+        return replace(found, path=path.absolute(), text=text)
 
     @classmethod
     def parse(cls, text: str, *, where: str = "tenant.toml", folder: Path = _HERE) -> Settings:
@@ -145,7 +168,13 @@ class Settings:
             msg = f"{where}: this is not TOML: {error}"
             raise SettingsError(msg) from error
         found = keys.read(where, written)
-        sections = {"http": HttpSettings, "llm": LlmSettings, "events": EventSettings, "limits": LimitSettings}
+        sections = {
+            "http": HttpSettings,
+            "llm": LlmSettings,
+            "events": EventSettings,
+            "limits": LimitSettings,
+            "alerts": AlertSettings,
+        }
         made = {name: make(**found.pop(name)) for name, make in sections.items() if name in found}
         kept = {job: HistorySettings(**given) for job, given in found.pop("history", {}).items()}
         return cls(**found, **made, history=kept, folder=folder)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from sbh_jobkit.clock import bind_sleep
@@ -42,6 +42,8 @@ class Source:
     """What its modules did to the machine when they were imported, each with its line."""
     close: Callable[[], object] = lambda: None
     """Removes its modules and the unpacked files."""
+    again: Callable[[], Source] | None = None
+    """Imports the same text once more, with variables as at first; None for a plugin that is not read from files."""
 
     @property
     def offered(self) -> list[Any]:
@@ -129,14 +131,16 @@ def _from_files(path: Path, given: Manifest | None) -> Source:
     return _from_folder(folder, given or Manifest(slug=slug, name=slug, entry=path.name), folder)
 
 
-def _from_folder(folder: Path, found: Manifest, shown: Path, text: str | None = None) -> Source:
+def _from_folder(
+    folder: Path, found: Manifest, shown: Path, text: str | None = None, compiled: dict[str, CodeType] | None = None
+) -> Source:
     """Import the entry of a folder; messages show the path that the author typed, `shown`."""
     root = folder.resolve()
     entry = root / found.entry
     if not entry.is_file():
         msg = f"{shown / FILE}: $.entry: there is no file {found.entry!r} in {shown}"
         raise PluginError(msg)
-    space = ModuleSpace(root, guarded=not _real.get())
+    space = ModuleSpace(root, guarded=not _real.get(), compiled=compiled)
     with declarations() as declared:
         names = vars(space.load(entry, edited=text))
     return Source(
@@ -147,6 +151,7 @@ def _from_folder(folder: Path, found: Manifest, shown: Path, text: str | None = 
         declared=tuple(declared),
         notes=space.notes,
         close=space.close,
+        again=lambda: _from_folder(folder, found, shown, text, space.compiled),
     )
 
 

@@ -38,12 +38,17 @@ _spaces: dict[str, ModuleSpace] = {}
 class ModuleSpace:
     """The modules of one plugin, in its folder."""
 
-    def __init__(self, root: Path, *, guarded: bool = True) -> None:
-        """Give the folder its own package name; `guarded=False` imports its modules as Python does, for real runs."""
+    def __init__(self, root: Path, *, guarded: bool = True, compiled: dict[str, CodeType] | None = None) -> None:
+        """Give the folder its own package name; `guarded=False` imports its modules as Python does, for real runs.
+
+        `compiled` has the code of an earlier space of the same folder, by path, which then counts instead of the files.
+        """
         self.root = root
         self._guarded = guarded
         self.notes: tuple[str, ...] = ()
         """What the modules did to the machine when they were imported, each with its line."""
+        self.compiled = {} if compiled is None else compiled
+        """The code of the modules that have been imported, by path."""
         self.package = f"{PACKAGE}.p{next(_numbers)}"
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
@@ -143,6 +148,12 @@ class _Loader(SourceFileLoader):
         return self._edited.encode() if self._edited is not None else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
+        compiled = _spaces[_package_of(fullname)].compiled
+        if self.path not in compiled:
+            compiled[self.path] = self._compile(fullname)
+        return compiled[self.path]
+
+    def _compile(self, fullname: str) -> CodeType:
         data = self.get_data(self.get_filename(fullname))
         before, nul, _ = data.partition(b"\0")
         if nul:

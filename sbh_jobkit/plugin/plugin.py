@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -67,6 +68,7 @@ class Plugin(Shown):
         self.jobs.update({job.name: job for job in find_jobs(source.manifest, source.offered, source.root, self.jobs)})
         self._elsewhere = tuple(source.elsewhere)
         self._notes = source.notes
+        self._again = source.again
         self.routes = tuple(_routes(source.names))
         self.hooks = tuple(_hooks(source.names))
 
@@ -147,6 +149,22 @@ class Plugin(Shown):
             raise PluginError(msg)
         return self._from_source(loader.load_edited(self.root, self.manifest, text))
 
+    @contextmanager
+    def imported_again(self) -> Iterator[Self]:
+        """Yield the plugin with its modules imported once more, as after a restart; at the end they are removed.
+
+        Edits of the files since the plugin was loaded do not count. A plugin without files of its own, such as one of
+        a notebook's cells, yields itself.
+        """
+        if self._again is None:
+            yield self
+            return
+        source = self._again()
+        try:
+            yield type(self)(source)
+        finally:
+            source.close()
+
     @classmethod
     def _from_source(cls, source: loader.Source) -> Self:
         try:
@@ -162,7 +180,7 @@ class Plugin(Shown):
         both = object.__new__(type(self))
         vars(both).update(vars(self))
         both.jobs = Jobs(self.jobs)
-        both.jobs.plugin = both
+        both.jobs.plugin, both._again = both, None
         both.jobs.update({name: replace(job, peers=both.jobs) for name, job in other.jobs.items()})
         return both
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check.finding import LEVELS
-from sbh_jobkit.report.sarif import sarif
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
@@ -126,6 +125,13 @@ def _annotation(checked: Checked, found: Finding) -> str:
         place |= {"endLine": found.end_line, "endColumn": found.end_column}
     properties = ",".join(f"{name}={value}" for name, value in {**place, "title": found.rule}.items())
     return f"::{_GITHUB[found.level]} {properties}::{_data(found.sentence)}"
+
+
+def sarif(checked: Sequence[Checked], target: str) -> str:
+    """Write a log in SARIF; its module is loaded for it alone."""
+    from sbh_jobkit.report import sarif as module
+
+    return module.sarif(checked, target)
 
 
 FORMATS: dict[str, Callable[[Sequence[Checked], str], str]] = {

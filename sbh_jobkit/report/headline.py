@@ -40,11 +40,13 @@ def headline(
     not_simulated: int = 0,
     observations: int = 0,
     lost: int = 0,
+    reports: int = 0,
 ) -> str:
     """Return one line about the runs of jobs, such as `3 of 2,298 runs failed`.
 
     `not_idempotent` is a number of jobs, `not_simulated` one of installations, `observations` of those that count,
-    `lost` of kinds of effects that injected faults have lost or doubled.
+    `lost` of kinds of effects that injected faults have lost or doubled, `reports` of runs that failed and so reported
+    an injected fault.
     """
     counts = [job.tally for job in jobs]
     verdicts = count_verdicts(counts)
@@ -52,7 +54,10 @@ def headline(
     exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
     exceptions += [count(observations, "observation")] if observations else []
     exceptions += [f"{count(lost, 'kind')} of effects lost or doubled"] if lost else []
-    sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions)
+    unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced", "missed") if verdicts[each]]
+    late = sum(tally.late for tally in counts)
+    exceptions = [*unstarted, *([f"{late:,} late"] if late else []), *exceptions]
+    sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions, reports)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 
 
@@ -62,17 +67,19 @@ def fleet_headline(simulation: FleetSimulation) -> str:
     return headline(jobs, not_simulated=len(simulation.not_simulated))
 
 
-def _sentence(verdicts: Counter[str], failures: int, exceptions: Sequence[str]) -> str:
+def _sentence(verdicts: Counter[str], failures: int, exceptions: Sequence[str], reports: int) -> str:
     runs = verdicts.total()
     if not runs:
         return "No run was due"
+    if failures and failures == reports:
+        them = "it failed" if runs == 1 else f"{failures:,} of them failed"
+        return ", ".join([count(runs, "run"), f"{them} because of injected faults", *exceptions])
     if failures:
+        exceptions = [*([f"{reports:,} of them because of injected faults"] if reports else []), *exceptions]
         how = "passed unexpectedly" if verdicts["unexpected_ok"] == failures else "failed"
         return ", ".join([f"{failures:,} of {count(runs, 'run')} {how}", *exceptions])
-    unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced") if verdicts[each]]
-    but = [*unstarted, *exceptions]
     sentence = "1 run, as expected" if runs == 1 else f"{runs:,} runs, all as expected"
-    return f"{sentence}, but {' and '.join(but)}" if but else sentence
+    return f"{sentence}, but {' and '.join(exceptions)}" if exceptions else sentence
 
 
 def fleet_progress(simulation: FleetSimulation) -> str:

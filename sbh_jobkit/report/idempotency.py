@@ -23,7 +23,7 @@ def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
     """Write what second runs did, by job; nothing if nothing ran twice."""
     total, found = repeated(runs), not_idempotent(runs)
     if found:
-        yield "not idempotent; what the second runs did:"
+        yield "not idempotent; what the second runs did, after a fresh import:"
     for job, those in found.items():
         yield from wrap_line(
             f"{share(those, total[job])} of {job}, the first on {time_with_zone(those[0].fire_time)}", "  "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,15 +15,13 @@ from sbh_jobkit.check.baseline import fingerprint
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sbh_jobkit.check.checked import Checked
     from sbh_jobkit.check.finding import Edit, Finding
     from sbh_jobkit.check.rulebook import Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-MANUAL = "https://sbh-jobkit.example/docs"
-"""Where the manual is read; its pages are built by `make docs`."""
 _ROOT = "%SRCROOT%"
 _FINGERPRINT = "sbhFinding/v1"
 
@@ -30,13 +29,13 @@ _FINGERPRINT = "sbhFinding/v1"
 def sarif(checked: Sequence[Checked], target: str) -> str:
     """Return the log; places are relative to the directory where the command was typed, as code hosts want them."""
     del target
-    rules = [*rulebook.rules().values()]
+    rules, manual = [*rulebook.rules().values()], address_of_manual(_project_urls())
     driver = {
         "name": "sbh-jobkit",
         "version": __version__,
         "semanticVersion": __version__,
-        "informationUri": f"{MANUAL}/check.html",
-        "rules": [_rule(rule) for rule in rules],
+        "informationUri": page(manual, "check"),
+        "rules": [_rule(rule, manual) for rule in rules],
     }
     run = {
         "tool": {"driver": driver},
@@ -46,7 +45,27 @@ def sarif(checked: Sequence[Checked], target: str) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1)
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def address_of_manual(urls: Iterable[str]) -> str | None:
+    """Return where the manual is read, from `Project-URL` lines such as `Documentation, https://…`; None if nowhere."""
+    pairs = [url.partition(", ") for url in urls]
+    return next((url.rstrip("/") for label, _, url in pairs if label.lower() == "documentation"), None)
+
+
+def _project_urls() -> list[str]:
+    try:
+        return metadata("sbh-jobkit").get_all("Project-URL") or []
+    except PackageNotFoundError:  # a checkout that is on the path, and not installed
+        return []
+
+
+def page(manual: str | None, name: str, rule: str = "") -> str:
+    """Return the address of a page of the manual; without one on the web, a package URL, which names the file."""
+    if manual is not None:
+        return f"{manual}/{name}.html{f'#{rule.lower()}' if rule else ''}"
+    return f"pkg:generic/sbh-jobkit@{__version__}{f'?rule={rule.lower()}' if rule else ''}#docs/{name}.md"
+
+
+def _rule(rule: Rule, manual: str | None) -> dict[str, Any]:
     text = f"{rule.what}\n\n{rule.why}\n\nTo fix it: {rule.fix}"
     examples = [("Bad", rule.bad), ("Good", rule.good)]
     code = "".join(f"\n\n{name}:\n\n```python\n{each.strip()}\n```" for name, each in examples if each)
@@ -56,7 +75,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.what},
         "fullDescription": {"text": f"{rule.what} {rule.why}"},
         "help": {"text": text, "markdown": f"{text}{code}"},
-        "helpUri": f"{MANUAL}/rules.html#{rule.id.lower()}",
+        "helpUri": page(manual, "rules", rule.id),
         "defaultConfiguration": {"level": rule.levels[0]},
         "properties": {"tags": [rule.kind]},
     }

@@ -12,7 +12,6 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def one_line(text: str) -> str:
 
 def compact(value: Any) -> str:
     """Write a value as JSON in one line."""
+    from sbh_jobkit.run.run import jsonable
+
     return one_line(json.dumps(jsonable(value), ensure_ascii=False))
 
 

@@ -36,6 +36,7 @@ def read_run(row: Mapping[str, Any], tz: ZoneInfo) -> Run:
         started_at=_time(started, tz) if started is not None else None,
         duration=timedelta(seconds=row["duration"]),
         outcome=Outcome(row["outcome"]),
+        attempt=row.get("attempt", 1),
         error=RunError(**error) if error is not None else None,
         logs=tuple(row["logs"]),
         secrets_set=tuple(row.get("secrets_set", ())),

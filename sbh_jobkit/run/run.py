@@ -183,6 +183,8 @@ class Run(Shown):
     outcome: Outcome
     reason: str | None = None
     """The rule that decided, if the outcome alone does not say it."""
+    attempt: int = 1
+    """Which attempt at the fire time it is; it is more than 1 where a policy has `retry` and an earlier one failed."""
     value: Any = None
     error: RunError | None = None
     stdout: str = ""
@@ -298,7 +300,7 @@ class Run(Shown):
 
 
 _HARMLESS = {Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED}
-_PLAIN = ("tenant", "plugin", "job", "reason", "stdout", "stderr", "rows_read", "expected")
+_PLAIN = ("tenant", "plugin", "job", "attempt", "reason", "stdout", "stderr", "rows_read", "expected")
 _MANY = ("events", "http_calls", "llm_calls", "files", "faults")
 
 

@@ -114,6 +114,8 @@ class Tally:
     emits: int = 0
     faults: int = 0
     """Faults, without those that the world allows."""
+    late: int = 0
+    """Runs that started after their fire time."""
     starts: array[int] = field(default_factory=lambda: array("q"), repr=False)
     """The minute, since 1970, in which each run started; runs that did not start have none."""
 
@@ -151,6 +153,7 @@ class Tally:
             self.faults += sum(not fault.allowed for fault in run.faults)
         if run.started_at is not None:
             self.starts.append(int(run.started_at.timestamp() // 60))
+            self.late += run.started_at > run.fire_time
         if not run.ok:
             self.failures += 1
             self.first_failure = _earlier(self.first_failure, run.fire_time)
@@ -169,6 +172,7 @@ class Tally:
         self.http_calls += other.http_calls
         self.emits += other.emits
         self.faults += other.faults
+        self.late += other.late
         self.starts += other.starts
         for group in other.failure_groups:
             if known := self._known(group.signature):
@@ -188,6 +192,7 @@ class Tally:
             "http_calls": self.http_calls,
             "emits": self.emits,
             "faults": self.faults,
+            "late": self.late,
         }
 
     def _known(self, signature: Signature) -> FailureGroup | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date, tzinfo
 
     from sbh_jobkit.run.run import HttpCall, Run
 
@@ -57,6 +58,8 @@ class Usage:
     """The first of those in which most runs started; None where none did."""
     jobs: Mapping[str, Usage] = field(default_factory=dict, repr=False)
     """The same of each job that ran."""
+    days: Mapping[date, Usage] = field(default_factory=dict, repr=False, compare=False)
+    """The same of each day on which something ran, with its jobs."""
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> Usage:
@@ -64,9 +67,12 @@ class Usage:
         return cls.from_runs(runs)
 
     @classmethod
-    def from_runs(cls, runs: Iterable[Run]) -> Usage:
-        """Add up runs in the order of their starts, as simulations yield them."""
-        meter = Meter()
+    def from_runs(cls, runs: Iterable[Run], zone: tzinfo | None = None) -> Usage:
+        """Add up runs in the order of their starts, as simulations yield them.
+
+        Days are those of `zone`; without it, those of the zone of each run.
+        """
+        meter = Meter(zone)
         for run in runs:
             meter.add(run)
         return meter.usage()
@@ -93,19 +99,24 @@ class Usage:
 class Meter:
     """Adds up runs one by one: call `add` with each, in the order of their starts, then read `usage`."""
 
-    def __init__(self) -> None:
-        """Start at zero."""
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        """Start at zero; days are those of `zone`, or of the zone of each run."""
+        self._zone = zone
         self._amounts: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
         self._minute = self._in_minute = 0
         self._busiest: Minute | None = None
         self._jobs: defaultdict[str, Meter] = defaultdict(Meter)
+        self._days: defaultdict[date, Meter] = defaultdict(Meter)
 
     def add(self, run: Run) -> None:
         """Add what a run used; a run that did not start used nothing."""
-        if run.started_at is not None:
-            self._take(run, run.started_at)
-            self._jobs[run.job]._take(run, run.started_at)  # noqa: SLF001  another meter
+        if run.started_at is None:
+            return
+        local = run.started_at if self._zone is None else run.started_at.astimezone(self._zone)
+        for meter in (self, self._days[local.date()]):
+            meter._take(run, run.started_at)  # noqa: SLF001  the same class
+            meter._jobs[run.job]._take(run, run.started_at)  # noqa: SLF001  the same class
 
     def usage(self) -> Usage:
         """Return the sum so far."""
@@ -114,6 +125,7 @@ class Meter:
             http_calls_by_host=dict(self._hosts.most_common()),
             busiest_minute=self._busiest,
             jobs={job: meter.usage() for job, meter in self._jobs.items()},
+            days={day: meter.usage() for day, meter in self._days.items()},
         )
 
     def _take(self, run: Run, started: datetime) -> None:

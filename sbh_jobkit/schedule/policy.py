@@ -27,6 +27,11 @@ CATCH_UP = ("latest", "all", "none")
 _FORM = "SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
 _MAX_CATCH_UP = 100
 """How many missed fire times are caught up at most: after a wrong clock there may be years of them."""
+_MOST_RETRIES = 20
+_SHORTEST_BACKOFF, _LONGEST_BACKOFF = 1.0, 86_400.0
+_NUMBERS = {"max_instances", "retry"}
+TRIED_AGAIN = frozenset({"failed", "crashed", "timed_out", "lost"})
+"""The outcomes of runs that are tried again; one that was cancelled, or used too much memory, is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +46,18 @@ class Policy:
     """How late a run may start, such as "10m"; after that it is missed. None: there is no limit."""
     catch_up: str = "latest"
     """Which fire times run after the scheduler was down: only the `latest`, `all` one after another, or `none`."""
+    retry: int = 0
+    """How often a run that failed is tried again: for jobs that are idempotent."""
+    backoff: str | timedelta = "1m"
+    """How long the first of these attempts waits; each further one waits twice as long, a day at most."""
 
     def __post_init__(self) -> None:
         """Check the values; raises PolicyError."""
         if isinstance(self.max_instances, bool) or not isinstance(self.max_instances, int) or self.max_instances < 1:
             msg = f"max_instances must be a whole number of at least 1, got {self.max_instances!r}"
+            raise PolicyError(msg)
+        if isinstance(self.retry, bool) or not isinstance(self.retry, int) or not 0 <= self.retry <= _MOST_RETRIES:
+            msg = f"retry must be a whole number from 0 to {_MOST_RETRIES}, got {self.retry!r}"
             raise PolicyError(msg)
         for name, known in (("overlap", OVERLAP), ("catch_up", CATCH_UP)):
             given = getattr(self, name)
@@ -53,17 +65,26 @@ class Policy:
                 hint = did_you_mean(str(given), known) or f"; use one of {', '.join(known)}"
                 msg = f"unknown {name} {given!r}{hint}"
                 raise PolicyError(msg)
-        if self.misfire_grace is not None:
+        for name in ("misfire_grace", "backoff"):
             try:
-                times.duration(self.misfire_grace, zero=True)
+                length = None if getattr(self, name) is None else times.duration(getattr(self, name), zero=True)
             except TimeFormatError as error:
-                msg = f"misfire_grace: {error}"
+                msg = f"{name}: {error}"
                 raise PolicyError(msg) from error
+            if name == "backoff" and (
+                length is None or not _SHORTEST_BACKOFF <= length.total_seconds() <= _LONGEST_BACKOFF
+            ):
+                msg = f"backoff must be a duration from 1s to 1d, got {self.backoff!r}"
+                raise PolicyError(msg)
 
     @property
     def grace(self) -> float | None:
         """How late a run may start, in seconds; None if there is no limit."""
         return None if self.misfire_grace is None else _seconds(self.misfire_grace)
+
+    def wait_before(self, attempt: int) -> float:
+        """Return for how many seconds an attempt waits after the one before it has failed; the first retry is 2."""
+        return min(_seconds(self.backoff) * 2.0 ** (attempt - 2), _LONGEST_BACKOFF)
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Policy:
@@ -88,7 +109,8 @@ def parse(lines: Sequence[str]) -> dict[str, Policy]:
     for line in lines:
         name, value = split_setting(line, PolicyError, "a policy", _FORM)
         job, colon, setting = name.rpartition(":")
-        number = int(value) if setting == "max_instances" and value.isdecimal() and len(value) < _LONG else value
+        whole = setting in _NUMBERS and value.isascii() and value.isdecimal() and len(value) < _LONG
+        number = int(value) if whole else value
         settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
     shared = settings.get(ALL_JOBS, {})
     return {job: Policy.from_settings({**shared, **own}) for job, own in settings.items()}
@@ -126,6 +148,24 @@ class Decision:
     fire: float
     action: Action
     reason: str | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Retry:
+    """A further attempt at a fire time whose run has failed."""
+
+    ready: float
+    """From when on it may start, in epoch seconds."""
+    fire: float
+    attempt: int
+    most: int
+    """How many attempts there are, with the first."""
+
+    @property
+    def label(self) -> str:
+        """Which attempt it is, as reasons say it."""
+        return f"attempt {self.attempt} of {self.most}"
 
 
 _BY_FIRE = attrgetter("fire")
@@ -163,13 +203,40 @@ def decide(
     return sorted(decided, key=_BY_FIRE)
 
 
-def decide_queued(policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo) -> Decision:
-    """Decide what happens to a fire time that has waited and can start now; `since` is the reason why it waited."""
-    if (missed := _too_late(policy, fire, now, tz)) is not None:
+def decide_queued(
+    policy: Policy, fire: float, now: float, *, since: str, tz: ZoneInfo, retry: Retry | None = None
+) -> Decision:
+    """Decide what happens to a fire time that has waited and can start now; `since` is the reason why it waited.
+
+    `retry` is the attempt that waited, where it is not the first.
+    """
+    if retry is not None and (missed := _retry_too_late(policy, retry, now, tz)) is not None:
         return missed
-    late = round(now - fire)
+    if retry is None and (missed := _too_late(policy, fire, now, tz)) is not None:
+        return missed
+    late = round(now - (fire if retry is None else retry.ready))
     how = f"{times.format_elapsed(late)} late" if late else "late"
-    return Decision(fire=fire, action=Action.START, reason=f"started {how}: {since}")
+    reason = f"started {how}: {since}"
+    if retry is None:
+        return Decision(fire=fire, action=Action.START, reason=reason)
+    return Decision(fire=fire, action=Action.START, reason=f"{retry.label}, {reason}", attempt=retry.attempt)
+
+
+def decide_retry(
+    policy: Policy, retry: Retry, now: float, *, running: Sequence[float] = (), down: Window | None = None, tz: ZoneInfo
+) -> Decision:
+    """Decide what happens to a further attempt whose time has come: it starts, waits for a run to end, or is missed.
+
+    `misfire_grace` counts from when it may start. `running` and `down` are as for `decide`.
+    """
+    if (missed := _retry_too_late(policy, retry, now, tz)) is not None:
+        return missed
+    if len(running) >= policy.max_instances and policy.overlap != "allow":
+        waits = _still_running(running, retry.ready, tz)
+        return Decision(fire=retry.fire, action=Action.WAIT, reason=waits, attempt=retry.attempt)
+    late = _started_late(retry.ready, now, down, tz)
+    reason = f"{retry.label}, {late}" if late else retry.label
+    return Decision(fire=retry.fire, action=Action.START, reason=reason, attempt=retry.attempt)
 
 
 def decide_still_down(fire: float, down: Window, tz: ZoneInfo) -> Decision:
@@ -222,6 +289,14 @@ def _too_late(policy: Policy, fire: float, now: float, tz: ZoneInfo) -> Decision
     late, limit = times.format_elapsed(now - fire), times.format_elapsed(grace)
     reason = f"missed: {late} late at {_local_time(now, fire, tz)} (misfire_grace={limit})"
     return Decision(fire=fire, action=Action.MISS, reason=reason)
+
+
+def _retry_too_late(policy: Policy, retry: Retry, now: float, tz: ZoneInfo) -> Decision | None:
+    missed = _too_late(policy, retry.ready, now, tz)
+    if missed is None or missed.reason is None:
+        return None
+    reason = f"{missed.reason}, {retry.label}"
+    return Decision(fire=retry.fire, action=Action.MISS, reason=reason, attempt=retry.attempt)
 
 
 def _overlapping(

@@ -7,6 +7,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -62,6 +63,7 @@ class App:
             ApiError: _refused,
             HTTPException: _refused_by_starlette,
             JobkitError: _mistaken,
+            DBAPIError: _without_store,
             Exception: _broken,
         }
         self.asgi = Starlette(routes=routes, exception_handlers=failed)
@@ -170,6 +172,11 @@ async def _refused_by_starlette(_: Request, error: HTTPException) -> Response:
 
 async def _mistaken(_: Request, error: JobkitError) -> Response:
     return ApiError(503, f"{error}").response()
+
+
+async def _without_store(_: Request, error: DBAPIError) -> Response:
+    _LOG.error("the store cannot be used: %s", f"{error.orig}".strip())
+    return ApiError(503, "the store cannot be used; the server's log says why").response()
 
 
 async def _broken(_: Request, error: Exception) -> Response:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sbh_jobkit.engines.asking import AlreadyRunning, PluginDisabled
-from sbh_jobkit.engines.history import Going, Recorded, Wanted, read_ended, read_going, read_one
+from sbh_jobkit.engines.history import Going, Recorded, Wanted, page_of, read_ended, read_going, read_one
 from sbh_jobkit.engines.instants import from_store, now, to_store
 from sbh_jobkit.engines.jobs import job_rows
 from sbh_jobkit.engines.schema import State
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 _PAGE, _LARGEST_PAGE = 50, 200
 _RUN = "/api/plugins/{plugin_id}/jobs/{job_name}/runs/{run_id}"
 _LARGEST = 2**53
+_MOST_ATTEMPTS = 1_000
 
 
 def jobs(call: Call) -> Answer:
@@ -74,22 +74,23 @@ def runs(call: Call) -> Answer:
     most, before = call.query.get("limit", _PAGE), call.query.get("before")
     wanted = Wanted(tenant=key[0], plugin=key[1], job=key[2])
     with call.service.store.read() as connection:
-        ended = list(
-            islice(read_ended(connection, wanted, before=None if before is None else from_store(before)), most + 1)
-        )
+        found_ended = read_ended(connection, wanted, before=None if before is None else from_store(before))
+        ended, is_more = page_of(found_ended, most)
         going = [] if before is not None else read_going(connection, wanted)
-    page = [*map(_going, reversed(going)), *map(_recorded, ended[:most])]
+    page = [*map(_going, reversed(going)), *map(_recorded, ended)]
     address = f"/api/plugins/{quote(key[1])}/jobs/{quote(key[2], safe='')}/runs"
-    following = f"{address}?limit={most}&before={run_id(ended[most - 1].run)}" if len(ended) > most else None
+    following = f"{address}?limit={most}&before={run_id(ended[-1].run)}" if is_more else None
     return Answer(data=page, more={"next": following})
 
 
 def run(call: Call) -> Answer:
     """Answer one run."""
     key, fire = _named(call)
-    row = read_row(call.service, key, fire)
+    attempt = call.query.get("attempt")
+    row = read_row(call.service, key, fire, attempt)
     if row is None:
-        raise ApiError(404, f"the job {key[2]!r} has no run {call.path['run_id']}")
+        which = f", attempt {attempt}" if attempt is not None else ""
+        raise ApiError(404, f"the job {key[2]!r} has no run {call.path['run_id']}{which}")
     return Answer(data=_going(row) if isinstance(row, Going) else _recorded(row))
 
 
@@ -117,10 +118,10 @@ def why_failed(run: Run) -> str:
     return "; ".join(faults) or run.reason or run.verdict
 
 
-def read_row(service: Service, key: Key, fire: float) -> Recorded | Going | None:
-    """Return one run as the store has it."""
+def read_row(service: Service, key: Key, fire: float, attempt: int | None = None) -> Recorded | Going | None:
+    """Return one run as the store has it, the latest attempt if none is named."""
     with service.store.read() as connection:
-        return read_one(connection, key, fire)
+        return read_one(connection, key, fire, attempt)
 
 
 def _named(call: Call) -> tuple[Key, float]:
@@ -150,7 +151,7 @@ def _result(row: Recorded) -> Answer:
 
 def _facts(run: Run) -> dict[str, Any]:
     row = run.to_dict()
-    names = ("fire_time", "started_at", "duration", "outcome", "verdict", "reason")
+    names = ("fire_time", "attempt", "started_at", "duration", "outcome", "verdict", "reason")
     return {"job_name": run.job, "run_id": run_id(run), "state": State.ENDED, **{name: row[name] for name in names}}
 
 
@@ -171,6 +172,7 @@ def _going(row: Going) -> dict[str, Any]:
         "fire_time": row.fire_time.isoformat(),
         "started_at": None if row.started_at is None else row.started_at.isoformat(),
         "reason": row.reason,
+        "attempt": row.attempt,
     }
 
 
@@ -201,7 +203,14 @@ ENDPOINTS = (
             "before": Value(kind="integer", about="only runs before this id", most=_LARGEST),
         },
     ),
-    Endpoint(method="GET", path=_RUN, about="One run, with its output.", handler=run, statuses=(404,)),
+    Endpoint(
+        method="GET",
+        path=_RUN,
+        about="One run, with its output; the latest attempt, if a policy tries failed runs again.",
+        handler=run,
+        statuses=(404,),
+        query={"attempt": Value(kind="integer", about="another attempt", least=1, most=_MOST_ATTEMPTS)},
+    ),
     Endpoint(
         method="POST",
         path=f"{_RUN}/cancel",

@@ -52,8 +52,10 @@ def _row(each: InstalledPlugin) -> dict[str, Any]:
 
 def upload(call: Call) -> Answer:
     """Check a zip, keep its plugin, and serve it."""
-    plugin = keep(call.service, call.tenant, call.upload)
-    call.service.install(call.tenant, plugin)
+    with call.service.uploading:
+        call.service.address.uploads.sweep(call.service.store)  # not what is replaced now: calls may go on with it
+        plugin = keep(call.service, call.tenant, call.upload)
+        call.service.install(call.tenant, plugin)
     names = {"plugin_id": plugin.slug, "installation_id": plugin.slug, "slug": plugin.slug}
     data = {**names, "name": plugin.name, "version": plugin.version, "warnings": list(plugin.warnings)}
     return Answer(data=data)
@@ -61,7 +63,7 @@ def upload(call: Call) -> Answer:
 
 def keep(service: Service, tenant: str, data: bytes) -> PluginDescription:
     """Unpack a plugin into a folder of its own; raises ApiError (422) with all its problems, and keeps nothing then."""
-    folder = service.address.uploads / tenant
+    folder = service.address.uploads.folder / tenant
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with TemporaryDirectory(prefix=".checking-", dir=folder) as checking:
@@ -74,6 +76,7 @@ def keep(service: Service, tenant: str, data: bytes) -> PluginDescription:
             if not kept.exists():
                 kept.parent.mkdir(exist_ok=True)
                 shutil.move(unpacked, kept)
+            service.address.uploads.use(kept)
     except PluginError as error:
         raise _refused(error, folder) from error
     except OSError as error:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.request import RunRequest
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.engines.uploads import Uploads
     from sbh_jobkit.live.settings import Settings
+
+
+Problem = tuple[str | None, str]
+"""Whose it is, None for all tenants, and the name of the plugin or the path of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class Address:
 
     url: str
     """Without a slash at the end."""
-    uploads: Path
+    uploads: Uploads
     key_file: Path
 
     @property
@@ -73,8 +78,9 @@ class Service:
         plugins: Mapping[tuple[str, str], PluginDescription],
         keys: Keys,
         address: Address,
+        problems: Mapping[Problem, str],
     ) -> None:
-        """Know tenants by name, and plugins by tenant and slug."""
+        """Know tenants by name, plugins by tenant and slug, and what could not be loaded, with a sentence each."""
         self.store = store
         self.engine = engine
         self.starter = starter
@@ -82,7 +88,11 @@ class Service:
         self.keys = keys
         self.address = address
         self._plugins = dict(plugins)
+        self.problems = dict(problems)
+        """What is not served as its owner wants it, with a sentence each."""
         self._changing = threading.Lock()
+        self.uploading = threading.Lock()
+        """Held while an upload is kept and served, or old ones are removed."""
 
     def plugins(self, tenant: str) -> list[InstalledPlugin]:
         """Return a tenant's plugins, by slug."""
@@ -123,7 +133,25 @@ class Service:
             with self.store.write() as connection:
                 installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=uploaded)
             self._plugins = {**self._plugins, (tenant, plugin.slug): plugin}
+            self.note((tenant, plugin.slug), None)
             self.engine.serve(tenant, plugin.slug, jobs, history)
+
+    def replace_tenant(self, settings: Settings) -> None:
+        """Serve a tenant by other settings from now on; runs that go on finish by the old ones."""
+        with self._changing:
+            self.tenants = {**self.tenants, settings.id: settings}
+        for each in self.plugins(settings.id):
+            self.install(settings.id, each.plugin, uploaded=each.installation.is_uploaded)
+
+    def note(self, what: Problem, sentence: str | None) -> None:
+        """Keep what is wrong with a plugin or a tenant's file, until it is well again (None)."""
+        others = {key: text for key, text in self.problems.items() if key != what}
+        self.problems = others if sentence is None else {**others, what: sentence}
+
+    def sweep(self) -> None:
+        """Remove uploads that nothing uses any more."""
+        with self.uploading:
+            self.address.uploads.sweep(self.store)
 
     def request(self, tenant: str, plugin: PluginDescription, name: str, call: Mapping[str, Any]) -> RunRequest:
         """Return the request for a call of a route or a hook."""

@@ -167,7 +167,7 @@ class Simulation(SimulationResult, Shown):
     @property
     def usage(self) -> Usage:
         """What the runs used, in total and by job."""
-        return Usage.from_runs(self.runs)
+        return Usage.from_runs(self.runs, self.zone)
 
     @property
     def plugins(self) -> Mapping[str, InstalledPlugin]:

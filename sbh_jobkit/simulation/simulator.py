@@ -87,6 +87,7 @@ class Simulator:
         self.zone = self.own_zone or times.zone(plugin.manifest.timezone or "UTC")
         self.start, self.end = conditions.range_in(self.zone)
         policy_of = policy_lookup(conditions.policy, plugin.jobs)
+        conditions.budget.check_jobs(plugin.jobs)
         names = plugin.jobs if conditions.jobs is None else conditions.jobs
         self.due = tuple(
             Due(job=plugin.jobs[name], schedule=schedule, policy=policy_of(name))

@@ -1,8 +1,8 @@
-"""The order of events in a simulation: `@every` functions of the world, and jobs that are due, wait or catch up."""
+"""The order of events in a simulation: `@every` functions of the world, jobs that are due, wait or are tried again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush, merge
 from itertools import chain
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.schedule import Schedule
 
 _OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
-_TURN, _DUE, _UP = 0, 1, 2
-"""The order at one time: first jobs that waited, then jobs that are due, then the scheduler is up again."""
+_TURN, _DUE, _UP, _RETRY = 0, 1, 2, 3
+"""The order at one time: jobs that waited, jobs that are due, the scheduler that is back, runs that are tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Timeline:
         """The world after each step; None does not keep it, a list does."""
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        """Yield a run for every fire time when it has ended; extensions see the run first."""
+        """Yield a run for every attempt at a fire time when it has ended; extensions see the run first."""
         return map(self._world.extensions.notify, self._steps(clock, runner))
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
@@ -102,12 +102,18 @@ class Timeline:
                 yield from self._run_decisions(index, queue.due([epoch], epoch), epoch, clock, runner)
 
     def _run_event(self, epoch: float, kind: int, which: int, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
-        if kind == _TURN:
+        if kind in {_TURN, _RETRY}:
             until = next((window.end for window in self._down if epoch in window), None)
             if until is not None:
-                heappush(self._later, (until, _TURN, which))
-            else:
-                yield from self._run_decisions(which, [self._queues[which].dequeue(epoch)], epoch, clock, runner)
+                heappush(self._later, (until, kind, which))
+                return
+            queue = self._queues[which]
+            if kind == _TURN and (turn := queue.next_turn(epoch)) is not None and turn > epoch:
+                heappush(self._later, (turn, _TURN, which))  # with allow, others have started in the meantime
+                return
+            back = next((window for window in self._down if epoch == window.end), None)
+            decision = queue.dequeue(epoch) if kind == _TURN else queue.retry(epoch, back)
+            yield from self._run_decisions(which, [decision], epoch, clock, runner)
             return
         for index, queue in enumerate(self._queues):
             if queue.missed and epoch >= self._end:
@@ -137,6 +143,13 @@ class Timeline:
                     clock.move_to(now, due.schedule.tz)
                     run = runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
                 queue.started(decision.fire, clock.epoch)
+                if decision.attempt > 1:
+                    run = replace(run, attempt=decision.attempt)
+                if (
+                    due.policy.retry
+                    and (ready := queue.ended(decision, run.outcome, self._known(run, clock))) is not None
+                ):
+                    heappush(self._later, (ready, _RETRY, index))
                 self._keep(now, run)
                 yield run
             elif decision.action is not Action.WAIT:
@@ -146,12 +159,18 @@ class Timeline:
             queue.has_turn = True
             heappush(self._later, (turn, _TURN, index))
 
-    def _run_twice(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
-        def start() -> Run:
-            clock.move_to(now, due.schedule.tz)
-            return runner.run(due.job, decision.fire, due.schedule, started=now, reason=decision.reason)
+    def _known(self, run: Run, clock: VirtualClock) -> float:
+        """Return when the scheduler knows how a run ended: one that died with the scheduler, when that is back."""
+        if run.outcome is not Outcome.LOST:
+            return clock.epoch
+        return next((window.end for window in self._down if clock.epoch in window), clock.epoch)
 
-        return run_twice(start, self._tenant, clock)
+    def _run_twice(self, due: Due, decision: Decision, now: float, clock: VirtualClock, runner: Runner) -> Run:
+        def start(job: Job) -> Run:
+            clock.move_to(now, due.schedule.tz)
+            return runner.run(job, decision.fire, due.schedule, started=now, reason=decision.reason)
+
+        return run_twice(start, due.job, self._tenant, clock)
 
     def _tick(self, clock: VirtualClock, tick: Tick, epoch: float) -> None:
         clock.move_to(epoch, self._zone)
@@ -175,6 +194,7 @@ class Timeline:
             duration=timedelta(0),
             outcome=_OUTCOMES[decision.action],
             reason=decision.reason,
+            attempt=decision.attempt,
             before=kept,
             after=kept,
         )

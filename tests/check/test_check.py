@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sbh_jobkit.check.check import check
+from sbh_jobkit.check.check import check, check_all
 from sbh_jobkit.check.rules.host import EVENTS, ON_HOST
 from sbh_jobkit.check.rules.modules import ALLOWED
+from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.cli.main import FAILED, OK, WRONG_USE, main
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import divergences
@@ -261,8 +262,8 @@ ON_TODAYS_HOST = {
         [
             "app.py:2: today's host does not support parameters in the path '/a/<id>' [D19]",
             "app.py:3: today's host calls a with (ctx, data), but it takes only ctx [D19]",
-            "app.py:4: today's host ignores the status of a tuple, but a returns one [D19]",
             "app.py:4: today's host has no ctx.request, but a uses it [D19]",
+            "app.py:4: today's host ignores the status of a tuple, but a returns one [D19]",
         ],
     ),
     "a route that works there": ({"app.py": SDK + "@route('/a')\ndef a(ctx, data=None): return {}"}, FULL, []),
@@ -318,8 +319,22 @@ def test_advice_is_that_of_the_table():
     """The advice of a finding is that of the table."""
     found = check(EXAMPLES / "hello", target="host", level="note")
     assert {(each.rule, each.advice) for each in found if each.rule[0] == "D"} == {
-        (id_, divergences.table()[id_].advice) for id_ in ("D17", "D34")
+        (id_, divergences.table()[id_].advice) for id_ in ("D16", "D17", "D34")
     }
+
+
+def test_entries_of_one_name(tmp_path, monkeypatch):
+    """An entry that several plugins of one check have is a warning in each; that of a single plugin is a note."""
+    monkeypatch.chdir(tmp_path)
+    for name, entry in {"p": "main.py", "q": "main.py", "r": "app.py"}.items():
+        write(tmp_path / name, {entry: JOB + "return {'status': 'success'}"}, version="1.0.0", entry=entry)
+    settings = Settings(target="host", level="note", imports=False, select=("D34",))
+    found = [(each.path, x.level, x.message) for each in check_all(["p", "q", "r"], settings) for x in each.findings]
+    message = "today's host gives this plugin the module main.py of another one, and the reverse: "
+    assert found == [("p", "warning", f"{message}q"), ("q", "warning", f"{message}p")]
+    (alone,) = check_all(["p"], settings)
+    message = "today's host confuses plugins whose entries have the same name, such as main.py"
+    assert [(each.level, each.rule, each.message) for each in alone.findings] == [("note", "D34", message)]
 
 
 def test_events_and_ids_are_those_of_the_table():

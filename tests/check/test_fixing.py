@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from sbh_jobkit import World, run_job
 from sbh_jobkit.check.check import check_all
 from sbh_jobkit.check.settings import Settings
 from sbh_jobkit.cli.main import OK, main
@@ -142,6 +147,111 @@ def test_lists(tmp_path, monkeypatch, before, after):
     folder = write(tmp_path / "p", job, text % before)
     main(["check", "p", "--fix"])
     assert (folder / "plugin.json").read_text() == text % after
+
+
+CODE = tomllib.loads((Path(__file__).parent / "fixes.toml").read_text())
+FRAME = (
+    "from src.ext.sdk import job\n\nURL = 'https://api.example.com/'\nSTART = [0]\n\n\n%s\n\n"
+    "@job('a')\ndef a(ctx):\n    return {'status': 'success'}\n"
+)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("code", CODE.values(), ids=CODE)
+def test_code(tmp_path, monkeypatch, code, newline):
+    """What is safe to change in code is changed, and only that; a second time changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    before, after = code["before"], code.get("after", code["before"])
+    manifest = '{"slug": "p", "name": "P"}'
+    folder = write(tmp_path / "p", (FRAME % before).replace("\n", newline), manifest)
+    for _ in range(2):
+        main(["check", "p", "--fix", "--level", "note", "--select", "mutable-default,result-none"])
+        assert (folder / "main.py").read_bytes().decode() == (FRAME % after).replace("\n", newline)
+    assert fixable(folder) == 0
+    assert [*Plugin.load(folder).jobs] == ["a"]
+
+
+JOBS = {
+    # the manifest's jobs before, and after
+    '[{"name": "a"}]': '[{"name": "a"}, {"name": "c", "schedule": "0 7 * * *"}]',
+    "[]": '[{"name": "a", "schedule": "0 6 * * *"}, {"name": "c", "schedule": "0 7 * * *"}]',
+    '[\n  {"name": "a"},\n  {"name": "c"}\n]': '[\n  {"name": "a"},\n  {"name": "c"}\n]',
+}
+
+
+@pytest.mark.parametrize(("before", "after"), JOBS.items())
+def test_jobs(tmp_path, monkeypatch, before, after):
+    """Jobs that only decorators name are added to the manifest's, with their schedule."""
+    monkeypatch.chdir(tmp_path)
+    code = "from src.ext.sdk import job\n" + "".join(
+        f"@job({name!r}, schedule='0 {hour} * * *')\ndef {name}(ctx): pass\n" for name, hour in (("a", 6), ("c", 7))
+    )
+    text = '{"slug": "p", "name": "P", "jobs": %s}'
+    folder = write(tmp_path / "p", code, text % before)
+    main(["check", "p", "--fix"])
+    assert (folder / "plugin.json").read_text() == text % after
+    assert [*Plugin.load(folder).jobs] == ["a", "c"]
+
+
+RUNS = """\
+from src.ext.sdk import job
+
+
+def note(name, names=[]):
+    names.append(name)   # as odd as it was
+    return names
+
+
+@job("count", schedule="0 6 * * *")
+def count(ctx):
+    names = []
+    for row in ctx.http.get("https://api.example.com/rows").get("json", []):
+        names = note(row["name"], list(names))
+    ctx.emit("counted", {"n": len(names)})
+    return {"status": "success", "names": names}
+"""
+
+
+def outcome(folder):
+    """Return what the job does, in a world of its own."""
+    world = World()
+    world.http.get("https://api.example.com/rows").respond(json=[{"name": "ann"}, {"name": "bob"}])
+    run = run_job(Plugin.load(folder).jobs["count"], world)
+    return run.ok, run.value, [event.payload for event in world.events]
+
+
+def test_what_is_fixed_runs_as_before(tmp_path, monkeypatch):
+    """The job does the same, and git shows changes of the lines that findings name, and only of those."""
+    monkeypatch.chdir(tmp_path)
+    folder = write(tmp_path / "p", RUNS, MANIFEST.replace('"files.read"', '"outbound_http",\n    "emit_webhook"'))
+    before = outcome(folder)
+    assert before == (True, {"status": "success", "names": ["ann", "bob"]}, [{"n": 2}])
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "before"]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+    (checked,) = check_all([folder], Settings())
+    lines = {(edit.file, line) for found in checked.findings for edit in found.edits for line in span(edit)}
+    assert main(["check", "p", "--fix"]) == OK
+    assert fixable(folder) == 0
+    shown = subprocess.run([*git, "diff", "-U0"], cwd=folder, check=True, capture_output=True, text=True).stdout
+    assert changed(shown) == lines
+    assert outcome(folder) == before
+
+
+def span(edit):
+    """Return the lines that an edit replaces; one that only puts lines in replaces none."""
+    return range(edit.line, edit.end_line + 1) if edit.column > 1 or edit.line != edit.end_line else ()
+
+
+def changed(shown):
+    """Return the lines that a diff of git removes or replaces, as (file, line)."""
+    found, file = set(), ""
+    for line in shown.splitlines():
+        if line.startswith("--- a/"):
+            file = line.removeprefix("--- a/")
+        elif (hunk := re.match(r"@@ -(\d+)(?:,(\d+))? ", line)) is not None:
+            found |= {(file, int(hunk[1]) + number) for number in range(int(hunk[2] or 1))}
+    return found
 
 
 def test_a_zip_is_not_changed(tmp_path, monkeypatch, capsys):

@@ -11,6 +11,7 @@ import pytest
 from sbh_jobkit.check.check import check, check_all
 from sbh_jobkit.check.finding import Finding
 from sbh_jobkit.check.settings import Settings
+from sbh_jobkit.cli.main import main
 from sbh_jobkit.errors import JobkitError
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -51,6 +52,26 @@ def test_hostile_modules(tmp_path, line, message):
     assert (found.line, found.rule, found.message) == (first, "load", message)
     assert 7 <= found.line <= 7 + line.count("\n")
     assert checked.not_checked == ("which jobs it has and whether the manifest lists them: it cannot be imported")
+
+
+PRINTS = (
+    "import logging\nprint('{')\nlogging.os.write(1, b'}')\nlogging.os.write(2, b'oh')\nlogging.os.system('echo [')"
+)
+
+
+def test_reports_of_hostile_modules_can_be_read(tmp_path, monkeypatch, capfd):
+    """JSON and SARIF are whole, and hold a finding for each module that does not load, whatever the modules do."""
+    monkeypatch.chdir(tmp_path)
+    lines = [*[line for line, _ in HOSTILE.values()][2:], PRINTS, "import time; time.sleep(60)"]
+    for number, line in enumerate(lines):
+        write(tmp_path / f"p{number}", f"{JOB}\n{line}\n")
+    main(["check", ".", "--format", "json", "--import-limit", "2"])
+    text, errors = capfd.readouterr()
+    plugins = json.loads(text)["plugins"]
+    assert ([len(each["findings"]) for each in plugins], errors) == ([1] * 5 + [0, 2], "")
+    main(["check", ".", "--format", "sarif", "--import-limit", "2"])
+    (run,) = json.loads(capfd.readouterr().out)["runs"]
+    assert [each["ruleId"] for each in run["results"]] == [*["load"] * 6, "at-import"]
 
 
 def test_memory(tmp_path):

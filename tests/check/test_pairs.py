@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
-from sbh_jobkit.check.check import check
+from sbh_jobkit.check.check import check_all
+from sbh_jobkit.check.rulebook import rules
+from sbh_jobkit.check.settings import Settings
 
 FOLDER = Path(__file__).parent / "pairs"
 PAIRS = {
@@ -56,14 +59,25 @@ def write(folder, pair, *, bad):
     return marked
 
 
+def test_there_are_enough_pairs():
+    """Every kind of rule has several, in other spellings, through a helper or an alias."""
+    numbers = Counter(name.partition(" ")[0] for name in PAIRS)
+    assert numbers.total() >= 80
+    assert min(numbers.values()) >= 3
+    shown = {rule.kind for rule in rules().values()} - {"reading", "modules", "jobs", "permissions", "ignores"}
+    assert {*numbers} == shown
+
+
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 def test_pairs(tmp_path, pair):
     """The wrong plugin has this one finding, at this place, in these words; the right one has none but notes."""
-    target = pair.get("target", "guide")
+    target, more = pair.get("target", "guide"), pair.get("settings", {})
+    settings = Settings(target=target, level="note", imports=False, **more)
     marked = write(tmp_path / "bad", pair, bad=True)
     found = [
         each
-        for each in check(tmp_path / "bad", target=target, level="note", imports=False)
+        for checked in check_all([tmp_path / "bad"], settings)
+        for each in checked.findings
         if each.level != "note" or each.rule == pair["rule"]
     ]
     assert [(each.file, each.line, each.column, each.end_line, each.end_column) for each in found] == marked
@@ -71,5 +85,5 @@ def test_pairs(tmp_path, pair):
     assert said == {pair["says"]}
     assert {(each.rule, each.level) for each in found} == {(pair["rule"], pair.get("level", "error"))}
     write(tmp_path / "good", pair, bad=False)
-    clean = check(tmp_path / "good", target=target, level="note", imports=False)
-    assert [each for each in clean if each.level != "note" or each.rule == pair["rule"]] == []
+    (clean,) = check_all([tmp_path / "good"], settings)
+    assert [each for each in clean.findings if each.level != "note" or each.rule == pair["rule"]] == []

@@ -244,6 +244,14 @@ BAD_WORDS = {
         ["simulate", "p", "--budget", "emits=5", "--budget", "llm_token=5"],
         "unknown budget 'llm_token'; did you mean 'llm_tokens'?",
     ),
+    "a budget of a day, misspelt": (
+        ["simulate", "p", "--budget", "llm_tokens@days=5"],
+        "unknown budget 'llm_tokens@days'; did you mean 'llm_tokens@day'?",
+    ),
+    "a budget of a job that is not there": (
+        ["simulate", "p", "--budget", "great:llm_tokens@day=5"],
+        "budget 'great:llm_tokens@day': the plugin has no job 'great'; did you mean 'greet'?",
+    ),
     "a budget without a limit": (
         ["simulate", "p", "--budget", "llm_tokens=many"],
         ("budget 'llm_tokens': 'many' is not a limit; use a whole number, also with k, M or G, such as 200k or 1.5M"),
@@ -351,8 +359,8 @@ WRONG_WORDS = {
     "an unknown command": (
         ["deploy"],
         (
-            "there is no command 'deploy'; use one of simulate, run, preview, check, serve, history, pause, resume,"
-            " backfill, token, secrets, parity"
+            "there is no command 'deploy'; use one of simulate, run, preview, check, stubs, serve, history, pause,"
+            " resume, backfill, token, secrets, parity"
         ),
     ),
     "a misspelt option": (
@@ -598,6 +606,10 @@ def test_usage_and_budget(here, capsys):
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "emits=2", "--json")
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (OK, True, [])
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "greet:llm_calls@day=0")
+    passed = "greet:llm_calls@day: 1 used on 2026-01-01, the budget is 0 a day;\n  more on 2 days in all\n"
+    assert (code, f"over budget: {passed}" in out) == (FAILED, True)
+    code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
     exceeded = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (FAILED, False, exceeded)
 
@@ -617,7 +629,7 @@ def test_twice(here, capsys):
             "used: 2 LLM calls (22 tokens), 2 emits; busiest minute: Thu 2026-01-01 06:00\n"
             "  UTC, 2 runs\n"
             "\n"
-            "not idempotent; what the second runs did:\n"
+            "not idempotent; what the second runs did, after a fresh import:\n"
             "  2 of 2 runs of greet, the first on Thu 2026-01-01 06:00 UTC\n"
             "    events: 1 added\n"
             "      + greeted: {}\n"

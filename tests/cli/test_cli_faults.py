@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from sbh_jobkit.cli.main import FAILED, OK, WRONG_USE, main
+from sbh_jobkit.fakes.faults.parse import parse
 
 MAIN = """\
 from src.ext.sdk import job
@@ -180,7 +181,7 @@ def test_a_month_is_the_same_anywhere(here):
     ("words", "message"),
     [
         (["--faults", "nope.toml"], "cannot read the fault plan 'nope.toml': No such file or directory"),
-        (["--fault", "outage"], "outage needs of and start and end; it takes of, start, end, status"),
+        (["--fault", "outage"], "outage needs of and start and end; it takes of, start, end, status, answer, expect"),
         (["--fault", "slow job=snyc by=2s"], "slow: there is no job 'snyc'; did you mean 'sync'?"),
         (
             ["--fault", "outage of=lm start=2026-01-01 end=2026-01-02"],
@@ -203,3 +204,89 @@ def test_the_report_says_what_the_plan_did(said, here):
     report = (here / "report.html").read_text(encoding="utf-8")
     assert "<dt>Injected faults</dt><dd>outage of api.example.com (3 requests)</dd>" in report
     assert "--fault &#x27;outage of=api.example.com" in report
+
+
+REPORTING = """\
+from src.ext.sdk import job
+
+@job("sync", schedule="0 6 * * *")
+def sync(ctx):
+    answer = ctx.http.get("https://api.example.com/data")
+    if answer["status_code"] != 200:
+        return BAD
+    ctx.emit("synced", {"n": len(answer["json"])})
+    return {"status": "success"}
+"""
+GOOD, WRONG = '{"status": "error", "error": "the API is down"}', '{"status": "success"}'
+JUDGED = {
+    "a report is right": (GOOD, DOWN, OK, "3 runs, 1 of them failed because of injected faults"),
+    "a report is right where a failure is expected": (
+        GOOD,
+        f"{DOWN} expect=failed",
+        OK,
+        "3 runs, all as expected",
+    ),
+    "success is wrong where a failure is expected": (
+        WRONG,
+        f"{DOWN} expect=failed",
+        FAILED,
+        "1 of 3 runs passed unexpectedly",
+    ),
+    "an exception is not a report": (
+        "1 / 0",
+        DOWN,
+        FAILED,
+        "1 of 3 runs failed",
+    ),
+    "an exception is right where a failure is expected": ("1 / 0", f"{DOWN} expect=failed", OK, "3 runs, all as"),
+    "to be killed is nobody's fault": (
+        GOOD,
+        "crash job=sync at=2026-01-02T06:00 call=1",
+        OK,
+        "3 runs, 1 of them failed because of injected faults",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JUDGED.values(), ids=JUDGED)
+def test_the_exit_code_is_that_of_stress(here, said, case):
+    """A job that reports an injected fault is right, unless its fault says what the runs must do."""
+    bad, fault, code, line = case
+    (here / "p/main.py").write_text(REPORTING.replace("BAD", bad))
+    found, out, _ = said("simulate", "p", "--for", "3d", "--fault", fault)
+    assert (found, out.splitlines()[-1].startswith(line)) == (code, True)
+    assert json.loads(said("simulate", "p", "--for", "3d", "--fault", fault, "--json")[1])["ok"] is (code == OK)
+
+
+def test_some_failures_are_reports_and_some_are_not(here, said):
+    """Both numbers are in the line."""
+    both = REPORTING.replace("BAD", GOOD).replace('ctx.emit("synced"', '1 / 0; ctx.emit("synced"')
+    (here / "p/main.py").write_text(both)
+    code, out, _ = said("simulate", "p", "--for", "3d", "--fault", DOWN)
+    assert (code, out.splitlines()[-1]) == (FAILED, "3 of 3 runs failed, 1 of them because of injected faults")
+
+
+def test_what_a_plan_expects_is_no_part_of_its_chance():
+    """The same requests fail with and without it, and line and expression give it back."""
+    plain, must = (parse(f"errors of=llm rate=0.5{end}") for end in ("", " expect=failed"))
+    assert (plain.chance, f"{must}") == (must.chance, "errors of=llm rate=0.5 expect=failed")
+    assert (repr(must), repr(plain)) == (
+        "Errors(of='llm', rate=0.5, status=503, start=None, end=None, expect='failed')",
+        "Errors(of='llm', rate=0.5, status=503, start=None, end=None)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("outage of=llm start=2026-01-01 end=2026-01-02 expect=ok", "outage: expect must be 'failed', or left out; "),
+        (
+            "scheduler_down start=2026-01-01 end=2026-01-02 expect=failed",
+            "scheduler_down: no run meets it, so it takes",
+        ),
+    ],
+)
+def test_an_expectation_that_is_none(said, line, message):
+    """One sentence, and wrong use."""
+    code, _, err = said("simulate", "p", "--fault", line)
+    assert (code, err.startswith(f"sbh-jobkit: error: {message}"), err.count("\n")) == (WRONG_USE, True, 1)

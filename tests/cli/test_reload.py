@@ -3,96 +3,19 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from configparser import ConfigParser
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tea_server import run_now, serving, write
 
 from sbh_jobkit.cli.systemd import Systemd
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.engines.store import Store
-
-MAIN = """
-import time
-from src.ext.sdk import PluginContext, job
-from helper import NUMBER
-
-@job("greet", schedule="* * * * *")
-def greet(ctx: PluginContext):
-    time.sleep({sleep})
-    print("number", NUMBER)
-"""
-MANIFEST = '{"slug": "tea", "name": "Tea", "version": "1.0.%d"}'
-
-
-def write(folder, number, sleep=0, main=MAIN):
-    """Write a version of the plugin."""
-    (folder / "tea").mkdir(exist_ok=True)
-    (folder / "tea/plugin.json").write_text(MANIFEST % number)
-    (folder / "tea/helper.py").write_text(f"NUMBER = {number}\n")
-    (folder / "tea/main.py").write_text(main.replace("{sleep}", f"{sleep}"))
-
-
-class Server:
-    """A server in a process of its own, and its lines."""
-
-    def __init__(self, process):
-        """Read its lines as they come."""
-        self.process, self.lines = process, []
-        self.changed = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(json.loads(line))
-                self.changed.notify_all()
-        self.process.wait()
-        with self.changed:
-            self.changed.notify_all()
-
-    def wait(self, holds, seconds=40):
-        """Wait for a line, and return it."""
-        with self.changed:
-            self.changed.wait_for(lambda: any(map(holds, self.lines)) or self.process.poll() is not None, seconds)
-            assert any(map(holds, self.lines)), (self.lines, self.process.poll())
-            return next(line for line in self.lines if holds(line))
-
-    def message(self, text):
-        """Wait for a message with a text in it."""
-        return self.wait(lambda line: line["kind"] == "message" and text in line["text"])["text"]
-
-    def reload(self):
-        """Send SIGHUP."""
-        self.process.send_signal(signal.SIGHUP)
-
-
-@contextmanager
-def serving(*arguments, **environment):
-    """Serve the plugin, and stop."""
-    command = [sys.executable, "-m", "sbh_jobkit", "serve", "tea", "--port", "0", "--token-file", "token.txt"]
-    with subprocess.Popen(
-        [*command, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    ) as process:
-        server = Server(process)
-        try:
-            server.wait(lambda line: line["kind"] == "serving")
-            yield server
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -163,6 +86,43 @@ def test_reload_under_load(folder):
     assert printed == [row.version.partition(" ")[0] for row in found]
     assert set(printed) == {"1.0.1", "1.0.2"}
     assert len({row.version for row in found}) == 2
+
+
+KNOWS = """
+from src.ext.sdk import PluginContext, job
+
+@job("ask")
+def ask(ctx: PluginContext):
+    print("knows", ctx.secrets.has("BOILER"))
+"""
+FAULTY = {
+    'id = "acme"\nsecrets = ["TEA_"]\n': "tenant.toml: secrets must be a list of sources such as 'env:ACME_',"
+    " 'dotenv:.env', 'keyring:acme' or 'store', got ['TEA_']",
+    'id = "acme"\n[policy.aks]\nretry = 1\n': "[policy.aks]: no plugin has a job 'aks'; did you mean 'ask'?",
+    'id = "other"\n': "the tenant is called 'other' now, and a server cannot change that; start it again",
+    "id =": "tenant.toml: this is not TOML: ",
+}
+
+
+def test_the_tenant_is_read_again(folder):
+    """By the signal, not before; what is faulty is refused with its sentence, and the old settings stay."""
+    write(folder, 1, main=KNOWS)
+    with serving(TEA_BOILER="b-1234567890") as server:
+
+        def knows():
+            return run_now(server, "ask")["data"]["result"]["stdout"]
+
+        assert knows() == "knows False\n"
+        for text, sentence in FAULTY.items():
+            (folder / "tenant.toml").write_text(text)
+            server.reload()
+            said = server.message(sentence)
+            assert said.endswith("; the settings of acme stay as they were")
+        (folder / "tenant.toml").write_text('id = "acme"\nsecrets = ["env:TEA_"]\n[policy.ask]\nretry = 1\n')
+        assert knows() == "knows False\n"
+        server.reload()
+        assert server.message("tenant.toml has changed, and counts for acme now")
+        assert knows() == "knows True\n"
 
 
 def test_what_cannot_be_reloaded_is_said(folder):

@@ -9,7 +9,7 @@ from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
 from sbh_jobkit.engines.claims import Claim
 
 CLAIM = Claim(tenant="acme", plugin="shop", job="work", fire=1767600000.0, worker="w")
-NAMED = {"tenant": "acme", "plugin": "shop", "job": "work", "fire_time": "2026-01-05T08:00:00+00:00"}
+NAMED = {"tenant": "acme", "plugin": "shop", "job": "work", "fire_time": "2026-01-05T08:00:00+00:00", "attempt": 1}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def log():
 
 @pytest.mark.parametrize("facts", [{}, CLAIM.facts], ids=["about nothing", "about a run"])
 def test_a_line_of_json_names_the_run(log, capsys, facts):
-    """With tenant, plugin, job and fire time."""
+    """With tenant, plugin, job, fire time and attempt."""
     log(JsonLines(), "shop/work: it is late", **({"extra": {"facts": facts}} if facts else {}))
     line = json.loads(capsys.readouterr().out)
     del line["at"]

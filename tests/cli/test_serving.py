@@ -5,9 +5,10 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -166,8 +167,8 @@ BAD = {
     "serve tea --store redis://h": "unknown store 'redis://h'; use sqlite://… or postgresql://…",
     "serve tea --store sqlite:///no/jobs.db": "the store '{folder}/no/jobs.db' cannot be made: there is no folder"
     " '{folder}/no'",
-    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 2, and this kit"
-    " knows 1; install the kit that wrote it, or name another store",
+    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 3, and this kit"
+    " knows 2; install the kit that wrote it, or name another store",
     "serve tea same": "two plugins are called 'tea': tea and same; serve one of them, or rename one",
     "serve tea broken worse": "broken: main.py:1: ",
     "serve manual": "manual have no job, no route and no hook, so there is nothing to serve",
@@ -194,6 +195,15 @@ BAD = {
     "serve tea --grace soon": "'soon' is not a duration",
     "serve tea --tenant policy.toml": "{folder}/policy.toml: [policy.gret]: no plugin has a job 'gret'; did you mean"
     " 'greet'?",
+    "serve tea --tenant late.toml": "{folder}/late.toml: [alerts.late.gret]: no plugin has a job 'gret'; did you mean"
+    " 'greet'?",
+    "serve tea --tenant retry.toml": "retry.toml: [policy.greet] retry must be a whole number from 0 to 20, got 21",
+    "serve tea --tenant zone.toml": "zone.toml: timezone must be the name of a time zone, such as 'Europe/Paris', got"
+    " 'Europe/Pari'; did you mean 'Europe/Paris'?",
+    "serve tea --tenant limit.toml": "limit.toml: [limits] seconds must be a number of seconds above 0, and at most a"
+    " day, got -1",
+    "serve tea --store sqlite:///others.db": "the database '{folder}/others.db' is not a store of jobs: it has the"
+    " table 'theirs'",
     "serve tea --tenant tenant.toml --tenant tenant.toml": "two tenants are called 'acme': {folder}/tenant.toml and"
     " {folder}/tenant.toml; serve one of them, or rename one",
     "serve --check --tenant down.toml": "tenant down: db cannot be used: ",
@@ -217,6 +227,12 @@ def test_bad_input_is_one_sentence(line, folder, capsys):
     other_plugin(folder, "worse", manifest='{"slug": "w"}')
     other_plugin(folder, "manual", text="", manifest='{"slug": "manual", "name": "M"}')
     (folder / "policy.toml").write_text('id = "p"\n[policy.gret]\noverlap = "allow"\n')
+    (folder / "late.toml").write_text('id = "p"\n[alerts]\nwebhook = "http://h"\nlate = { gret = "1h" }\n')
+    (folder / "retry.toml").write_text('id = "p"\n[policy.greet]\nretry = 21\n')
+    (folder / "zone.toml").write_text('id = "p"\ntimezone = "Europe/Pari"\n')
+    (folder / "limit.toml").write_text('id = "p"\n[limits]\nseconds = -1\n')
+    with closing(sqlite3.connect(folder / "others.db")) as others:
+        others.execute("CREATE TABLE theirs (x)")
     (folder / "down.toml").write_text('id = "down"\ndb = "sqlite:///no.db"\n')
     for name, mode in (("open.key", 0o644), ("short.key", 0o600)):
         (folder / name).write_text("c2hvcnQ=")

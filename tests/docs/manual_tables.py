@@ -213,7 +213,7 @@ def _shown(value: Any) -> Any:
 
 def _policies() -> str:
     cases = json.loads((ROOT / "tests/data/policy.json").read_text())
-    head = ["what happens", "policy", "schedule, length of runs, scheduler down", "what does not simply run"]
+    head = ["what happens", "policy", "schedule, length and end of runs, scheduler down", "what does not simply run"]
     return table(head, map(_case, cases))
 
 
@@ -221,6 +221,7 @@ def _case(case: dict) -> list[str]:
     policy = ", ".join(f"`{name}={value}`" for name, value in case.get("policy", {}).items())
     down = [f"{start[5:].replace('T', ' ')}–{end[11:]}" for start, end in case.get("down", ())]
     facts = [f"`{case['schedule']}`", *case.get("tz", "").split(), *(f"{length} s" for length in case.get("takes", ()))]
+    facts += case.get("ends", ())
     rows = [f"{due[3:]}: {reason or outcome}" for due, _, outcome, reason in case["rows"] if reason or outcome != "ok"]
     rows[4:] = [f"… and {len(rows) - 4} more"] if len(rows) > 5 else rows[4:]
     return [case["case"], policy, ", ".join([*facts, *down]), "<br>".join(rows) or "none"]

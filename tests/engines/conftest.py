@@ -65,7 +65,7 @@ class Core:
         """Return columns of all rows, by fire time."""
         columns = [job_run.c[name] for name in names]
         with self.store.read() as connection:
-            query = job_run.select().with_only_columns(*columns).order_by(job_run.c.fire_time)
+            query = job_run.select().with_only_columns(*columns).order_by(job_run.c.fire_time, job_run.c.attempt)
             return [tuple(row) for row in connection.execute(query)]
 
 

@@ -80,7 +80,13 @@ def test_a_run_is_asked_for_by_values_that_another_process_can_read(tenant):
         "factory": "sbh_jobkit.engines.tenant:make_tenant",
         "timezone": "UTC",
         "loading_seconds": 60.0,
-        "settings": {"path": str(settings.path), "store": "sqlite:////jobs.db", "plugin": "shop", "dry": False},
+        "settings": {
+            "path": str(settings.path),
+            "text": settings.text,
+            "store": "sqlite:////jobs.db",
+            "plugin": "shop",
+            "dry": False,
+        },
         "call": None,
     }
     assert Path(settings.path).is_absolute()

@@ -1,6 +1,10 @@
 """Opening a store: what cannot be used is refused in one sentence, and nothing is half done."""
 
 import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +85,34 @@ def test_claims_survive_a_power_cut(sqlite_url):
         names = ("synchronous", "journal_mode")
         settings = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
     assert settings == {"synchronous": 2, "journal_mode": "wal"}  # 2 is FULL
+
+
+READ_ONLY = """
+import os, sys
+from sbh_jobkit.engines.store import Store
+from sbh_jobkit.errors import StoreError
+import sqlalchemy.dialects.sqlite
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    Store.open(sys.argv[1])
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["a new store", "a store that is there"])
+def test_a_folder_that_cannot_be_written_is_refused(is_new):
+    """Also beside a file that is there, where SQLite writes others next to it."""
+    with tempfile.TemporaryDirectory() as base:
+        folder = Path(base) / "locked"
+        folder.mkdir()
+        url = f"sqlite:///{folder}/jobs.db"
+        if not is_new:
+            Store.open(url).close()
+        Path(base).chmod(0o755)  # somebody else may look, and not write
+        folder.chmod(0o555)
+        done = subprocess.run([sys.executable, "-c", READ_ONLY, url], capture_output=True, text=True, check=True)
+        folder.chmod(0o755)
+    what = "cannot be made" if is_new else "cannot be used"
+    assert done.stdout == f"the store '{folder}/jobs.db' {what}: the folder '{folder}' cannot be written\n"

@@ -86,8 +86,8 @@ MISSPELT = {
     "event": "there is no key 'event'; did you mean 'events'?",
     "limit": "there is no key 'limit'; did you mean 'limits'?",
     "policies": "there is no key 'policies'; did you mean 'policy'?",
-    "xyz": "there is no key 'xyz'; use one of id, timezone, db, files, secrets, http, llm, events, limits, policy, "
-    "history",
+    "xyz": "there is no key 'xyz'; use one of id, timezone, db, files, secrets, http, llm, events, alerts, limits, "
+    "policy, history",
     "http.alow": "[http] has no key 'alow'; did you mean 'allow'?",
     "http.timout": "[http] has no key 'timout'; did you mean 'timeout'?",
     "http.maxbytes": "[http] has no key 'maxbytes'; did you mean 'max_bytes'?",
@@ -100,6 +100,8 @@ MISSPELT = {
     "events.web_hook": "[events] has no key 'web_hook'; did you mean 'webhook'?",
     "events.secrets": "[events] has no key 'secrets'; did you mean 'secret'?",
     "events.retry": "[events] has no key 'retry'; did you mean 'retries'?",
+    "alerts.xyz": "[alerts] has no key 'xyz'; use one of webhook, secret, retries, late",
+    "alerts.web_hook": "[alerts] has no key 'web_hook'; did you mean 'webhook'?",
     "limits.second": "[limits] has no key 'second'; did you mean 'seconds'?",
     "limits.memory": "[limits] has no key 'memory'; did you mean 'memory_mb'?",
     "policy.report.overlapp": "[policy.report] unknown policy setting 'overlapp'; did you mean 'overlap'?",
@@ -204,12 +206,18 @@ VALID = {
     "events.webhook": '"https://x.example"',
     "events.secret": '"K"',
     "events.retries": "5",
+    "alerts.webhook": '"https://x.example"',
+    "alerts.secret": '"K"',
+    "alerts.retries": "5",
+    "alerts.late": '{ report = "26h" }',
     "limits.seconds": "1.5",
     "limits.memory_mb": "1.5",
     "policy.j.overlap": '"skip"',
     "policy.j.catch_up": '"all"',
     "policy.j.max_instances": "5",
     "policy.j.misfire_grace": '"10m"',
+    "policy.j.retry": "3",
+    "policy.j.backoff": '"5m"',
 }
 """Every key, with a value that it may have."""
 LITERALS = {
@@ -276,3 +284,23 @@ def test_a_policy_builds_on_the_one_for_all_jobs():
     policy = Settings.parse(text).policy
     assert policy["report"] == Policy(overlap="queue_one", max_instances=2)
     assert policy["*"] == Policy(overlap="queue_one")
+
+
+ALERTS = {
+    'late = { report = "26h" }': "tenant.toml: [alerts] webhook is missing; it is the address that hears of failures",
+    'webhook = "https://x.example"\nlate = { report = "soon" }': "tenant.toml: [alerts] late must be a table of"
+    " durations by job, such as { daily_report = '26h' }, got {'report': 'soon'}; report is 'soon', which is not a"
+    " duration",
+}
+
+
+@pytest.mark.parametrize("text", ALERTS)
+def test_alerts_that_nobody_would_hear(text):
+    """A time without an address, and one that is none."""
+    assert refused(f"[alerts]\n{text}") == ALERTS[text]
+
+
+def test_how_long_jobs_may_be_without_success():
+    """In seconds."""
+    text = 'id = "acme"\n[alerts]\nwebhook = "https://x.example"\nlate = { report = "26h", "*" = "2d" }'
+    assert Settings.parse(text).alerts.late == {"report": 93_600.0, "*": 172_800.0}

@@ -130,7 +130,7 @@ def test_the_bytes_follow_from_the_values(written, every_verdict):
         ({"crashed": 1}, "1 of 1 run failed"),
         ({"ok": 2295, "failed": 2, "faulty": 1}, "3 of 2,298 runs failed"),
         ({"ok": 3, "unexpected_ok": 2}, "2 of 5 runs passed unexpectedly"),
-        ({"ok": 3, "unexpected_ok": 2, "missed": 1}, "3 of 6 runs failed"),
+        ({"ok": 3, "unexpected_ok": 2, "missed": 1}, "3 of 6 runs failed, 1 missed"),
     ],
 )
 def test_the_headline_is_the_verdict(judged, counted, verdicts, line):
@@ -148,7 +148,7 @@ def test_the_headline_is_the_verdict(judged, counted, verdicts, line):
         (
             [("ok", True), ("faulty", True), ("skipped", False)],
             {"over_budget": True},
-            "1 of 3 runs failed, over budget, 2 jobs not idempotent",
+            "1 of 3 runs failed, 1 skipped, over budget, 2 jobs not idempotent",
         ),
         (
             [("ok", True), ("skipped", False)],

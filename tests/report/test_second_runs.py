@@ -43,7 +43,7 @@ def test_lines_by_job(month, monkeypatch):
     """The number of runs, the first of them with the beginning of what it did, and the jobs that are fine."""
     monkeypatch.setenv("COLUMNS", "60")
     assert list(repeat_lines(month)) == [
-        "not idempotent; what the second runs did:",
+        "not idempotent; what the second runs did, after a fresh import:",
         "  1 of 2 runs of mail, the first on Tue 2026-01-06 09:00 UTC",
         "    events: 1 added",
         '      + mail.sent: {"to": "<all>"}',

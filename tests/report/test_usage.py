@@ -1,7 +1,8 @@
 """What runs used, as a line and as a table."""
 
 import re
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 import pytest
 
@@ -100,6 +101,24 @@ def test_the_table_has_limits():
         (" open" in html, html.count("class=bad")) for html in (usage_table(USAGE, kept), usage_table(USAGE, passed))
     ]
     assert found == [(False, 0), (True, 1)]
+
+
+def test_the_table_has_limits_of_days_and_of_jobs():
+    """Below all others, with the day on which most was used."""
+    usage = replace(
+        USAGE, days={date(2026, 1, 5): USAGE, date(2026, 1, 6): Usage(runs=1, jobs={"sync": Usage(runs=1)})}
+    )
+    limits = Budget.read(
+        ["runs@day=2", "sync:http_calls@a.example=9", "sync:runs@day=3", "busiest_minute@day=2"]
+    ).limits
+    html = usage_table(usage, limits)
+    assert cells(html)[6:] == [
+        ["Runs a day", "3", "2", "2026-01-05: sync, 2"],
+        ["HTTP calls to a.example of sync", "4", "9", ""],
+        ["Runs a day of sync", "2", "3", "2026-01-05"],
+        ["Runs in the busiest minute a day", "2", "2", "Mon 2026-01-05 09:00"],
+    ]
+    assert html.count("class=bad") == 1
 
 
 def test_ten_hosts_are_listed():

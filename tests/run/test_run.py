@@ -108,6 +108,7 @@ def test_a_run_is_a_value():
 
 FULL = {
     "reason": "why",
+    "attempt": 1,
     "value": {"at": AT, 5: {"b", "a"}},
     "error": RunError(type="E", message="m", place="main.py:5", traceback="Traceback…"),
     "stdout": "out\n",
@@ -132,6 +133,7 @@ PLAIN = {
     "verdict": "faulty",
     "ok": False,
     "reason": "why",
+    "attempt": 1,
     "expected": None,
     "value": {"at": "2026-01-05T09:00:00+01:00", "5": ["a", "b"]},
     "error": {"type": "E", "message": "m", "place": "main.py:5", "traceback": "Traceback…"},

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sbh_jobkit import Plugin, Simulator, World, simulate
 from sbh_jobkit.errors import PolicyError
-from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerDown
+from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerCrash, SchedulerDown
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, decide, parse
@@ -23,14 +23,18 @@ CASES = json.loads((Path(__file__).parents[1] / "data" / "policy.json").read_tex
 START = "2026-01-01"
 
 
-def busy(schedule, takes):
-    """Return a plugin whose runs take these seconds, one after another; the last number repeats."""
-    lengths = iter([*takes[:-1]])
+def busy(schedule, takes, ends=("ok",)):
+    """Return a plugin whose runs take these seconds and end like this, one after another; the last ones repeat."""
+    lengths, outcomes = iter([*takes[:-1]]), iter([*ends[:-1]])
 
     @job("work", schedule=schedule)
     def work(ctx):
         del ctx
         time.sleep(next(lengths, takes[-1]))
+        outcome = next(outcomes, ends[-1])
+        if outcome == "crashed":
+            raise ValueError(outcome)
+        return {"status": "error"} if outcome == "failed" else None
 
     return Plugin.load({"work": work})
 
@@ -58,7 +62,7 @@ def test_only_one_waits_also_where_several_are_decided_at_once():
 def test_case(case):
     """Each fire time has the outcome and the reason of the table."""
     simulation = simulate(
-        busy(case["schedule"], case.get("takes", [0])),
+        busy(case["schedule"], case.get("takes", [0]), case.get("ends", ["ok"])),
         World(time_limit=10**6),
         start=case.get("from", START),
         duration=case["for"],
@@ -74,7 +78,7 @@ def test_the_table_has_every_rule():
     """Every outcome, every setting and every value of it is in at least one case."""
     rows = [each for case in CASES for each in case["rows"]]
     assert len(CASES) >= 30
-    assert {each[2] for each in rows} == {"ok", "skipped", "coalesced", "missed"}
+    assert {each[2] for each in rows} == {"ok", "failed", "crashed", "skipped", "coalesced", "missed"}
     policies = [case.get("policy", {}) for case in CASES]
     assert {name for policy in policies for name in policy} == set(Policy.__slots__)
     assert {policy["overlap"] for policy in policies if "overlap" in policy} == set(OVERLAP) - {"skip"}
@@ -87,6 +91,8 @@ policies = st.builds(
     overlap=st.sampled_from(OVERLAP),
     misfire_grace=st.none() | st.sampled_from(["0s", "10m", "2h"]),
     catch_up=st.sampled_from(CATCH_UP),
+    retry=st.integers(0, 2),
+    backoff=st.sampled_from(["1s", "20m", "1h", "2h"]),
 )
 minutes = st.integers(-300, 2 * 1440)
 zones = st.sampled_from(
@@ -100,16 +106,23 @@ zones = st.sampled_from(
 )
 
 
+def is_tried_again(run, policy):
+    """Return whether another attempt follows a run."""
+    return run.outcome in {"failed", "crashed"} and run.attempt <= policy.retry
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     schedule=st.sampled_from(["*/20 * * * *", "0 * * * *", "30 2 * * *", "10 */3 * * *", "7 0,1,2,3 * * *"]),
-    takes=st.lists(st.integers(0, 9000), min_size=1, max_size=6),
+    runs=st.lists(
+        st.tuples(st.integers(0, 9000), st.sampled_from(["ok", "failed", "crashed"])), min_size=1, max_size=6
+    ),
     policy=policies,
     spans=st.lists(st.tuples(minutes, st.integers(1, 700)), max_size=3),
     place=zones,
 )
-def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
-    """With any policy, downtime and zone, each fire time has one outcome, and no job goes back in time."""
+def test_nothing_is_lost_or_doubled(schedule, runs, policy, spans, place):
+    """With any policy, downtime and zone, each attempt has one outcome, and no job goes back in time."""
     zone, start = place
     begin = times.instant(start, times.zone(zone))
     at = begin.astimezone(UTC)  # UTC, because within one zone Python adds local time
@@ -117,16 +130,18 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
         SchedulerDown(at + timedelta(minutes=first), at + timedelta(minutes=first + length)) for first, length in spans
     ]
     plan = FaultPlan(*down)
-    plugin = busy(schedule, takes)
+    plugin = busy(schedule, *map(list, zip(*runs, strict=True)))
     simulator = Simulator(
         plugin, World(time_limit=10**6), start=start, duration="2d", tz=zone, policy=policy, faults=plan
     )
     expected = Counter(fire.at.timestamp() for fire in simulator.fires())
     runs = list(simulator.runs())
-    assert Counter(run.fire_time.timestamp() for run in runs) == expected
+    assert Counter(run.fire_time.timestamp() for run in runs if run.attempt == 1) == expected
+    followed = Counter((run.fire_time.timestamp(), run.attempt + 1) for run in runs if is_tried_again(run, policy))
+    assert Counter((run.fire_time.timestamp(), run.attempt) for run in runs if run.attempt > 1) == followed
     started = [run.started_at.timestamp() for run in runs if run.started_at]
     assert started == sorted(started)
-    assert [run.started_at for run in runs] == [run.started_at if run.outcome == "ok" else None for run in runs]
+    assert all((run.started_at is not None) is run.outcome.started for run in runs)
     windows = plan.downtime(simulator.zone)
     for run in runs:
         assert run.started_at is None or run.started_at.timestamp() >= run.fire_time.timestamp()
@@ -151,6 +166,17 @@ def test_nothing_is_lost_or_doubled(schedule, takes, policy, spans, place):
                 "misfire_grace: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), "
                 "such as '30d' or '12h'"
             ),
+        ),
+        ({"retry": -1}, "retry must be a whole number from 0 to 20, got -1"),
+        ({"retry": 21}, "retry must be a whole number from 0 to 20, got 21"),
+        ({"retry": True}, "retry must be a whole number from 0 to 20, got True"),
+        ({"retry": "many"}, "retry must be a whole number from 0 to 20, got 'many'"),
+        ({"backoff": "0s"}, "backoff must be a duration from 1s to 1d, got '0s'"),
+        ({"backoff": "25h"}, "backoff must be a duration from 1s to 1d, got '25h'"),
+        ({"backoff": None}, "backoff must be a duration from 1s to 1d, got None"),
+        (
+            {"backoff": "soon"},
+            "backoff: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'",
         ),
         ({"overlapp": "skip"}, "unknown policy setting 'overlapp'; did you mean 'overlap'?"),
     ],
@@ -184,6 +210,7 @@ LINES = [
     ([], {}),
     (["overlap=queue_one"], {"*": Policy(overlap="queue_one")}),
     (["*:overlap=allow"], {"*": Policy(overlap="allow")}),
+    (["sync:retry=3", "sync:backoff=10m"], {"sync": Policy(retry=3, backoff="10m")}),
     (["sync:max_instances=2"], {"sync": Policy(max_instances=2)}),
     (["eu:sync:catch_up=none"], {"eu:sync": Policy(catch_up="none")}),
     (["misfire_grace=10m", "catch_up=all"], {"*": Policy(misfire_grace="10m", catch_up="all")}),
@@ -206,7 +233,7 @@ def test_policies_of_a_command_line(lines, policies):
 
 
 FORM = "is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
-NAMES = "max_instances, overlap, misfire_grace, catch_up"
+NAMES = "max_instances, overlap, misfire_grace, catch_up, retry, backoff"
 
 
 @pytest.mark.parametrize(
@@ -242,3 +269,50 @@ def test_a_bad_line_is_an_error(line, message):
     with pytest.raises(PolicyError) as refused:
         parse([line])
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("backoff", "waits"),
+    [("1m", [60, 120, 240, 480]), ("90s", [90, 180, 360, 720]), ("12h", [43_200, 86_400, 86_400, 86_400])],
+)
+def test_each_attempt_waits_twice_as_long(backoff, waits):
+    """A day at most."""
+    policy = Policy(retry=4, backoff=backoff)
+    assert [policy.wait_before(attempt) for attempt in (2, 3, 4, 5)] == waits
+
+
+@pytest.mark.parametrize(
+    ("kind", "attempts"), [("timed_out", 2), ("out_of_memory", 1), ("faulty", 1)], ids=lambda value: f"{value}"
+)
+def test_which_runs_are_tried_again(kind, attempts):
+    """A run past its time is; one past its memory, or that went well but for a fault, is not."""
+
+    @job("work", schedule="0 * * * *")
+    def work(ctx):
+        if kind == "timed_out":
+            time.sleep(60)
+        elif kind == "out_of_memory":
+            raise MemoryError
+        else:
+            ctx.secrets.get("ABSENT")
+
+    world = World(time_limit=30)
+    simulation = simulate(Plugin.load({"work": work}), world, duration="1h", policy=Policy(retry=1))
+    assert [(run.attempt, run.verdict) for run in simulation.runs] == [(n + 1, kind) for n in range(attempts)]
+    assert [run.to_dict()["attempt"] for run in simulation.runs] == list(range(1, attempts + 1))
+
+
+def test_a_run_that_died_with_its_scheduler_is_tried_again():
+    """Its wait begins when the scheduler is back, since nobody knows of it before."""
+    crash = SchedulerCrash("2026-01-01T00:30", "2026-01-01T00:45")
+    simulation = simulate(
+        busy("0 */6 * * *", [3600, 60]),
+        World(time_limit=10**6),
+        duration="1h",
+        policy=Policy(retry=1, backoff="5m"),
+        faults=FaultPlan(crash),
+    )
+    assert [row(run, "UTC") for run in simulation.runs] == [
+        ["01 00:00", "01 00:00", "lost", "lost: its scheduler died while it ran (fault plan)"],
+        ["01 00:00", "01 00:50", "ok", "attempt 2 of 2"],
+    ]

@@ -21,16 +21,16 @@ from sbh_jobkit.server import tokens
 TEA = Path(__file__).parents[1] / "data/served/tea"
 TENANTS = {
     "acme": 'id = "acme"\nfiles = "file://files"\nsecrets = ["dotenv:acme.env"]\ntimezone = "Europe/Berlin"\n',
-    "globex": 'id = "globex"\n',
+    "globex": 'id = "globex"\n[policy.greet]\nretry = 3\nbackoff = "5m"\n',
 }
 
 
 class Served:
     """What tests need of a server: its address, its store, its folder, and clients."""
 
-    def __init__(self, folder, store, url, engine):
+    def __init__(self, folder, store, url, engine, service):
         """Make a token of each kind."""
-        self.folder, self.store, self.url, self.engine = folder, store, url, engine
+        self.folder, self.store, self.url, self.engine, self.service = folder, store, url, engine, service
         with store.write() as connection:
             for each in tokens.read(connection):
                 tokens.remove(connection, each.name)
@@ -64,16 +64,18 @@ def serving(folder, paths=(TEA,), **options):
     store = Store.open(f"sqlite:///{folder / 'jobs.db'}")
     web = Web.open(Namespace(**{**given, **options}), store, shows=True)
     with Starter.start(["sbh_jobkit.engines.tenant", "sbh_jobkit.live.preload"]) as starter:
-        installed = install_all(store, settings, [describe(str(path)) for path in paths])
-        jobs = [job for each in settings for job in _jobs_of(each, installed, store, web.address.for_tenants)]
+        found = install_all(store, settings, [describe(str(path)) for path in paths], web.address.uploads)
+        jobs = [job for each in settings for job in _jobs_of(each, found, store, web.address.for_tenants)]
         engine = LocalEngine(store, jobs, starter, ended=web.metrics.ended)
         engine.start()
-        thread = web.serve(web.service(store, engine, starter, settings, installed))
+        service = web.service(store, engine, starter, settings, found)
+        thread = web.serve(service)
         try:
-            yield Served(folder, store, web.address.url, engine)
+            yield Served(folder, store, web.address.url, engine, service)
         finally:
             thread.stop()
             engine.stop(0)
+            web.address.uploads.close()
             store.close()
 
 

@@ -2,11 +2,14 @@
 
 import re
 import time
+from html import unescape
 
 import httpx2
 import pytest
 
-from sbh_jobkit.server.pages import session
+from sbh_jobkit.engines.pauses import Pauses
+from sbh_jobkit.engines.schema import job_run
+from sbh_jobkit.server.pages import overview, session
 
 
 @pytest.fixture
@@ -97,11 +100,17 @@ def test_a_forged_form_does_nothing(served, browse, how):
     form, headers = FORGED[how]
     form = {"mark": mark_of(client), **form} if headers else form
     before = len(client.get("/api/plugins/tea/jobs/greet/runs", headers=bearer(served)).json()["data"])
-    for address in ("/jobs/acme/tea/greet/run", "/plugins/acme/tea/disable"):
+    forms = ("run", "pause", "resume")
+    for address in (
+        *(f"/jobs/acme/tea/greet/{each}" for each in forms),
+        *(f"/plugins/acme/tea/{each}" for each in ("disable", "pause", "resume")),
+    ):
         answer = client.post(address, data=form, headers=headers)
         assert (answer.status_code, heading(answer)) == (403, "You may not do this")
     assert len(client.get("/api/plugins/tea/jobs/greet/runs", headers=bearer(served)).json()["data"]) == before
     assert "is disabled" not in client.get("/").text.replace("the plugin is disabled, so", "")
+    with served.store.read() as connection:
+        assert Pauses.read(connection).current is None
 
 
 def bearer(served):
@@ -199,6 +208,10 @@ def test_forms_that_do_nothing_say_so(browse):
         "/plugins/acme/tea/explode": 404,
         "/plugins/none/tea/enable": 404,
         "/plugins/acme/none/enable": 404,
+        "/plugins/acme/none/pause": 404,
+        "/plugins/acme/tea/resume": 409,
+        "/jobs/acme/tea/none/pause": 404,
+        "/jobs/acme/tea/greet/resume": 409,
         "/jobs/acme/tea/greet/runs/17/cancel": 404,
     }.items():
         assert client.post(address, data=mark).status_code == status
@@ -213,6 +226,54 @@ def test_a_plugin_is_disabled_and_enabled_by_form(browse):
     assert "The plugin is disabled, so this job does not start." in client.get("/jobs/acme/tea/greet").text
     assert client.post("/jobs/acme/tea/greet/run", data=mark).status_code == 409
     assert "disabled by" not in client.post("/plugins/acme/tea/enable", data=mark).text
+
+
+def buttons(page):
+    """Return the buttons of forms on a page, with what they are about."""
+    found = re.findall(r"<button class=\"plain\">(.*?)</button>", page, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", "", each).split()) for each in found]
+
+
+def test_a_job_is_paused_and_resumed_by_form(browse):
+    """The pages say by whom, and have the button that fits; a run by hand starts all the same."""
+    client = browse()
+    mark = {"mark": mark_of(client)}
+    assert "Pause greet" in buttons(client.get("/").text)
+    paused = client.post("/jobs/acme/tea/greet/pause", data=mark).text
+    assert "The job 'greet' of tea at acme is paused, by ops at " in unescape(paused)
+    assert "its fire times end as skipped" in paused
+    assert "Resume greet" in buttons(paused)
+    page = client.get("/").text
+    assert [each for each in buttons(page) if each in {"Resume greet", "Pause slow"}] == [
+        "Resume greet"
+    ]  # slow is manual
+    assert "paused</strong> <small>by <bdi>ops</bdi>" in page
+    assert client.post("/jobs/acme/tea/greet/run", data=mark).status_code == 200
+    resumed = client.post("/jobs/acme/tea/greet/resume", data=mark).text
+    assert "is paused" not in resumed
+    assert "Pause greet" in buttons(resumed)
+
+
+def test_a_plugin_is_paused_and_resumed_by_form(browse):
+    """Its jobs are resumed with it alone, so they have no button of their own meanwhile."""
+    client = browse()
+    mark = {"mark": mark_of(client)}
+    page = client.post("/plugins/acme/tea/pause", data=mark).text
+    assert "enabled, paused by <bdi>ops</bdi>" in page
+    assert [each for each in buttons(page) if "greet" in each and "Sign" not in each] == ["Pause greet"]  # of globex
+    alone = client.post("/jobs/acme/tea/greet/resume", data=mark)
+    assert (alone.status_code, "is paused only because the plugin" in alone.text) == (409, True)
+    assert "paused by" not in client.post("/plugins/acme/tea/resume", data=mark).text
+
+
+def test_a_reader_has_no_buttons(served, browse):
+    """And a form of one is refused."""
+    client = browse("read")
+    assert buttons(client.get("/").text) == ["Sign out"]
+    mark = {"mark": session.form_mark(served.service, client.cookies[session.COOKIE])}
+    for address in ("/jobs/acme/tea/greet/pause", "/plugins/acme/tea/pause"):
+        answer = client.post(address, data=mark)
+        assert (answer.status_code, "may only read" in answer.text) == (403, True)
 
 
 def test_a_going_run_is_shown_and_cancelled(browse):
@@ -252,3 +313,72 @@ def test_what_is_wrong_stands_at_the_top(served, browse, monkeypatch):
         ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["success"]) == (503, False)
     assert ready.json()["error"] == "not ready: scheduler; the status page and the log say why"
+
+
+def alarms(page):
+    """Return the red bars of a page."""
+    return re.findall(r'<p class="alarm" role="alert">(.*?)</p>', page)
+
+
+def test_a_plugin_that_could_not_be_loaded_stands_at_the_top(served, browse):
+    """For those whose it is, until it is well again."""
+    mine, all_ = ("acme", "tea"), (None, "coffee")
+    served.service.note(mine, "the upload of tea at acme is not served: main.py:1: SyntaxError: <invalid>")
+    served.service.note(all_, "coffee: main.py:3: NameError; coffee 1.0 is still served")
+    try:
+        assert alarms(browse().get("/").text) == [
+            "the upload of tea at acme is not served: main.py:1: SyntaxError: &lt;invalid&gt;.",
+            "coffee: main.py:3: NameError; coffee 1.0 is still served.",
+        ]
+        assert alarms(browse("globex").get("/").text) == ["coffee: main.py:3: NameError; coffee 1.0 is still served."]
+    finally:
+        for what in (mine, all_):
+            served.service.note(what, None)
+    assert alarms(browse().get("/").text) == []
+
+
+def test_a_history_that_is_nearly_full_stands_at_the_top(browse, monkeypatch):
+    """With how much room is left, and what to do."""
+    monkeypatch.setattr(overview, "LEAST_FREE", 1 << 60)
+    (said,) = alarms(browse().get("/").text)
+    text = r"The history is nearly full: the disk of the store has [\d,]+ MB left; free some, or keep less with"
+    assert re.fullmatch(rf"{text} \[history\] in tenant\.toml\.", said)
+
+
+def test_a_job_that_is_tried_again_says_so(browse):
+    """On its page, and where a run by hand is confirmed."""
+    client = browse()
+    assert "tried again, 3 times at most, after 5m at first" in client.get("/jobs/globex/tea/greet").text
+    assert "Its policy says that it is idempotent" in client.get("/jobs/globex/tea/greet/run").text
+    assert "<dd>the next fire time</dd>" in client.get("/jobs/acme/tea/greet").text
+    assert "Whether a second run does harm, the job does not say." in client.get("/jobs/acme/tea/greet/run").text
+
+
+def test_each_attempt_has_a_page(served, browse):
+    """A fire time that was tried again has a row and a page for each attempt, and REST answers either."""
+    fire = 1_767_600_000_000_000
+    names = {"tenant": "globex", "plugin": "tea", "job": "greet", "fire_time": fire, "planned_at": fire}
+    ended = {"state": "ended", "started_at": fire, "finished_at": fire + 5}
+    rows = [
+        {**names, **ended, "attempt": 1, "outcome": "crashed", "reason": "the kettle was cold"},
+        {**names, **ended, "attempt": 2, "outcome": "lost", "reason": "attempt 2 of 4; lost: its scheduler died"},
+    ]
+    with served.store.write() as connection:
+        connection.execute(job_run.insert(), rows)
+    client, address = browse(), "/jobs/globex/tea/greet"
+    page = client.get(address).text
+    assert [f'href="{address}/runs/{each}"' in page for each in (fire, f"{fire}?attempt=2")] == [True, True]
+    assert "the kettle was cold" in client.get(f"{address}/runs/{fire}").text
+    assert "attempt 2 of 4" in client.get(f"{address}/runs/{fire}?attempt=2").text
+    assert client.get(f"{address}/runs/{fire}?attempt=3").status_code == 404
+    assert client.get(f"{address}/runs/{fire}?attempt=x").status_code == 404
+    with served.client(tenant="globex") as api:
+        one = f"/api/plugins/tea/jobs/greet/runs/{fire}"
+        answers = [api.get(one).json()["data"], api.get(f"{one}?attempt=1").json()["data"]]
+        assert [(each["attempt"], each["outcome"]) for each in answers] == [(2, "lost"), (1, "crashed")]
+        missing = api.get(f"{one}?attempt=3")
+        assert (missing.status_code, missing.json()["error"]) == (
+            404,
+            f"the job 'greet' has no run {fire}, attempt 3",
+        )
+        assert api.post(f"{one}/cancel").status_code == 409

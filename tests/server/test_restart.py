@@ -1,10 +1,13 @@
 """What a server still knows after a restart: uploads, disabled plugins, secrets, sessions' tokens."""
 
 import json
+import os
 import shutil
 
 import pytest
+from sqlalchemy import event
 
+from sbh_jobkit.engines import vault
 from sbh_jobkit.engines.keyring import new_key
 from sbh_jobkit.errors import SettingsError
 
@@ -77,3 +80,50 @@ def test_a_token_file_is_taken_or_written(serve_in, tmp_path):
         with pytest.raises(SettingsError, match=message), serve_in(tmp_path, port=port):
             pass
     assert (tmp_path / "token").read_text() == f"{value}\n"
+
+
+def test_an_upload_that_cannot_be_loaded_any_more(serve_in, pack, tmp_path, capsys):
+    """The rest is served, the page says so at its top, and the next upload makes it well."""
+    good = {"plugin.json": '{"slug": "milk", "name": "Milk", "version": "1.0.0"}', "main.py": ""}
+    with serve_in(tmp_path) as served, served.client() as api:
+        assert api.post("/api/plugins/upload", files={"file": ("milk.zip", pack(good))}).status_code == 200
+    (main,) = tmp_path.glob("jobs.db.plugins/acme/milk/*/main.py")
+    main.write_text("def f(:\n")
+    with serve_in(tmp_path) as served, served.client() as api:
+        said = capsys.readouterr().err
+        assert "warning: the upload of milk at acme is not served: " in said
+        assert list(served.service.problems) == [("acme", "milk")]
+        assert "SyntaxError" in served.service.problems["acme", "milk"]
+        assert api.post("/api/plugins/upload", files={"file": ("milk.zip", pack({**good, "x.py": ""}))}).is_success
+        assert served.service.problems == {}
+
+
+def test_what_an_upload_replaces_is_removed(serve_in, pack, tmp_path):
+    """When it is old enough that nobody can just have begun with it; the one that is served stays."""
+    with serve_in(tmp_path) as served, served.client() as api:
+        for number in range(3):
+            files = {"plugin.json": f'{{"slug": "milk", "name": "Milk", "version": "1.0.{number}"}}', "main.py": ""}
+            assert api.post("/api/plugins/upload", files={"file": ("milk.zip", pack(files))}).is_success
+            kept = list(tmp_path.glob("jobs.db.plugins/acme/milk/*"))
+            assert len(kept) == min(number + 1, 2)
+            for path in kept:
+                os.utime(path, (0, 0))
+
+
+def test_a_full_store_is_not_the_callers_mistake(serve_in, tmp_path, caplog):
+    """What needs room is answered with 503, and nothing of it is done; what only reads is answered as ever."""
+    with serve_in(tmp_path) as served, served.client() as api:
+
+        @event.listens_for(served.store.engine, "connect")
+        def _(connection, _):
+            connection.execute("PRAGMA max_page_count=1")  # which SQLite takes as: not larger than it is
+
+        served.store.engine.dispose()
+        address = "/api/plugins/tea/secrets"
+        answers = [api.post(address, json={"key": f"KEY_{n}", "value": "v" * 30_000}) for n in range(3)]
+        assert {answer.status_code for answer in answers} == {503}
+        assert answers[0].json()["error"] == "the store cannot be used; the server's log says why"
+        assert "the store cannot be used: database or disk is full" in caplog.messages
+        assert api.get("/api/plugins/tea/jobs").status_code == 200
+        with served.store.read() as connection:
+            assert vault.names_of(connection, "acme", "tea") == []

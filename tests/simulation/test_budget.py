@@ -1,16 +1,20 @@
 """Limits on what runs may use: how they are written, and what is said where one is passed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from sbh_jobkit import Budget, Usage
+from sbh_jobkit import Budget, Plugin, Run, Simulator, Usage, World, simulate
 from sbh_jobkit.errors import BudgetError, JobkitError
+from sbh_jobkit.plugin.sdk import job as decorated
+from sbh_jobkit.run.run import HttpCall, LlmCall, Outcome
 from sbh_jobkit.run.usage import Minute
+from sbh_jobkit.simulation.conditions import Conditions
 
 NAMES = (
     "runs, llm_tokens, llm_calls, http_calls, rows_read, bytes_written, emits, busiest_minute, "
-    "or http_calls@HOST for the calls to one host"
+    "or http_calls@HOST for the calls to one host, also with @day behind it or JOB: before it"
 )
 READ = {
     "llm_tokens=200k": {"llm_tokens": 200_000},
@@ -22,6 +26,10 @@ READ = {
     "http_calls@api.example.com=500": {"http_calls@api.example.com": 500},
     "http_calls@‹secret:a=b›=1": {"http_calls@‹secret:a=b›": 1},
     "busiest_minute=10": {"busiest_minute": 10},
+    "llm_tokens@day=20k": {"llm_tokens@day": 20_000},
+    "triage:llm_tokens=1": {"triage:llm_tokens": 1},
+    "triage:llm_tokens@day=20k": {"triage:llm_tokens@day": 20_000},
+    "sync:http_calls@‹secret:a=b›@day=1": {"sync:http_calls@‹secret:a=b›@day": 1},
 }
 
 
@@ -56,6 +64,12 @@ REFUSED = [
         f"unknown budget 'http_calls[api.example.com]'; use one of {NAMES}",
     ),
     ("http_calls@=5", "unknown budget 'http_calls@'; did you mean 'http_calls'?"),
+    ("llm_tokens@dy=5", "unknown budget 'llm_tokens@dy'; did you mean 'llm_tokens@day'?"),
+    ("llm_tokens@day@day=5", "unknown budget 'llm_tokens@day@day'; did you mean 'llm_tokens@day'?"),
+    ("triage:llm_token@day=5", "unknown budget 'triage:llm_token@day'; did you mean 'triage:llm_tokens@day'?"),
+    ("triage:=5", f"unknown budget 'triage:'; use one of {NAMES}"),
+    (":emits=5", "unknown budget ':emits'; did you mean 'emits'?"),
+    ("@day=5", "unknown budget '@day'; did you mean 'runs@day'?"),
     ("llm_tokens", not_a_budget("'llm_tokens'")),
     ("=5", not_a_budget("'=5'")),
     ("", not_a_budget("''")),
@@ -135,6 +149,108 @@ EXCEEDED = {
 def test_what_is_said_of_a_limit_that_was_passed(text, sentences):
     """How much was used, how much was allowed, and by whom most of it; a limit that was just reached is kept."""
     assert Budget.read(text).exceeded(USAGE) == sentences
+
+
+def made(**values):
+    """Make a run that went well."""
+    return Run(tenant="acme", plugin="p", duration=timedelta(0), outcome=Outcome.OK, **values)
+
+
+def asked(job, at, tokens, calls=0):
+    """Make a run that asked the model and an API."""
+    start = datetime.fromisoformat(at)
+    return made(
+        job=job,
+        fire_time=start,
+        started_at=start,
+        llm_calls=(LlmCall(prompt="?", model="m", text="!", tokens=tokens, at=start),),
+        http_calls=tuple(
+            HttpCall(method="GET", url="https://api.example.com/", status=200, matched=True, at=start)
+            for _ in range(calls)
+        ),
+    )
+
+
+WEEK = [
+    asked("triage", "2026-01-05T09:00+00:00", 90, calls=2),
+    asked("digest", "2026-01-05T23:30+00:00", 60),
+    asked("triage", "2026-01-06T09:00+00:00", 120),
+    asked("triage", "2026-01-06T10:00+00:00", 30, calls=1),
+    asked("triage", "2026-01-07T09:00+00:00", 10),
+]
+BY_DAY = {
+    "llm_tokens@day=150": (None, []),
+    "llm_tokens@day=149": (
+        None,
+        [
+            (
+                "llm_tokens@day: 150 used on 2026-01-05, the budget is 149 a day; triage used most: 90; "
+                "more on 2 days in all"
+            ),
+        ],
+    ),
+    "llm_tokens@day=100": (
+        "Asia/Kolkata",  # where it is the sixth already when the digest runs
+        ["llm_tokens@day: 210 used on 2026-01-06, the budget is 100 a day; triage used most: 150"],
+    ),
+    "triage:llm_tokens=200": (None, ["triage:llm_tokens: 250 used, the budget is 200"]),
+    "digest:llm_tokens=60": (None, []),
+    "triage:llm_tokens@day=100": (
+        None,
+        ["triage:llm_tokens@day: 150 used on 2026-01-06, the budget is 100 a day"],
+    ),
+    "digest:llm_tokens@day=100": (None, []),
+    "triage:http_calls@api.example.com@day=1": (
+        None,
+        ["triage:http_calls@api.example.com@day: 2 used on 2026-01-05, the budget is 1 a day"],
+    ),
+    "busiest_minute@day=0": (
+        None,
+        [
+            "busiest_minute@day: 1 runs started in 2026-01-05 09:00 UTC, the budget is 0 a day; more on 3 days in all",
+        ],
+    ),
+    "emits@day=0": (None, []),
+}
+
+
+@pytest.mark.parametrize(("text", "case"), BY_DAY.items(), ids=BY_DAY)
+def test_limits_of_days_and_of_jobs(text, case):
+    """The day on which most was used is named; days are those of the simulation's zone."""
+    zone, sentences = case
+    usage = Usage.from_runs(WEEK, ZoneInfo(zone) if zone else None)
+    assert Budget.read(text).exceeded(usage) == sentences
+
+
+def test_nothing_ran_so_nothing_was_used():
+    """A range without runs has no day."""
+    assert Budget.read(["llm_tokens@day=0", "a:emits=0", "a:emits@day=0"]).exceeded(Usage()) == []
+
+
+def test_a_month_has_days():
+    """The simulation adds up by day in its own zone, and the sum of the days is the whole."""
+
+    @decorated("ask", schedule="0 */6 * * *")
+    def ask(ctx):
+        ctx.emit("asked", {})
+
+    month = simulate(Plugin.load({"ask": ask}), World(), duration="2d", tz="Europe/Madrid")
+    assert {f"{day}": usage.emits for day, usage in month.usage.days.items()} == {"2026-01-01": 4, "2026-01-02": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("aks:emits@day=5", "budget 'aks:emits@day': the plugin has no job 'aks'; did you mean 'ask'?"),
+        ("greeting:emits=5", "budget 'greeting:emits': the plugin has no job 'greeting'; its jobs are ask"),
+    ],
+)
+def test_a_limit_of_a_job_that_is_not_there(text, sentence):
+    """It would never be passed, so it is refused before anything runs."""
+    plugin = Plugin.load({"ask": decorated("ask", schedule="0 9 * * *")(lambda ctx: ctx.emit("asked", {}))})
+    with pytest.raises(BudgetError) as refused:
+        Simulator.under(Conditions(budget=Budget.read(text)), plugin, World())
+    assert str(refused.value) == sentence
 
 
 def test_every_limit_that_was_passed_has_its_sentence():

@@ -88,11 +88,15 @@ UNSAFE = {
     ),
     "it orders": (
         f"ctx.http.post('{API}', json={{'total': 5}})",
-        ["table orders: 1 added", "  + id 3: total 5", "sent: 1", f"  POST {API} 201"],
+        ["table orders: 1 added", "  + id 3: total 5", "sent: 1", f'  POST {API} 201: {{"total":5}}'],
     ),
     "it puts and deletes elsewhere": (
         f"ctx.http.put('{API}'); ctx.http.delete('{API}'); ctx.http.get('{API}')",
         ["sent: 2", f"  PUT {API} 204", f"  DELETE {API} 404"],
+    ),
+    "it sends much, and a secret": (
+        f"ctx.http.put('{API}', json={{'to': 'ada@example.com', 'key': ctx.secrets.get('KEY'), 'text': 'x' * 200}})",
+        ["sent: 1", f'  PUT {API} 204: {{"to":"ada@example.com","key":"‹secret:KEY›","text":"{"x" * 47}…'],
     ),
     "it sends where nobody answers": (
         "ctx.http.post('https://nowhere.example.com/' + ctx.secrets.get('KEY'))",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.check.flow.values import Function, Value
 
 
-_ASKING = {"isinstance", "bool", "len"}
+_ASKING = {"bool", "len"}
 """Builtins that are true only for something that is not None."""
 
 
@@ -56,6 +56,10 @@ class Assumptions(Machine):
             self._assume_comparison(node, truth=truth)
         elif isinstance(node, ast.NamedExpr):
             self.assume(node.target, truth=truth)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance" and node.args:
+            self._some(node.args[0], "asked")
+            if truth:
+                self._some(node.args[0])
         elif truth:
             asks = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING
             self._some(node.args[0] if isinstance(node, ast.Call) and asks and node.args else node)
@@ -73,13 +77,13 @@ class Assumptions(Machine):
             self._some(left)
             self._some(right)
 
-    def _some(self, node: ast.expr) -> None:
-        """Note that a value is not None."""
+    def _some(self, node: ast.expr, fact: str = "some") -> None:
+        """Note that a value is not None, or that its type was asked for."""
         if isinstance(node, (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.NamedExpr)):
             with self.silent():
                 value = self.evaluate(node.target if isinstance(node, ast.NamedExpr) else node)
             if value.origin is not None:
-                self.know("some", value.origin, value.key)
+                self.know(fact, value.origin, value.key)
 
 
 def _is_none(node: ast.expr) -> bool:

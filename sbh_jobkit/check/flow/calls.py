@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.flow import library
-from sbh_jobkit.check.flow.assumptions import Assumptions
+from sbh_jobkit.check.flow.classes import Classes
 from sbh_jobkit.check.flow.frames import Frame
 from sbh_jobkit.check.flow.values import UNKNOWN, Function, Value, all_secrets, join, tainted
 from sbh_jobkit.plugin.members import RESULTS
@@ -21,7 +21,7 @@ _TESTS = {"builtins.isinstance", "builtins.bool", "builtins.type", "builtins.cal
 """Functions that only look at what they are given."""
 
 
-class Calls(Assumptions):
+class Calls(Classes):
     """Evaluates calls."""
 
     def _Call(self, node: ast.Call) -> Value:
@@ -35,9 +35,9 @@ class Calls(Assumptions):
         if function.kind == "ctx":
             self._look_all(given, named)
             return self.see_call(node, function.target, given, named, ours=True)
-        if function.kind == "function":
+        if function.kind in {"function", "bound", "class"}:
             starred = any(isinstance(each, ast.Starred) for each in node.args)
-            return self.call_function(node, function.target, () if starred else given, named)
+            return self._call_own(node, function, () if starred else given, named)
         if function.kind == "method":
             return self._call_method(node, function, given, named)
         if function.kind == "lib":
@@ -45,6 +45,14 @@ class Calls(Assumptions):
         self.see_use(node, function, "call")
         self.escape(*given, *named.values())
         return Value(secrets=frozenset[str]().union(*(all_secrets(each) for each in (*given, *named.values()))))
+
+    def _call_own(self, node: ast.Call, function: Value, given: tuple[Value, ...], named: dict[str, Value]) -> Value:
+        """Follow a call of one of the plugin's functions, methods or classes."""
+        if function.kind == "class":
+            return self.make_instance(node, function.target, given, named)
+        if function.kind == "bound":
+            return self.call_function(node, function.target.function, (function.target.owner, *given), named)
+        return self.call_function(node, function.target, given, named)
 
     def _look_all(self, given: Sequence[Value], named: Mapping[str, Value]) -> None:
         for value in (*given, *named.values()):

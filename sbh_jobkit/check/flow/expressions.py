@@ -70,6 +70,8 @@ class Expressions(Calls):
             return self._member(node, owner.target, name, probed=probed)
         if owner.kind == "lib":
             return library.attribute(f"{owner.target}.{name}")
+        if owner.kind in {"instance", "class"}:
+            return self.attribute_of_instance(node, owner, name)
         if owner.kind == "module":
             return self.modules[owner.target].names.get(name, UNKNOWN) if owner.target in self.modules else UNKNOWN
         if owner.kind == "datetime" and name in {"year", "month", "day", "hour", "minute"}:
@@ -140,6 +142,7 @@ class Expressions(Calls):
         for key, each in zip(node.keys, node.values, strict=True):
             value = self.read(each)
             if key is None:
+                self.see_use(each, value, "iterate", "**")
                 keys += value.keys if value.keys is not None else ((UNSET, value),)
                 continue
             name = self.read(key).literal
@@ -290,10 +293,14 @@ class Expressions(Calls):
 
     def _store(self, target: ast.expr, value: Value) -> None:
         """Give an attribute or a key a value; a dict that is written out gets the key."""
-        self.escape(value)
         if not isinstance(target, ast.Subscript):
-            self.evaluate(target.value if isinstance(target, ast.Attribute) else target)
+            owner = self.evaluate(target.value if isinstance(target, ast.Attribute) else target)
+            if isinstance(target, ast.Attribute) and owner.kind == "instance":
+                owner.target.store(target.attr, self.look(value))
+            else:
+                self.escape(value)
             return
+        self.escape(value)
         owner, index = self.evaluate(target.value), self.read(target.slice)
         if not isinstance(target.value, ast.Name) or owner.kind != "dict":
             return

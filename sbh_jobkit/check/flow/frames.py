@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import ast
 
 Facts = frozenset[tuple[object, ...]]
-"""What was found out on the way here: `("status", origin)` was looked at, `("some", origin, key)` is not None."""
+"""What was found out on the way here: `("status", origin)` was looked at, `("some", origin, key)` is not None,
+and of `("asked", origin, key)` the type was asked for."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -81,6 +81,8 @@ class Machine:
             self.trace.looked.add(value.origin)
         if self.quiet or not (value.kind or value.none):
             return
+        if value.origin is not None and ("asked", value.origin, value.key) in self.facts:
+            return  # the code is prepared for several types
         self.trace.uses.append(
             Used(
                 file=self.frame.file,
@@ -166,4 +168,12 @@ class Machine:
         kind = "" if found.kind == "json" else found.kind
         if found.kind == "json":
             kind = "json"
-        return Value(kind=kind, member=value.member, origin=value.origin, key=name, none=found.none, node=node)
+        return Value(
+            kind=kind,
+            member=value.member,
+            origin=value.origin,
+            key=name,
+            none=found.none,
+            node=node,
+            file=self.frame.file,
+        )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import decorators, functions
+from sbh_jobkit.check.decorators import decorators
 from sbh_jobkit.check.flow import library
 from sbh_jobkit.check.flow.frames import Frame
 from sbh_jobkit.check.flow.machine import TooLongError
 from sbh_jobkit.check.flow.statements import Statements
 from sbh_jobkit.check.flow.trace import Entry
 from sbh_jobkit.check.flow.values import UNKNOWN, Function, Value
-from sbh_jobkit.check.walk import nodes
+from sbh_jobkit.check.walk import functions, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

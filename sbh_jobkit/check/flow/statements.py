@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TRANSPARENT = {"cache", "lru_cache", "wraps", "staticmethod", *DECORATORS}
 """Decorators that leave a function callable as it is written."""
+_PROPERTIES = {"property", "cached_property"}
 
 
 class Statements(Expressions):
@@ -75,8 +76,8 @@ class Statements(Expressions):
     def _AugAssign(self, node: ast.AugAssign) -> None:
         whole = ast.copy_location(ast.BinOp(left=_loaded(node.target), op=node.op, right=node.value), node)
         value = self.evaluate(whole)
-        if isinstance(node.target, ast.Name):
-            self.frame.bind(node.target.id, value)
+        if isinstance(node.target, (ast.Name, ast.Attribute)):
+            self.bind(node.target, value)
 
     def _Return(self, node: ast.Return) -> bool:
         value = self.evaluate(node.value) if node.value is not None else NONE
@@ -213,21 +214,26 @@ class Statements(Expressions):
     def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for each in [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]:
             self.read(each)
-        names = [_called(each) for each in node.decorator_list]
-        known = all(name in _TRANSPARENT for name in names)
-        found = Value(kind="function", target=Function(node=node, frame=self.frame)) if known else UNKNOWN
+        names = {_called(each) for each in node.decorator_list}
+        of_class = isinstance(self.frame.node, ast.ClassDef)
+        frame = self.frame.outer if of_class else self.frame  # a method does not see the names of its class
+        is_property = of_class and bool(names) and names <= _PROPERTIES
+        known = is_property or names <= (_TRANSPARENT | {"classmethod"} if of_class else _TRANSPARENT)
+        kind = "property" if is_property else "function"
+        found = Value(kind=kind, target=Function(node=node, frame=frame)) if known else UNKNOWN
         self.frame.bind(node.name, found)
 
     _AsyncFunctionDef = _FunctionDef
 
     def _ClassDef(self, node: ast.ClassDef) -> None:
-        for each in [*node.bases, *node.decorator_list]:
+        bases = [self.read(each) for each in node.bases]
+        for each in node.decorator_list:
             self.read(each)
         outer = self.frame
         self.frame = Frame(module=outer.module, file=outer.file, node=node, outer=outer)
         self.run(node.body)
-        self.frame = outer
-        self.frame.bind(node.name, Value(kind="", target=node))
+        names, self.frame = self.frame.names, outer
+        self.frame.bind(node.name, self.class_of(node, bases, names))
 
     def _Import(self, node: ast.Import) -> None:
         for alias in node.names:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ast
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.flow.values import Origin, Value
+    from sbh_jobkit.check.walk import Function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

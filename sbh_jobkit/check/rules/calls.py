@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.subject import extension_services
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin.members import OPERATIONS, RESULTS, SERVICES, VALUES, WRITES, calls, unknown
 
@@ -56,10 +57,10 @@ def _member(subject: Subject, member: MemberRead) -> Iterator[Finding]:
     service, _, name = member.path.rpartition(".")
     if member.probed or (service == "db" and name in WRITES) or service not in {"", *SERVICES}:
         return
-    known = {*VALUES, *SERVICES, *calls(), *subject.services}
-    if member.path in known or name.startswith("__"):
+    known = {*VALUES, *SERVICES, *calls()}
+    if member.path in known or name.startswith("__") or (not service and name in extension_services()):
         return
-    message = unknown(service or "ctx", name, subject.services if not service else ())
+    message = unknown(service or "ctx", name, extension_services() if not service else ())
     yield subject.found(member, "ctx-member", message, advice=_advice(service or "ctx", message))
 
 
@@ -108,7 +109,9 @@ def _values(subject: Subject, called: Called, call: Call) -> Iterator[Finding]:
             message = f"ctx.{call.path}: {parameter.name!r} must be {_expected(parameter)}, but this is {problem}"
             yield subject.found(called, "ctx-value", message, node, advice=_instead(parameter, value))
         elif (problem := _outside(parameter.name, value)) is not None:
-            yield subject.found(called, "ctx-value", f"ctx.{call.path}: {problem}", node)
+            of_links = call.path == "files.get_presigned_url" and parameter.name in {"operation", "expires_in"}
+            rule = "D44" if of_links and subject.settings.target == "host" else "ctx-value"
+            yield subject.found(called, rule, f"ctx.{call.path}: {problem}", node)
 
 
 def _wrong_type(call: Call, parameter: Parameter, value: Value) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions
 from sbh_jobkit.check.loops import changed, counts, exits, names
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.walk import functions, inside
+from sbh_jobkit.plugin import divergences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 _OUTSIDE = ("http.", "llm.", "files.", "db.count", "db.get_by_id")
 _CLOCK = {"now", "time", "monotonic", "perf_counter", "utcnow", "today", "check_memory_usage"}
 
+_LOOKS = {"print", "len", "str", "repr", "bool", "sum", "min", "max", "sorted", "any", "all"}
+"""Functions that do not change what they are given."""
+_HOST_LIMIT = 5.0
+"""How many seconds today's host waits for a run."""
+
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield loops that nothing ends, or only an answer from outside, and sleeps beyond the time limit."""
     stuck: set[ast.AST] = set()
     for file, tree in subject.source.modules.values():
         for function in functions(tree):
+            expected, aliased = _ended_by_exceptions(function), _aliased(function)
             for loop in inside(function):
-                if isinstance(loop, ast.While) and _never_ends(loop):
+                if not isinstance(loop, ast.While) or loop in expected or names(loop.test) & aliased:
+                    continue
+                if _never_ends(loop):
                     stuck.add(loop)
                     message = "nothing in this loop brings it to an end"
                     yield subject.source.found(
@@ -51,6 +59,40 @@ def findings(subject: Subject) -> Iterator[Finding]:
     yield from _sleeps(subject)
 
 
+def _ended_by_exceptions(function: ast.AST) -> set[ast.AST]:
+    """Return the loops in a `try` that handles an exception by its name, such as IndexError of `pop`."""
+    return {
+        loop
+        for node in inside(function)
+        if isinstance(node, (ast.Try, ast.TryStar)) and any(_is_named(each) for each in node.handlers)
+        for statement in node.body
+        for loop in (statement, *inside(statement))
+        if isinstance(loop, ast.While)
+    }
+
+
+def _aliased(function: ast.AST) -> set[str]:
+    """Return the names of objects whose methods have names of their own, such as `pop = waiting.pop`."""
+    taken = [node.value for node in inside(function) if isinstance(node, ast.Assign)]
+    return {each.value.id for each in taken if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)}
+
+
+def _is_named(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and not names(handler.type) & {"Exception", "BaseException"}
+
+
+def _handed_on(loop: ast.While) -> bool:
+    """Whether the test is of a list or the like, which a call in the loop is given and may empty."""
+    test = loop.test.operand if isinstance(loop.test, ast.UnaryOp) else loop.test
+    calls = [node for node in inside(loop) if isinstance(node, ast.Call) and _called_name(node) not in _LOOKS]
+    given = [each for node in calls for each in [*node.args, *(word.value for word in node.keywords)]]
+    return isinstance(test, ast.Name) and any(isinstance(each, ast.Name) and each.id == test.id for each in given)
+
+
+def _called_name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
 def _never_ends(loop: ast.While) -> bool:
     """Whether no way leads out of a loop, or its test is of names that it never changes."""
     if any(isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)) for node in inside(loop)):
@@ -58,6 +100,8 @@ def _never_ends(loop: ast.While) -> bool:
     ways = [*exits(loop)]
     if not ways:
         return True
+    if _handed_on(loop):
+        return False
     forever = isinstance(loop.test, ast.Constant)
     simple = all(
         isinstance(
@@ -100,9 +144,7 @@ def _asks_clock(node: ast.expr) -> bool:
 
 
 def _is_sleep(node: ast.AST) -> bool:
-    called = node.func if isinstance(node, ast.Call) else None
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name == "sleep"
+    return isinstance(node, ast.Call) and _called_name(node) == "sleep"
 
 
 def _sleeps(subject: Subject) -> Iterator[Finding]:
@@ -116,8 +158,12 @@ def _sleeps(subject: Subject) -> Iterator[Finding]:
         for loop in called.loops:
             times *= _times(loop)
         total = seconds.literal * times
+        how = f" ({times} times {seconds.literal:g} s)" if times > 1 else ""
+        if _HOST_LIMIT < total <= limit and subject.settings.target == "host":
+            message = f"this waits {total:g} s{how}, and today's host waits only {_HOST_LIMIT:g} s for a run"
+            advice = divergences.table()["D12"].advice
+            yield subject.found(called, "D12", message, called.call, level="warning", advice=advice)
         if total > limit:
-            how = f" ({times} times {seconds.literal:g} s)" if times > 1 else ""
             message = f"this waits {total:g} s{how}, and a job may run for {limit:g} s"
             yield subject.found(
                 called,

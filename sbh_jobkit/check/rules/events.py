@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import argument, decorators, functions, text
+from sbh_jobkit.check.decorators import argument, decorators, text
+from sbh_jobkit.check.walk import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

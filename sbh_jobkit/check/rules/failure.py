@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ast
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions, jobs
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.decorators import jobs
+from sbh_jobkit.check.walk import functions, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.flow.trace import Called, Returned, Seen
     from sbh_jobkit.check.flow.values import Value
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _BROAD = {"Exception", "BaseException"}
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -58,7 +59,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for returned in subject.trace.returns:
         if returned.entry.kind == "job":
             yield from _status(subject, returned)
-            yield from _not_json(subject, returned, returned.value, "what a job returns", "warning")
+            yield from _returned(subject, returned)
     for called in subject.trace.calls:
         yield from _sent(subject, called)
     yield from _mixed(subject)
@@ -73,6 +74,12 @@ def _status(subject: Subject, returned: Returned) -> Iterator[Finding]:
     if success is not None and success.is_constant and not isinstance(success.literal, bool):
         message = f'"success" is {success.literal!r}; only False means that the job failed'
         yield subject.found_in(success, returned, "status-word", message, level="warning", advice="write True or False")
+
+
+def _returned(subject: Subject, returned: Returned) -> Iterator[Finding]:
+    """Find what JSON does not have in what a job returns; today's host cannot even answer then."""
+    for found in _not_json(subject, returned, returned.value, "what a job returns", "warning"):
+        yield replace(found, rule="D41", level="error") if subject.settings.target == "host" else found
 
 
 def _sent(subject: Subject, called: Called) -> Iterator[Finding]:
@@ -90,7 +97,7 @@ def _sent(subject: Subject, called: Called) -> Iterator[Finding]:
 
 def _not_json(subject: Subject, seen: Seen, value: Value, where: str, level: str) -> Iterator[Finding]:
     """Find parts of a value that JSON cannot write."""
-    for each in _parts(value, _DEPTH):
+    for each in parts_of(value):
         what = _NOT_JSON.get(each.kind)
         if isinstance(each.literal, float) and not math.isfinite(each.literal):
             what = str(each.literal)
@@ -100,11 +107,12 @@ def _not_json(subject: Subject, seen: Seen, value: Value, where: str, level: str
             yield subject.found_in(each, seen, "not-json", message, level=level, advice=advice)
 
 
-def _parts(value: Value, depth: int) -> Iterator[Value]:
+def parts_of(value: Value, depth: int = _DEPTH) -> Iterator[Value]:
+    """Yield a value, and what is in it as far as JSON would write it."""
     yield value
     if depth and value.kind not in _NOT_JSON:
         for each in [*(value.parts or ()), *(each for _, each in value.keys or ())]:
-            yield from _parts(each, depth - 1)
+            yield from parts_of(each, depth - 1)
 
 
 def _mixed(subject: Subject) -> Iterator[Finding]:

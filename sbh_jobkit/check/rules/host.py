@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import argument, decorators, functions, jobs, text
-from sbh_jobkit.check.walk import nodes
+from sbh_jobkit.check.decorators import argument, decorators, jobs, text
+from sbh_jobkit.check.walk import functions, nodes
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin import divergences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.source import Node, Source
+    from sbh_jobkit.check.walk import Function
 
 EVENTS = frozenset(
     {
@@ -25,7 +25,7 @@ EVENTS = frozenset(
     }
 )
 """The event types of today's host."""
-ON_HOST = {"sdk-import": "D22", "syntax": "D22", "job-twice": "D35"}
+ON_HOST = {"sdk-import": "D22", "syntax": "D22", "job-twice": "D35", "schedule": "D45"}
 """The rules that are divergences on today's host."""
 
 
@@ -42,7 +42,7 @@ def findings(source: Source) -> Iterator[Finding]:
             for name, call in decorators(function):
                 kind = argument(call, 0, "event_type" if name == "hook" else "path")
                 if name == "hook":
-                    yield from _hook(source, file, function, kind)
+                    yield from _hook(source, file, kind)
                 elif name == "route":
                     yield from _route(source, file, function, kind)
 
@@ -54,7 +54,7 @@ def _found(source: Source, file: str, node: Node, id_: str, message: str) -> Fin
 def _manifest(source: Source) -> Iterator[Finding]:
     if not source.text:
         return
-    advice = {id_: divergences.table()[id_].advice for id_ in ("D16", "D17", "D34")}
+    advice = {id_: divergences.table()[id_].advice for id_ in ("D16", "D17")}
     for key in ("version", "entry"):
         if key not in source.data:
             message = f"today's host requires {key!r} in the manifest"
@@ -66,7 +66,13 @@ def _manifest(source: Source) -> Iterator[Finding]:
             yield source.in_manifest(f"$.events[{index}]", "D16", message, advice=advice["D16"])
     if source.entry == "main.py":
         message = "today's host confuses plugins whose entries have the same name, such as main.py"
-        yield source.in_manifest("$.entry", "D34", message, level="note", advice=advice["D34"])
+        yield source.in_manifest("$.entry", "D34", message, level="note", advice=divergences.table()["D34"].advice)
+
+
+def same_entry(source: Source, others: str) -> Finding:
+    """Return the finding for a plugin whose entry has the name of those of other plugins."""
+    message = f"today's host gives this plugin the module {source.entry} of another one, and the reverse: {others}"
+    return source.in_manifest("$.entry", "D34", message, level="warning", advice=divergences.table()["D34"].advice)
 
 
 def _import(source: Source, file: str, node: ast.AST) -> Iterator[Finding]:
@@ -81,15 +87,11 @@ def _import(source: Source, file: str, node: ast.AST) -> Iterator[Finding]:
             yield _found(source, file, word, "D43", message)
 
 
-def _hook(source: Source, file: str, function: Function, kind: ast.expr | None) -> Iterator[Finding]:
+def _hook(source: Source, file: str, kind: ast.expr | None) -> Iterator[Finding]:
     event = text(kind)
     if kind is not None and event and event not in EVENTS:
         message = f"today's host does not know the event {event!r}{did_you_mean(event, EVENTS)}"
         yield _found(source, file, kind, "D16", message)
-    given = [*function.args.posonlyargs, *function.args.args]
-    if any(each.arg == "ctx" for each in given[1:]):
-        message = f"{function.name} takes {given[0].arg!r} before 'ctx', but it is called with ctx first"
-        yield _found(source, file, given[0], "D18", message)
 
 
 def _route(source: Source, file: str, function: Function, kind: ast.expr | None) -> Iterator[Finding]:
@@ -99,9 +101,3 @@ def _route(source: Source, file: str, function: Function, kind: ast.expr | None)
         yield _found(source, file, function, "D19", message)
     if kind is not None and any(mark in path for mark in "<{:"):
         yield _found(source, file, kind, "D19", f"today's host does not support parameters in the path {path!r}")
-    for node in ast.walk(function):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            message = f"today's host ignores the status of a tuple, but {function.name} returns one"
-            yield _found(source, file, node, "D19", message)
-        if isinstance(node, ast.Attribute) and node.attr == "request" and getattr(node.value, "id", "") == "ctx":
-            yield _found(source, file, node, "D19", f"today's host has no ctx.request, but {function.name} uses it")

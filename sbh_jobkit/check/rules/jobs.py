@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import argument, decorators, functions, jobs, text
+from sbh_jobkit.check.decorators import argument, decorators, jobs, text
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.source import Source
+    from sbh_jobkit.check.walk import Function
 
 
 def findings(source: Source) -> Iterator[Finding]:
@@ -23,7 +23,7 @@ def findings(source: Source) -> Iterator[Finding]:
     for file, tree in source.modules.values():
         for function in functions(tree):
             yield from _schedules(source, file, function)
-        for function in functions(ast.Module(body=tree.body, type_ignores=[])):
+        for function in functions(tree):
             if function in tree.body:
                 yield from _names(source, file, function, first)
 

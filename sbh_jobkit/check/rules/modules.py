@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import DECORATORS, functions
+from sbh_jobkit.check.decorators import DECORATORS
 from sbh_jobkit.check.finding import Edit
-from sbh_jobkit.check.walk import nodes
+from sbh_jobkit.check.walk import functions, nodes
 from sbh_jobkit.errors import did_you_mean
+from sbh_jobkit.plugin.members import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SDK = "src.ext.sdk"
 SDK_NAMES = ("PluginContext", *sorted(DECORATORS))
+TYPES = {"PluginContext", "Row", *RESULTS}
+"""The names of the type stub, which `sbh-jobkit stubs` writes."""
 ALLOWED = (
     *("base64", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "itertools"),
     *("json", "logging", "math", "random", "re", "string", "time", "typing", "urllib.parse", "uuid", "zoneinfo"),
@@ -79,6 +82,8 @@ def _allowed(source: Source, name: str) -> bool:
 def _sdk(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]:
     """Find names of the SDK that a module uses without importing them, and imports of names that the SDK lacks."""
     imports = [node for node in nodes(tree) if isinstance(node, ast.ImportFrom) and node.module == SDK]
+    of_types = {id(each) for node in nodes(tree) if _is_for_types(node) for each in ast.walk(node)}
+    imports = [node for node in imports if id(node) not in of_types or not {each.name for each in node.names} <= TYPES]
     aliases = [alias for node in imports for alias in node.names]
     wrong = [alias for alias in aliases if alias.name not in {*SDK_NAMES, "*"}]
     missing = [] if any(alias.name == "*" for alias in aliases) else _missing(tree)
@@ -92,6 +97,11 @@ def _sdk(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]:
     advice = f"{'write' if imports else 'add'} `{line}`" if line else f"the SDK has {', '.join(SDK_NAMES)}"
     edits = _edits(source, file, tree, imports, line) if line and not wrong else ()
     yield source.found(file, first, "sdk-import", "; ".join(parts), advice=advice, edits=edits)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """Whether a node is `if TYPE_CHECKING:`, below which the names of the type stub may be imported, too."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
 def _missing(tree: ast.Module) -> list[ast.expr]:

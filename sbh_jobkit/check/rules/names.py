@@ -41,6 +41,8 @@ def _undefined(source: Source, file: str, tree: ast.Module) -> Iterator[Finding]
     defined = {each.get_name() for each in table.get_symbols() if each.is_assigned() or each.is_imported()}
     defined |= {each.get_name() for each in table.get_symbols() if each.is_namespace()} | _declared(tree)
     wanted = {*_globals(table)} - defined - _GIVEN - {*SDK_NAMES}
+    if not wanted:
+        return
     known = defined | {*_locals(table)}
     first: dict[str, ast.Name] = {}
     for node in _evaluated(tree):
@@ -60,7 +62,10 @@ def _advice(name: str) -> str:
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
     """Yield the names that functions and classes read from the module, and those that the module itself reads."""
     top = table.get_type() == "module"
-    yield from (each.get_name() for each in table.get_symbols() if each.is_referenced() and (top or each.is_global()))
+    for each in table.get_symbols():
+        # symtable takes a function with the name `top` for the module, whose local names are global, too
+        if each.is_referenced() and (top or (each.is_global() and not each.is_local())):
+            yield each.get_name()
     for child in table.get_children():
         yield from _globals(child)
 

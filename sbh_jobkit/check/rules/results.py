@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.check.edits import or_default
 from sbh_jobkit.check.flow.library import TAKES_TEXT
 from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.plugin.members import RESULTS
@@ -34,7 +35,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield results that are used wrongly."""
     for used in subject.trace.uses:
         value = used.value
-        if value.none and not used.some:
+        if value.none and not used.some and used.how != "call":
             yield from _none(subject, used)
         elif value.member:
             yield from _wrong_use(subject, used)
@@ -55,11 +56,12 @@ def _none(subject: Subject, used: Used) -> Iterator[Finding]:
         return
     what, why = _may_be_none(used.value)
     advice = f"write {ast.unparse(_operand(used))} or …, or test it before"
+    edits = tuple(or_default(subject.source, used.value.file, used.value.node)) if used.value.default else ()
     if used.value.default:
         advice = "the default is never used, because the key is always there: write .get(…) or …"
     message = f"{what} may be None: {why}"
     level = "note" if used.status or _is_promised(subject, used.value) else "warning"
-    yield subject.found(used, "result-none", message, _operand(used), level=level, advice=advice)
+    yield subject.found(used, "result-none", message, _operand(used), level=level, advice=advice, edits=edits)
 
 
 def _is_promised(subject: Subject, value: Value) -> bool:

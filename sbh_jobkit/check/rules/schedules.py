@@ -6,19 +6,21 @@ import ast
 import re
 from collections import Counter
 from datetime import UTC, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sbh_jobkit import clock
-from sbh_jobkit.check.decorators import argument, decorators, functions, text
+from sbh_jobkit.check.decorators import argument, decorators, text
+from sbh_jobkit.check.walk import functions
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _AHEAD = timedelta(days=730)
 _MOST_A_DAY = 4
@@ -27,6 +29,8 @@ _TIME = re.compile(
 )
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _NOON, _HOURS, _MINUTES = 12, 24, 60
+_DAY = _HOURS * _MINUTES
+_MONTHS = range(1, 13)
 _LAST_DAYS = {29, 30, 31}
 
 
@@ -41,7 +45,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield schedules with surprises."""
     jobs = [*_jobs(subject)]
     for job in jobs:
-        for rule, message, advice in [*_clock_changes(job), *_uneven(job), *_either_day(job), *_other_words(job)]:
+        found = [*_clock_changes(job), *_uneven(job), *_either_day(job), *_other_words(job)]
+        for rule, message, advice in [*found, *_often(job, subject.settings.time_limit)]:
             yield subject.source.found(job.file, job.node, rule, message, level="warning", advice=advice)
     yield from _crowds(subject, jobs)
 
@@ -98,6 +103,19 @@ def _either_day(job: _Job) -> Iterator[tuple[str, str, str]]:
     if cron.days is not None and cron.weekdays is not None:
         message = f"day of month or day of week, either is enough: {job.schedule.describe()}"
         yield "schedule-either", message, "restrict one of the two, and test for the other in the job"
+
+
+def _often(job: _Job, limit: float) -> Iterator[tuple[str, str, str]]:
+    """Find a job that is due again while a run that takes all its time still goes on."""
+    cron = job.schedule.cron
+    minutes = sorted(hour * _MINUTES + minute for hour in {*cron.hours} for minute in {*cron.minutes})
+    days = 1 if len(cron.months) < len(_MONTHS) or cron.days or cron.weekdays else 2  # else midnight is no end
+    gaps = [later - earlier for earlier, later in pairwise([*minutes, *(each + _DAY for each in minutes * (days - 1))])]
+    shortest = min(gaps, default=_DAY) * _MINUTES
+    if shortest < limit:
+        message = f"the job is due again after {shortest:g} s, and a run may take {limit:g} s, so runs can meet"
+        advice = "run it less often, or have a run do less and lower its time limit"
+        yield "schedule-often", message, advice
 
 
 def _other_words(job: _Job) -> Iterator[tuple[str, str, str]]:

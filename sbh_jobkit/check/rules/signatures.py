@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import decorators, functions
-from sbh_jobkit.check.walk import inside, nodes
+from sbh_jobkit.check.decorators import decorators
+from sbh_jobkit.check.walk import functions, inside, outer_functions
 from sbh_jobkit.plugin.members import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _CALLED = {
     "job": (1, 1, "(ctx)"),
@@ -30,26 +30,17 @@ _OF_CONTEXT = {*SERVICES, "emit", "check_memory_usage", "tenant_id"}
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield functions that cannot be called as the platform calls them, and code that never runs."""
     for file, tree in subject.source.modules.values():
-        inner = {child for node in nodes(tree) if isinstance(node, _SCOPES) for child in inside_any(node)}
+        outer = outer_functions(tree)
         for function in functions(tree):
             for kind, call in decorators(function):
                 yield from _parameters(subject, file, function, kind)
-                if function in inner:
+                if function not in outer:
                     message = f"{function.name} is inside a function or a class, where the platform does not find it"
                     yield subject.source.found(file, call, "job-nested", message, advice="move it to the module")
                 elif kind == "job" and _yields(function):
                     message = f"{function.name} is a generator, so calling it runs nothing of it"
                     yield subject.source.found(file, function, "job-generator", message, advice="remove yield")
     yield from _coroutines(subject)
-
-
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-def inside_any(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes in a function or class."""
-    for child in ast.iter_child_nodes(node):
-        yield from ast.walk(child)
 
 
 def _yields(function: Function) -> bool:
@@ -71,7 +62,12 @@ def _parameters(subject: Subject, file: str, function: Function, kind: str) -> I
     elif fewest > 1 and len(given) > 1 and _is_context(function, given[1]) and not _is_context(function, given[0]):
         message = f"{function.name} uses {given[1]!r} as the context, but the context comes first"
         node = [*arguments.posonlyargs, *arguments.args][1]
-        yield subject.source.found(file, node, "signature", message, advice=f"write def {function.name}{shown}")
+        rule = "D18" if kind == "hook" and subject.settings.target == "host" else "signature"
+        yield subject.source.found(file, node, rule, message, advice=f"write def {function.name}{shown}")
+    elif kind == "hook" and subject.settings.target == "host" and given[1:] == ["ctx"]:
+        message = f"{function.name} takes {given[0]!r} before 'ctx', but it is called with ctx first"
+        node = [*arguments.posonlyargs, *arguments.args][0]
+        yield subject.source.found(file, node, "D18", message, advice=f"write def {function.name}{shown}")
 
 
 def _is_context(function: Function, name: str) -> bool:

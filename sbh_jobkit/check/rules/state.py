@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import functions
+from sbh_jobkit.check.edits import made_inside
 from sbh_jobkit.check.loops import changed
-from sbh_jobkit.check.walk import inside
+from sbh_jobkit.check.walk import functions, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.check.decorators import Function
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.subject import Subject
+    from sbh_jobkit.check.walk import Function
 
 _GROWS = {
     "append",
@@ -114,6 +114,7 @@ def _defaults(subject: Subject, file: str, function: Function) -> Iterator[Findi
                 message,
                 level="warning",
                 advice=f"write {parameter.arg}=None, and make it inside: {ast.unparse(default)}",
+                edits=tuple(made_inside(subject.source, file, function, parameter, default)),
             )
 
 

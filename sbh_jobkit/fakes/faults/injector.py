@@ -47,7 +47,15 @@ _MINUTE = 60
 _ALWAYS_USED = (SchedulerDown, SchedulerCrash)
 _PRECEDENCE = (Latency, Outage, RateLimit, Errors)
 """Latency comes first; then the first kind that refuses the request decides its answer."""
+_ANSWERS = {
+    "html": "<!doctype html><title>Please wait</title><p>This service is under maintenance (fault plan).</p>\n",
+    "text": "I am sorry, I cannot answer that as JSON (fault plan).",
+}
+WRONG_ANSWER = " instead of "
+"""What the summary of an outage with a wrong answer contains."""
 _SUMMARIES = {
+    "html": f"HTML{WRONG_ANSWER}the answer of {{of}}",
+    "text": f"words{WRONG_ANSWER}the JSON of {{of}}",
     "outage": "outage of {of}",
     "errors": "errors of {of}",
     "latency": "latency of {of}",
@@ -68,6 +76,8 @@ class Refusal:
     """The HTTP status of the answer; None if the host cannot be reached."""
     retry_after: int | None = None
     """The `retry-after` header, in seconds, of a rate limit."""
+    answer: str | None = None
+    """What is answered with status 200 instead; None if the request fails."""
 
 
 class ActivePlan:
@@ -106,7 +116,7 @@ class ActivePlan:
 
     def random_for(self, fault: InjectedFault, *key: object) -> Random:
         """Return the random generator for one decision of a fault; the same key gives the same numbers."""
-        return Random(repr((self.seed, str(fault), *key)))  # noqa: S311  not for secrets
+        return Random(repr((self.seed, fault.chance, *key)))  # noqa: S311  not for secrets
 
     def snapshot(self) -> _Counters:
         """Return the counters as they are now."""
@@ -147,6 +157,12 @@ class FaultInjector:
     def summary(self) -> tuple[str, ...]:
         """A text for each fault that was injected, such as `outage of api.example.com (3 requests)`."""
         return tuple(self._sentence(fault) for fault in self._plan.faults if self._hits[fault])
+
+    @property
+    def expected(self) -> str | None:
+        """Why the run must fail: the injected faults that say so."""
+        hits = [self._sentence(fault) for fault in self._plan.faults if self._hits[fault] and fault.expect is not None]
+        return f"{'; '.join(hits)} (fault plan)" if hits else None
 
     def on_call(self, member: str) -> None:
         """Count a call of a member of the context; raises InjectedCrash if the plan kills the run at this call."""
@@ -219,7 +235,8 @@ class FaultInjector:
 
     def _refusal(self, fault: _Refusing, service: str, number: int, now: float) -> Refusal | None:
         if isinstance(fault, Outage):
-            return Refusal(f"{service} is down (fault plan)", fault.status)
+            answer = _ANSWERS.get(fault.answer or "")
+            return Refusal(f"{service} is down (fault plan)", fault.status, answer=answer)
         if isinstance(fault, RateLimit):
             minute = int(now // _MINUTE)
             key = (fault, self._key[1], service, minute)
@@ -236,7 +253,8 @@ class FaultInjector:
 
     def _sentence(self, fault: InjectedFault) -> str:
         of = getattr(fault, "of", "")
-        name = _SUMMARIES[fault.word].format(of="every host" if of == EVERY else of, job=self._key[2])
+        kind = getattr(fault, "answer", None) or fault.word
+        name = _SUMMARIES[kind].format(of="every host" if of == EVERY else of, job=self._key[2])
         if isinstance(fault, Crash | SchedulerCrash):
             return name
         if isinstance(fault, Slow):

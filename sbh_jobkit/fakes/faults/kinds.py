@@ -11,6 +11,7 @@ from sbh_jobkit.fakes.faults.validation import (
     DEFAULT_STATUS,
     MAX_SECONDS,
     InjectedFault,
+    check_answer,
     check_job,
     check_status,
     check_whole,
@@ -32,15 +33,20 @@ _Z99 = 2.3263478740408408
 """The 99th percentile of the standard normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outage(InjectedFault):
-    """A host or service does not answer in [start, end); a host answers with `status` if one is given."""
+    """A host or service does not answer in [start, end); a host answers with `status` if one is given.
+
+    With `answer="html"` a host answers 200 with a page of HTML, as a proxy or a login page does; with `answer="text"`
+    the language model answers in words instead of JSON.
+    """
 
     word = "outage"
     of: str
     start: str | datetime
     end: str | datetime
     status: int | None = None
+    answer: str | None = None
 
     def __post_init__(self) -> None:
         """Normalize the settings; raises FaultPlanError for invalid ones."""
@@ -48,9 +54,11 @@ class Outage(InjectedFault):
         normalize_period(self)
         if self.status is not None:
             check_status(self, self.of, self.status)
+        if self.answer is not None:
+            check_answer(self, self.of, self.answer, self.status)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Errors(InjectedFault):
     """A share of the requests fails (0.1 is one in ten): a host answers with `status`, a service with an error."""
 
@@ -70,7 +78,7 @@ class Errors(InjectedFault):
         normalize_period(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Latency(InjectedFault):
     """Each answer takes `median` longer; with `p99`, times vary: half take over `median`, 1 % over `p99`.
 
@@ -104,7 +112,7 @@ class Latency(InjectedFault):
         return exp(min(log(median) + sigma * random.gauss(0, 1), log(MAX_SECONDS)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RateLimit(InjectedFault):
     """A host (status 429) or the language model refuses requests over `per_minute` in a minute of the clock."""
 
@@ -121,7 +129,7 @@ class RateLimit(InjectedFault):
         check_whole(self, "per_minute", self.per_minute)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StorageFull(InjectedFault):
     """The file storage is full in [start, end): `ctx.files.upload` returns False."""
 
@@ -134,7 +142,7 @@ class StorageFull(InjectedFault):
         normalize_period(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SchedulerDown(InjectedFault):
     """The scheduler is down in [start, end); naive times are in the zone in force."""
 
@@ -145,9 +153,12 @@ class SchedulerDown(InjectedFault):
     def __post_init__(self) -> None:
         """Normalize the settings; raises FaultPlanError for invalid ones."""
         normalize_period(self)
+        if self.expect is not None:
+            msg = "scheduler_down: no run meets it, so it takes no expect; what is lost is judged anyway"
+            raise FaultPlanError(msg)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SchedulerCrash(InjectedFault):
     """The scheduler dies at `start`, with the runs that go on then, which are lost; it is up again at `end`."""
 
@@ -160,7 +171,7 @@ class SchedulerCrash(InjectedFault):
         normalize_period(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Crash(InjectedFault):
     """Runs of a job are killed at call number `call` of `ctx`: all runs, a share (`rate`), or the run due `at`."""
 
@@ -182,7 +193,7 @@ class Crash(InjectedFault):
         check_whole(self, "call", self.call)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Slow(InjectedFault):
     """Runs of a job ("*" for all jobs) take `by` longer, in virtual time; it counts against the time limit."""
 

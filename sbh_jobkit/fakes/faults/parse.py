@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
@@ -49,7 +49,7 @@ def read(word: str, settings: Mapping[str, Any]) -> InjectedFault:
         msg = f"unknown fault {word!r}{hint}"
         raise FaultPlanError(msg)
     kind = KINDS[word]
-    known = {each.name: each.default is MISSING for each in fields(kind)}
+    known = {each.name: each.default is MISSING for each in kind.settings()}
     for name in settings:
         if name not in known:
             hint = did_you_mean(name, known) or f"; it takes {', '.join(known)}"

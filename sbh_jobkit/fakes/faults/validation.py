@@ -8,9 +8,9 @@ hosts to lower case.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from sbh_jobkit.errors import FaultPlanError, TimeFormatError, WorldError, did_you_mean
@@ -28,6 +28,7 @@ SERVICES = ("llm", "db", "files")
 EVERY = "*"
 """Every host, or every job."""
 DEFAULT_STATUS = 503
+FAILED = "failed"
 DURATIONS = frozenset({"median", "p99", "by"})
 """The settings that are durations."""
 _HOST = re.compile(r"localhost|[\w-]+(\.[\w-]+)+|[0-9a-f]*(:[0-9a-f.]*)+", re.IGNORECASE)
@@ -36,16 +37,45 @@ MAX_SECONDS = 31 * 86_400
 _MOST_MILLISECONDS = 10**9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class InjectedFault:
     """A fault to inject; `str(fault)` is the line that the command line accepts."""
 
     word: ClassVar[str]
     """The first word of its line, and its table in a plan file."""
+    expect: str | None = field(default=None, kw_only=True)
+    """`failed` if the runs that it hits must fail; otherwise they may report it, or cope with it."""
+
+    def __new__(cls, *_: object, **settings: object) -> Self:
+        """Check the setting that all kinds have."""
+        expect = settings.get("expect")
+        if expect not in {None, FAILED}:
+            msg = f"{cls.word}: expect must be {FAILED!r}, or left out; got {expect!r}"
+            raise FaultPlanError(msg)
+        return object.__new__(cls)
+
+    @classmethod
+    def settings(cls) -> list[Field[Any]]:
+        """Return the settings in the order in which they are written, what all kinds have last."""
+        return sorted(fields(cls), key=lambda each: each.name == "expect")
+
+    def __repr__(self) -> str:
+        """Return the Python expression that makes it."""
+        given = [(each.name, getattr(self, each.name)) for each in self.settings()]
+        shown = ", ".join(f"{name}={value!r}" for name, value in given if name != "expect" or value is not None)
+        return f"{type(self).__name__}({shown})"
 
     def __str__(self) -> str:
         """Return a line such as `outage of=llm start=2026-01-12T02:00 end=2026-01-12T05:00`."""
-        given = [(each.name, value) for each in fields(self) if (value := getattr(self, each.name)) != each.default]
+        return self._line(*self.settings())
+
+    @property
+    def chance(self) -> str:
+        """What seeds its random decisions: its line without what is expected of the runs."""
+        return self._line(*(each for each in self.settings() if each.name != "expect"))
+
+    def _line(self, *settings: Field[Any]) -> str:
+        given = [(each.name, value) for each in settings if (value := getattr(self, each.name)) != each.default]
         return " ".join([self.word, *(f"{name}={_quote(format_setting(name, value))}" for name, value in given)])
 
     def window(self, zone: ZoneInfo) -> Window:
@@ -180,6 +210,20 @@ def check_status(fault: InjectedFault, of: str, status: object) -> None:
         raise FaultPlanError(msg)
     if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:  # noqa: PLR2004  HTTP
         raise _invalid(fault, "status", "an HTTP error status, 400 to 599", status)
+
+
+def check_answer(fault: InjectedFault, of: str, answer: object, status: object) -> None:
+    """Raise FaultPlanError unless a wrong answer is one that a host or the language model can give."""
+    if of in {"db", "files"}:
+        msg = f"{fault.word}: {of} has no wrong answer; remove answer={answer!r}"
+        raise FaultPlanError(msg)
+    right = "text" if of == "llm" else "html"
+    if answer != right:
+        msg = f"{fault.word}: the answer of {of} can be {right!r}, got {answer!r}"
+        raise FaultPlanError(msg)
+    if status is not None:
+        msg = f"{fault.word}: give a status or an answer, not both: a wrong answer has the status 200"
+        raise FaultPlanError(msg)
 
 
 def check_whole(fault: InjectedFault, name: str, number: object) -> None:

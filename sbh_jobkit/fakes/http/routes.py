@@ -133,6 +133,8 @@ class HttpRoutes(respx.Router):
 
 
 def _refusal_response(refusal: Refusal) -> httpx.Response:
+    if refusal.answer is not None:
+        return httpx.Response(200, html=refusal.answer)
     if refusal.status is None:
         raise httpx.ConnectError(refusal.text)
     headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}

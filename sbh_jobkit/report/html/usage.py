@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.usage import usage_text
 from sbh_jobkit.run.usage import AT_HOST, BUSIEST
+from sbh_jobkit.simulation.measure import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,22 +47,35 @@ def usage_table(usage: Usage, limits: Mapping[str, int]) -> Markup | str:
 
 
 def _names(usage: Usage, limits: Mapping[str, int]) -> Iterator[str]:
-    """Yield the names of the amounts that have a row; HTTP calls by host come below all HTTP calls."""
+    """Yield the names of the amounts that have a row; HTTP calls by host come below all HTTP calls.
+
+    Limits by job and by day come last.
+    """
     hosts = [f"{AT_HOST}{host}" for host in list(usage.http_calls_by_host)[:_MOST_HOSTS]]
+    whole = {name for name in limits if Measure.read(name).resource == name}
     for name in _TITLES:
         if usage.amount(name) or name in limits:
             yield name
         if name == "http_calls":
-            yield from dict.fromkeys([*hosts, *(name for name in limits if name.startswith(AT_HOST))])
+            yield from dict.fromkeys([*hosts, *(name for name in limits if name in whole and name.startswith(AT_HOST))])
+    yield from (name for name in limits if name not in whole)
 
 
 def _row(usage: Usage, name: str, limit: int | None) -> dict[str, Any]:
-    amount = usage.amount(name)
+    measure = Measure(resource=name) if limit is None else Measure.read(name)
+    used = measure.used(usage)
+    busiest = measure.resource == BUSIEST
     return {
-        "title": _TITLES.get(name) or f"HTTP calls to {name.removeprefix(AT_HOST)}",
-        "used": amount,
+        "title": _title(measure),
+        "used": used.amount,
         "limit": limit,
-        "exceeded": limit is not None and amount > limit,
-        "minute": usage.busiest_minute.at if name == BUSIEST and usage.busiest_minute else None,
-        "most": None if name == BUSIEST else usage.most(name),
+        "exceeded": limit is not None and used.amount > limit,
+        "minute": used.usage.busiest_minute.at if busiest and used.usage.busiest_minute else None,
+        "most": None if busiest else used.usage.most(measure.resource),
+        "day": used.day,
     }
+
+
+def _title(measure: Measure) -> str:
+    what = _TITLES.get(measure.resource) or f"HTTP calls to {measure.resource.removeprefix(AT_HOST)}"
+    return f"{what}{' a day' if measure.daily else ''}{f' of {measure.job}' if measure.job else ''}"

@@ -7,11 +7,10 @@ import shlex
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.engines import vault
-from sbh_jobkit.engines.history import Recorded, Wanted, read_ended, read_going
+from sbh_jobkit.engines.history import Going, Recorded, Wanted, page_of, read_ended, read_going
 from sbh_jobkit.engines.instants import from_store, now, to_store
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.errors import JobkitError
@@ -19,11 +18,13 @@ from sbh_jobkit.live.secrets import LiveSecrets
 from sbh_jobkit.report.html.run_details import RunDetails
 from sbh_jobkit.report.text import one_line
 from sbh_jobkit.report.verdicts import sign_of
+from sbh_jobkit.schedule.times import format_elapsed
 from sbh_jobkit.server.job_api import run_id
 
 if TYPE_CHECKING:
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.schedule.policy import Policy
     from sbh_jobkit.server.service import InstalledPlugin, Service
 
 _NEXT, _RUNS = 10, 50
@@ -47,6 +48,7 @@ def job_facts(service: Service, found: InstalledPlugin, key: Key) -> dict[str, A
             "At a fire time while that many run": policy.overlap,
             "After a time without a scheduler": policy.catch_up,
             "Latest start": policy.misfire_grace or "no limit",
+            "After a failed run": _tried_again(policy),
         },
         "missing": _missing(service, found),
         "permissions": found.plugin.permissions,
@@ -81,19 +83,28 @@ def run_rows(
     """Return runs, newest first, those that go on apart, and where the next page begins."""
     with service.store.read() as connection:
         limit = None if before is None else from_store(before)
-        found = (each.run for each in read_ended(connection, wanted, before=limit))
-        runs = list(islice((run for run in found if not (only_failed and run.ok)), most + 1))
+        found = (each for each in read_ended(connection, wanted, before=limit) if not (only_failed and each.run.ok))
+        page, is_more = page_of(found, most)
+        runs = [each.run for each in page]
         going = [] if before is not None or only_failed else read_going(connection, wanted)
     ended = [
-        {"run": run, "sign": sign_of(run), "number": run_id(run), "why": one_line(run.summary)} for run in runs[:most]
+        {"run": run, "sign": sign_of(run), "number": run_number(run), "why": one_line(run.summary)} for run in runs
     ]
-    following = ended[-1]["number"] if len(runs) > most else None
-    return {"ended": ended, "going": [(each, run_number(each.fire_time)) for each in going], "next": following}
+    following = run_id(runs[-1]) if is_more else None
+    return {"ended": ended, "going": [(each, run_number(each)) for each in going], "next": following}
 
 
-def run_number(at: datetime) -> int:
-    """Return what names the run of a fire time."""
-    return to_store(at.timestamp())
+def run_number(run: Run | Going) -> str:
+    """Return what names a run in the address of its page."""
+    again = f"?attempt={run.attempt}" if run.attempt > 1 else ""
+    return f"{to_store(run.fire_time.timestamp())}{again}"
+
+
+def _tried_again(policy: Policy) -> str:
+    if not policy.retry:
+        return "the next fire time"
+    times = "once" if policy.retry == 1 else f"{policy.retry} times"
+    return f"tried again, {times} at most, after {format_elapsed(policy.wait_before(2))} at first"
 
 
 def run_facts(found: InstalledPlugin, row: Recorded) -> dict[str, Any]:

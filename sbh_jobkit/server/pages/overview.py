@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
+from shutil import disk_usage
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -13,12 +15,13 @@ from sqlalchemy import func, select
 from sbh_jobkit.engines.history import Wanted, read_ended, read_going
 from sbh_jobkit.engines.instants import now, to_store
 from sbh_jobkit.engines.manual import ManualOnly
+from sbh_jobkit.engines.pauses import Pauses, Scope
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.report.text import distance
 from sbh_jobkit.report.verdicts import sign_of
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.server.health import readiness
-from sbh_jobkit.server.job_api import run_id
+from sbh_jobkit.server.pages.details import run_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,16 +29,19 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.history import Going
+    from sbh_jobkit.engines.pauses import Pause
     from sbh_jobkit.engines.planner import Key, PlannedJob
     from sbh_jobkit.report.verdicts import Sign
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.server.service import InstalledPlugin, Service
 
 LAST = 20
+LEAST_FREE = 200 << 20
+"""Bytes that the disk of a store should have left."""
 _DAY = 86_400.0
 _LATE = 60.0
 _HALF = timedelta(hours=12)
-_UNDECIDED = (State.DUE, State.WAITING)
+_UNDECIDED = (State.DUE, State.WAITING, State.RETRY)
 _FINE = (Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED)
 
 
@@ -45,7 +51,7 @@ class Mark:
 
     run: Run
     sign: Sign
-    number: int
+    number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +72,23 @@ class JobRow:
     typical: timedelta | None
     is_late: bool
     is_enabled: bool
+    paused: Pause | None
+    """The pause that goes on, of the job or of more."""
 
     @property
     def last(self) -> Mark | None:
         """The run that ended last."""
         return self.marks[-1] if self.marks else None
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether it can be paused or resumed alone: it has a schedule, and is not paused with others."""
+        return self.next_at is not None if self.paused is None else self.can_resume
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the pause is of this job alone."""
+        return self.paused is not None and self.paused.scope == scope_of(self.key)
 
     @property
     def is_failing(self) -> bool:
@@ -113,13 +131,14 @@ def _row(connection: Connection, job: PlannedJob, at: float, *, is_enabled: bool
         next_at=following,
         next_in="" if following is None else distance(following, moment),
         note=None if following is None or isinstance(schedule, ManualOnly) else schedule.note(following),
-        marks=[Mark(run=run, sign=sign_of(run), number=run_id(run)) for run in reversed(runs)],
+        marks=[Mark(run=run, sign=sign_of(run), number=run_number(run)) for run in reversed(runs)],
         going=read_going(connection, wanted),
         good=good,
         bad=bad,
         typical=timedelta(seconds=median(times)) if times else None,
         is_late=_is_late(connection, job, at),
         is_enabled=is_enabled,
+        paused=Pauses.read(connection).of(job.key).current,
     )
 
 
@@ -135,14 +154,46 @@ def _day(connection: Connection, job: PlannedJob, at: float) -> tuple[int, int]:
 
 def _is_late(connection: Connection, job: PlannedJob, at: float) -> bool:
     c = job_run.c
-    late = job.is_in(job_run), c.state.in_(_UNDECIDED), c.fire_time < to_store(at - _LATE)
+    late = job.is_in(job_run), c.state.in_(_UNDECIDED), func.coalesce(c.not_before, c.fire_time) < to_store(at - _LATE)
     return connection.execute(select(c.fire_time).where(*late)).first() is not None
 
 
-def warnings(service: Service) -> list[str]:
-    """Return what keeps the whole server from its work, a sentence each."""
+def scope_of(key: Key) -> Scope:
+    """Return the scope of one job."""
+    tenant, plugin, job = key
+    return Scope(tenant=tenant, plugin=plugin, job=job)
+
+
+def plugin_pause(service: Service, each: InstalledPlugin) -> Pause | None:
+    """Return the pause of a plugin as a whole that goes on."""
+    mine = Scope(tenant=each.installation.tenant, plugin=each.plugin.slug)
+    with service.store.read() as connection:
+        going = [pause for pause in Pauses.read(connection).pauses if pause.end is None and mine in pause.scope]
+    return going[0] if going else None
+
+
+def warnings(service: Service, tenants: Sequence[str]) -> list[str]:
+    """Return what keeps the server from its work, and what these tenants have that is not served, a sentence each."""
     found = [f"{why[0].upper()}{why[1:]}." for why in readiness(service).values() if why != "ok"]
+    problems = sorted(service.problems.items(), key=str)
+    found += [f"{why}." for (tenant, _), why in problems if tenant in {None, *tenants}]
+    if (little := _little_room(service)) is not None:
+        found.append(little)
     return list(dict.fromkeys(found))
+
+
+def _little_room(service: Service) -> str | None:
+    """Return a sentence where the disk of a store in a file is nearly full."""
+    database = service.store.engine.url.database
+    if not service.store.is_sqlite or not database:
+        return None
+    free = disk_usage(Path(database).parent).free
+    if free >= LEAST_FREE:
+        return None
+    return (
+        f"The history is nearly full: the disk of the store has {free >> 20:,} MB left; free some, or keep less with"
+        " [history] in tenant.toml."
+    )
 
 
 def day_of(service: Service, row: JobRow) -> list[Tick]:

@@ -60,6 +60,8 @@ class Site:
             Route(f"{_JOB}/run", self._form(View.run_now), methods=["POST"]),
             Route(f"{_JOB}/runs/{{number}}", self._page(View.run)),
             Route(f"{_JOB}/runs/{{number}}/cancel", self._form(View.cancel), methods=["POST"]),
+            Route(f"{_JOB}/pause", self._form(View.pause), methods=["POST"]),
+            Route(f"{_JOB}/resume", self._form(View.resume), methods=["POST"]),
             Route("/plugins/{tenant}/{plugin}/{what}", self._form(View.switch), methods=["POST"]),
         )
 

@@ -8,9 +8,11 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from sbh_jobkit.engines import pauses
 from sbh_jobkit.engines.asking import AlreadyRunning, PluginDisabled
 from sbh_jobkit.engines.history import Going, Wanted
-from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.instants import from_store, now, to_store
+from sbh_jobkit.engines.pauses import NotPaused, Scope
 from sbh_jobkit.engines.schema import State
 from sbh_jobkit.server.answer import ApiError
 from sbh_jobkit.server.job_api import read_row
@@ -55,10 +57,10 @@ class View:
         recent = run_rows(self.service, Wanted(tenant=self._only), most=_RECENT)
         mine = [each for each in recent["ended"] if each["run"].tenant in self.tenants]
         return "server/overview", {
-            "warnings": overview.warnings(self.service),
+            "warnings": overview.warnings(self.service, self.tenants),
             "rows": rows,
             "days": [(row, overview.day_of(self.service, row)) for row in rows],
-            "plugins": plugins,
+            "plugins": [(each, overview.plugin_pause(self.service, each)) for each in plugins],
             "recent": mine,
             "failing": sum(row.is_failing for row in rows),
             "running": sum(len(row.going) for row in rows),
@@ -81,7 +83,7 @@ class View:
     def run(self) -> Page:
         """Show one run."""
         found, key = self._job
-        row = read_row(self.service, key, self._fire)
+        row = read_row(self.service, key, self._fire, _number(self.query.get("attempt", "1")))
         if row is None:
             raise ApiError(404, "The job has no such run.")
         if isinstance(row, Going):
@@ -141,13 +143,37 @@ class View:
         return RedirectResponse(f"{address(key)}/runs/{self.path['number']}", 303)
 
     def switch(self) -> Response:
-        """Enable or disable a plugin."""
+        """Enable, disable, pause or resume a plugin."""
         what = self.path["what"]
-        if what not in {"enable", "disable"}:
+        if what not in {"enable", "disable", "pause", "resume"}:
             raise ApiError(404, "There is no such form.")
         self._require_tenant()
-        self.service.switch(self.path["tenant"], self.path["plugin"], self.caller.name, on=what == "enable")
+        tenant, slug = self.path["tenant"], self.path["plugin"]
+        if what in {"enable", "disable"}:
+            self.service.switch(tenant, slug, self.caller.name, on=what == "enable")
+        else:
+            self.service.plugin(tenant, slug)
+            self._pause(Scope(tenant=tenant, plugin=slug), on=what == "pause")
         return RedirectResponse("/", 303)
+
+    def pause(self) -> Response:
+        """Let no fire time of a job start."""
+        _, key = self._job
+        self._pause(overview.scope_of(key), on=True)
+        return RedirectResponse(address(key), 303)
+
+    def resume(self) -> Response:
+        """Let a job start again."""
+        _, key = self._job
+        self._pause(overview.scope_of(key), on=False)
+        return RedirectResponse(address(key), 303)
+
+    def _pause(self, scope: Scope, *, on: bool) -> None:
+        try:
+            with self.service.store.write() as connection:
+                (pauses.begin if on else pauses.end)(connection, scope, self.caller.name, now())
+        except NotPaused as error:
+            raise ApiError(409, f"{error}.") from error
 
     def _require_tenant(self) -> None:
         if self.path["tenant"] not in self.tenants:

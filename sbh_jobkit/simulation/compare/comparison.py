@@ -193,7 +193,7 @@ def compare(before: Simulated, after: Simulated) -> Comparison:
 
 
 def _run_changes(before: Iterable[Run], after: Iterable[Run]) -> Iterator[RunChange]:
-    old, new = ({(run.job, run.fire_time.timestamp()): run for run in runs} for runs in (before, after))
+    old, new = ({(run.job, run.fire_time.timestamp(), run.attempt): run for run in runs} for runs in (before, after))
     for key in sorted({*old, *new}, key=lambda key: (key[1], key[0])):
         one, other = old.get(key), new.get(key)
         if one is None or other is None or one.verdict != other.verdict or _value(one) != _value(other):

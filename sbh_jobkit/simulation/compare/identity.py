@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.run.run import jsonable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from sbh_jobkit.fakes.world import World
     from sbh_jobkit.run.effects import Effect
 
 _NAMING = re.compile(
@@ -49,9 +50,24 @@ class Key(NamedTuple):
 class Identities:
     """The rule, with what a world says of its own events."""
 
-    def __init__(self, rules: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        """Take the fields by the type of the event, or by method and URL of the request."""
+    def __init__(
+        self, rules: Mapping[str, tuple[str, ...]] | None = None, may_repeat: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Take the fields by the type of the event, or by method and URL of the request.
+
+        `may_repeat` returns whether events of a type may be sent again.
+        """
         self._rules = dict(rules or {})
+        self._may_repeat = may_repeat
+
+    @classmethod
+    def from_world(cls, world: World) -> Self:
+        """Take the rules of a world that has begun."""
+        return cls(world.identities, world.may_repeat)
+
+    def may_repeat(self, effect: Effect) -> bool:
+        """Return whether the effect is an event that may be sent again."""
+        return effect.kind == "event" and self._may_repeat(effect.name)
 
     def check(self, effects: Iterable[Effect]) -> None:
         """Raise WorldError for a rule whose effects have none of its fields."""

@@ -67,6 +67,9 @@ def judge(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities
             # what nothing identifies, such as a report of how things are, is replaced by that of the next run
             named = change.effect.kind == "file" or identities.key(change.effect).identity
             return f"the run was {run.outcome.value}, and no later run made up for it" if named else None
+        if run is not None and not run.injected_faults and change.word == "lost" and _is_late(run):
+            named = change.effect.kind == "file" or identities.key(change.effect).identity
+            return "the run started late, and said success" if named and run.outcome is Outcome.OK else None
         return _blame(change, run)
 
     return list(findings(_changes(plain, disturbed, identities), blame))
@@ -105,8 +108,14 @@ def lasting(plain: Iterable[Effect], disturbed: Iterable[Effect], identities: Id
         renamed = change.effect.kind == "file" and counter != change.effect.name
         if change.effect.kind == "file" and not change.effect.size and change.effect.name.startswith("uploaded "):
             continue  # an empty file is a mark: what it is for shows in the effects that it guards
+        if change.word == "doubled" and identities.may_repeat(change.effect):
+            continue
         if not (renamed and (change.effect.job, counter) in added):
             yield change
+
+
+def _is_late(run: Run) -> bool:
+    return run.started_at is not None and run.started_at > run.fire_time
 
 
 def _changes(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities) -> Iterator[EffectChange]:

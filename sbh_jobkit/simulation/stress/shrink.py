@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults import latency
+from sbh_jobkit.fakes.faults.injector import WRONG_ANSWER
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.run.run import Outcome
@@ -39,9 +40,21 @@ class Broken:
 
 def is_failure(run: Run) -> bool:
     """Return whether a run fails and should not: a job that reports an error after an injected fault works well."""
-    failed = run.outcome is Outcome.FAILED or (run.error is not None and _INJECTED in run.error.message)
-    reported = failed and run.injected_faults and all(fault.allowed for fault in run.faults)
-    return run.outcome.started and not run.ok and run.expected is None and not reported
+    return run.outcome.started and not run.ok and run.expected is None and not is_report(run)
+
+
+def is_report(run: Run) -> bool:
+    """Return whether a run that failed met an injected fault and reported it, or was killed by one."""
+    if run.error is None and run.outcome in {Outcome.CRASHED, Outcome.LOST}:
+        return bool(run.injected_faults)
+    raised = run.error is not None and (_INJECTED in run.error.message or _met_wrong_answer(run))
+    failed = run.outcome is Outcome.FAILED or raised
+    return failed and bool(run.injected_faults) and all(fault.allowed for fault in run.faults)
+
+
+def _met_wrong_answer(run: Run) -> bool:
+    """Whether it met a wrong answer, which a job that does not expect it cannot read: its exception is the report."""
+    return any(WRONG_ANSWER in each for each in run.injected_faults)
 
 
 def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | None:
@@ -79,11 +92,11 @@ def _smaller(scenario: Scenario, run: Run) -> Iterator[Scenario]:
         if scenario.start < start < scenario.end:
             yield replace(scenario, start=start)
     for fault in scenario.plan.faults:
-        for shorter in _shorter(fault, scenario.zone):
+        for shorter in shorter_faults(fault, scenario.zone):
             yield _with(scenario, *(shorter if other is fault else other for other in scenario.plan.faults))
 
 
-def _shorter(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
+def shorter_faults(fault: InjectedFault, zone: ZoneInfo) -> Iterator[InjectedFault]:
     """Yield the fault with half its length: a shorter delay, or its first and its second half."""
     if isinstance(fault, Slow) and (seconds := latency.read(fault.by, fault.word)) >= 2 * _LEAST:
         yield replace(fault, by=seconds // (2 * _LEAST) * _LEAST)

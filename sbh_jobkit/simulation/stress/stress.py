@@ -24,6 +24,7 @@ from sbh_jobkit.simulation.stress.clock_days import day_findings
 from sbh_jobkit.simulation.stress.crash import crash_findings
 from sbh_jobkit.simulation.stress.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
+from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ EASY = ("overlap", "outage", "late", "storage", "rate_limit")
 """The kinds that are faults of a plan, which can come together."""
 _LEAST_OUTAGE = timedelta(hours=3)
 _FULL = timedelta(days=1)
+_BEFORE = timedelta(minutes=30)
+_WRONG = "outage with wrong answers"
 _PATIENCE = 900.0
 _DAY = 86_400
 _STRETCH = 1.5
@@ -93,8 +96,9 @@ def run_stress(
     `path` is the plugin's path in the commands that repeat a finding.
     """
     progress("a plain range")
-    usual = list(plain.runs(load))
-    identities = Identities(load_identities(load))
+    loaded = load()
+    usual = list(plain.runs(lambda: loaded))
+    identities = Identities.from_world(loaded[1])  # it has begun, so `setup` has given its rules
     anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     found: dict[tuple[str, str, str], Finding] = {}
@@ -109,8 +113,16 @@ def run_stress(
         alone = " + " not in name and not any(isinstance(each, Slow) for each in scenario.plan.faults)
         same_range = (scenario.start, scenario.end) == (plain.start, plain.end)
         judged = _judged(scenario, usual if same_range else None, runs, identities) if alone else ()
+        cases: dict[tuple[str, str, str], Scenario] = {}
         for finding in judged:
-            found.setdefault(finding.signature, replace(finding, command=scenario.command(path)))
+            if finding.signature in found:
+                continue
+            if same_range and finding.signature not in cases:
+                progress(f"making what {finding.job} lost or doubled smaller")
+                case, others = shrink_finding(load, scenario, finding, plain, identities)
+                cases |= {each.signature: case for each in others}
+            case = cases.get(finding.signature, scenario)
+            found[finding.signature] = replace(finding, command=case.command(path))
     tried = [*scenarios]
     if "crash" in kinds:
         crashes, number = crash_findings(load, plain, identities, path, progress)
@@ -128,12 +140,6 @@ def run_stress(
         findings=tuple(found.values()),
         notes=tuple(notes),
     )
-
-
-def load_identities(load: Load) -> Mapping[str, tuple[str, ...]]:
-    """Return what a plugin's world says of its effects, which it does when it begins."""
-    _, world = load()
-    return world.identities
 
 
 def _judged(
@@ -169,6 +175,8 @@ def _scenarios(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tup
             found[" + ".join((f"dst {day.date()}", *rest))] = _under(there, rest, usual)
     together = [rest] if len(rest) > 1 else []
     found |= {" + ".join(some): _under(plain, some, usual) for some in (*([kind] for kind in rest), *together)}
+    if "outage" in rest:
+        found[_WRONG] = _under(plain, [_WRONG], usual)
     notes += _without_effect(kinds, usual)
     scenarios = [*found.values()]
     new = (each not in (plain, *scenarios[:number]) for number, each in enumerate(scenarios))
@@ -205,11 +213,14 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
         longest_run = max(run.duration.total_seconds() for run in usual)
         limit = max(limit or 0, 2 * _STRETCH * max(often.values()) + longest_run)
     length = (scenario.end.astimezone(UTC) - scenario.start.astimezone(UTC)) / 3
-    if "outage" in kinds:
-        for host, jobs in _hosts(usual).items():
+    for kind, wrong in (("outage", None), (_WRONG, "html")):
+        for host, jobs in _hosts(usual).items() if kind in kinds else ():
             start = scenario.start.astimezone(UTC) + length
             longest = max(timedelta(seconds=3.5 * intervals.get(job, 0)) for job in jobs)
-            faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+            faults.append(Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE)), answer=wrong))
+    if _WRONG in kinds and any(run.llm_calls for run in usual):
+        start = scenario.start.astimezone(UTC) + length / 3
+        faults.append(Outage("llm", *_span(scenario, start, _LEAST_OUTAGE), answer="text"))
     if "outage" in kinds:
         # at another time than the hosts, so that a job can write down what it met
         start = scenario.start.astimezone(UTC) + length / 3
@@ -222,9 +233,28 @@ def _under(scenario: Scenario, kinds: Collection[str], usual: list[Run]) -> Scen
         faults += [RateLimit(host, per_minute=number) for host, number in _rates(usual).items()]
     if "late" in kinds and intervals:
         start = scenario.start.astimezone(UTC) + 2 * length
-        longest = timedelta(seconds=2.5 * min(intervals.values()))
-        faults.append(SchedulerDown(*_span(scenario, start, max(longest, _LEAST_OUTAGE))))
+        longest = max(timedelta(seconds=2.5 * min(intervals.values())), _LEAST_OUTAGE)
+        starts = [start, *_before_their_hours(usual, often, start, scenario)]
+        faults += [SchedulerDown(*_span(scenario, each, longest)) for each in dict.fromkeys(starts)]
     return replace(scenario, plan=FaultPlan(*scenario.plan.faults, *faults, seed=scenario.plan.seed), time_limit=limit)
+
+
+def _before_their_hours(
+    runs: list[Run], often: Mapping[str, float], start: datetime, scenario: Scenario
+) -> Iterator[datetime]:
+    """Yield a time after `start`, half an hour before each hour at which a job that runs more often does its work.
+
+    Such a job looks at the clock itself, so a run that comes late may find that the hour is over.
+    """
+    days = {run.fire_time.date() for run in runs}
+    for job, seconds in often.items():
+        acting = [run.fire_time for run in runs if run.job == job and run.effects]
+        hours = {at.hour for at in acting}
+        if seconds >= _DAY or len(hours) != 1 or 2 * len({at.date() for at in acting}) < len(days):
+            continue
+        after = [at.astimezone(UTC) - _BEFORE for at in acting if at.astimezone(UTC) - _BEFORE > start]
+        if after and after[0] + _LEAST_OUTAGE < scenario.end.astimezone(UTC):
+            yield after[0]
 
 
 def _services(runs: list[Run]) -> list[str]:

@@ -183,8 +183,24 @@ WRONG = [
     ),
     (lambda: parse("slow job=a job=b by=2s"), "slow: job is given twice, as 'a' and as 'b'"),
     (lambda: parse("slow jobs=a by=2s"), "slow has no setting 'jobs'; did you mean 'job'?"),
-    (lambda: parse("slow xyz=a"), "slow has no setting 'xyz'; it takes job, by"),
-    (lambda: parse("outage of=db"), "outage needs start and end; it takes of, start, end, status"),
+    (
+        lambda: parse("outage of=db start=2026-01-01 end=2026-01-02 answer=html"),
+        "outage: db has no wrong answer; remove answer='html'",
+    ),
+    (
+        lambda: parse("outage of=llm start=2026-01-01 end=2026-01-02 answer=html"),
+        "outage: the answer of llm can be 'text', got 'html'",
+    ),
+    (
+        lambda: parse("outage of=a.example start=2026-01-01 end=2026-01-02 answer=json"),
+        "outage: the answer of a.example can be 'html', got 'json'",
+    ),
+    (
+        lambda: parse("outage of=a.example start=2026-01-01 end=2026-01-02 answer=html status=500"),
+        "outage: give a status or an answer, not both: a wrong answer has the status 200",
+    ),
+    (lambda: parse("slow xyz=a"), "slow has no setting 'xyz'; it takes job, by, expect"),
+    (lambda: parse("outage of=db"), "outage needs start and end; it takes of, start, end, status, answer, expect"),
     (lambda: parse("errors of=db rate=often"), "errors: rate must be a number from 0 to 1, got 'often'"),
     (lambda: parse("crash job=a call=1.5"), "crash: call must be a whole number of at least 1, got '1.5'"),
 ]

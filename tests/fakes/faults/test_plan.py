@@ -157,7 +157,7 @@ WRONG = {
     "a seed that is text": ('seed = "7"', "plan.toml: seed must be a whole number, got '7'"),
     "a missing setting": (
         TWO,
-        "plan.toml: [[errors]] number 2: errors needs rate; it takes of, rate, status, start, end",
+        "plan.toml: [[errors]] number 2: errors needs rate; it takes of, rate, status, start, end, expect",
     ),
     "a misspelt setting": (
         f"{TWO}rates = 0.1",

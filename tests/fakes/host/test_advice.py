@@ -70,14 +70,10 @@ FOLLOWED = {
     "D13": ("return sum(range(1000))", 499500, 499500),
     "D33": (
         """
-        import asyncio
-        async def fetch():
-            await asyncio.sleep(1)
-            return "fetched"
-        return asyncio.run(fetch())
+        return ctx.http.get("https://api.github.com/broken")["status_code"] in (0, 200)
         """,
-        "fetched",
-        "fetched",
+        True,
+        True,
     ),
     "D36": (
         """

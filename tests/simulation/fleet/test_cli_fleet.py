@@ -104,6 +104,7 @@ def test_json(platform, capsys):
         "http_calls": 0,
         "emits": 0,
         "faults": 0,
+        "late": 0,
     }
     assert (kind["runs"], kind["tenants"], kind["last"], kind["first"]["tenant"]) == (
         4,

@@ -50,6 +50,7 @@ def test_everything_is_counted():
         "http_calls": 2,
         "emits": 1,
         "faults": 1,
+        "late": 1,
     }
     assert (tally.runs, tally.expected) == (6, 1)
     assert list(tally.starts) == [MINUTE, MINUTE + 1, MINUTE, MINUTE, MINUTE]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from sbh_jobkit import Plugin, World, simulate
 from sbh_jobkit.cli.main import FAILED, OK, main
+from sbh_jobkit.fakes.faults.parse import parse
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
@@ -64,6 +68,114 @@ def test_a_kill_without_any_mark_doubles_everything():
     assert careful.scenarios[0].startswith("crash (")
 
 
+SWALLOWED = {
+    "a page of HTML": (
+        (
+            'answer = ctx.http.get("https://a.example/items")\n    if answer["status_code"] == 200:\n'
+            '        return [item["id"] for item in (answer["json"] or [])]'
+        ),
+        "HTML instead of the answer of a.example",
+    ),
+    "an answer in words": (
+        (
+            'answer = ctx.llm.run("list them")\n    if answer.get("error"):\n        return None\n    try:\n'
+            '        return json.loads(answer["text"])\n    except ValueError:\n        return []'
+        ),
+        "words instead of the JSON of llm",
+    ),
+}
+READER = """
+import json
+from datetime import date
+from src.ext.sdk import job
+
+def read(ctx):
+    {body}
+
+@job("pass_on", schedule="0 * * * *")
+def pass_on(ctx):
+    numbers = read(ctx)
+    if numbers is None:
+        return {{"status": "error", "error": "no answer"}}
+    for number in numbers:
+        ctx.emit("passed.on", {{"id": number, "day": str(date.today())}})
+    return {{"status": "success"}}
+"""
+
+
+@pytest.mark.parametrize(("body", "met"), SWALLOWED.values(), ids=SWALLOWED)
+def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, capsys, body, met):
+    """Only the missing effects show it, in a small case that its command repeats; who raises has reported it."""
+    (tmp_path / "plugin.json").write_text(
+        '{"slug": "r", "name": "R", "permissions": ["outbound_http", "emit_webhook"]}'
+    )
+    manifest = (tmp_path / "plugin.json").read_text().replace('"outbound', '"llm.use", "outbound')
+    (tmp_path / "plugin.json").write_text(manifest)
+    (tmp_path / "main.py").write_text(READER.format(body=body))
+    (tmp_path / "world.py").write_text(
+        'def setup(world):\n    world.http.get("https://a.example/items").respond(json=[{"id": 1}, {"id": 2}])\n'
+        '    world.llm.reply("[1, 2]")\n'
+    )
+    start, end = (times.instant(at, times.zone("UTC")) for at in ("2026-01-01", "2026-01-04"))
+    plain = Scenario(start=start, end=end, zone=times.zone("UTC"), plan=FaultPlan())
+
+    def found(swap=lambda text: text):
+        def load():
+            text = swap((tmp_path / "main.py").read_text())
+            return Plugin.load(tmp_path).edited(text), World.for_folder(tmp_path)
+
+        return run_stress(load, plain, ("outage",))
+
+    swallowed = found()
+    (lost,) = (each for each in swallowed.findings if met in each.line)
+    assert re.search("--for (120|72|48|24)h --tz UTC --job pass_on --fault '[^']*'$", lost.command)
+    words = shlex.split(lost.command.replace("PLUGIN", str(tmp_path)))
+    assert main([*words[1:], "--json"]) == FAILED
+    (again,) = json.loads(capsys.readouterr().out)["lost"]
+    assert again.startswith("pass_on: event passed.on never happened")
+    window = parse(words[-1]).window(times.zone("UTC"))
+    assert window.end - window.start < 3 * 3600
+    assert "outage with wrong answers" in swallowed.scenarios
+    loud = found(lambda text: text.replace(" or []", "").replace("return []", "raise"))
+    assert ([each.line for each in loud.findings if met in each.line], loud.broken) == ([], ())
+
+
+WEEKLY = """
+from datetime import date
+from src.ext.sdk import job
+
+@job("weekly", schedule="0 6 * * *")
+def weekly(ctx):
+    mark = f"done/{date.today():%G-%V}"
+    if ctx.files.list(mark):
+        return
+    for number in (1, 2, 3):
+        ctx.emit("report.line", {"id": number, "week": f"{date.today():%V}"})
+    ctx.files.upload(mark, b"x")
+"""
+
+
+@pytest.mark.parametrize(("allowed", "lines"), [([], 1), (["report.*"], 0)], ids=["not allowed", "allowed"])
+def test_what_may_be_sent_again_is_not_doubled_by_a_kill(tmp_path, allowed, lines):
+    """The rules count that `setup` of the world gives, not only those from before it begins."""
+    manifest = '{"slug": "w", "name": "W", "permissions": ["files.read", "files.write", "emit_webhook"]}'
+    (tmp_path / "plugin.json").write_text(manifest)
+    (tmp_path / "main.py").write_text(WEEKLY)
+    (tmp_path / "world.py").write_text(f"def setup(world):\n    world.repeatable_events = {allowed}\n")
+
+    def load():
+        return Plugin.load(tmp_path), World.for_folder(tmp_path)
+
+    start, end = (times.instant(at, times.zone("UTC")) for at in ("2026-01-05", "2026-01-12"))
+    plain = Scenario(start=start, end=end, zone=times.zone("UTC"), plan=FaultPlan())
+    found = [each.line for each in run_stress(load, plain, ("crash",)).findings]
+    line = (
+        "weekly: event report.line happened again, 3 times; killed between ctx.emit and ctx.files.upload on "
+        "2026-01-05 06:00, and nothing marks it as done"
+    )
+    assert found == lines * [line]
+
+
 def test_a_day_of_86400_seconds_writes_yesterdays_file_twice():
     """Against the days beside the day on which clocks change."""
     (found,) = stressed(("dst",), "day of 86,400 s", jobs=("export_loans",), early=True).findings
@@ -111,6 +223,27 @@ def test_a_daily_effect_that_a_clock_change_takes_away():
     assert list(day_findings(around("2026-05-01"), date(2026, 5, 4))) == []
 
 
+@pytest.mark.parametrize(("hours", "found"), [((19,), 1), ((7, 19), 0), (range(24), 0)], ids=["one", "two", "all"])
+def test_a_job_that_looks_for_its_hour_comes_too_late(hours, found):
+    """Down from half an hour before the one hour at which a job acts each day, later runs find the hour over."""
+
+    @job("nudge", schedule="0 * * * *")
+    def nudge(ctx):
+        from datetime import datetime
+
+        at = datetime.now()  # noqa: DTZ005, TID251  as jobs do
+        if at.hour in hours:
+            ctx.emit("nudged", {"day": f"{at:%F}", "hour": at.hour})
+
+    zone = times.zone("Asia/Kolkata")
+    start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-06"))
+    plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
+    stress = run_stress(lambda: (Plugin.load({"nudge": nudge}), World()), plain, ("late",))
+    lost = [each.line for each in stress.findings if each.first.content.get("hour") == 19]
+    line = "nudge: event nudged never happened; the run was coalesced, and no later run made up for it"
+    assert lost == [line] * found
+
+
 EXPORT = """\
 from datetime import date, timedelta
 from src.ext.sdk import job
@@ -149,7 +282,8 @@ def test_simulate_ends_with_what_each_fault_hit(capsys):
     assert main(["simulate", ".", "--for", "6d", "--fault", DOWN]) == FAILED
     out = capsys.readouterr().out
     assert LOST in out
-    assert out.endswith("6 runs, all as expected, but 2 coalesced and 1 kind of effects lost or doubled\n")
+    assert "01-03.csv never happened; the run started late, and said success" in " ".join(out.split())
+    assert out.endswith("all as expected, but 2 coalesced and 1 late and 2 kinds of effects lost or doubled\n")
     fault = "outage of=a.example start=2026-01-02T01:00 end=2026-01-02T03:00"
     assert main(["simulate", ".", "--for", "3d", "--fault", fault]) == OK
     assert MET in capsys.readouterr().out

@@ -36,8 +36,8 @@ SCREENS = {
         "charge: file uploaded receipts/#-#-# #:#.json never happened, 6 times; the run\n"
         "  was coalesced, and no later run made up for it\n"
         "    repeat it with: sbh-jobkit simulate examples/pitfalls/charged_twice "
-        "--from 2026-01-01T00:00+01:00 --for 240h "
-        "--tz Europe/Paris --fault 'scheduler_down start=2026-01-07T16:00+01:00 end=2026-01-07T19:00+01:00'\n"
+        "--from 2026-01-07T00:00+01:00 --for 96h --tz Europe/Paris --job charge "
+        "--fault 'scheduler_down start=2026-01-07T16:45+01:00 end=2026-01-07T17:30+01:00'\n"
         "\n"
         "1 failure under stress and 1 kind of effects lost or doubled, in 8 scenarios\n"
     ),
@@ -56,7 +56,7 @@ SCREENS = {
         "  coalesced, and no later run made up for it\n"
         "    repeat it with: sbh-jobkit simulate examples/pitfalls/lost_minutes "
         "--from 2026-01-01T00:00Z --for 24h "
-        "--tz UTC --fault 'scheduler_down start=2026-01-01T16:00Z end=2026-01-01T19:00Z'\n"
+        "--tz UTC --job roll_up --fault 'scheduler_down start=2026-01-01T16:00Z end=2026-01-01T16:11Z'\n"
         "\n"
         "1 failure under stress and 1 kind of effects lost or doubled, in 4 scenarios\n"
     ),
@@ -71,7 +71,7 @@ SCREENS = {
         f"    repeat it with: {COMMAND}never_recovers --from 2026-01-04T00:00Z --for 11h1m --tz UTC --job sync_stock "
         "--fault 'outage of=warehouse.example.com start=2026-01-04T08:00Z end=2026-01-04T11:30Z'\n"
         "\n"
-        "1 failure under stress, in 4 scenarios\n"
+        "1 failure under stress, in 5 scenarios\n"
     ),
 }
 RANGES = {"charged_twice": "10d", "lost_minutes": "1d", "never_recovers": "10d"}
@@ -180,7 +180,8 @@ def test_an_honest_plugin(said, put):
         (
             "P under stress: overlap, outage, late\n"
             "\n"
-            "no failure under stress in 4 scenarios: overlap, outage, late, overlap + outage + late\n"
+            "no failure under stress in 5 scenarios: overlap, outage, late, overlap + outage + late, "
+            "outage with wrong answers\n"
         ),
         "",
     )
@@ -233,7 +234,7 @@ def test_what_fails_anyway(said, put):
         "    repeat it with: sbh-jobkit simulate p --from 2026-01-02T00:00Z --for 1m --tz UTC --job ask "
         "--fault 'outage of=api.example.com start=2026-01-02T00:00Z end=2026-01-02T00:01Z'\n"
         "\n"
-        "1 failure under stress and 1 failure without it, in 1 scenario\n"
+        "1 failure under stress and 1 failure without it, in 2 scenarios\n"
     )
 
 
@@ -428,11 +429,12 @@ def test_progress_is_told():
     start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-02"))
     plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
     found = run_stress(load, plain, ["outage", "late"], progress=heard.append)
-    assert (found.ok, found.tried, len(found.broken), found.anyway, found.notes) == (False, 3, 1, (), ())
+    assert (found.ok, found.tried, len(found.broken), found.anyway, found.notes) == (False, 4, 1, (), ())
     assert heard == [
         "a plain range",
         "2026-01-01 to 2026-01-02, faults: 1",
         "2026-01-01 to 2026-01-02, faults: 1",
         "2026-01-01 to 2026-01-02, faults: 2",
+        "2026-01-01 to 2026-01-02, faults: 1",
         "making the failure of ask smaller",
     ]

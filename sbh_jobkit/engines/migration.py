@@ -1,0 +1,61 @@
+"""Older stores brought up to date: the tables of version 1 become those of today, with all that is in them.
+
+A store of version 1 has a row for each due instant, not for each attempt, and may lack columns and tables that came
+later under the same version. Each table that differs is made again and filled from the old one, in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, inspect, literal, select, text, update
+from sqlalchemy.schema import MetaData, Table
+
+from sbh_jobkit.engines import schema
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection
+
+OLDEST = 1
+
+
+def migrate(connection: Connection) -> None:
+    """Bring an older store up to date, unless another process just did; the transaction is the caller's."""
+    version = select(schema.store_version.c.version).with_for_update()
+    if connection.execute(version).scalar_one() == schema.VERSION:
+        return
+    there = inspect(connection).get_table_names()
+    for table in schema.metadata.sorted_tables:
+        if table.name in there and _differs(connection, table):
+            _make_again(connection, table)
+    schema.metadata.create_all(connection)
+    connection.execute(update(schema.store_version).values(version=schema.VERSION))
+
+
+def _differs(connection: Connection, table: Table) -> bool:
+    found = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    return found != set(table.c.keys())
+
+
+def _make_again(connection: Connection, table: Table) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    old_name = f"{table.name}_old"
+    for index in inspect(connection).get_indexes(table.name):  # the new ones have the same names
+        connection.execute(text(f"DROP INDEX {quote(index['name'] or '')}"))
+    connection.execute(text(f"ALTER TABLE {quote(table.name)} RENAME TO {quote(old_name)}"))
+    old = Table(old_name, MetaData(), autoload_with=connection)
+    table.create(connection)
+    names = [column.name for column in table.c if column.name in old.c or not column.nullable]
+    values: list[ColumnElement[object]] = [
+        old.c[name] if name in old.c else literal(_default(table, name), table.c[name].type) for name in names
+    ]
+    connection.execute(insert(table).from_select(names, select(*values), include_defaults=False))
+    old.drop(connection)
+
+
+def _default(table: Table, name: str) -> object:
+    """Return what a column holds that the old table did not have."""
+    default = table.c[name].default
+    assert default is not None  # noqa: S101  a column that may not be empty has one, or older stores could not be read
+    return default.arg  # type: ignore[attr-defined]  # each is a plain value
