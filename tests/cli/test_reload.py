@@ -75,7 +75,6 @@ def test_reload_under_load(folder):
         refused = server.message("is still served")
         assert re.fullmatch(r"tea: main\.py:1: SyntaxError: .*; tea 1\.0\.2 \(\w{8}\) is still served", refused)
         wait_for(lambda: ended(folder) >= 35)
-        server.reload()
         write(folder, 2, sleep=0.2)
         server.reload()
         server.message("has not changed")
