@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from sbh_jobkit import threads
 from sbh_jobkit.errors import LimitExceeded, TimeLimitExceeded
@@ -36,12 +37,14 @@ class _Selector(selectors.DefaultSelector):
         self._clock = clock
         self.working = 0
         """Helper threads of the loop that have not finished: they work in real time, and are waited for."""
+        self.helpers: WeakSet[threading.Thread] = WeakSet()
+        """The threads of the pools that the loop uses."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
         ready = self._poll(0)
         if ready or timeout == 0:
             return ready
-        if self.working and timeout is not None and threads.alive():
+        if self.working and timeout is not None and any(map(threads.is_plugins, self.helpers)):
             self._clock.wait(timeout, lambda: self._answers(ready))
             return ready
         since = perf_counter()
@@ -88,6 +91,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # passed on as it is
         future = super().run_in_executor(executor, func, *args)
+        self.waiting.helpers.update(getattr(executor or vars(self)["_default_executor"], "_threads", ()))
         self.waiting.working += 1
         future.add_done_callback(self._finished)
         return future
