@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,20 @@ class FolderLocks:
     def __init__(self) -> None:
         """Use none."""
         self._locks: list[tuple[Path, int]] = []
+        self._changing = threading.Lock()
 
     def lock(self, folder: Path) -> None:
         """Use a folder; raises FileNotFoundError."""
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(lock, fcntl.LOCK_SH)
-        self._locks.append((folder, lock))
+        with self._changing:
+            self._locks.append((folder, lock))
 
     def release(self, folder: Path) -> None:
         """Use a folder no more, however often it was locked."""
-        mine = [lock for path, lock in self._locks if path == folder]
-        self._locks = [(path, lock) for path, lock in self._locks if path != folder]
+        with self._changing:  # a descriptor that two threads close may meanwhile be somebody else's
+            mine = [lock for path, lock in self._locks if path == folder]
+            self._locks = [(path, lock) for path, lock in self._locks if path != folder]
         for lock in mine:
             os.close(lock)
 
