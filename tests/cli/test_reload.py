@@ -17,6 +17,8 @@ from sbh_jobkit.cli.systemd import Systemd
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.engines.store import Store
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
