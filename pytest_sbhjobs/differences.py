@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pytest_sbhjobs.columns import MISSING
 from pytest_sbhjobs.things import Things
+from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ def _of_job(job: str, saved: Things, now: Things) -> Iterator[str]:
     local = {at.astimezone(UTC): at for at in (*saved.fires, *now.fires)}
     for side, others, word in ((old, new, "saved"), (new, old, "there now")):
         if only := sorted(side.keys() - others.keys()):
-            yield f"{job}: {_runs(len(only))} only {word}, the first on {_time(local[only[0]])}"
+            yield f"{job}: {count(len(only), 'run')} only {word}, the first on {_time(local[only[0]])}"
     found: dict[str, list[_Pair]] = {}
     for at in sorted(old.keys() & new.keys()):
         for thing in dict.fromkeys([*old[at], *new[at]]):
@@ -57,7 +58,7 @@ def _of_job(job: str, saved: Things, now: Things) -> Iterator[str]:
     for pairs in found.values():
         first = pairs[0]
         what = f"{_show(first.saved)} saved, {_show(first.now)} now"
-        more = f"; {_runs(len(pairs))} in all, the last on {_time(pairs[-1].at)}" if len(pairs) > 1 else ""
+        more = f"; {count(len(pairs), 'run')} in all, the last on {_time(pairs[-1].at)}" if len(pairs) > 1 else ""
         yield f"{job} on {_time(first.at)}: {first.path}: {what}{more}"
     equal_runs = old.keys() == new.keys()
     for thing in (each for each in saved.contents if equal_runs and each in now.contents and each not in found):
@@ -93,7 +94,3 @@ def _show(value: Any) -> str:
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
-
-
-def _runs(number: int) -> str:
-    return f"{number:,} run{'' if number == 1 else 's'}"

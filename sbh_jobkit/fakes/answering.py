@@ -1,4 +1,4 @@
-"""Functions that answer in place of a service: a mistake in one is told from an error that the job is meant to meet.
+"""Functions that answer in place of a service: a mistake in one is no error that the job is meant to meet.
 
 A function means an error of the network (OSError, and all that httpx raises) when it raises one, and any other error
 when it returns it. What else comes out of it is the author's mistake, and the job's run is not green for it.

@@ -71,8 +71,8 @@ class LiveEvents:
         waiting, self._waiting = self._waiting, []
         if self._hook is None:
             return []
-        told = [(event, self._hook.send(self._body(event))) for event in waiting]
-        failed = [f"event {event.type!r} was not delivered: {why}" for event, why in told if why is not None]
+        sent = [(event, self._hook.send(self._body(event))) for event in waiting]
+        failed = [f"event {event.type!r} was not delivered: {why}" for event, why in sent if why is not None]
         for line in failed:
             _LOG.error("%s: %s", self._tenant, line)
         return failed

@@ -67,7 +67,7 @@ class Webhook:
             status = self._http.send(self._http.build("POST", self._address, data=body, headers=headers)).status
         except KeyError as missing:
             return True, f"the secret {missing.args[0]!r}, which signs it, is not set"
-        except Exception as error:  # noqa: BLE001  a receiver may fail in any way, and what it is told has happened
+        except Exception as error:  # noqa: BLE001  a receiver may fail in any way, and the run or the alert stands
             return False, format_error(error)
         if status < 300:  # noqa: PLR2004  as HTTP has it
             return True, None

@@ -76,7 +76,7 @@ def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    """Refuse what cannot be told apart: two manifests, a name that comes twice, names that differ in case alone."""
+    """Refuse what is ambiguous: two manifests, a name that comes twice, names that differ in case alone."""
     manifests = [name for name in names if name == "plugin.json" or name.endswith("/plugin.json")]
     if "plugin.json" in manifests and len(manifests) > 1:
         msg = f"{path} has more than one plugin.json: {', '.join(manifests)}; a zip holds one plugin"

@@ -1,4 +1,4 @@
-"""Alerts of a server in a process of its own: it is killed and started again, and each change is told once."""
+"""Alerts of a server in a process of its own: it is killed and started again, and each change is sent once."""
 
 import json
 import threading

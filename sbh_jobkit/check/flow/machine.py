@@ -165,11 +165,8 @@ class Machine:
         found = RESULTS.get(value.kind, {}).get(name) if isinstance(name, str) else None
         if found is None:
             return UNKNOWN
-        kind = "" if found.kind == "json" else found.kind
-        if found.kind == "json":
-            kind = "json"
         return Value(
-            kind=kind,
+            kind=found.kind,
             member=value.member,
             origin=value.origin,
             key=name,
