@@ -47,7 +47,11 @@ def checks() -> None:
         _check(Path(folder, "plugin000"), folder)  # bytecode is there from now on, as pip leaves it
         one = median(seconds(lambda: _check(Path(folder, "plugin000"), folder)) for _ in range(ROUNDS))
         row("check a plugin of 100 lines", f"{one:.2f} s", "under 0.4 s")
-        row(f"check {PLUGINS} of them in one call", f"{seconds(lambda: _check(Path(folder), folder)):.1f} s", "under 10 s")
+        row(
+            f"check {PLUGINS} of them in one call",
+            f"{seconds(lambda: _check(Path(folder), folder)):.1f} s",
+            "under 10 s",
+        )
 
 
 def _check(path: Path, folder: str) -> None:

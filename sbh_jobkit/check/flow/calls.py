@@ -40,6 +40,8 @@ class Calls(Classes):
             return self._call_own(node, function, () if starred else given, named)
         if function.kind == "method":
             return self._call_method(node, function, given, named)
+        if function.target == "builtins.super":
+            return self.super_of(given)
         if function.kind == "lib":
             return self._call_library(node, function.target, given, named)
         self.see_use(node, function, "call")

@@ -28,12 +28,17 @@ class Class:
     fields: tuple[str, ...] | None = None
     """The parameters of a dataclass, in order; None for a class with an `__init__` of its own, or none."""
 
-    def lookup(self, name: str) -> Value | None:
-        """Return what the class or a base of it defines; None if it is not there."""
-        if name in self.names:
-            return self.names[name]
-        found = (base.lookup(name) for base in self.bases)
-        return next((value for value in found if value is not None), None)
+    @property
+    def order(self) -> tuple[Class, ...]:
+        """Itself and its bases, in the order in which Python looks for a name."""
+        found = [self, *(each for base in self.bases for each in base.order)]
+        return tuple(each for number, each in enumerate(found) if each not in found[number + 1 :])
+
+    def lookup(self, name: str, after: Class | None = None) -> Value | None:
+        """Return what the class or a base of it defines, or only those after one of them; None if it is not there."""
+        order = self.order
+        start = order.index(after) + 1 if after in order else 0
+        return next((each.names[name] for each in order[start:] if name in each.names), None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -59,6 +64,14 @@ class Bound:
 
     function: Function
     owner: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Super:
+    """What `super()` gives: the instance or class, whose names are looked up after one of its classes."""
+
+    owner: Value
+    after: Class
 
 
 class Classes(Assumptions):
@@ -97,12 +110,15 @@ class Classes(Assumptions):
 
     def attribute_of_instance(self, node: ast.expr, owner: Value, name: str) -> Value:
         """Return what an attribute of an instance, or of a class, is; a method is bound to it."""
+        after = None
+        if owner.kind == "super":
+            owner, after = owner.target.owner, owner.target.after
         is_class = owner.kind == "class"
         known: Class = owner.target if is_class else owner.target.of
-        if not is_class and name in owner.target.attributes:
+        if after is None and not is_class and name in owner.target.attributes:
             held: Value = owner.target.attributes[name]
             return held
-        found = known.lookup(name)
+        found = known.lookup(name, after)
         if found is None or found.kind not in {"function", "property"} or not isinstance(found.target, Function):
             return found or UNKNOWN
         kinds = {getattr(each, "id", "") for each in getattr(found.target.node, "decorator_list", ())}
@@ -113,6 +129,20 @@ class Classes(Assumptions):
         bound = Value(kind="class", target=known) if "classmethod" in kinds else owner
         return Value(kind="bound", target=Bound(function=found.target, owner=bound))
 
+    def super_of(self, given: Sequence[Value]) -> Value:
+        """Return what `super()` is in the method that is followed; unknown where it is not one of a known class."""
+        body = self.frame.node
+        if not isinstance(body, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return UNKNOWN
+        first = next(iter([*body.args.posonlyargs, *body.args.args]), None)
+        owner = self.frame.names.get(first.arg, UNKNOWN) if first is not None else UNKNOWN
+        if owner.kind not in {"instance", "class"}:
+            return UNKNOWN
+        known: Class = owner.target if owner.kind == "class" else owner.target.of
+        named = given[0].target if given else None  # super(Class, self)
+        after = next((each for each in known.order if each is named or (not given and body in each.node.body)), None)
+        return UNKNOWN if after is None else Value(kind="super", target=Super(owner=owner, after=after))
+
     def escape(self, *values: Value) -> None:
         """Note that other code gets values; what it does with an instance is not known."""
         super().escape(*values)
@@ -121,5 +151,5 @@ class Classes(Assumptions):
                 value.target.escaped = True
                 self.escape(*value.target.attributes.values())
                 value.target.attributes = dict.fromkeys(value.target.attributes, UNKNOWN)
-            elif value.kind == "bound":
+            elif value.kind in {"bound", "super"}:
                 self.escape(value.target.owner)

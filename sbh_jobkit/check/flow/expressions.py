@@ -70,7 +70,7 @@ class Expressions(Calls):
             return self._member(node, owner.target, name, probed=probed)
         if owner.kind == "lib":
             return library.attribute(f"{owner.target}.{name}")
-        if owner.kind in {"instance", "class"}:
+        if owner.kind in {"instance", "class", "super"}:
             return self.attribute_of_instance(node, owner, name)
         if owner.kind == "module":
             return self.modules[owner.target].names.get(name, UNKNOWN) if owner.target in self.modules else UNKNOWN
