@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sbh_jobkit.cli.screens import Screen
-    from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.engines.scheduler import Process
     from sbh_jobkit.report.terminal.serving import Serving
 
 _LONGEST_SILENCE = 60.0
@@ -29,17 +29,23 @@ class Lifetime:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: Process,
         screen: Screen,
         grace: float,
         reload: Callable[[], object],
+        *,
+        ready: Callable[[], str],
         systemd: Systemd | None = None,
     ) -> None:
-        """Stop an engine that has been started, with so many seconds for its runs."""
+        """Stop an engine that has been started, with so many seconds for its runs.
+
+        `ready` returns what the service manager shows.
+        """
         self._engine = engine
         self._screen = screen
         self._grace = grace
         self._reload = reload
+        self._ready = ready
         self._systemd = systemd or Systemd()
         self._wishes: SimpleQueue[str] = SimpleQueue()
         self._is_stopping = False
@@ -83,5 +89,4 @@ class Lifetime:
                 self._systemd.alive()
 
     def _tell_ready(self) -> None:
-        jobs = len(self._engine.jobs)
-        self._systemd.ready(f"serving {jobs} job{'' if jobs == 1 else 's'}")
+        self._systemd.ready(self._ready())

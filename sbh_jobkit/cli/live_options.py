@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import JobkitError, did_you_mean
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -19,6 +19,12 @@ _KEY = "the file with the key of secrets, mode 600 (default: beside the store, w
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
 
 
+def add_all(commands: Commands) -> None:
+    """Add the commands that have no option of a simulation."""
+    for add in (add_serve, add_worker, add_history, add_pauses, add_backfill, add_token, add_secrets):
+        add(commands)
+
+
 def add_serve(commands: Commands) -> None:
     """Add `serve`."""
     text = "run the jobs of plugins on the real services of a tenant, when they are due"
@@ -26,6 +32,8 @@ def add_serve(commands: Commands) -> None:
     serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
     serve.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    text = "run jobs in this process, or plan them for workers (default: local)"
+    serve.add_argument("--engine", default="local", type=_engine, metavar="local|distributed", help=text)
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
@@ -43,6 +51,27 @@ def add_serve(commands: Commands) -> None:
     serve.add_argument("--begin-now", action="store_true", help=text)
     text = "only say what the tenant would use, and reach each service once"
     serve.add_argument("--check", action="store_true", help=text)
+
+
+def add_worker(commands: Commands) -> None:
+    """Add `worker`, and `store`."""
+    text = "run the jobs that serve --engine distributed plans"
+    worker = commands.add_parser("worker", help=text, description=f"{text.capitalize()}.")
+    worker.add_argument("--store", required=True, metavar="URL", help="the store: postgresql://…")
+    worker.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
+    worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
+    text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
+    worker.add_argument("--grace", default="20s", metavar="DURATION", help=text)
+    text = "the file with the key of secrets, mode 600 (default: the variable SBH_JOBKIT_KEY)"
+    worker.add_argument("--key-file", metavar="FILE", help=text)
+    text = "where plugins are kept that were fetched (default: sbh-jobkit.packages)"
+    worker.add_argument("--cache", default="sbh-jobkit.packages", metavar="FOLDER", help=text)
+    text = "the address of the REST API, for links to files"
+    worker.add_argument("--url", metavar="URL", help=text)
+    text = "make or migrate the tables of a store"
+    store = commands.add_parser("store", help=text, description=f"{text.capitalize()}.")
+    store.add_argument("action", metavar="migrate", help="what to do")
+    store.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
 
 
 def add_token(commands: Commands) -> None:
@@ -123,6 +152,14 @@ def add_live(run: ArgumentParser) -> None:
     """Add the options by which `run` runs a job for real."""
     run.add_argument("--live", action="store_true", help="run it for real and now, on the services of a tenant")
     run.add_argument("--dry", action="store_true", help="with --live: show what would be written, and do not do it")
+
+
+def _engine(text: str) -> str:
+    if text not in {"local", "distributed"}:
+        hint = did_you_mean(text, ("local", "distributed")) or "; it is local or distributed"
+        msg = f"there is no engine {text!r}{hint}"
+        raise JobkitError(msg)
+    return text
 
 
 def _port(text: str) -> int:

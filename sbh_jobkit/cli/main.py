@@ -141,12 +141,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_check(check)
     _add_stubs(commands)
 
-    live_options.add_serve(commands)
-    live_options.add_history(commands)
-    live_options.add_pauses(commands)
-    live_options.add_backfill(commands)
-    live_options.add_token(commands)
-    live_options.add_secrets(commands)
+    live_options.add_all(commands)
     live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
 

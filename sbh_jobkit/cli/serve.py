@@ -6,6 +6,7 @@ import logging
 import sys
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.serving import Serving
+from sbh_jobkit.report.text import count
 from sbh_jobkit.run.recorder import FAULTS
 from sbh_jobkit.schedule import times
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.cli.web import Found, Web
     from sbh_jobkit.engines.describe import PluginDescription
     from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.scheduler import Scheduler
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.live.settings import HistorySettings
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 TENANT_FILE = "tenant.toml"
+DISTRIBUTED = "distributed"
 
 
 def serve(options: Namespace) -> bool:
@@ -47,6 +51,10 @@ def serve(options: Namespace) -> bool:
     tenants = load_tenants(options.tenant)
     if options.check:
         return check_services(tenants)
+    if options.engine == DISTRIBUTED:
+        from sbh_jobkit.cli.distributed import serve_distributed
+
+        return serve_distributed(options, tenants)
     grace = times.duration(options.grace, zero=True).total_seconds()
     plugins = describe_all(options.paths)
     with needed("sbh-jobkit serve", "serve"):
@@ -69,16 +77,16 @@ def serve(options: Namespace) -> bool:
         more = web.address.for_tenants
         jobs = [job for tenant in tenants for job in _jobs_of(tenant, found, store, more)]
         plugins = list({plugin.path: plugin for plugin in found.plugins.values()}.values())
-        screen = _screen(plugins, tenants)
+        screen = screen_for(with_tenant=len(tenants) > 1, with_plugin=len(plugins) > 1)
         with ExitStack() as closing:
             starter = closing.enter_context(Starter.start(modules()))
-            closing.enter_context(_logging_on(screen))
+            closing.enter_context(logging_on(screen))
             closing.callback(copies.close)
             closing.callback(web.address.uploads.close)
             ends: list[Callable[[Run], object]] = [screen.ended, web.metrics.ended]
             kept = _history(jobs, tenants)
-            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=_ended(ends))
-            serving = _serving(plugins, tenants, store, jobs, web)
+            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=notified(ends))
+            serving = serving_of(plugins, tenants, store, jobs, web)
             service = web.service(store, engine, starter, tenants, found)
             alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))
             alerting.start()
@@ -86,10 +94,15 @@ def serve(options: Namespace) -> bool:
             ends.append(alerting.wake)
             engine.start(begin_now=options.begin_now)
             closing.callback(web.serve(service).stop)
-            Lifetime(engine, screen, grace, lambda: reload(service, screen)).run(serving, web.note)
+            ready = partial(_ready, engine)
+            Lifetime(engine, screen, grace, lambda: reload(service, screen), ready=ready).run(serving, web.note)
     finally:
         store.close()
     return True
+
+
+def _ready(engine: Scheduler) -> str:
+    return f"serving {count(len(engine.jobs), 'job')}"
 
 
 def _require_something(paths: Sequence[str], plugins: Sequence[PluginDescription], store: Store) -> None:
@@ -163,14 +176,15 @@ def check_services(tenants: Sequence[Settings]) -> bool:
     return True
 
 
-def _screen(plugins: Sequence[PluginDescription], tenants: Sequence[Settings]) -> Screen:
+def screen_for(*, with_tenant: bool, with_plugin: bool) -> Screen:
+    """Return lines for a person on a terminal, or lines of JSON; a person sees names where there are several."""
     if sys.stdout.isatty():
-        return TerminalScreen(with_tenant=len(tenants) > 1, with_plugin=len(plugins) > 1)
+        return TerminalScreen(with_tenant=with_tenant, with_plugin=with_plugin)
     return JsonLines()
 
 
 @contextmanager
-def _logging_on(screen: Screen) -> Iterator[None]:
+def logging_on(screen: Screen) -> Iterator[None]:
     """Show the scheduler's log on the screen."""
     logger, handler = logging.getLogger("sbh_jobkit"), ScreenHandler(screen)
     logger.addHandler(handler)
@@ -180,7 +194,7 @@ def _logging_on(screen: Screen) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _ended(ends: Sequence[Callable[[Run], object]]) -> Callable[[Run], object]:
+def notified(ends: Sequence[Callable[[Run], object]]) -> Callable[[Run], object]:
     """Return what is done at the end of each run: a person sees it, it is counted, and extensions see it."""
     extensions: Extensions[LiveService] = Extensions(manager(), None, FAULTS, tenant_id="")
 
@@ -197,7 +211,7 @@ def _history(jobs: Sequence[ServedJob], tenants: Sequence[Settings]) -> Mapping[
     return {job.planned.key: kept[job.planned.tenant].kept(job.planned.job) for job in jobs}
 
 
-def _serving(
+def serving_of(
     plugins: Sequence[PluginDescription],
     tenants: Sequence[Settings],
     store: Store,

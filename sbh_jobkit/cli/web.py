@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sbh_jobkit.engines.describe import PluginDescription
-    from sbh_jobkit.engines.local import LocalEngine
+    from sbh_jobkit.engines.scheduler import Scheduler
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.live.settings import Settings
@@ -94,7 +94,14 @@ class Web:
         return cls(socket=listening, address=address, keys=keys, metrics=Metrics(), token=token, has_token=has_token)
 
     def service(
-        self, store: Store, engine: LocalEngine, starter: Starter, tenants: Sequence[Settings], found: Found
+        self,
+        store: Store,
+        engine: Scheduler,
+        starter: Starter,
+        tenants: Sequence[Settings],
+        found: Found,
+        *,
+        packs: bool = False,
     ) -> Service:
         """Return what its answers stand on."""
         return Service(
@@ -106,6 +113,7 @@ class Web:
             problems=found.problems,
             keys=self.keys,
             address=self.address,
+            packs=packs,
         )
 
     def serve(self, service: Service) -> ServerThread:

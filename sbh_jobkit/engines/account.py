@@ -79,8 +79,8 @@ class Account:
         """Return how a run ended whose child reported no end."""
         by, place = over.get("by"), over["place"]
         began = self._heard.get("began")
-        if by == "person":
-            return CallResult(outcome=Outcome.CANCELLED, reason=f"cancelled by {over['who']}")
+        if by in {"person", "lease"}:
+            return _ended_from_outside(over)
         if "refused" in self._heard:
             return _crash(self._heard["refused"]["reason"], None)
         if began is None and by is not None:
@@ -109,6 +109,12 @@ class Account:
             logs=tuple(self._logs),
             **entries,
         )
+
+
+def _ended_from_outside(over: Message) -> CallResult:
+    if over["by"] == "person":
+        return CallResult(outcome=Outcome.CANCELLED, reason=f"cancelled by {over['who']}")
+    return CallResult(outcome=Outcome.LOST, reason="lost: its worker could not renew its lease, and so it was ended")
 
 
 def _crash(message: str, place: str | None) -> CallResult:

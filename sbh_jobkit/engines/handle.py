@@ -90,6 +90,10 @@ class RunHandle:
         self._account.begun, self._account.reason = True, reason
         self._send(do="go", reason=reason)
 
+    def renew(self, seconds: float) -> None:
+        """Let the run go on for so many seconds; it is killed when they are over, unless this is called again."""
+        self._send(do="lease", seconds=seconds)
+
     def cancel(self, who: str) -> None:
         """Kill the run, which ends as `cancelled` by `who`; one that is over stays as it is."""
         self._cancelled = True

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import and_, case, delete, func, select, update
 
+from sbh_jobkit.engines import identity
 from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.lease import LEASE
 from sbh_jobkit.engines.schema import insert, life
 from sbh_jobkit.errors import ClockError
 from sbh_jobkit.schedule import times
@@ -25,10 +27,6 @@ MAX_GAP = 40 * 86_400.0
 """Seconds that may lie between two signs of life; beyond that a clock has jumped, and planning would write years."""
 MAX_BACK = 300.0
 """Seconds by which a clock may go back before nothing is planned: schedulers' clocks differ a little."""
-
-
-LEASE = 30.0
-"""Seconds without a sign of life after which a scheduler counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,13 @@ class Lives:
                 break
             if alive_to is not None and each.start > alive_to and each.start > since:
                 last = Window(start=alive_to, end=each.start)
-            alive_to = each.end if alive_to is None else max(alive_to, each.end)
+            end = now if self._goes_on(each, now) else each.end
+            alive_to = end if alive_to is None else max(alive_to, end)
         return last
+
+    def _goes_on(self, each: Life, now: float) -> bool:
+        """Whether a scheduler is alive between two of its signs of life, as far as anybody can know."""
+        return each.end >= now - LEASE and not identity.has_ended(each.worker)
 
 
 def beat(connection: Connection, worker: str, now: float, *, lease: float = LEASE) -> None:

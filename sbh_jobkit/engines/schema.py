@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; a store of a newer one is refused, and one of an older one is migrated."""
 
 
@@ -38,6 +38,7 @@ class State(StrEnum):
 
 UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL, State.RETRY)
 """The states of what has not started and nobody has claimed."""
+_UNOFFERED = text("offered_at IS NULL AND state IN ('due', 'waiting', 'backfill', 'retry')")
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
 job_run = Table(
@@ -64,11 +65,14 @@ job_run = Table(
     Column("backfilled_by", String(200)),
     Column("cancelled_by", String(200)),
     Column("version", String(200)),
+    Column("offered_at", BigInteger),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
     Index("sbh_job_run_finished", "tenant", "finished_at"),
+    Index("sbh_job_run_unoffered", "fire_time", postgresql_where=_UNOFFERED, sqlite_where=_UNOFFERED),
 )
-"""`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows."""
+"""`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows.
+`offered_at` is when an engine was last asked to bring the row to a worker."""
 job_mark = Table(
     "sbh_job_mark",
     metadata,
@@ -90,8 +94,25 @@ plugin = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("disabled_by", String(200)),
+    Column("package", String(64)),
 )
-"""The plugins of each tenant: where they are, and whether their jobs run."""
+"""The plugins of each tenant: where they are, and whether their jobs run; with workers, which package it is."""
+package = Table(
+    "sbh_package",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""The files of plugins as zips, for workers; the digest is of the files, not of the zip."""
+tenant = Table(
+    "sbh_tenant",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""What the file of each tenant says, for workers."""
 pause = Table(
     "sbh_pause",
     metadata,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("sqlite", "postgresql")
 _OWN = {table.name for table in schema.metadata.sorted_tables}
+MIGRATE = "type: sbh-jobkit store migrate --store URL"
 _PATIENCE = 30_000
 """Milliseconds for which SQLite waits for another process to end its transaction."""
 
@@ -41,11 +42,12 @@ class Store:
         return f"<Store {self.engine.url.render_as_string(hide_password=True)}>"
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True) -> Self:
+    def open(cls, url: str, *, create: bool = True, migrates: bool = True) -> Self:
         """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
 
         One of an older version is brought up to date. Raises StoreError for a URL, a folder or a database that cannot
-        be used, for a store of a newer version, and without `create` for one that is not there.
+        be used, for a store of a newer version, without `create` for a file that is not there, and without `migrates`
+        for one that is new, or older.
         """
         parsed = _parse(url)
         if parsed.get_backend_name() == "sqlite":
@@ -61,7 +63,7 @@ class Store:
                 engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         try:
             with engine.connect() as connection:
-                _check_tables(connection, engine)
+                _check_tables(connection, engine, migrates=migrates)
         except StoreError:
             engine.dispose()
             raise
@@ -71,6 +73,11 @@ class Store:
             msg = f"cannot open the store {shown!r}: {str(error.orig).strip()}"
             raise StoreError(msg) from error
         return cls(engine)
+
+    @property
+    def shown(self) -> str:
+        """Its URL for messages, without its password, in quotation marks."""
+        return repr(self.engine.url.render_as_string(hide_password=True))
 
     @property
     def url(self) -> str:
@@ -141,10 +148,14 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _check_tables(connection: Connection, engine: Engine) -> None:
+def _check_tables(connection: Connection, engine: Engine, *, migrates: bool) -> None:
     found = set(inspect(connection).get_table_names())
     connection.rollback()
     if not found & _OWN:
+        if not migrates:
+            shown = engine.url.render_as_string(hide_password=True)
+            msg = f"the store {shown!r} has no tables yet; {MIGRATE}"
+            raise StoreError(msg)
         if found and engine.dialect.name == "sqlite":
             msg = f"the database {engine.url.database!r} is not a store of jobs: it has the table {min(found)!r}"
             raise StoreError(msg)
@@ -157,6 +168,10 @@ def _check_tables(connection: Connection, engine: Engine) -> None:
     version = connection.execute(select(schema.store_version.c.version)).scalar_one()
     connection.rollback()
     if OLDEST <= version < schema.VERSION:
+        if not migrates:
+            shown = engine.url.render_as_string(hide_password=True)
+            msg = f"the store {shown!r} has version {version}, and this kit needs {schema.VERSION}; {MIGRATE}"
+            raise StoreError(msg)
         with connection.begin():
             migrate(connection)
     elif version != schema.VERSION:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sbh_jobkit.engines import child
 from sbh_jobkit.engines.cgroup import Group, find_place
 from sbh_jobkit.engines.kept import KeptText, KeptTrace, Redaction
+from sbh_jobkit.engines.lease import elapsed
 from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.messages import Lines, Message, pack
 from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
@@ -65,6 +66,7 @@ class _Supervisor:
         self._paused = self._sending = self._is_over = False
         self._loading_seconds = request.loading_seconds
         self._root = ""
+        self._lease = float("inf")
         self._selector = selectors.DefaultSelector()
         self._pid, self._orders = self._fork(request)
         self._group = Group.create(self._pid, find_place())
@@ -76,7 +78,7 @@ class _Supervisor:
         self._obey(more)
         while not self._has_ended():
             self._look()
-            self._handle(max(0.0, min(self._memory.seconds, self._deadline - monotonic())))
+            self._handle(max(0.0, min(self._memory.seconds, self._deadline - monotonic(), self._lease - elapsed())))
         ended, self._is_over = monotonic(), True
         _, how, usage = os.wait4(self._pid, 0)
         memory = self._memory.most(usage.ru_maxrss)
@@ -138,7 +140,10 @@ class _Supervisor:
 
     def _look(self) -> None:
         """End the run where it has passed a limit."""
-        if monotonic() >= self._deadline:
+        if elapsed() >= self._lease:
+            self._lease = float("inf")
+            self._end(by="lease")
+        elif monotonic() >= self._deadline:
             self._end(by="time", why="it had stopped itself" if is_stopped(self._pid) else None)
         elif self._memory.is_due and self._memory.look():
             self._end(by="memory")
@@ -190,6 +195,8 @@ class _Supervisor:
                 self._deadline = monotonic() + self._loading_seconds + _GRACE  # for opening the tenant
                 with suppress(OSError):  # the child has just died
                     os.write(self._orders, pack(**message))
+            elif message["do"] == "lease":
+                self._lease = elapsed() + message["seconds"]
             else:
                 self._end(by="person", who=message["who"])
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sbh_jobkit.engines import claims
 from sbh_jobkit.engines.claims import Claim
-from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.run.run import Outcome
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.handle import RunHandle
+    from sbh_jobkit.engines.lease import Lease
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.starter import Starter
@@ -68,16 +69,19 @@ class Worker:
         slots: int,
         over: Callable[[Start], object],
         ended: Callable[[Run], object],
+        lease: Lease | None = None,
     ) -> None:
         """Run at most `slots` at a time.
 
-        `over` is called when a slot is free again, and `ended` when a run that began is in the store.
+        `over` is called when a slot is free again, and `ended` when a run that began is in the store. With a lease,
+        runs are killed that go on when it is over.
         """
         self._name = name
         self._starter = starter
         self._writer = writer
         self._over = over
         self._ended = ended
+        self._lease = lease
         self._pool = ThreadPoolExecutor(2 * slots, thread_name_prefix="sbh-run")  # half of them wait for the store
         self._lock = threading.Lock()
         self._claims: Counter[Claim] = Counter()  # one that was given back may be claimed again before its thread ends
@@ -119,6 +123,17 @@ class Worker:
         for handle in going:
             handle.cancel(who)
 
+    def renew(self) -> None:
+        """Let runs go on for as long as the lease now lasts."""
+        with self._lock:
+            going = list(self._going.values())
+        for handle in going:
+            self._hand_on(handle)
+
+    def _hand_on(self, handle: RunHandle) -> None:
+        if self._lease is not None:
+            handle.renew(self._lease.left)
+
     def close(self) -> None:
         """Wait for the threads."""
         self._pool.shutdown()
@@ -128,7 +143,7 @@ class Worker:
             ending = self._carry_out(claim, start)
         except Exception:  # noqa: BLE001  whatever went wrong, the row must not stay with a thread that has ended
             _LOG.exception("%s/%s: the run could not be carried out", *claim.names, extra={"facts": claim.facts})
-            ending = self._ending(partial(_leave, claim=claim, now=now()))
+            ending = self._ending(partial(_leave, claim=claim))
         self._over(start)  # what is claimed next stands behind the ending in the writer's line
         written = self._write(ending.write, ending.written)
         with self._lock:
@@ -159,12 +174,13 @@ class Worker:
             return self._release(claim)
         if not handle.wait_ready():
             return self._not_begun(claim, replace(handle.result(), attempt=claim.attempt), start.job.version)
-        if not self._write(partial(claims.start, claim=claim, now=now(), version=start.job.version)):
+        if not self._write(partial(_start, claim=claim, version=start.job.version)):
             return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
         self._tries.pop(claim, None)
+        self._hand_on(handle)
         handle.go(start.reason)
         run = replace(handle.result(), attempt=claim.attempt)
-        return self._ending(partial(claims.finish, claim=claim, run=run, now=now()), run)
+        return self._ending(partial(_finish, claim=claim, run=run), run)
 
     def _not_begun(self, claim: Claim, run: Run, version: str | None) -> _Ending:
         """Give a claim back whose processes have died, or end it where its plugin or its tenant cannot be loaded."""
@@ -172,7 +188,7 @@ class Worker:
         if run.outcome in {Outcome.LOST, Outcome.CANCELLED} and self._tries[claim] < _TRIES:
             return self._release(claim)
         del self._tries[claim]
-        return self._ending(partial(_fail, claim=claim, run=run, now=now(), version=version), run)
+        return self._ending(partial(_fail, claim=claim, run=run, version=version), run)
 
     def _release(self, claim: Claim) -> _Ending:
         return self._ending(partial(claims.release, claim=claim))
@@ -192,13 +208,20 @@ class Worker:
                     return False
 
 
-def _leave(connection: Connection, claim: Claim, now: float) -> bool:
+def _start(connection: Connection, claim: Claim, version: str | None) -> bool:
+    return claims.start(connection, claim, now_in(connection), version)
+
+
+def _finish(connection: Connection, claim: Claim, run: Run) -> bool:
+    return claims.finish(connection, claim, run, now_in(connection))
+
+
+def _leave(connection: Connection, claim: Claim) -> bool:
     """Give up a row whose thread has failed: one that may have started is lost."""
-    return claims.release(connection, claim) or claims.lose(
-        connection, claim, now, why="its worker could not follow it"
-    )
+    why = "its worker could not follow it"
+    return claims.release(connection, claim) or claims.lose(connection, claim, now_in(connection), why=why)
 
 
-def _fail(connection: Connection, claim: Claim, run: Run, now: float, version: str | None) -> bool:
+def _fail(connection: Connection, claim: Claim, run: Run, version: str | None) -> bool:
     """End a claimed row whose job could not begin, since its plugin or its tenant cannot be loaded."""
-    return claims.start(connection, claim, now, version) and claims.finish(connection, claim, run, now)
+    return _start(connection, claim, version) and _finish(connection, claim, run)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.engines import installations
+from sbh_jobkit.engines import catalogue, installations
 from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.packages import pack
 from sbh_jobkit.engines.served import request_for, serve_plugin
 from sbh_jobkit.server.answer import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from sbh_jobkit.engines.describe import JobDescription, PluginDescription
     from sbh_jobkit.engines.installations import Installation
     from sbh_jobkit.engines.keyring import Keys
-    from sbh_jobkit.engines.local import LocalEngine
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.request import RunRequest
+    from sbh_jobkit.engines.scheduler import Scheduler
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.engines.uploads import Uploads
@@ -72,15 +73,19 @@ class Service:
         self,
         *,
         store: Store,
-        engine: LocalEngine,
+        engine: Scheduler,
         starter: Starter,
         tenants: Mapping[str, Settings],
         plugins: Mapping[tuple[str, str], PluginDescription],
         keys: Keys,
         address: Address,
         problems: Mapping[Problem, str],
+        packs: bool = False,
     ) -> None:
-        """Know tenants by name, plugins by tenant and slug, and what could not be loaded, with a sentence each."""
+        """Know tenants by name, plugins by tenant and slug, and what could not be loaded, with a sentence each.
+
+        With `packs`, plugins and tenants are kept in the store, for workers.
+        """
         self.store = store
         self.engine = engine
         self.starter = starter
@@ -88,6 +93,7 @@ class Service:
         self.keys = keys
         self.address = address
         self._plugins = dict(plugins)
+        self._packs = packs
         self.problems = dict(problems)
         """What is not served as its owner wants it, with a sentence each."""
         self._changing = threading.Lock()
@@ -129,9 +135,13 @@ class Service:
         settings = self.tenants[tenant]
         jobs = list(serve_plugin(plugin, settings, self.store.url, self.address.for_tenants))
         history = {job.planned.key: settings.kept(job.planned.job) for job in jobs}
+        packed = pack(Path(plugin.path)) if self._packs else None
         with self._changing:
             with self.store.write() as connection:
                 installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=uploaded)
+                if packed is not None:
+                    catalogue.write_tenant(connection, settings)
+                    catalogue.write_package(connection, tenant, plugin.slug, *packed)
             self._plugins = {**self._plugins, (tenant, plugin.slug): plugin}
             self.note((tenant, plugin.slug), None)
             self.engine.serve(tenant, plugin.slug, jobs, history)
@@ -142,6 +152,10 @@ class Service:
             self.tenants = {**self.tenants, settings.id: settings}
         for each in self.plugins(settings.id):
             self.install(settings.id, each.plugin, uploaded=each.installation.is_uploaded)
+
+    def know(self, plugins: Mapping[tuple[str, str], PluginDescription]) -> None:
+        """Take the plugins that the store has now, since other servers install some, too."""
+        self._plugins = dict(plugins)
 
     def note(self, what: Problem, sentence: str | None) -> None:
         """Keep what is wrong with a plugin or a tenant's file, until it is well again (None)."""

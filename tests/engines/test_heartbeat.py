@@ -84,14 +84,19 @@ WINDOWS = [
     ([(0, 6), (1, 2), (5, 9)], 0, 9, None),
     ([(0, 1), (1, 2)], 0, 9, None),
     ([(0, 9), (3, 4), (11, 12)], 0, 20, (9, 11)),
+    ([(0, 8.9), (9, 9)], 0, 9, None),
+    ([(0, 8.75), (8.8, 8.9), (9, 9)], 0, 9, None),
+    ([(0, 8.6), (9, 9)], 0, 9, (8.6, 9)),
 ]
+"""In units of 100 seconds; a sign of life that is no older than the lease stands for one that goes on."""
 
 
 @pytest.mark.parametrize(("alive", "since", "now", "down"), WINDOWS)
 def test_downtime_by_lives(alive, since, now, down):
     """The last time before now, not over before `since`, in which none was alive."""
-    found = Lives([Life(f"w{n}", *span) for n, span in enumerate(alive)]).downtime(since, now)
-    assert found == (down and Window(start=down[0], end=down[1]))
+    lives = [Life(f"w{n}", *(100 * at for at in span)) for n, span in enumerate(alive)]
+    found = Lives(lives).downtime(100 * since, 100 * now)
+    assert found == (down and Window(start=100 * down[0], end=100 * down[1]))
 
 
 def test_who_is_alive_now(store, beat):

@@ -19,14 +19,14 @@ _MOST_NEXT = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What a scheduler serves, and where it answers."""
+    """What a scheduler or a worker serves, and where it answers, if it does."""
 
     plugins: Sequence[str]
     tenants: Sequence[str]
     store: str
     due: Sequence[tuple[datetime, str]]
     """The next fire time of each job, the earliest first."""
-    url: str
+    url: str | None
     token: str | None = None
     """The first token of the REST API, if it was made just now."""
 
@@ -38,7 +38,7 @@ def serving_lines(serving: Serving, now: datetime) -> Iterator[str]:
         ("plugin", serving.plugins),
         ("tenant", serving.tenants),
         ("store", [serving.store]),
-        ("web", [serving.url]),
+        ("web", [serving.url] if serving.url else []),
     )
     for name, values in shown:
         for value in values:

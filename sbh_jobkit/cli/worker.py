@@ -1,0 +1,74 @@
+"""`sbh-jobkit worker`: run the jobs that `serve --engine distributed` plans, on this machine."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.cli.serve import logging_on, modules, notified, screen_for
+from sbh_jobkit.errors import SettingsError
+from sbh_jobkit.live.optional import needed
+from sbh_jobkit.report.terminal.serving import Serving
+from sbh_jobkit.report.text import count
+from sbh_jobkit.schedule import times
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from sbh_jobkit.engines.store import Store
+
+
+def worker(options: Namespace) -> bool:
+    """Work until Ctrl-C or SIGTERM."""
+    grace = times.duration(options.grace, zero=True).total_seconds()
+    tenants = [name.strip() for name in (options.tenants or "").split(",") if name.strip()]
+    with needed("sbh-jobkit worker", "distributed"):
+        from sbh_jobkit.cli.lifetime import Lifetime
+        from sbh_jobkit.engines import identity
+        from sbh_jobkit.engines.catalogue import Catalogue
+        from sbh_jobkit.engines.distributed import queue_schema
+        from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+        from sbh_jobkit.engines.distributed.worker import QueueWorker
+        from sbh_jobkit.engines.packages import PackageCache
+        from sbh_jobkit.engines.starter import Starter
+    store = queue_schema.open_shared(options.store)
+    try:
+        more = _for_tenants(options, store)
+        screen = screen_for(with_tenant=True, with_plugin=True)
+        with ExitStack() as closing:
+            starter = closing.enter_context(Starter.start(modules()))
+            closing.enter_context(logging_on(screen))
+            catalogue = Catalogue(store, PackageCache(store, Path(options.cache).absolute()), more)
+            running = QueueWorker(
+                identity.identify(),
+                store,
+                ProcrastinateEngine(store.engine.url),
+                starter,
+                catalogue,
+                slots=options.runs,
+                tenants=tenants,
+                ended=notified([screen.ended]),
+            )
+            running.start()
+            serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown.strip("'"), due=[], url=None)
+            ready = f"up to {count(options.runs, 'run')} at a time"
+            Lifetime(running, screen, grace, lambda: None, ready=lambda: ready).run(serving, None)
+    finally:
+        store.close()
+    return True
+
+
+def _for_tenants(options: Namespace, store: Store) -> dict[str, Any]:
+    """Return what the tenants of runs need; raises SettingsError for a key that does not fit the store's secrets."""
+    from sbh_jobkit.engines import vault
+    from sbh_jobkit.engines.keyring import VARIABLE, Keys
+
+    path = Path(options.key_file or "sbh-jobkit.key").absolute()
+    keys = Keys.load(path)
+    if keys is None:
+        msg = f"a worker needs the key of the store's secrets; name its file with --key-file, or set {VARIABLE}"
+        raise SettingsError(msg)
+    with store.read() as connection:
+        vault.check(connection, keys)
+    return {"keys": str(path), **({"links": options.url} if options.url else {})}

@@ -1,0 +1,135 @@
+"""The jobs of a store, as workers and planners know them: tenants and plugins are read from it, and kept in memory."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from sbh_jobkit.engines import packages
+from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.instants import now_in, to_store
+from sbh_jobkit.engines.schema import insert, plugin, tenant
+from sbh_jobkit.engines.served import ServedJob, serve_plugin
+from sbh_jobkit.errors import PluginError
+from sbh_jobkit.live.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.describe import PluginDescription
+    from sbh_jobkit.engines.packages import PackageCache
+    from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Installed:
+    """What the store says of one plugin at one tenant: which package, and which settings."""
+
+    tenant: str
+    plugin: str
+    package: str
+    settings_of: int
+    """When the tenant's settings were changed."""
+
+
+def write_tenant(connection: Connection, settings: Settings) -> None:
+    """Keep what a tenant's file says in the store, for workers."""
+    values = {"settings": settings.text, "changed_at": to_store(now_in(connection))}
+    known = connection.execute(select(tenant.c.settings).where(tenant.c.tenant == settings.id)).scalar()
+    if known is None:
+        new = insert(connection, tenant).values(tenant=settings.id, **values)
+        connection.execute(new.on_conflict_do_nothing())
+    elif known != settings.text:
+        connection.execute(update(tenant).where(tenant.c.tenant == settings.id).values(**values))
+
+
+def write_package(connection: Connection, tenant_id: str, slug: str, digest: str, data: bytes) -> None:
+    """Keep a plugin's package in the store, and let its runs use it from now on."""
+    packages.put(connection, digest, data)
+    mine = (plugin.c.tenant == tenant_id) & (plugin.c.plugin == slug)
+    connection.execute(update(plugin).where(mine).values(package=digest))
+
+
+class Catalogue:
+    """The jobs that a store's tenants have."""
+
+    def __init__(self, store: Store, cache: PackageCache, more: Mapping[str, Any]) -> None:
+        """Read nothing yet; `more` is what else the tenants of runs need, see `served`."""
+        self._store = store
+        self._cache = cache
+        self._more = more
+        self._lock = threading.Lock()
+        self._described: dict[str, PluginDescription] = {}
+        """By package."""
+        self.plugins: dict[tuple[str, str], PluginDescription] = {}
+        """By tenant and slug, as `jobs` found them."""
+        self._jobs: dict[_Installed, dict[str, ServedJob]] = {}
+
+    def job(self, key: Key) -> ServedJob:
+        """Return a job, whose package is in the cache and unchanged; raises PluginError with the reason."""
+        with self._store.read() as connection:
+            installed = next(_installed(connection, key[:2]), None)
+        if installed is None:
+            msg = f"the store has no package of the plugin {key[1]!r} for the tenant {key[0]!r}; upload it"
+            raise PluginError(msg)
+        folder = self._cache.folder(installed.package)  # also where it is known: its files may have been changed
+        job = self._jobs_of(installed, folder).get(key[2])
+        if job is None:
+            msg = f"the plugin {key[1]!r} has no job {key[2]!r} any more"
+            raise PluginError(msg)
+        return job
+
+    def jobs(self) -> tuple[dict[Key, ServedJob], dict[tuple[str, str], str]]:
+        """Return all jobs, and why plugins cannot be loaded, by tenant and slug."""
+        with self._store.read() as connection:
+            found = list(_installed(connection))
+        jobs: dict[Key, ServedJob] = {}
+        problems: dict[tuple[str, str], str] = {}
+        for each in found:
+            try:
+                of_it = self._jobs_of(each, self._cache.folder(each.package))
+            except PluginError as error:
+                problems[each.tenant, each.plugin] = f"{error}"
+            else:
+                jobs |= {job.planned.key: job for job in of_it.values()}
+        with self._lock:
+            self._jobs = {each: self._jobs[each] for each in found if each in self._jobs}
+            known = {(each.tenant, each.plugin): self._described.get(each.package) for each in found}
+            self.plugins = {key: plugin for key, plugin in known.items() if plugin is not None}
+        return jobs, problems
+
+    def _jobs_of(self, installed: _Installed, folder: Path) -> dict[str, ServedJob]:
+        with self._lock:
+            known = self._jobs.get(installed)
+            described = self._described.get(installed.package)
+        if known is not None:
+            return known
+        if described is None:
+            found = describe(f"{folder}")
+            described = replace(found, copy=f"{folder}", fingerprint=installed.package[:8])
+        with self._store.read() as connection:
+            text = connection.execute(select(tenant.c.settings).where(tenant.c.tenant == installed.tenant)).scalar_one()
+        settings = Settings.from_text(Path(f"{installed.tenant}.toml"), text)
+        jobs = {job.planned.job: job for job in serve_plugin(described, settings, self._store.url, self._more)}
+        with self._lock:
+            self._described[installed.package] = described
+            self._jobs[installed] = jobs
+        return jobs
+
+
+def _installed(connection: Connection, of: tuple[str, str] | None = None) -> Iterator[_Installed]:
+    query = select(plugin.c.tenant, plugin.c.plugin, plugin.c.package, tenant.c.changed_at).join_from(
+        plugin, tenant, plugin.c.tenant == tenant.c.tenant
+    )
+    query = query.where(plugin.c.package.is_not(None))
+    if of is not None:
+        query = query.where(plugin.c.tenant == of[0], plugin.c.plugin == of[1])
+    for row in connection.execute(query.order_by(plugin.c.tenant, plugin.c.plugin)):
+        yield _Installed(tenant=row.tenant, plugin=row.plugin, package=row.package, settings_of=row.changed_at)

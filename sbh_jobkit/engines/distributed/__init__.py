@@ -1,0 +1,1 @@
+"""Workers on any number of machines: Procrastinate, on the PostgreSQL of the store, brings rows to them."""

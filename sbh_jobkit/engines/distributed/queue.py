@@ -1,0 +1,147 @@
+"""Procrastinate as queue and tick: what it keeps is a promise to call, and every call asks the rows what to do.
+
+Its tables are in a schema of their own. A row and its entry in the queue are committed together, since a second app,
+which only inserts, writes on the connection of our transaction: the app of a worker is asynchronous and cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sbh_jobkit.engines.distributed.queue_schema import SCHEMA
+from sbh_jobkit.engines.instants import to_store
+from sbh_jobkit.live.optional import needed
+
+with needed("the distributed engine", "distributed"):
+    import procrastinate
+    from psycopg import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from threading import Event
+
+    from sqlalchemy.engine import URL, Connection
+
+    from sbh_jobkit.engines.engine import Due
+
+_RUNS, _TICKS = "runs", "ticks"
+_EVERY = "* * * * * */10"
+"""When the rows are planned and settled: every ten seconds, which croniter has last."""
+_POLL = 0.5
+"""Seconds between two looks for entries whose time has come; new ones are told at once."""
+_PAUSE = 1.0
+_LOOK = 0.2
+_OPTIONS = {"options": f"-c search_path={SCHEMA}"}
+_WITHDRAW = "DELETE FROM procrastinate_jobs WHERE queue_name = %s AND status = 'todo' AND args ->> 'row' = ANY(%s)"
+_FORGET = (
+    "DELETE FROM procrastinate_jobs AS entry WHERE status = 'doing' AND NOT EXISTS (SELECT FROM procrastinate_workers"
+    " AS worker WHERE worker.id = entry.worker_id AND worker.last_heartbeat > now() - interval '90 seconds')"
+)
+"""Entries that dead workers had: what they were for is in the rows."""
+_LEVELS = {"procrastinate": logging.ERROR, "psycopg.pool": logging.CRITICAL}
+"""A line for each entry would bury everything else, and that the database is away is said here, once."""
+_LOG = logging.getLogger("sbh_jobkit.engine")
+
+
+class ProcrastinateEngine:
+    """Brings rows to workers by Procrastinate."""
+
+    def __init__(self, url: URL) -> None:
+        """Use the database of this URL; nothing is opened yet."""
+        self.url = url
+        self.dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._inserts = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=self.dsn))
+        for name, level in _LEVELS.items():
+            logging.getLogger(name).setLevel(level)
+
+    def offer(self, connection: Connection, rows: Sequence[Due]) -> None:
+        """Write an entry for each row, in the transaction of the connection."""
+        together: dict[float, list[Due]] = {}
+        for row in rows:
+            together.setdefault(row.ready, []).append(row)
+        with _in_schema(connection) as driver:
+            for ready, ready_together in together.items():
+                at = datetime.fromtimestamp(ready, UTC)
+                task = self._inserts.configure_task(_RUNS, queue=_RUNS, schedule_at=at, connection=driver)
+                entries: list[dict[str, Any]] = [{"row": _name(row)} for row in ready_together]
+                task.batch_defer(*entries)
+
+    def withdraw(self, connection: Connection, rows: Sequence[Due]) -> None:
+        """Remove the entries of rows that have not begun."""
+        with _in_schema(connection) as driver:
+            driver.execute(_WITHDRAW, [_RUNS, [_name(row) for row in rows]])
+
+    def forget(self, connection: Connection) -> None:
+        """Remove the entries that dead workers have left."""
+        with _in_schema(connection) as driver:
+            driver.execute(_FORGET)
+
+    def work(self, start: Callable[[], object], *, slots: int, stop: Event) -> None:
+        """Call `start` for each entry, in threads, until `stop` is set; a database that is away is waited for."""
+        self._serve(_RUNS, lambda app: _task(app, _RUNS, lambda row: start()), slots, stop)  # noqa: ARG005  the rows say which
+
+    def tick(self, call: Callable[[], object], *, stop: Event) -> None:
+        """Call a function every few seconds, in one of the processes that ask for it."""
+
+        def add(app: Any) -> None:
+            task = _task(app, _TICKS, lambda timestamp: call(), queueing_lock=_TICKS)  # noqa: ARG005  the clock of the rows counts
+            app.periodic(cron=_EVERY)(task)
+
+        self._serve(_TICKS, add, 1, stop)
+
+    def _serve(self, queue: str, add: Callable[[Any], object], slots: int, stop: Event) -> None:
+        while not stop.is_set():
+            app = procrastinate.App(
+                connector=procrastinate.PsycopgConnector(conninfo=self.dsn, kwargs=_OPTIONS),
+            )
+            add(app)
+            try:
+                asyncio.run(_run(app, queue, slots, stop))
+            except (OperationalError, procrastinate.exceptions.ConnectorException) as error:
+                _LOG.error("the queue cannot be used: %s", f"{error.__cause__ or error}".strip().splitlines()[0])
+            stop.wait(_PAUSE)
+
+
+def _task(app: Any, name: str, function: Callable[..., object], **more: Any) -> Any:
+    return app.task(function, name=name, queue=name, **more)
+
+
+async def _run(app: Any, queue: str, slots: int, stop: Event) -> None:
+    """Serve one queue until `stop` is set, or the database goes away."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots, thread_name_prefix="sbh-slot"))
+    async with app.open_async():
+        serving = asyncio.ensure_future(
+            app.run_worker_async(
+                queues=[queue],
+                concurrency=slots,
+                fetch_job_polling_interval=_POLL,
+                install_signal_handlers=False,
+                delete_jobs="always",
+            )
+        )
+        while not serving.done() and not stop.is_set():
+            await asyncio.wait([serving], timeout=_LOOK)
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+def _name(row: Due) -> str:
+    """Return what names a fire time in the queue, whichever attempt it is."""
+    return json.dumps([row.tenant, row.plugin, row.job, to_store(row.fire)])
+
+
+@contextmanager
+def _in_schema(connection: Connection) -> Iterator[Any]:
+    """Let statements of this block find the queue's tables, and no others; one that fails takes this back, too."""
+    driver = connection.connection.driver_connection
+    before = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    connection.exec_driver_sql(f"SET LOCAL search_path TO {SCHEMA}")
+    yield driver
+    connection.exec_driver_sql(f"SET LOCAL search_path TO {before}")

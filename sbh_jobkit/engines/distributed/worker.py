@@ -1,0 +1,194 @@
+"""A worker: it runs what an engine brings to it, for as long as it can renew its lease.
+
+It needs nothing but the store. Each call of the engine means only that something is due; which row starts is decided
+in the claim, fairly among tenants. When a slot is free and something is due, it goes on without being called.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from sbh_jobkit.engines import cancelling, choosing, claims, heartbeat
+from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines.instants import now_in
+from sbh_jobkit.engines.lease import Lease, elapsed
+from sbh_jobkit.engines.offering import offer_new
+from sbh_jobkit.engines.refusing import refuse
+from sbh_jobkit.engines.worker import Start, Worker
+from sbh_jobkit.engines.writer import Writer
+from sbh_jobkit.errors import JobkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.catalogue import Catalogue
+    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.engine import Engine
+    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.starter import Starter
+    from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.run.run import Run
+
+_LOG = logging.getLogger("sbh_jobkit.engine")
+_BEAT = 2.0
+"""Seconds between two renewals of the lease, which also look for runs to cancel."""
+AHEAD = 90.0
+"""Seconds for which rows are planned and offered ahead."""
+
+
+class QueueWorker:
+    """Runs jobs of any tenant, or of some, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        engine: Engine,
+        starter: Starter,
+        catalogue: Catalogue,
+        *,
+        slots: int,
+        tenants: Collection[str] = (),
+        ended: Callable[[Run], object] = lambda _: None,
+    ) -> None:
+        """Prepare; nothing runs yet. `name` is that of this process, see `identity`."""
+        self.name = name
+        self._store = store
+        self._engine = engine
+        self._starter = starter
+        self._catalogue = catalogue
+        self._slots = slots
+        self._tenants = tenants
+        self._ended = ended
+        self._lease = Lease()
+        self._writer = Writer(store)
+        self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
+        self._going: dict[tuple[object, ...], threading.Event] = {}
+        self._stop = threading.Event()
+        self._beats = threading.Thread(target=self._beat_on, name="sbh-lease", daemon=True)
+        self._calls = threading.Thread(target=self._be_called, name="sbh-queue", daemon=True)
+        self._blocked: str | None = None
+
+    @property
+    def going(self) -> int:
+        """How many runs go on."""
+        return len(self._going)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is called, and renews its lease."""
+        return self._calls.is_alive() and self._beats.is_alive()
+
+    @property
+    def silence(self) -> float:
+        """How many seconds ago it renewed its lease."""
+        return self._lease.age
+
+    def start(self) -> None:
+        """Take the first lease, and begin."""
+        self._starter.check()
+        self._renew()
+        self._beats.start()
+        self._calls.start()
+
+    def stop(self, grace: float, who: str = "the worker, which was stopped") -> None:
+        """Claim nothing new, let runs finish for `grace` seconds, then end them as cancelled by `who`."""
+        self._stop.set()
+        until = elapsed() + grace
+        for event in list(self._going.values()):
+            event.wait(max(0.0, until - elapsed()))
+        self._worker.stop(who)
+        self._worker.close()
+        self._calls.join()
+        self._beats.join()
+        self._writer.close()
+
+    def hurry(self) -> None:
+        """End a `stop` that waits: its grace is over now."""
+        self._worker.give_up()
+        for event in list(self._going.values()):
+            event.set()
+
+    def _be_called(self) -> None:
+        self._engine.work(self._run_what_is_due, slots=self._slots, stop=self._stop)
+
+    def _run_what_is_due(self) -> None:
+        """Claim and run, one after another, until nothing is due."""
+        try:
+            while not self._stop.is_set() and self._lease.left and (start := self._claim()) is not None:
+                over = self._going[self._key(start)] = threading.Event()
+                self._worker.run(start)
+                over.wait()
+        except DBAPIError as error:
+            self._note(f"the store cannot be used: {f'{error.orig}'.strip()}")
+
+    def _claim(self) -> Start | None:
+        """Claim a row, fairly among tenants; None where nothing can start."""
+        with self._store.read() as connection:
+            keys = choosing.fair(connection, now_in(connection), self._tenants)
+        for key in keys:
+            try:
+                job = self._catalogue.job(key)
+            except JobkitError as error:
+                self._writer.write(partial(refuse, key=key, worker=self.name, why=f"{error}"))
+                _LOG.error("%s/%s: %s", *key[1:], error)
+                continue
+            done = self._writer.write(partial(self._dispatch, job=job.planned))
+            for run in done.unstarted:
+                self._ended(run)
+            for decision in done.starts:
+                return Start(job=job, fire=decision.fire, reason=decision.reason, attempt=decision.attempt)
+        return None
+
+    def _dispatch(self, connection: Connection, job: PlannedJob) -> Dispatched:
+        (done,) = dispatch(connection, [job], now_in(connection), self.name, slots=1)
+        return done
+
+    @staticmethod
+    def _key(start: Start) -> tuple[object, ...]:
+        return start.job.planned.key, start.fire, start.attempt
+
+    def _over(self, start: Start) -> None:
+        """Go on with the slot of a run that is over; what it leaves to be done is offered by whoever ends it."""
+        self._writer.submit(self._offer)
+        self._going.pop(self._key(start)).set()
+
+    def _offer(self, connection: Connection) -> int:
+        return offer_new(connection, self._engine, now_in(connection), AHEAD)
+
+    def _beat_on(self) -> None:
+        while not self._stop.wait(_BEAT) or self._going:
+            try:
+                self._renew()
+                self._blocked = None
+            except DBAPIError as error:
+                self._note(f"the lease cannot be renewed: {f'{error.orig}'.strip()}")
+
+    def _renew(self) -> None:
+        asked = elapsed()
+        paused = not self._lease.left and self._calls.is_alive()
+        wishes = self._writer.write(partial(self._beat, paused=paused))
+        self._lease.renew(asked)
+        self._worker.renew()
+        for claim, who in wishes:
+            self._worker.cancel(claim.job_key, claim.fire, who)
+
+    def _beat(self, connection: Connection, *, paused: bool) -> list[tuple[claims.Claim, str]]:
+        """Renew the lease in the store, and return the runs to cancel; a lease that was over begins a new life."""
+        at = now_in(connection)
+        if paused:
+            claims.release_others(connection, self.name, self._worker.claims())
+        heartbeat.beat(connection, self.name, at)
+        return cancelling.wishes(connection, self.name)
+
+    def _note(self, why: str) -> None:
+        if self._blocked != why:
+            _LOG.error("%s", why)
+        self._blocked = why

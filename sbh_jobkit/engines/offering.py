@@ -1,0 +1,63 @@
+"""Offering rows to an engine: those that were planned, and those that nobody has started although they are due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, select, update
+
+from sbh_jobkit.engines.engine import Due
+from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.planner import KEY
+from sbh_jobkit.engines.schema import UNDECIDED, job_run
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.engine import Engine
+
+PATIENCE = 15.0
+"""Seconds after which a row that was offered and is due is offered again; the queue may have lost it."""
+_MOST = 5_000
+_MOST_AGAIN = 100
+"""Rows that are offered again at a time: where all workers are busy, each has been offered already."""
+_C = job_run.c
+_READY = func.coalesce(_C.not_before, _C.fire_time)
+_OFFERED = (
+    update(job_run)
+    .where(*(_C[name] == bindparam(f"its_{name}") for name in (*KEY, "fire_time", "attempt")))
+    .values(offered_at=bindparam("at"))
+)
+
+
+def offer_new(connection: Connection, engine: Engine, now: float, ahead: float) -> int:
+    """Offer what was never offered and may start up to `now + ahead`; return how many rows."""
+    new = _C.offered_at.is_(None), _READY.between(0, to_store(now + ahead))
+    return _offer(connection, engine, now, _MOST, *new)
+
+
+def offer_again(connection: Connection, engine: Engine, now: float) -> int:
+    """Offer again what was due for a while and has not started; return how many rows."""
+    before = to_store(now - PATIENCE)
+    return _offer(connection, engine, now, _MOST_AGAIN, _READY.between(0, before), _C.offered_at <= before)
+
+
+def _offer(connection: Connection, engine: Engine, now: float, most: int, *which: ColumnElement[bool]) -> int:
+    """Offer the oldest undecided rows of a kind, but for those that somebody else offers just now."""
+    found = select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.attempt, _READY)
+    found = found.where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)
+    query = found.order_by(_C.fire_time).limit(most).with_for_update(skip_locked=True)
+    rows = [
+        Due(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), attempt=attempt, ready=from_store(ready))
+        for tenant, plugin, job, fire, attempt, ready in connection.execute(query).all()
+    ]
+    if rows:
+        engine.offer(connection, rows)
+        connection.execute(_OFFERED, [{**_key(row), "at": to_store(now)} for row in rows])
+    return len(rows)
+
+
+def _key(row: Due) -> dict[str, object]:
+    names = {"its_tenant": row.tenant, "its_plugin": row.plugin, "its_job": row.job}
+    return {**names, "its_fire_time": to_store(row.fire), "its_attempt": row.attempt}

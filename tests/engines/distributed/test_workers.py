@@ -1,0 +1,263 @@
+"""A server and two workers as operators start them, on one PostgreSQL, some of them killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.schema import job_run, package
+from sbh_jobkit.engines.store import Store
+
+PLUGIN = """
+import os, time
+from src.ext.sdk import job
+
+def note(ctx, what):
+    with open(ctx.secrets.get("NOTES"), "a") as file:
+        file.write(f"{what}\\n")
+
+@job("every_minute", schedule="* * * * *")
+def every_minute(ctx):
+    note(ctx, "minute")
+
+@job("quick", schedule=None)
+def quick(ctx):
+    print("on my way")
+    return {"pid": os.getppid()}
+
+@job("slow", schedule=None)
+def slow(ctx):
+    note(ctx, "slow began")
+    while True:
+        note(ctx, f"alive {time.time()}")
+        time.sleep(0.2)
+"""
+
+
+class Fleet:
+    """Processes of the command line, in one folder."""
+
+    def __init__(self, folder, url):
+        """Write a plugin and a tenant."""
+        self.folder, self.url = folder, url
+        self.environment = {**os.environ, "ACME_NOTES": f"{folder}/notes"}
+        self.processes = []
+        (folder / "shop").mkdir()
+        (folder / "shop/plugin.json").write_text('{"slug": "shop", "name": "Shop"}')
+        (folder / "shop/main.py").write_text(PLUGIN)
+        (folder / "tenant.toml").write_text('id = "acme"\nsecrets = ["env:ACME_"]\n[limits]\nseconds = 120\n')
+
+    def run(self, *words):
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "sbh_jobkit", *words]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def start(self, *words):
+        """Start a command, and wait until it serves."""
+        command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", self.url, "--key-file", "key"]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        process.first = json.loads(process.stdout.readline())
+        return process
+
+    def call(self, method, path, body=None):
+        """Call the REST API."""
+        token = (self.folder / "token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}", "X-Tenant-Slug": "acme", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"{self.server.first['url']}{path}", method=method, headers=headers, data=data)  # noqa: S310  our own server
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  our own server
+                return json.loads(answer.read())["data"]
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())["error"]
+
+    def run_now(self, job, *, wait="true"):
+        """Ask for a run by hand."""
+        return self.call("POST", f"/api/plugins/shop/jobs/{job}/run-now?wait={wait}", {})
+
+    def ended(self, job, run, seconds=60):
+        """Wait for the end of a run, and return it."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self.call("GET", f"/api/plugins/shop/jobs/{job}/runs/{run}")
+            if found["state"] == "ended":
+                return found
+            time.sleep(0.2)
+        return found
+
+    def notes(self):
+        """Return what the jobs wrote."""
+        path = Path(self.folder, "notes")
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for(self, note, seconds=30):
+        """Wait until a job has written something."""
+        until = time.monotonic() + seconds
+        while note not in self.notes() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert note in self.notes()
+
+    def stop(self, process, number=signal.SIGTERM):
+        """Stop a process, and return its exit code."""
+        process.send_signal(number)
+        process.stdout.close()
+        return process.wait(60)
+
+    def close(self):
+        """End all that goes on."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+@pytest.fixture
+def fleet(tmp_path, postgres_url):
+    """Make the tables, and start a server."""
+    started = Fleet(tmp_path, postgres_url)
+    try:
+        done = started.run("store", "migrate", "--store", postgres_url)
+        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: schema.sql"])
+        words = ("--engine", "distributed", "--port", "0", "--token-file", "token")
+        started.server = started.start("serve", "shop", *words)
+        yield started
+    finally:
+        started.close()
+
+
+def test_runs_by_hand_go_to_a_worker(fleet):
+    """The answer waits for the worker, has its output, and names the version that ran."""
+    worker = fleet.start("worker", "--runs", "2")
+    done = fleet.run_now("quick")
+    assert (done["state"], done["result"]["success"], done["result"]["stdout"]) == ("ended", True, "on my way\n")
+    (run,) = fleet.call("GET", "/api/plugins/shop/jobs/quick/runs")
+    store = Store.open(fleet.url)
+    with store.read() as connection:
+        (digest,) = connection.execute(select(package.c.digest)).scalars()
+    store.close()
+    assert (run["outcome"], run["version"]) == ("ok", f"0.0.0 ({digest[:8]})")
+    assert fleet.stop(worker) == 0
+    assert fleet.stop(fleet.server) == 0
+
+
+def test_a_run_is_cancelled_where_it_goes_on(fleet):
+    """Its worker finds the wish in the rows."""
+    fleet.start("worker")
+    run = fleet.run_now("slow", wait="false")["run_id"]
+    fleet.wait_for("slow began")
+    assert fleet.call("POST", f"/api/plugins/shop/jobs/slow/runs/{run}/cancel", {})["was"] == "running"
+    assert fleet.ended("slow", run)["reason"].startswith("cancelled by first")
+
+
+def test_a_worker_is_killed(fleet):
+    """Its run is lost, with the reason; the other worker goes on, and nothing runs twice."""
+    first = fleet.start("worker")
+    run = fleet.run_now("slow", wait="false")["run_id"]
+    fleet.wait_for("slow began")
+    fleet.start("worker")
+    fleet.stop(first, signal.SIGKILL)
+    lost = fleet.ended("slow", run)
+    assert (lost["outcome"], lost["reason"]) == ("lost", "lost: its scheduler died while it ran")
+    assert fleet.run_now("quick")["result"]["success"] is True
+    assert fleet.notes().count("slow began") == 1
+
+
+def test_a_package_that_was_changed_in_the_store(fleet):
+    """The run crashes, and says which digest was expected and which was found."""
+    store = Store.open(fleet.url)
+    with store.write() as connection:
+        connection.execute(text("UPDATE sbh_package SET data = :data"), {"data": _other_package(fleet.folder)})
+    fleet.start("worker", "--cache", "another")
+    run = fleet.run_now("quick", wait="false")["run_id"]
+    ended = fleet.ended("quick", run)
+    with store.read() as connection:
+        assert connection.execute(select(job_run.c.state).where(job_run.c.job == "quick")).scalar_one() == "ended"
+    store.close()
+    assert ended["outcome"] == "crashed"
+    assert ended["error"]["message"].startswith("the package in the store was changed: expected ")
+
+
+def _other_package(folder):
+    from sbh_jobkit.engines.packages import pack
+
+    (folder / "shop/main.py").write_text("A = 1\n")
+    return pack(folder / "shop")[1]
+
+
+def test_a_worker_that_is_cut_off_ends_its_runs(fleet):
+    """Stopped for longer than its lease, it finds the run ended by its supervisor and lost in the rows."""
+    worker = fleet.start("worker")
+    fleet.start("worker")
+    run = fleet.run_now("slow", wait="false")["run_id"]
+    fleet.wait_for("slow began")
+    store = Store.open(fleet.url)
+    with store.read() as connection:
+        name = connection.execute(select(job_run.c.worker).where(job_run.c.job == "slow")).scalar_one()
+    store.close()
+    stopped = next(each for each in fleet.processes if f":{each.pid}:" in name)
+    stopped.send_signal(signal.SIGSTOP)
+    since = now()
+    lost = fleet.ended("slow", run)
+    alive = [float(note.split()[1]) for note in fleet.notes() if note.startswith("alive")]
+    assert (lost["outcome"], lost["reason"]) == ("lost", "lost: its scheduler died while it ran")
+    assert max(alive) - since < 30
+    stopped.send_signal(signal.SIGCONT)
+    time.sleep(3)
+    assert fleet.ended("slow", run)["reason"] == lost["reason"]
+    assert fleet.stop(stopped) == 0
+    del worker
+
+
+NOT_SHARED = "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite"
+NEW = "has no tables yet; type: sbh-jobkit store migrate --store URL"
+SERVE = ["serve", "shop", "--engine", "distributed"]
+WRONG = [
+    (
+        ["worker", "--store", "sqlite:///jobs.db"],
+        "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite",
+    ),
+    (["worker", "--store", "postgres://x"], "unknown store 'postgres://x'; did you mean 'postgresql'?"),
+    (["worker", "--store", "URL"], NEW),
+    (
+        ["serve", "shop", "--engine", "distributed", "--store", "URL"],
+        "has no tables yet; type: sbh-jobkit store migrate",
+    ),
+    (
+        ["serve", "shop", "--engine", "distributed"],
+        "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite",
+    ),
+    (["serve", "shop", "--engine", "remote"], "there is no engine 'remote'; it is local or distributed"),
+    (["store", "migrat"], "store cannot 'migrat'; did you mean 'migrate'?"),
+    (["store", "drop"], "store cannot 'drop'; it can migrate"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
+def test_wrong_use(tmp_path, postgres_url, words, says):
+    """One sentence, exit code 2, and nothing is made."""
+    fleet = Fleet(tmp_path, postgres_url)
+    done = fleet.run(*(postgres_url if word == "URL" else word for word in words))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"shop", "tenant.toml"}
+
+
+def test_a_worker_without_the_key(fleet):
+    """It could read no secret of the store."""
+    done = fleet.run("worker", "--store", fleet.url)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "a worker needs the key of the store's secrets; name its file with --key-file" in done.stderr
