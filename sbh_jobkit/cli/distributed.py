@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.cli.serve import describe_all, logging_on, modules, screen_for, serving_of
+from sbh_jobkit.cli.served import describe_all, logging_on, modules, screen_for, serving_of
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.report.text import count
 from sbh_jobkit.schedule import times

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import streams
-from sbh_jobkit.cli.serve import describe_all, load_tenants, modules
+from sbh_jobkit.cli.served import describe_all, load_tenants, modules
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.served import request_for
 from sbh_jobkit.engines.starter import Starter

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.cli.serve import logging_on, modules, notified, screen_for
+from sbh_jobkit.cli.served import logging_on, modules, notified, screen_for
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.report.terminal.serving import Serving

@@ -1,4 +1,8 @@
-"""Which job is looked at next: of the tenant with the fewest runs going on, the one that is due for longest."""
+"""Which job is looked at next: of the tenant with the fewest runs going on, the one that is due for longest.
+
+So a tenant with many rows waits for its own, and not others for it. Whether the job may start is decided afterwards,
+in the claim: another worker may have looked at the same time.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.planner import Key
 
 _MOST = 50
+"""Jobs that are looked at; where none of them may start, the next call of the engine looks again."""
 
 
 def fair(connection: Connection, now: float, tenants: Collection[str] = ()) -> list[Key]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, select, tuple_
 
-from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.instants import from_store, now_in, to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 from sbh_jobkit.run.record import read_run
 from sbh_jobkit.run.run import Outcome, Run
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _UTC = ZoneInfo("UTC")
 _PAGE = 200
+_BACK = 30.0
+"""Seconds for which a transaction may go on that ends a run: what it wrote is found until then."""
+_KEY = ("tenant", "plugin", "job", "fire_time", "attempt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,25 @@ def read_ended(
         # from where the last page ended, since more may have ended in the meantime
         last = tuple_(*place) < tuple_(*(getattr(rows[-1], column.name) for column in place))
         rows = connection.execute(newest.where(last)).all()
+
+
+class Endings:
+    """What others have ended since the last look, which a server shows and counts; the first look finds nothing."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._seen: set[tuple[Any, ...]] | None = None
+
+    def read(self, connection: Connection) -> list[Run]:
+        """Return the runs that have ended since, in the order in which they did; each once."""
+        c = job_run.c
+        recent = c.state == State.ENDED, c.finished_at >= to_store(now_in(connection) - _BACK)
+        rows = connection.execute(query_runs().where(*recent).order_by(c.finished_at)).all()
+        keys = [tuple(getattr(row, name) for name in _KEY) for row in rows]
+        seen, self._seen = self._seen, set(keys)
+        if seen is None:
+            return []
+        return [recorded(row).run for row, key in zip(rows, keys, strict=True) if key not in seen]
 
 
 def page_of(rows: Iterator[Recorded], most: int) -> tuple[list[Recorded], bool]:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from sbh_jobkit.engines import asking, cancelling, heartbeat, maintenance, planner
 from sbh_jobkit.engines.distributed.worker import AHEAD
-from sbh_jobkit.engines.endings import Endings
 from sbh_jobkit.engines.engine import Due
+from sbh_jobkit.engines.history import Endings
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.offering import offer_again, offer_new
 from sbh_jobkit.engines.retention import prune
