@@ -174,6 +174,8 @@ class Worker:
             return self._release(claim)
         if not handle.wait_ready():
             return self._not_begun(claim, replace(handle.result(), attempt=claim.attempt), start.job.version)
+        if self._lease is not None and not self._lease.left:
+            return self._release(claim)  # it would be ended at once
         if not self._write(partial(_start, claim=claim, version=start.job.version)):
             return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
         self._tries.pop(claim, None)
