@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
+    from sqlalchemy.exc import SQLAlchemyError
 
 SCHEMES = ("sqlite", "postgresql")
 _OWN = {table.name for table in schema.metadata.sorted_tables}
@@ -99,6 +100,12 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def why(error: SQLAlchemyError) -> str:
+    """Return what is the matter with the database, in one line and without the statement."""
+    text = f"{error.orig if isinstance(error, DBAPIError) else error}".strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _parse(url: str) -> URL:

@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sbh_jobkit.engines import asking, cancelling, heartbeat, maintenance, planner
 from sbh_jobkit.engines.distributed.worker import AHEAD
@@ -21,6 +21,7 @@ from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.offering import offer_again, offer_new
 from sbh_jobkit.engines.retention import prune
 from sbh_jobkit.engines.schema import UNDECIDED
+from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.writer import Writer
 from sbh_jobkit.errors import ClockError
 
@@ -210,8 +211,8 @@ class QueueScheduler:
             self.blocked = None
         except ClockError as error:
             self._block(f"{error}")
-        except DBAPIError as error:
-            self._block(f"the store cannot be used: {f'{error.orig}'.strip()}")
+        except SQLAlchemyError as error:
+            self._block(f"the store cannot be used: {why(error)}")
 
     def _block(self, why: str) -> None:
         if self.blocked != why:

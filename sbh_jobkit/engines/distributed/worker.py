@@ -11,7 +11,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sbh_jobkit.engines import cancelling, choosing, claims, heartbeat
 from sbh_jobkit.engines.dispatcher import dispatch
@@ -19,6 +19,7 @@ from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.lease import Lease, elapsed
 from sbh_jobkit.engines.offering import offer_new
 from sbh_jobkit.engines.refusing import refuse
+from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.worker import Start, Worker
 from sbh_jobkit.engines.writer import Writer
 from sbh_jobkit.errors import JobkitError
@@ -71,7 +72,7 @@ class QueueWorker:
         self._writer = Writer(store)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
         self._going: dict[tuple[object, ...], threading.Event] = {}
-        self._stop = threading.Event()
+        self._stop, self._ending = threading.Event(), threading.Event()
         self._beats = threading.Thread(target=self._beat_on, name="sbh-lease", daemon=True)
         self._calls = threading.Thread(target=self._be_called, name="sbh-queue", daemon=True)
         self._blocked: str | None = None
@@ -106,6 +107,7 @@ class QueueWorker:
             event.wait(max(0.0, until - elapsed()))
         self._worker.stop(who)
         self._worker.close()
+        self._ending.set()
         self._calls.join()
         self._beats.join()
         self._writer.close()
@@ -126,8 +128,8 @@ class QueueWorker:
                 over = self._going[self._key(start)] = threading.Event()
                 self._worker.run(start)
                 over.wait()
-        except DBAPIError as error:
-            self._note(f"the store cannot be used: {f'{error.orig}'.strip()}")
+        except SQLAlchemyError as error:
+            self._note(f"the store cannot be used: {why(error)}")
 
     def _claim(self) -> Start | None:
         """Claim a row, fairly among tenants; None where nothing can start."""
@@ -164,12 +166,14 @@ class QueueWorker:
         return offer_new(connection, self._engine, now_in(connection), AHEAD)
 
     def _beat_on(self) -> None:
-        while not self._stop.wait(_BEAT) or self._going:
+        """Renew the lease until nothing goes on any more."""
+        while not self._stop.is_set() or self._going:
             try:
                 self._renew()
                 self._blocked = None
-            except DBAPIError as error:
-                self._note(f"the lease cannot be renewed: {f'{error.orig}'.strip()}")
+            except SQLAlchemyError as error:
+                self._note(f"the lease cannot be renewed: {why(error)}")
+            self._ending.wait(_BEAT)
 
     def _renew(self) -> None:
         asked = elapsed()
