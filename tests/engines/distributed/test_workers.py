@@ -116,11 +116,16 @@ class Fleet:
         return process.wait(60)
 
     def close(self):
-        """End all that goes on."""
-        for process in self.processes:
+        """End all that goes on, the servers last."""
+        for process in reversed(self.processes):
             if process.poll() is None:
-                process.kill()
-                process.wait()
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
             process.stdout.close()
 
 
@@ -131,7 +136,7 @@ def fleet(tmp_path, postgres_url):
     try:
         done = started.run("store", "migrate", "--store", postgres_url)
         assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: schema.sql"])
-        words = ("--engine", "distributed", "--port", "0", "--token-file", "token")
+        words = ("--engine", "distributed", "--port", "0", "--token-file", "token", "--grace", "0s")
         started.server = started.start("serve", "shop", *words)
         yield started
     finally:
