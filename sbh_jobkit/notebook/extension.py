@@ -9,7 +9,6 @@ from zoneinfo import available_timezones
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from sbh_jobkit.notebook import session
 from sbh_jobkit.notebook.magics import JobMagics, options_of
 from sbh_jobkit.plugin import places, sdk
 
@@ -31,7 +30,7 @@ def load(shell: Any) -> None:
     matcher = _matcher_for(magics)
     shell.Completer.custom_matchers.append(matcher)
     places.name_files_by(lambda filename: _cell(shell, filename))
-    sdk.check_jobs_by(session.check_job)
+    sdk.check_jobs_by(magics.session.define)
     _loaded[id(shell)] = magics, matcher
 
 

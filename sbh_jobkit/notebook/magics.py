@@ -16,8 +16,9 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
+from sbh_jobkit.notebook.cells import CellHistory
 from sbh_jobkit.notebook.progress import watched
-from sbh_jobkit.notebook.session import CellHistory, Session, without_traceback
+from sbh_jobkit.notebook.session import Session, without_traceback
 from sbh_jobkit.schedule.times import START, zone
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""What the magics know of a notebook: the loaded plugin, the jobs and the world of its cells, and the cells' text.
+"""What the magics know of a notebook: the loaded plugin, and the jobs and the world of its cells.
 
-Jobs are not registered. Each magic looks for them among the notebook's variables, so a cell that runs again replaces
-its job. Each magic gets a copy of the world, so the same cell gives the same result when it runs again. Heavy modules
-are imported when they are first needed, which keeps `%load_ext` fast.
+Each magic looks for jobs among the notebook's variables, so a cell that runs again replaces its job; of two functions
+with one job name, the one that a later cell defined counts. Each magic gets a copy of the world, so the same cell gives
+the same result when it runs again. Heavy modules are imported when they are first needed, which keeps `%load_ext` fast.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from sbh_jobkit.errors import JobkitError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-
-    from IPython.core.interactiveshell import ExecutionInfo
 
     from sbh_jobkit.fakes.script import WorldScript
     from sbh_jobkit.fakes.world import World
@@ -32,6 +30,8 @@ class Session:
         """Take the notebook's variables; no plugin is loaded yet."""
         self._names = names
         self._loaded: Plugin | None = None
+        self._defined: list[Any] = []
+        """The jobs' functions in the order in which cells defined them."""
 
     def load(self, path: str) -> Plugin:
         """Load a plugin; a job of a cell replaces the plugin's job of the same name."""
@@ -56,26 +56,56 @@ class Session:
         from sbh_jobkit.plugin.plugin import Plugin
 
         bind_sleep(self._names)
+        own = self._without_replaced()
         if self._loaded is None:
-            return Plugin.load(self._names)
+            return Plugin.load(own)
         known = {
             id(job.function) for job in self._loaded.jobs.values()
         }  # the plugin's own functions, imported into the notebook
-        names = {name: value for name, value in self._names.items() if id(value) not in known}
+        names = {name: value for name, value in own.items() if id(value) not in known}
         cells = Plugin.load(names, manifest=replace(self._loaded.manifest, jobs=None))
         return self._loaded.joined(cells) if cells.jobs else self._loaded
+
+    def define(self, function: Any) -> None:
+        """Check a job that a cell has just defined, and print a note if it takes the name of another function's job.
+
+        Raises PluginError, shown without a traceback.
+        """
+        check_job(function)
+        self._defined = [*(each for each in self._defined if each is not function), function]
+        name, mine = _job_name(function), getattr(function, "__name__", "")
+        for other, before in self._jobs().items():
+            if _job_name(before) == name and other != mine:
+                print(f"note: job {name!r} is now {_place(function, mine)}, and no longer {_place(before, other)}")  # noqa: T201  in the cell
+
+    def _jobs(self) -> dict[str, Any]:
+        """Return the functions of jobs in cells, by variable."""
+        from sbh_jobkit.plugin.loader import OUTPUT_HISTORY
+
+        own = {name: value for name, value in self._names.items() if not OUTPUT_HISTORY.fullmatch(name)}
+        return {name: value for name, value in own.items() if _job_name(value) is not None}
+
+    def _without_replaced(self) -> dict[str, Any]:
+        """Return the notebook's variables without functions whose job's name a later cell has given to another one."""
+        order = {id(function): number for number, function in enumerate(self._defined, start=1)}
+        jobs = self._jobs()
+        by_time = sorted(jobs.values(), key=lambda function: order.get(id(function), 0))
+        latest = {_job_name(function): function for function in by_time}
+        replaced = {name for name, function in jobs.items() if latest[_job_name(function)] is not function}
+        return {name: value for name, value in self._names.items() if name not in replaced}
 
     @property
     def cells_have_plugin(self) -> bool:
         """Whether a cell defines a job, a route or a hook, even one with an error."""
         from sbh_jobkit.plugin.plugin import Plugin
 
-        own = {name: value for name, value in self._names.items() if getattr(value, "__module__", None) == _MAIN}
+        cells = self._without_replaced()
+        own = {name: value for name, value in cells.items() if getattr(value, "__module__", None) == _MAIN}
         try:
-            cells = Plugin.load(own)
+            plugin = Plugin.load(own)
         except JobkitError:
             return True
-        return bool(cells.jobs or cells.routes or cells.hooks)
+        return bool(plugin.jobs or plugin.routes or plugin.hooks)
 
     @property
     def loaded_source(self) -> str:
@@ -120,35 +150,16 @@ class Session:
         return WorldScript.from_names(functions, file="the notebook") if functions else None
 
 
-class CellHistory:
-    """The cells that ran, as they were typed.
+def _job_name(value: Any) -> str | None:
+    name = getattr(value, "__dict__", {}).get("_plugin_job_name") if callable(value) else None
+    return name if isinstance(name, str) else None
 
-    IPython's history has cells that a person ran, but not those of a tool that runs a notebook without history, as
-    nbval does; such cells are recorded from `%load_ext` on.
-    """
 
-    def __init__(self, shell: Any) -> None:
-        """Start with IPython's history, and with the cell that runs now if that is not in it."""
-        self._shell = shell
-        self._cells = list(enumerate(shell.history_manager.input_hist_raw))
-        now = shell.get_parent().get("content", {}).get("code") if hasattr(shell, "kernel") else None
-        if now is not None and now != self._cells[-1][1]:
-            self._add(now)
-        shell.events.register("pre_run_cell", self._before_cell)
+def _place(function: Any, name: str) -> str:
+    """Return `greet (In[3]:1)`."""
+    from sbh_jobkit.plugin.job import defined_at
 
-    def stop(self) -> None:
-        """Stop recording."""
-        self._shell.events.unregister("pre_run_cell", self._before_cell)
-
-    def previous(self) -> list[tuple[int, str]]:
-        """Return the cells with their numbers, without the one that runs now."""
-        return self._cells[:-1]
-
-    def _before_cell(self, info: ExecutionInfo) -> None:
-        self._add(info.raw_cell or "")
-
-    def _add(self, cell: str) -> None:
-        self._cells.append((self._cells[-1][0] + 1, cell))
+    return f"{name} ({defined_at(function, None)})"
 
 
 def _is_world_function(name: str, value: Any) -> bool:

@@ -22,16 +22,17 @@ _DECORATORS = ("generator_hook", "hook", "job", "llm_filter", "route")
 
 def install() -> None:
     """Make `src.ext.sdk` importable in this process; doing it twice changes nothing."""
-    if not any(isinstance(finder, _SdkFinder) for finder in sys.meta_path):
-        sys.meta_path.append(_SdkFinder())
+    if not any(isinstance(finder, SdkFinder) for finder in sys.meta_path):
+        sys.meta_path.append(SdkFinder())
 
 
-class _SdkFinder:
+class SdkFinder:
     """Finds `src`, `src.ext` and `src.ext.sdk` if nothing else did."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Find one of the three by its name."""
         del path, target
         if name == _SDK:
             return ModuleSpec(name, self, origin="sbh_jobkit")  # type: ignore[arg-type] # as above
@@ -43,6 +44,7 @@ class _SdkFinder:
         """Leave it to Python's default."""
 
     def exec_module(self, module: ModuleType) -> None:
+        """Fill a module."""
         if module.__name__ != _SDK:
             module.__path__ = _Folders(module.__name__)  # type: ignore[assignment] # any iterable will do
             return

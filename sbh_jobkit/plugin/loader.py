@@ -22,7 +22,7 @@ from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.sdk import declarations
 
 _real: ContextVar[bool] = ContextVar("real", default=False)
-_OUTPUT_HISTORY = re.compile(r"_{1,3}|_\d+")
+OUTPUT_HISTORY = re.compile(r"_{1,3}|_\d+")
 """The names in which IPython keeps the results of cells, which may be older versions of jobs."""
 
 
@@ -67,7 +67,7 @@ def load_source(source: str | Path | ModuleType | Mapping[str, Any], given: Mani
         if isinstance(source, MutableMapping):
             bind_sleep(source)
         found = given or Manifest(slug="notebook", name="Notebook")
-        names = {name: value for name, value in source.items() if not _OUTPUT_HISTORY.fullmatch(f"{name}")}
+        names = {name: value for name, value in source.items() if not OUTPUT_HISTORY.fullmatch(f"{name}")}
         return Source(manifest=found, names=names, typed=found.slug)
     if not isinstance(source, (str, Path)):
         msg = f"cannot load a plugin from {source!r}; give a path, a module or a mapping of names"

@@ -10,9 +10,11 @@ import re
 import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
+from inspect import unwrap
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check.check import check
@@ -20,12 +22,15 @@ from sbh_jobkit.errors import ExportError, JobkitError
 from sbh_jobkit.plugin.manifest import Manifest
 from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.project.agreement import disagreements
 from sbh_jobkit.project.first_tests import FILE as TESTS
 from sbh_jobkit.project.first_tests import make_tests
 from sbh_jobkit.project.plugin import ENTRY, MANIFEST, PluginFiles, make_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from sbh_jobkit.project.code.cells import Cell
 
 RECORD = ".sbh-export"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -48,7 +53,7 @@ class Export:
 
 
 def export_plugin(
-    cells: Iterable[tuple[int, str]],
+    cells: Iterable[tuple[int, str] | Cell],
     names: Mapping[str, Any],
     folder: str | Path,
     *,
@@ -62,8 +67,8 @@ def export_plugin(
     unknown files and `force` is not set. Slug and name come from the manifest, or else from the folder's name.
     """
     target = Path(folder)
-    plugin_files = make_files(cells, names, manifest or _named_after(target))
-    tests, notes = _make_tests(plugin_files)
+    plugin_files = make_files(cells, names, manifest or named_after(target))
+    tests, notes = _make_tests(plugin_files, names)
     contents = {name: text.encode() for name, text in {**plugin_files.files, TESTS: tests}.items()}
     contents[f"{plugin_files.manifest.slug}.zip"] = package({name: contents[name] for name in (MANIFEST, ENTRY)})
     _write(target, contents, force=force)
@@ -82,23 +87,38 @@ def package(contents: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _named_after(folder: Path) -> Manifest:
+def named_after(folder: Path) -> Manifest:
+    """Return a manifest with the folder's name as slug and name."""
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "plugin"
     return Manifest(slug=slug, name=re.sub(r"[-_]+", " ", slug).title(), version=_VERSION)
 
 
-def _make_tests(plugin_files: PluginFiles) -> tuple[str, list[str]]:
+def _make_tests(plugin_files: PluginFiles, names: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Load the exported files and run the jobs, to find problems before anything is written."""
     with TemporaryDirectory(prefix="sbh-export-") as folder:
         for name, text in plugin_files.files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         try:
-            tests, notes = make_tests(Plugin.load(folder))
+            plugin = Plugin.load(folder)
+            problems, differ = disagreements(plugin_files.code, names, _names(plugin))
+            tests, notes = ("", []) if problems else make_tests(plugin)
         except JobkitError as error:
             msg = f"the exported plugin would not work: {authors_terms(str(error), Path(folder))}"
             raise ExportError([msg]) from error
+        if problems:
+            raise ExportError(problems)
         found = [f"check: {finding.file}:{finding.line}: {finding.message}" for finding in check(folder)]
-        return tests, [*notes, *found]
+        return tests, [*differ, *notes, *found]
+
+
+def _names(plugin: Plugin) -> Mapping[str, Any]:
+    """Return the names of a plugin's entry."""
+    functions = [
+        *(job.function for job in plugin.jobs.values()),
+        *(route.function for route in plugin.routes),
+        *(hook.function for hook in plugin.hooks),
+    ]
+    return next((unwrap(each).__globals__ for each in functions if isinstance(each, FunctionType)), {})
 
 
 def _write(folder: Path, contents: Mapping[str, bytes], *, force: bool) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import did_you_mean
-from sbh_jobkit.project.code.cells import Statement, statements
+from sbh_jobkit.project.code.cells import Cell, Statement, all_statements
 from sbh_jobkit.project.code.names import immediate_nodes
 from sbh_jobkit.project.portable import live_object, local_module, outside_source
 
@@ -30,14 +31,31 @@ _MODULE_NAMES = {*dir(builtins), "__name__", "__file__", "__doc__", "__builtins_
 class Notebook:
     """A notebook to export; `problems` collects why it cannot be exported as it is."""
 
-    def __init__(self, cells: Iterable[tuple[int, str]], values: Mapping[str, Any]) -> None:
+    def __init__(self, cells: Iterable[tuple[int, str] | Cell], values: Mapping[str, Any]) -> None:
         """Read the cells, numbered and in the order in which they ran, and the values of their names."""
-        self.statements = list(statements(cells))
         self.values = values
+        self._take([*all_statements(cells)])
+
+    def _take(self, every: list[Statement]) -> None:
+        self.every = every
+        """All statements, also magics and what did not run, since its cell had failed before."""
+        self.statements = [statement for statement in every if statement.ran and not statement.is_magic_line]
         self.problems: list[str] = []
         self._order = {statement: index for index, statement in enumerate(self.statements)}
         self._last = {name: statement for statement in self.statements for name in statement.names.binds}
         self._definitions: dict[str, list[Statement]] = {}
+
+    def before(self, statement: Statement) -> Notebook:
+        """Return the notebook as it was when one of `every` statement ran."""
+        earlier = copy(self)
+        earlier._take(self.every[: self.every.index(statement)])  # noqa: SLF001  its own class
+        return earlier
+
+    def not_run(self, name: str) -> Statement | None:
+        """Return the latest statement that would have defined a name again, but for the error of its cell."""
+        last = self._last.get(name)
+        after = self.every[self.every.index(last) + 1 if last is not None else 0 :]
+        return next((found for found in reversed(after) if not found.ran and name in found.names.binds), None)
 
     def definition(self, name: str) -> list[Statement]:
         """Return the statements that define a name: the latest definition, those it builds on, and later changes."""
@@ -161,6 +179,8 @@ class Notebook:
 
     def _explain_undefined(self, name: str, user: Statement | None) -> str:
         used = f"{_format_use(name, user)}, which"
+        if failed := self.not_run(name):
+            return f"{used} cell {failed.cell} would define, but that cell failed before; run it without an error"
         for statement in self.statements:
             if isinstance(statement.node, ast.ImportFrom) and _wildcard_has(statement.node, name):
                 return f"{used} comes from '{statement.text}' in cell {statement.cell}; import it by its name"

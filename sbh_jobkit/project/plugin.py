@@ -11,15 +11,17 @@ from sbh_jobkit.check import context
 from sbh_jobkit.errors import ExportError, PluginError
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.project import world as world_parts
+from sbh_jobkit.project.clock_reads import clock_notes
 from sbh_jobkit.project.code import imports, layout
 from sbh_jobkit.project.code.cells import statement as as_statement
 from sbh_jobkit.project.notebook import Notebook
+from sbh_jobkit.project.tried import untried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sbh_jobkit.plugin.manifest import Manifest
-    from sbh_jobkit.project.code.cells import Statement
+    from sbh_jobkit.project.code.cells import Cell, Statement
 
 ENTRY, MANIFEST, WORLD = "main.py", "plugin.json", "world.py"
 _MARKS = ("_plugin_job_type", "_plugin_route_type", "_plugin_hook_type")
@@ -35,29 +37,40 @@ class PluginFiles:
     manifest: Manifest
     files: dict[str, str]
     """The texts by path."""
+    code: tuple[Statement, ...] = ()
+    """The statements of the entry."""
     notes: tuple[str, ...] = ()
     """Notes for the author."""
 
 
-def make_files(cells: Iterable[tuple[int, str]], names: Mapping[str, Any], manifest: Manifest) -> PluginFiles:
+def make_files(cells: Iterable[tuple[int, str] | Cell], names: Mapping[str, Any], manifest: Manifest) -> PluginFiles:
     """Choose the statements that a notebook's jobs and its world need; raises ExportError with every problem."""
     notebook = Notebook(cells, names)
-    roots = [name for mark in _MARKS for name in _marked(notebook, mark)]
+    roots, replaced = _latest([name for mark in _MARKS for name in _marked(notebook, mark)], notebook)
     plugin = _plugin(notebook, roots, manifest)
     world = world_parts.find_world(notebook, _marked(notebook, _TICK))
     code = notebook.with_dependencies(notebook.definitions(roots))
-    around = notebook.with_dependencies(world.roots) | notebook.with_dependencies(world.filling, without=world.local)
+    around = _around(notebook, world)
     if plugin is None or notebook.problems:
         raise ExportError(notebook.problems)
     future = [found for found in notebook.statements if getattr(found.node, "module", None) == "__future__"]
-    main = _module(f"{manifest.name}: exported from a notebook.", [*future, *notebook.in_order(code)])
-    uses = context.find_uses({"main": (ENTRY, ast.parse(main))})
+    main = [*future, *notebook.in_order(code)]
+    text = _module(f"{manifest.name}: exported from a notebook.", main)
+    uses = context.find_uses({"main": (ENTRY, ast.parse(text))})
     files = {
-        ENTRY: main,
+        ENTRY: text,
         MANIFEST: _manifest(manifest, plugin, uses, manifest.timezone or world.timezone),
         WORLD: _world(manifest.name, [*future, *_world_statements(notebook, world, code, around)]),
     }
-    return PluginFiles(manifest=manifest, files=files, notes=(*world.left_out, *map(_escape_note, uses.escapes)))
+    notes = [
+        *replaced,
+        *world.left_out,
+        *_not_run(notebook, code | around),
+        *untried(notebook, {name: job for name in roots if (job := _job_name(notebook, name))}, _parts),
+        *clock_notes(notebook, world),
+        *map(_escape_note, uses.escapes),
+    ]
+    return PluginFiles(manifest=manifest, files=files, code=tuple(main), notes=tuple(notes))
 
 
 def _marked(notebook: Notebook, mark: str) -> list[str]:
@@ -69,22 +82,54 @@ def _marked(notebook: Notebook, mark: str) -> list[str]:
     return sorted(found.values(), key=notebook.position)
 
 
+def _latest(names: list[str], notebook: Notebook) -> tuple[list[str], list[str]]:
+    """Return functions without those whose job a later cell has given to another one, and a note for each."""
+    latest = {job: name for name in names if (job := _job_name(notebook, name))}
+    kept, notes = [], []
+    for name in names:
+        job = _job_name(notebook, name)
+        if job is None or latest[job] == name:
+            kept.append(name)
+            continue
+        mine, other = (f"{each} (cell {notebook.definition(each)[-1].cell})" for each in (name, latest[job]))
+        notes.append(f"job {job!r} is defined by {mine} and by {other}; the later one is exported")
+    return kept, notes
+
+
+def _job_name(notebook: Notebook, name: str) -> str | None:
+    found: str | None = getattr(notebook.values[name], "_plugin_job_name", None)
+    return found
+
+
+def _around(notebook: Notebook, world: world_parts.WorldParts) -> set[Statement]:
+    """Return the statements of the world, and all that they need."""
+    return notebook.with_dependencies(world.roots) | notebook.with_dependencies(world.filling, without=world.local)
+
+
+def _parts(notebook: Notebook, function: str) -> set[Statement]:
+    """Return the statements that a run of a job depends on."""
+    world = world_parts.find_world(notebook, _marked(notebook, _TICK))
+    return notebook.with_dependencies(notebook.definitions([function])) | _around(notebook, world)
+
+
+def _not_run(notebook: Notebook, chosen: set[Statement]) -> Iterator[str]:
+    """Yield a note for each name that a failed cell would have defined again."""
+    for name in sorted({name for found in chosen for name in found.names.binds}):
+        failed = notebook.not_run(name)
+        if failed is not None:
+            earlier = notebook.definition(name)[-1].cell
+            what = (
+                f"cell {failed.cell} failed before it defined {name!r}, so the earlier one (cell {earlier}) is exported"
+            )
+            yield f"{what}; to export the later one, run cell {failed.cell} without an error"
+
+
 def _plugin(notebook: Notebook, names: list[str], manifest: Manifest) -> Plugin | None:
     """Return a plugin of the notebook's decorated functions, or None if that is not possible."""
     if not names:
         notebook.report(
             "the notebook has no function with @job, @route or a hook decorator, so there is nothing to export"
         )
-        return None
-    first: dict[str, str] = {}
-    for name in _marked(notebook, _MARKS[0]):
-        job = notebook.values[name]._plugin_job_name  # noqa: SLF001  the platform's mark
-        if job in first:
-            both = [f"{given} in cell {notebook.definition(given)[-1].cell}" for given in (first[job], name)]
-            notebook.report(
-                f"job {job!r} is defined twice: by {both[0]} and by {both[1]}; rename one, or delete it with del"
-            )
-        first.setdefault(job, name)
     if notebook.problems:
         return None
     try:

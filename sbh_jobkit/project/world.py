@@ -52,6 +52,11 @@ class WorldParts:
     left_out: tuple[str, ...] = ()
     """The statements that fill the world but cannot be added to the notebook's `setup`, a sentence each."""
 
+    @staticmethod
+    def named(statement: Statement) -> str:
+        """Return the name of a statement in messages, without its values, because one may be a secret."""
+        return _format(statement)
+
     def setup(self) -> str | None:
         """Return `setup`: the statements, then the body of the notebook's own; None if its own stays as it is."""
         if self.own is not None and not self.filling:
@@ -206,7 +211,6 @@ def _chain(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _format(statement: Statement) -> str:
-    """Return the name of a statement in messages, without its values, because one may be a secret."""
     node = statement.node
     if isinstance(node, ast.Assign):
         return ast.unparse(node.targets[0])

@@ -31,7 +31,7 @@ def text(checked: Sequence[Checked], target: str) -> str:
 def concise(checked: Sequence[Checked], target: str) -> str:
     """Write each finding in one line that an editor can follow."""
     lines = [_head(each, found) for each in checked for found in each.findings]
-    return "\n".join([*lines, *_ends(checked, target)])
+    return "\n".join([*lines, *ends(checked, target)])
 
 
 def styled(checked: Sequence[Checked], target: str) -> Iterator[Styled]:
@@ -48,7 +48,7 @@ def styled(checked: Sequence[Checked], target: str) -> Iterator[Styled]:
                 yield f"  {carets}\n", colours[found.level]
             if found.advice:
                 yield f"  try: {found.advice}\n", ""
-    for line in _ends(checked, target):
+    for line in ends(checked, target):
         yield f"{line}\n", ""
 
 
@@ -67,7 +67,7 @@ def _excerpt(checked: Checked, found: Finding) -> tuple[str, str] | None:
     return shown, f"{' ' * (start - indent)}{'^' * width}"
 
 
-def _ends(checked: Sequence[Checked], target: str) -> Iterator[str]:
+def ends(checked: Sequence[Checked], target: str) -> Iterator[str]:
     """Yield a line for each plugin, and one for all of them: how many findings, and what was not looked at."""
     on = " on today's host" if target == "host" else ""
     for each in checked:

@@ -59,3 +59,43 @@ def test_the_loaded_plugin_is_checked(notebook):
     notebook.run("from src.ext.sdk import job")
     notebook.run(GREET)
     assert repr(notebook.run("%check_plugin")) == "the notebook: no problems found"
+
+
+def test_findings_show_themselves(notebook):
+    """As text on a terminal, as a table in a notebook, with the line of source and what to do."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET.replace("    return", "    import sqlite3 as b  # <b>\n    return"))
+    found = notebook.run("%check_plugin")
+    shown = found._repr_mimebundle_()
+    assert shown["text/plain"] == repr(found)
+    parts = (
+        "main.py:8",
+        "error[import]",
+        "<code>import sqlite3 as b  # &lt;b&gt;</code>",
+        "try: the allowed modules are",
+    )
+    assert [part for part in parts if part not in shown["text/html"]] == []
+
+
+def test_cells_that_cannot_be_written_are_findings(notebook):
+    """`%check_plugin` returns what `%export_plugin` raises, and runs nothing."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET.replace("'success'", "LIMIT if TODAY else 1"))
+    found = notebook.run("%check_plugin")
+    assert [(one.rule, one.message) for one in found] == [
+        ("notebook-cells", "cell 3: greet needs 'LIMIT', which no cell defines; define it in a cell"),
+        ("notebook-cells", "cell 3: greet needs 'TODAY', which no cell defines; define it in a cell"),
+    ]
+    assert repr(found).splitlines()[-1] == "the notebook: 2 errors"
+    assert "cell 3: greet needs" in found._repr_mimebundle_()["text/html"]
+
+
+def test_notes_stand_below_the_findings(notebook):
+    """What was left out or replaced is no finding."""
+    notebook.run("from src.ext.sdk import job")
+    notebook.run(GREET)
+    notebook.run(GREET.replace("def greet", "def again"))
+    assert repr(notebook.run("%check_plugin")) == (
+        "the notebook: no problems found\n"
+        "note: job 'greet' is defined by greet (cell 3) and by again (cell 4); the later one is exported"
+    )

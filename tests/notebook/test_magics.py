@@ -131,15 +131,6 @@ def test_a_cell_that_runs_again_replaces_its_job(notebook):
     assert "the following" not in notebook.shown("%run_job fetch")
 
 
-def test_two_jobs_of_one_name_are_reported_with_their_cells(notebook):
-    """Two functions under one job name are an error."""
-    notebook.run(FETCH)
-    notebook.run("@job('fetch')\ndef another(ctx): return 1")
-    assert notebook.shown("%run_job fetch").strip() == (
-        "PluginError: job 'fetch' is defined twice: at In[2]:3 and at In[3]:1; rename one"
-    )
-
-
 def test_a_broken_schedule_is_reported_at_once(notebook):
     """The cell itself fails, with its number and line in the message."""
     assert notebook.shown(FETCH.replace("0 6", "61 6")).strip() == (

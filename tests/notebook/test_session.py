@@ -28,7 +28,7 @@ def test_cells_from_before_and_after_are_in_their_order(plain):
     plain.run_unrecorded("third = 3")
     plain.run("fourth = 4")
     expected = [(0, ""), (1, "first = 1"), (2, "%load_ext sbh_jobkit"), (3, "second = 2"), (4, "third = 3")]
-    assert cells.previous() == expected
+    assert [cell[:2] for cell in cells.previous()] == expected
     plain.run("%unload_ext sbh_jobkit")
     plain.run("fifth = 5")
-    assert cells.previous() == [*expected, (5, "fourth = 4")]
+    assert [cell[:2] for cell in cells.previous()] == [*expected, (5, "fourth = 4")]

@@ -194,7 +194,7 @@ def test_the_finder_is_last_and_only_once(monkeypatch):
     importer.install()
     assert (sys.meta_path[:-1], [finder.__class__.__name__ for finder in sys.meta_path[-1:]]) == (
         before,
-        ["_SdkFinder"],
+        ["SdkFinder"],
     )
 
 

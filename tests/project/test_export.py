@@ -247,10 +247,6 @@ PROBLEMS = {
         ["X = 1"],
         "the notebook has no function with @job, @route or a hook decorator, so there is nothing to export",
     ),
-    "two jobs of one name": (
-        ["@job('a')\ndef one(ctx): pass", "@job('a')\ndef two(ctx): pass"],
-        "job 'a' is defined twice: by one in cell 1 and by two in cell 2; rename one, or delete it with del",
-    ),
     "a schedule at odds with the manifest": (
         ["@job('greet', schedule='0 7 * * *')\ndef greet(ctx): pass"],
         "job 'greet': the decorator (<string>:1) says '0 7 * * *', the manifest '0 6 * * *'; make them agree",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbh_jobkit.errors import ExportError
 from sbh_jobkit.project.code.names import Names, names
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 _TRAILING_COMMENT = re.compile(r"\s*;?\s*(#.*)?")
 _IPYTHON = "get_ipython"
 """The name with which IPython's translation of a magic begins."""
+
+
+class Cell(NamedTuple):
+    """A cell that ran."""
+
+    number: int
+    text: str
+    ran: int | None = None
+    """How many of its statements ran before one failed; None if none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,10 @@ class Statement:
     """The number of blank lines above it in its cell."""
     magic: str | None = None
     """The cell magic at the start of its cell, such as `%%time`."""
+    ran: bool = True
+    """Whether it ran to its end: not so from the one on that failed."""
+    is_magic_line: bool = False
+    """Whether it is a magic alone, such as `%run_job greet`."""
 
     @property
     def uses_magic(self) -> bool:
@@ -47,16 +60,29 @@ def statement(cell: int, text: str) -> Statement:
     return Statement(cell=cell, text=text, node=node, names=names(text, node))
 
 
-def statements(cells: Iterable[tuple[int, str]]) -> Iterator[Statement]:
-    """Yield the statements of numbered cells, without magics that are a whole line.
+def statements(cells: Iterable[tuple[int, str] | Cell]) -> Iterator[Statement]:
+    """Yield the statements of numbered cells that ran, without magics that are a whole line."""
+    return (found for found in all_statements(cells) if found.ran and not found.is_magic_line)
+
+
+def all_statements(cells: Iterable[tuple[int, str] | Cell]) -> Iterator[Statement]:
+    """Yield the statements of numbered cells, also those that did not run.
 
     An import of several names becomes several statements. A cell that is not valid Python never ran, so it is left out.
     """
-    for number, text in cells:
-        yield from _cell_statements(number, text, None)
+    for given in cells:
+        cell = Cell(*given)
+        for index, found in _cell_statements(cell.number, cell.text, None):
+            yield found if cell.ran is None or index < cell.ran else replace(found, ran=False)
 
 
-def _cell_statements(number: int, text: str, magic: str | None) -> Iterator[Statement]:
+def count_before(text: str, place: tuple[int, int]) -> int:
+    """Return how many statements of a cell, as IPython has translated it, end before a line and column."""
+    return sum((node.end_lineno, node.end_col_offset) <= place for node in ast.parse(text).body)
+
+
+def _cell_statements(number: int, text: str, magic: str | None) -> Iterator[tuple[int, Statement]]:
+    """Yield the statements, each with the index of the one of the whole cell that it is in."""
     text, tree = _parsed(text, number)
     lines = text.encode().splitlines(keepends=True)
     end = 0
@@ -65,10 +91,12 @@ def _cell_statements(number: int, text: str, magic: str | None) -> Iterator[Stat
         call = _magic_call(node)
         if call is None:
             written = _SourceText(lines, node, end, following)
-            yield from _import_statements(number, written, node, magic)
+            yield from ((index, found) for found in _import_statements(number, written, node, magic))
         elif call.func.attr == "run_cell_magic":  # type: ignore[attr-defined] # _magic_call saw it
             name, _, body = (argument.value for argument in call.args)  # type: ignore[attr-defined] # texts
-            yield from _cell_statements(number, body, f"%%{name}")
+            yield from ((index, found) for _, found in _cell_statements(number, body, f"%%{name}"))
+        else:
+            yield index, replace(statement(number, ast.unparse(node)), magic=magic, is_magic_line=True)
         end = node.end_lineno or 0
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _VIEWS = {
     "Comparison": "comparison",
     "Difference": "snapshot",
+    "Findings": "findings",
     "Plugin": "plugin",
     "Preview": "preview",
     "Run": "run",
