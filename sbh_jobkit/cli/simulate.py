@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli.output import write
+from sbh_jobkit.cli.streams import message
 from sbh_jobkit.errors import FleetError, Interrupted, JobkitError
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.simulation.compare.identity import Identities
@@ -52,10 +53,21 @@ def simulate(options: Namespace) -> bool:
         raise FleetError(msg)
     lost = [] if isinstance(result, FleetSimulation) else _lost(result, conditions, fleet)
     ok = write(options, result, conditions.budget, lost)
-    if isinstance(result, FleetSimulation) and result.not_simulated:
-        msg = f"{len(result.not_simulated):,} of {len(fleet):,} installations could not be simulated"
+    return _is_complete(result) and ok if isinstance(result, FleetSimulation) else ok
+
+
+def _is_complete(result: FleetSimulation) -> bool:
+    """Say what is missing; raises FleetError for installations that could not begin."""
+    if not all(each.missing for each in result.not_simulated):
+        msg = f"{len(result.not_simulated):,} of {result.asked:,} installations could not be simulated"
         raise FleetError(msg)
-    return ok
+    if result.not_simulated:
+        number = len(result.not_simulated)
+        end = "has not come to its end" if number == 1 else "have not come to their end"
+        message(f"error: {number:,} of {result.asked:,} installations {end}")
+    if result.missing_runs:
+        message(f"error: {result.missing_runs:,} of {result.missing_runs + result.runs:,} expected runs are missing")
+    return not (result.not_simulated or result.missing_runs)
 
 
 def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Finding]:

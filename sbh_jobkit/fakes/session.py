@@ -108,6 +108,7 @@ class FakeSession:
             measured=world.memory.measured,
             enforced=not on_host,
             loopback=world.loopback,
+            network_modules=frozenset(world.network_modules),
         )
         host = HostRules(job, self.recorder, seconds=seconds, limit_mb=world.memory.limit_mb) if on_host else None
         self.rules: Rules | None = None

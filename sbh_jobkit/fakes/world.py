@@ -15,11 +15,13 @@ from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import WorldError, did_you_mean
 from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
+from sbh_jobkit.fakes import effect_rules, network_rules
 from sbh_jobkit.fakes.context import FakeContext
 from sbh_jobkit.fakes.diff import diff
-from sbh_jobkit.fakes.effect_rules import RULES, EffectRules
+from sbh_jobkit.fakes.effect_rules import EffectRules
 from sbh_jobkit.fakes.expectations import Expectation, expected_reason
 from sbh_jobkit.fakes.host.context import HostContext
+from sbh_jobkit.fakes.network_rules import NetworkRules
 from sbh_jobkit.fakes.rebind import rebind
 from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot
@@ -42,13 +44,14 @@ TARGETS = {"guide": FakeContext, "host": HostContext}
 """The context of a job by target: as the guide promises, or as today's host behaves."""
 TENANT = "acme"
 """The default tenant."""
-_SETTINGS = ("allowed", "permissions", "_time_limit", "loopback", "_target", "_zone", "_begun", *RULES)
+_OWN = ("allowed", "permissions", "_time_limit", "_target", "_zone", "_begun")
+_SETTINGS = (*_OWN, *effect_rules.RULES, *network_rules.RULES)
 """The attributes that a snapshot keeps, apart from the services."""
 _settings = attrgetter(*_SETTINGS)
 _NO_SERVICES: Mapping[str, Any] = {}
 
 
-class World(Stores, EffectRules, Shown):
+class World(Stores, EffectRules, NetworkRules, Shown):
     """A fake tenant: `World()`, then `world.secrets["KEY"] = "…"`, `world.db.insert(…)`, and so on."""
 
     def __init__(

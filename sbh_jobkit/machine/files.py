@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
+from sbh_jobkit.machine.unheard_calls import MADE, folder_of_open
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,6 +42,7 @@ _CHANGES = {
     "os.utime": _Change("changed the time of", ((0, 3),), follows=True),
     "os.setxattr": _Change("changed", ((0, None),), follows=True),
     "os.removexattr": _Change("changed", ((0, None),), follows=True),
+    MADE: _Change("made", ((0, 1),)),
 }
 EVENTS = frozenset({"open", "sqlite3.connect", *_CHANGES})
 
@@ -62,7 +65,7 @@ class RealFiles:
         if event == "open":
             path, mode, flags = arguments
             writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITES)
-            found = [("wrote", path, None, True)] if writes else []
+            found = [("wrote", path, folder_of_open(), True)] if writes else []
         elif event == "sqlite3.connect":
             found = [("wrote", _database(arguments[0]), None, True)]
         else:

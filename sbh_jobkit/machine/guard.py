@@ -7,18 +7,18 @@ is one for the process. It does nothing while no code of a plugin runs, and igno
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from sys import addaudithook
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
 from sbh_jobkit.errors import ProcessExit
-from sbh_jobkit.machine import exits, network
+from sbh_jobkit.machine import exits, network, unheard_calls
 from sbh_jobkit.machine.files import EVENTS as FILES
 from sbh_jobkit.machine.files import RealFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sbh_jobkit.clock import VirtualClock
@@ -81,9 +81,8 @@ class Guard:
     def __enter__(self) -> None:
         """Start watching; what the plugin had loaded before counts again."""
         _watching.append(self)
-        if self._root in network.loaded:
-            for module, place in network.loaded[self._root].items():
-                self.imported(module, place)
+        for module, place in network.loaded_unheard(self._root, self._modules):
+            self._report_module(module, place)
 
     def __exit__(self, *_: object) -> None:
         """Stop watching."""
@@ -106,12 +105,16 @@ class Guard:
             raise ProcessExit(self.refuse_exit(called))
 
     def imported(self, module: str, place: str | None = None) -> None:
-        """Report a module that reaches the network unheard, once in a run; `place` is where it was loaded before."""
+        """Note a module, and report it if it reaches the network unheard; `place` is where it was loaded before."""
+        network.note(module, self._root, place)
         listed = network.unheard(module, self._modules)
-        if listed is not None and listed not in self._reported:
+        if listed is not None:
+            self._report_module(listed, place)
+
+    def _report_module(self, listed: str, place: str | None) -> None:
+        """Report a listed module, once in a run."""
+        if listed not in self._reported:
             self._reported.add(listed)
-            if self._root is not None:
-                network.loaded.setdefault(self._root, {}).setdefault(listed, place)
             library = network.UNHEARD.get(listed, "code of its own")
             message = f"the job loads {listed}, which reaches the real network by {library}, where nothing refuses it"
             advice = "use ctx.db or ctx.http, which the world answers"
@@ -142,15 +145,21 @@ def install() -> None:
     _installed.set()
     threads.install(in_control)
     exits.install(_refuse_exit, in_control)
-    addaudithook(_audit)
+    unheard_calls.install()
+    sys.addaudithook(_audit)
 
 
-def note_import(module: str, root: Path, place: str | None) -> None:
-    """Note what a plugin's code imports, which Python's audit events tell only for the first time in a process."""
-    if network.unheard(module, frozenset()) is not None:
-        if _watching and in_control():
-            _watching[-1].imported(module, place)
-        network.loaded.setdefault(root, {}).setdefault(module, place)
+def note_import(module: str, names: Sequence[str] | None, root: Path, place: str | None) -> None:
+    """Note what a plugin's code imports, which Python's audit events tell only for the first time in a process.
+
+    `names` are what it takes from the module, perhaps modules, too.
+    """
+    watching = _watching[-1] if _watching and in_control() else None
+    for each in (module, *(f"{module}.{name}" for name in names or ())):
+        if watching is not None:
+            watching.imported(each, place)
+        if each == module or each in sys.modules:
+            network.note(each, root, place)
 
 
 def in_control() -> bool:

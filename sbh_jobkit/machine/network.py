@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ UNHEARD = {
     "zmq": "libzmq",
 }
 """Modules that reach the network by a C library, past Python's sockets, and that library."""
-loaded: dict[Path, dict[str, str | None]] = {}
-"""The listed modules that the code in a folder has loaded, and the line that did."""
+_loaded: dict[Path, dict[str, str | None]] = {}
+"""The modules of others that the code in a folder has loaded, and the line that did."""
+_found: dict[tuple[Path, frozenset[str]], tuple[int, list[tuple[str, str | None]]]] = {}
+"""Which of them are listed, and how many they were when somebody looked."""
+_NOT_NETWORK = {*sys.stdlib_module_names, "src", "sbh_jobkit", "sbh_plugins"}
+"""Packages without modules that reach the network past Python's sockets."""
 _LOOK_UPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 
 
@@ -76,6 +81,36 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.startswith(("/", "@"))
+
+
+def note(module: str, root: Path | None, place: str | None) -> None:
+    """Note a module that the code in a folder has loaded; its line is looked for where it is not given."""
+    if root is None or module.partition(".")[0] in _NOT_NETWORK:
+        return
+    known = _loaded.setdefault(root, {})
+    if module not in known:
+        known[module] = place or _calling_line(f"{root}{os.sep}")
+
+
+def _calling_line(folder: str) -> str | None:
+    """Return the line of the code in a folder that is being executed."""
+    frame = sys._getframe(1)  # noqa: SLF001  the frames above
+    while frame is not None and not frame.f_code.co_filename.startswith(folder):
+        frame = frame.f_back  # type: ignore[assignment] # ends with None
+    return f"{frame.f_code.co_filename.removeprefix(folder)}:{frame.f_lineno}" if frame is not None else None
+
+
+def loaded_unheard(root: Path | None, more: frozenset[str]) -> list[tuple[str, str | None]]:
+    """Return the listed modules that the code in a folder has loaded, each with the line that did."""
+    known = _loaded.get(root) if root is not None else None
+    if not known or root is None:
+        return []
+    number, found = _found.get((root, more), (0, []))
+    if number != len(known):
+        listed = ((unheard(module, more), place) for module, place in known.items())
+        found = [(module, place) for module, place in listed if module is not None]
+        _found[root, more] = len(known), found
+    return found
 
 
 def unheard(module: str, more: frozenset[str]) -> str | None:

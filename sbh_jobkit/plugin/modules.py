@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit import clock
 from sbh_jobkit.clock import sleep_bound
 from sbh_jobkit.errors import PluginError, TimeLimitExceeded
-from sbh_jobkit.machine import interrupts, network
+from sbh_jobkit.machine import interrupts
 from sbh_jobkit.machine.guard import note_import
 from sbh_jobkit.machine.importing import SECONDS, Importing
 from sbh_jobkit.plugin.places import PACKAGE, call_place, explain, raised_at
@@ -129,9 +129,9 @@ class ModuleSpace:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
-        if top in network.UNHEARD:
-            note_import(name, self.root, call_place(sys._getframe(1), self.root))  # noqa: SLF001  who imports it
         if level or f"{name}.".startswith("src.ext.") or not self._is_sibling(top):
+            if not level and top not in sys.stdlib_module_names:
+                note_import(name, wanted, self.root, call_place(sys._getframe(1), self.root))  # noqa: SLF001  who imports
             return builtins.__import__(name, names, local_names, wanted or (), level)
         module = builtins.__import__(f"{self.package}.{name}", names, local_names, wanted or (), 0)
         return module if wanted else sys.modules[f"{self.package}.{top}"]

@@ -35,6 +35,8 @@ class Limits(NamedTuple):
     """Whether exceeding the memory limit ends the run."""
     loopback: bool = False
     """Whether the job may reach servers of this machine in a simulation."""
+    network_modules: frozenset[str] = frozenset()
+    """Modules that reach the network unheard, in addition to the known ones."""
 
 
 class Rules(Protocol):

@@ -125,7 +125,10 @@ class VirtualSandbox:
 
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
         limits, rules = session.limits, session.rules
-        with self._guard.watch(session.recorder.fault, job.root, loopback=limits.loopback), memory or _UNMEASURED:
+        watched = self._guard.watch(
+            session.recorder.fault, job.root, loopback=limits.loopback, modules=limits.network_modules
+        )
+        with watched, memory or _UNMEASURED:
             value = job.function(session.context)
             if inspect.iscoroutine(value):
                 awaits = rules is None or rules.awaits

@@ -53,6 +53,44 @@ CHANGES = {
         "at = os.open('.', 0); os.rename('old.txt', 'n', src_dir_fd=at, dst_dir_fd=at); os.close(at)",
         "renamed a real file: {0}/old.txt",
     ),
+    "dir_fd, open": (
+        "at = os.open('tree', 0); os.close(os.open('n', os.O_CREAT | os.O_WRONLY, dir_fd=at)); os.close(at)",
+        "wrote a real file: {0}/tree/n",
+    ),
+    "dir_fd, to a folder outside": (
+        "import tempfile as t; at = os.open(t.gettempdir(), 0); os.rename('old.txt', 'n', dst_dir_fd=at); os.close(at)",
+        "renamed a real file: {0}/old.txt",
+    ),
+    "dir_fd, link and symlink": (
+        "at = os.open('tree', 0); os.link('leaf.txt', 'n', src_dir_fd=at, dst_dir_fd=at); os.close(at)",
+        "linked a real file: {0}/tree/n",
+    ),
+    "dir_fd, symlink": (
+        "at = os.open('tree', 0); os.symlink('leaf.txt', 'n', dir_fd=at); os.close(at)",
+        "linked a real file: {0}/tree/n",
+    ),
+    "dir_fd, mkdir and rmdir": (
+        "at = os.open('tree', 0); os.mkdir('n', dir_fd=at); os.rmdir('n', dir_fd=at); os.close(at)",
+        "made a real file: {0}/tree/n",
+    ),
+    "dir_fd, chmod": (
+        "at = os.open('tree', 0); os.chmod('leaf.txt', 0o600, dir_fd=at); os.close(at)",
+        "changed the mode of a real file: {0}/tree/leaf.txt",
+    ),
+    "dir_fd, utime": (
+        "at = os.open('tree', 0); os.utime('leaf.txt', dir_fd=at); os.close(at)",
+        "changed the time of a real file: {0}/tree/leaf.txt",
+    ),
+    "dir_fd, above it": (
+        "at = os.open('tree', 0); os.remove('../old.txt', dir_fd=at); os.close(at)",
+        "removed a real file: {0}/old.txt",
+    ),
+    "a pipe": ("os.mkfifo('new')", "made a real file: {0}/new"),
+    "dir_fd, a pipe": (
+        "at = os.open('tree', 0); os.mkfifo('n', dir_fd=at); os.close(at)",
+        "made a real file: {0}/tree/n",
+    ),
+    "a node": ("os.mknod('new')", "made a real file: {0}/new"),
     "a name with __pycache__ in it": (
         "open('my__pycache__.txt', 'w').close()",
         "wrote a real file: {0}/my__pycache__.txt",
@@ -98,6 +136,12 @@ HARMLESS = {
     "a database that never changes": "import sqlite3; sqlite3.connect('file:old.txt?immutable=1', uri=True).close()",
     "the temporary folder by a descriptor": (
         "import tempfile, shutil; folder = tempfile.mkdtemp(); os.mkdir(folder + '/a'); shutil.rmtree(folder)"
+    ),
+    "the temporary folder by dir_fd": (
+        "import tempfile\n"
+        "at = os.open(tempfile.gettempdir(), os.O_RDONLY)\n"
+        "os.close(os.open('a', os.O_CREAT | os.O_WRONLY, dir_fd=at)); os.mkfifo('f', dir_fd=at)\n"
+        "os.rename('a', 'b', src_dir_fd=at, dst_dir_fd=at); os.remove('b', dir_fd=at); os.close(at)"
     ),
     "bytecode": ("import py_compile, tempfile\npy_compile.compile('old.txt', doraise=False, quiet=2)"),
 }

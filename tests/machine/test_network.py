@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from sbh_jobkit import World
+from sbh_jobkit.errors import WorldError
 
 REFUSED = {
     "getaddrinfo": ("socket.getaddrinfo('example.com', 443)", "example.com:443"),
@@ -131,3 +132,79 @@ def test_the_process_is_as_before(ran):
         server.bind(("127.0.0.1", 0))
         server.listen()
         client.connect(server.getsockname())
+
+
+OWN = {
+    "a package": (["fastdb"], "import fastdb", "fastdb"),
+    "a text alone": ("fastdb", "from fastdb import connect", "fastdb"),
+    "a submodule of it": (["fastdb"], "import fastdb.native", "fastdb"),
+    "one module": (["fastdb.native"], "import fastdb.native as f", "fastdb.native"),
+    "one module, taken from its package": (["fastdb.native"], "from fastdb import native", "fastdb.native"),
+    "through another library": (["fastdb.native"], "import orm", "fastdb.native"),
+    "several": ({"slowdb", "fastdb"}, "import fastdb, json", "fastdb"),
+}
+
+
+@pytest.fixture
+def libraries(tmp_path_factory, monkeypatch):
+    """Install two libraries, one of which uses the other."""
+    files = {"fastdb/__init__.py": "connect = 1", "fastdb/native.py": "", "orm.py": "import fastdb.native"}
+    site = tmp_path_factory.mktemp("site")
+    for name, text in files.items():
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+    yield
+    for name in ("fastdb", "fastdb.native", "orm"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize(("names", "statement", "listed"), OWN.values(), ids=OWN)
+@pytest.mark.parametrize("where", ["body", "top"])
+def test_a_world_lists_more_modules(loaded, names, statement, listed, where):
+    """Those of `world.network_modules` count as the kit's own do, in each run."""
+    plugin = loaded(statement if where == "body" else "pass", top=statement if where == "top" else "")
+    world = World()
+    world.network_modules = names
+    from sbh_jobkit import simulate
+
+    runs = simulate(plugin, world, duration="2d").runs
+    message = f"the job loads {listed}, which reaches the real network by code of its own, where nothing refuses it"
+    place = "main.py:5" if where == "body" else "main.py:2"
+    assert [[(fault.message, fault.place) for fault in run.faults] for run in runs] == [[(message, place)]] * 2
+    assert simulate(plugin, World(), duration="1d").failures == []
+
+
+NEAR = {
+    "another with the same beginning": (["fast"], "import fastdb"),
+    "only a submodule is listed": (["fastdb.native"], "import fastdb"),
+    "a name, not a module": (["connect"], "from fastdb import connect"),
+}
+
+
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize(("names", "statement"), NEAR.values(), ids=NEAR)
+def test_other_modules_are_not_meant(ran, names, statement):
+    """Names are compared part by part."""
+    world = World()
+    world.network_modules = names
+    assert ran(statement, world).faults == ()
+
+
+def test_the_list_stays_in_snapshots():
+    """A world that is made of a snapshot lists the same."""
+    world = World()
+    world.network_modules = {"b.c", "a"}
+    assert world.snapshot().world().network_modules == ["a", "b.c"]
+
+
+@pytest.mark.parametrize("names", [["a b"], [""], ["a."], [1], 5, ["a-b"], [None]])
+def test_a_name_that_is_none_is_an_error(names):
+    """The message says what it takes."""
+    with pytest.raises(WorldError) as raised:
+        World().network_modules = names
+    wrong = names[0] if isinstance(names, list) else names
+    assert str(raised.value) == (
+        f"network_modules takes names of modules, such as ['fastdb', 'vendor.native'], got {wrong!r}"
+    )

@@ -38,6 +38,8 @@ class Installation:
     """What is probably a mistake in the plugin."""
     reached: datetime | None = None
     """The virtual time at which a person stopped it; None if it reached its end."""
+    missing: int = 0
+    """How many due instants have no run."""
 
     @property
     def runs(self) -> int:
@@ -51,8 +53,8 @@ class Installation:
 
     @property
     def ok(self) -> bool:
-        """Whether no run needs attention."""
-        return not self.failures
+        """Whether no run needs attention, and none is missing."""
+        return not self.failures and not self.missing
 
     @property
     def by_hand(self) -> tuple[str, ...]:
@@ -82,6 +84,8 @@ class NotSimulated:
     path: str
     tenant: str
     why: str
+    missing: bool = False
+    """Whether its process ended before its work did, so that its runs are missing; else it could not begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +104,11 @@ def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Inst
         conditions = task.conditions.only(plugin.jobs)
         simulator = Simulator.under(conditions, plugin, conditions.world_of(plugin.root, task.tenant))
         jobs = {due.job.name: InstalledJob.from_due(due) for due in simulator.due}
+        came = 0
 
         def count(run: Run) -> None:
+            nonlocal came
+            came += run.attempt == 1
             jobs[run.job].tally.add(run)
             heartbeat()
 
@@ -124,4 +131,5 @@ def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Inst
         manual=manual_jobs(plugin),
         warnings=plugin.warnings,
         reached=reached,
+        missing=simulator.count() - came if reached is None else 0,
     )

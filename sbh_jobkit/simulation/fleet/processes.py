@@ -20,32 +20,59 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FleetError, Interrupted
-from sbh_jobkit.simulation.fleet.installation import run_task
+from sbh_jobkit.simulation.fleet.installation import NotSimulated, run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from multiprocessing.synchronize import Event
 
-    from sbh_jobkit.simulation.fleet.installation import Installation, NotSimulated, Task
+    from sbh_jobkit.simulation.fleet.installation import Installation, Task
 
 _PATIENCE = 5.0
 """Seconds for workers to return what they have done, and then to end."""
 _INTERVAL = 0.1
 """Seconds after which a worker checks again whether it has to stop."""
 
+_ENDED = (
+    "its process ended before its work did, so its runs are missing: a job ended it, or the machine ran out of memory"
+)
+_NOT_BEGUN = (
+    "no process of the fleet could begin: a script that starts a fleet does so below `if __name__ == '__main__':`, "
+    "and not at its top level"
+)
+
 
 def run_parallel(tasks: Iterable[Task], processes: int) -> Iterator[Installation | NotSimulated]:
     """Run tasks in several processes at a time; on Ctrl-C yield the results so far, and raise Interrupted."""
+    every = [*tasks]
+    done = yield from _run_in_pool(every, processes)
+    while done < len(every):  # a process has ended, and its pool with it; which task did it is seen alone
+        task = every[done]
+        if not (yield from _run_in_pool([task], 1)):
+            yield NotSimulated(path=task.path, tenant=task.tenant, why=_ENDED, missing=True)
+        done += 1
+        done += yield from _run_in_pool(every[done:], processes)
+
+
+def _run_in_pool(tasks: Sequence[Task], processes: int) -> Generator[Installation | NotSimulated, None, int]:
+    """Run tasks, and return how many were done before a process ended on its own."""
+    if not tasks:
+        return 0
     context = multiprocessing.get_context("spawn")
-    stop, others = context.Event(), multiprocessing.active_children()
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(stop, str(Path.cwd())))
+    stop, began, others = context.Event(), context.Event(), multiprocessing.active_children()
+    arguments = (stop, began, str(Path.cwd()))
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=arguments)
     waiting: deque[Future[Installation | NotSimulated | None]] = deque()
     try:
         with _ignore_sigint():  # the workers that start now inherit it
             waiting.extend(pool.submit(_work, task) for task in tasks)
         while waiting:
-            yield from _result_of(waiting[0])
+            if (result := waiting[0].result()) is not None:
+                yield result
             waiting.popleft()
+    except BrokenExecutor as error:
+        if not began.is_set():
+            raise FleetError(_NOT_BEGUN) from error
     except KeyboardInterrupt:
         stop.set()
         yield from _results_so_far(waiting)
@@ -59,19 +86,7 @@ def run_parallel(tasks: Iterable[Task], processes: int) -> Iterator[Installation
             if worker.sentinel not in ended:
                 worker.kill()
         pool.shutdown()
-
-
-def _result_of(future: Future[Any]) -> Iterator[Installation | NotSimulated]:
-    try:
-        result = future.result()
-    except BrokenExecutor as error:
-        msg = (
-            "a process of the fleet ended before its work did: a job ended it, the machine ran out of memory, or a "
-            "script that starts a fleet does so at its top level, and not below `if __name__ == '__main__':`"
-        )
-        raise FleetError(msg) from error
-    if result is not None:
-        yield result
+    return len(tasks) - len(waiting)
 
 
 def _results_so_far(waiting: Iterable[Future[Any]]) -> Iterator[Installation | NotSimulated]:
@@ -110,9 +125,10 @@ class _Worker:
                 raise KeyboardInterrupt
 
 
-def _begin(stop: Event, folder: str) -> None:
+def _begin(stop: Event, began: Event, folder: str) -> None:
     """Make this process a worker: it works in the parent's folder, and ends when the parent does."""
     _Worker.stop = stop
+    began.set()
     os.chdir(folder)
     Thread(target=_end_with_parent, daemon=True).start()
 

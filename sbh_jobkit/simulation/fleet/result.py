@@ -27,6 +27,8 @@ class FleetSimulation(SimulationResult):
     partial: list[Installation] = field(default_factory=list)
     """The installations that did not reach their end because a person stopped them; without their jobs."""
     interrupted: bool = False
+    missing_runs: int = 0
+    """How many due instants of installations that reached their end have no run."""
 
     def __repr__(self) -> str:
         """Return the counts in one line."""
@@ -41,6 +43,7 @@ class FleetSimulation(SimulationResult):
         if one.path not in self.plugins:
             self.plugins[one.path] = one.as_plugin().empty()
         self.plugins[one.path].merge(one.jobs, one.tenant)
+        self.missing_runs += one.missing
         if one.reached is not None:
             self.partial.append(replace(one, jobs=()))
 
@@ -61,8 +64,9 @@ class FleetSimulation(SimulationResult):
 
     @property
     def ok(self) -> bool:
-        """Whether no run needs attention and every installation was simulated."""
-        return not self.failures and not self.not_simulated
+        """Whether no run needs attention, none is missing, and every installation was simulated."""
+        complete = not self.missing_runs and (self.interrupted or self.done == self.asked)
+        return not self.failures and not self.not_simulated and complete
 
     @property
     def not_replayed(self) -> list[NotSimulated]:

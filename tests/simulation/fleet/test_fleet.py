@@ -304,14 +304,6 @@ PRESS_CTRL_C = (
 )
 
 
-def test_a_process_that_dies_is_told(write):
-    """A job that ends its process takes the fleet with it, and the message says what may have happened."""
-    write("fatal", QUIET_JOB.replace("pass", "import ctypes; ctypes.string_at(0)"))
-    with pytest.raises(JobkitError) as caught:
-        list(Fleet("fatal", 2, duration="1d").results(2))
-    assert str(caught.value).startswith("a process of the fleet ended before its work did: a job ended it")
-
-
 def test_a_fleet_that_is_interrupted_tells_what_was_done(platform, write):
     """Those that were done, the one that was not, up to when, and nothing of the others."""
     write("plugins/mid", QUIET_JOB.replace("pass", PRESS_CTRL_C).replace("@daily", "0 12 * * *"))
