@@ -27,10 +27,11 @@ _MOST_SHOWN = 3
 class JobFailedError(JobkitError):
     """A job has failing runs, or its plugin could not be simulated."""
 
-    def __init__(self, headline: str, text: str, place: str | None) -> None:
-        """Take the full text, a summary in one line, and the plugin's file:line where the first run failed."""
+    def __init__(self, headline: str, text: str, place: str | None, first: Run | None = None) -> None:
+        """Take the full text, a summary in one line, where in the plugin the first run failed, and that run."""
         self.headline = headline
         self.place = place
+        self.first = first
         super().__init__(text)
 
 
@@ -53,7 +54,7 @@ def check_runs(item: pytest.Item, job: Job, simulation: Simulation) -> None:
         command_line = rerun(item.config, item.path, simulation)(failing[0])
         lines = [f"{job.place}, {job.expression}: {summary}", "", *_format_runs(failing, command_line)]
         headline, place = f"{summary}: {_cause(failing[0])}", next(_places(failing[0]), job.place)
-        raise JobFailedError(headline, "\n".join(lines), place)
+        raise JobFailedError(headline, "\n".join(lines), place, failing[0])
 
 
 def check_observations(job: Job, simulation: Simulation) -> None:

@@ -37,6 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in markers.LINES:
         config.addinivalue_line("markers", line)
     given = config.stash[options.OPTIONS] = options.read(config)
+    if config.getoption("usepdb", default=False):
+        from pytest_sbhjobs.debugger import Debugger
+
+        config.pluginmanager.register(Debugger(), "sbhjobs-debugger")
     if given.duration is not None:
         from pytest_sbhjobs.reporter import Reporter
 

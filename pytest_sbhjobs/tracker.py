@@ -102,6 +102,8 @@ class RunTracker:
 
 
 _TRACKER = pytest.StashKey[RunTracker]()
+UNCHECKED = pytest.StashKey[Run]()
+"""The first failed run of a test that did not check it."""
 
 
 def tracker_for(request: pytest.FixtureRequest) -> RunTracker:
@@ -121,6 +123,8 @@ def fail_if_unchecked(item: pytest.Item) -> None:
     runs, faults = tracker.unchecked_runs(), tracker.call_faults()
     tracker.passed = True
     tracker.clear()
+    if runs:
+        item.stash[UNCHECKED] = runs[0]
     if runs or faults:
         pytest.fail("\n".join(_format_unchecked(runs, faults)), pytrace=False)
 

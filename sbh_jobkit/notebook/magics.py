@@ -17,6 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.cells import CellHistory
+from sbh_jobkit.notebook.debugger import debugger_at_error
 from sbh_jobkit.notebook.progress import watched
 from sbh_jobkit.notebook.session import Session, without_traceback
 from sbh_jobkit.schedule.times import START, zone
@@ -126,7 +127,9 @@ class JobMagics(Magics):
         given = self._read("run_job", line)
         if given.on is not None:
             return self._run_on(given)
-        return run_job(self.session.plugin.jobs[given.job], self._world(given), at=given.at, tz=given.tz)
+        job, world = self.session.plugin.jobs[given.job], self._world(given)
+        with debugger_at_error(self.shell):
+            return run_job(job, world, at=given.at, tz=given.tz)
 
     @line_magic
     @_short_errors

@@ -12,7 +12,7 @@ from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.machine.guard import Guard
 from sbh_jobkit.plugin.places import raised_at, shown_path
-from sbh_jobkit.run import eventloop
+from sbh_jobkit.run import eventloop, tracebacks
 from sbh_jobkit.run.capture import Capture
 from sbh_jobkit.run.limits import RealMemory, RealTime
 from sbh_jobkit.run.outcome import CallResult, classify, crashed, out_of_memory, timed_out
@@ -34,7 +34,7 @@ _WAIT_FOR_THREADS = "join it before the job returns; on the platform nothing wai
 class VirtualSandbox:
     """Calls jobs under a virtual clock: open it, inside the open clock, around any number of calls."""
 
-    __slots__ = ("_capture", "_clock", "_guard", "_interrupts", "_level", "_loops", "_real_time")
+    __slots__ = ("_began", "_capture", "_clock", "_guard", "_interrupts", "_level", "_loops", "_real_time")
 
     def __init__(self, clock: VirtualClock) -> None:
         """Measure time by the clock, which the jobs' sleeps advance."""
@@ -45,6 +45,7 @@ class VirtualSandbox:
         self._interrupts = interrupts.Listening()
         self._loops: AbstractContextManager[None]
         self._level = logging.NOTSET
+        self._began = 0.0
 
     def __enter__(self) -> Self:
         """Set the root logger to INFO, and take over the signals for endless loops and Ctrl-C."""
@@ -71,6 +72,7 @@ class VirtualSandbox:
     def call(self, job: Job, session: Session) -> Call:
         """Call a job; it begins at the time that the clock shows."""
         clock, limits, recorder, begin = self._clock, session.limits, session.recorder, self._clock.epoch
+        self._began = begin
         memory = RealMemory(limits.memory_mb, ends=limits.enforced) if limits.measured else None
         clock.deadline, clock.expired = begin + limits.seconds, None
         interrupts.begin()
@@ -114,13 +116,16 @@ class VirtualSandbox:
         try:
             return classify(self._value(job, session, memory), job)
         except TimeLimitExceeded as limit:
+            tracebacks.note(limit, job, self._began)
             self._clock.expired = str(limit) or self._clock.expired or ""
             return CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         except (MemoryLimitExceeded, MemoryError) as full:
+            tracebacks.note(full, job, self._began)
             return CallResult(outcome=Outcome.OUT_OF_MEMORY, place=raised_at(full, job.root))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
                 raise
+            tracebacks.note(error, job, self._began)
             return crashed(error, job)
 
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
