@@ -58,7 +58,7 @@ def _of_job(item: Any, error: JobFailedError) -> TracebackType | None:
     """Return the frames of the first failing run of a simulated job, or its line."""
     run = error.first
     job: Job = item.parent.plugin.jobs[item.name]
-    ending = tracebacks.find(job.name, run.started_at.timestamp()) if run is not None else None
+    ending = tracebacks.find(job.name, (run.started_at or run.fire_time).timestamp()) if run is not None else None
     return ending.traceback if ending is not None else _standing(job, error.place or job.place)
 
 

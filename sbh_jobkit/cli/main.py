@@ -11,10 +11,11 @@ import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
+from sbh_jobkit.option_names import option_hint
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
@@ -55,7 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all errors of the kit are, without the usage."""
+    """A parser whose errors are one line, as all errors of the kit are, without the usage.
+
+    Options are not abbreviated: `--time` would be `--time-limit` today, and something else tomorrow.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        """Take what argparse takes."""
+        super().__init__(**{**given, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Raise JobkitError with the command and where its help is."""
@@ -76,7 +84,7 @@ def _read(typed: list[str]) -> argparse.Namespace:
     if rest:
         wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
         usage = commands[options.command].format_usage()
-        hint = did_you_mean(wrong, re.findall(r"--[a-z-]+", usage)) if wrong.startswith("-") else ""
+        hint = option_hint(wrong, re.findall(r"--[a-z-]+", usage)) if wrong.startswith("-") else ""
         what = f"has no option {wrong!r}" if wrong.startswith("-") else f"does not take {wrong!r}, an argument too many"
         msg = f"{options.command} {what}{hint}{'' if hint else ';'} see sbh-jobkit {options.command} --help"
         raise JobkitError(msg)
@@ -127,14 +135,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_start(run, "first simulate the plugin from here to --at, so that the job meets the world of that time")
     _add_common(run)
 
-    text = "show when a cron expression or a plugin's jobs are due; nothing runs"
-    preview = commands.add_parser("preview", help=text, description=f"{text.capitalize()}.")
-    preview.add_argument(
-        "what", metavar="EXPR|PATH", help='a cron expression such as "0 9 * * 1", or the path of a plugin'
-    )
-    _add_start(preview, "start, ISO 8601 (default: now)")
-    preview.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
-    _add_common(preview, runs=False)
+    _add_preview(commands)
 
     text = "find problems of plugins before they are deployed"
     check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
@@ -144,6 +145,18 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     live_options.add_all(commands)
     live_options.add_parity(commands, _add_common, _add_range)
     return parser, commands.choices
+
+
+def _add_preview(commands: argparse._SubParsersAction[_Parser]) -> None:
+    text = "show when a cron expression or a plugin's jobs are due; nothing runs"
+    preview = commands.add_parser("preview", help=text, description=f"{text.capitalize()}.")
+    preview.add_argument(
+        "what", metavar="EXPR|PATH", help='a cron expression such as "0 9 * * 1", or the path of a plugin'
+    )
+    _add_start(preview, "start, ISO 8601 (default: now)")
+    preview.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
+    _add_end(preview)
+    _add_common(preview, runs=False)
 
 
 def _add_stubs(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -201,6 +214,10 @@ def _number(option: str) -> Callable[[str], float]:
 def _add_range(parser: argparse.ArgumentParser) -> None:
     _add_start(parser, "start, ISO 8601 (default: 2026-01-01T00:00)")
     parser.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 30d)")
+    _add_end(parser)
+
+
+def _add_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="end", metavar="ISO", help="the end, ISO 8601, instead of --for")
 
 

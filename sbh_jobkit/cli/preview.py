@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.report.terminal.runs import fire_lines
+from sbh_jobkit.report.terminal.runs import fire_lines, time_with_zone
 from sbh_jobkit.run.run import Fire
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.schedule import Schedule
@@ -52,15 +53,16 @@ def preview(options: Namespace) -> bool:
 def _of_expression(options: Namespace) -> _Preview:
     schedule = Schedule(options.what, options.tz or "UTC")
     now = _start(options, schedule.tz)
-    length = times.duration(options.duration or LOOK_AHEAD)
-    found = schedule.fires(now, times.add(now, length))
+    end = times.end_of(now, options.end, options.duration, default=LOOK_AHEAD)
+    found = schedule.fires(now, end)
     fires = [Fire(plugin="", job="", at=at, note=schedule.note(at)) for at in found]
     heading = [f"{schedule.expression}: {schedule.describe(clocks=False)}"]
     if schedule.cron.debian_differs:
         heading.append("note: read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND")
     heading += [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(now))]
     if not fires:
-        heading.append(f"not due within {times.format_duration(length)}; next: {schedule.next(now).isoformat()}")
+        within = f"within {options.duration or LOOK_AHEAD}" if options.end is None else f"before {options.end}"
+        heading.append(f"not due {within}; next: {schedule.next(now).isoformat()}")
     return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)
 
 
@@ -70,10 +72,14 @@ def _of_plugin(options: Namespace) -> _Preview:
         raise JobkitError(msg)
     plugin = given.load(options.what)
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
-    simulator = Simulator(plugin, World(), start=now, duration=options.duration or LOOK_AHEAD, tz=options.tz)
+    end = times.end_of(now, options.end, options.duration, default=LOOK_AHEAD)
+    simulator = Simulator(plugin, World(), start=now, end=end, tz=options.tz)
     heading = []
     for due in simulator.due:
         heading.append(f"{due.job.name}: {due.schedule.describe(clocks=False)}")
+        following = due.schedule.next(now.astimezone(UTC) - timedelta(seconds=1))
+        if following >= end:
+            heading.append(f"  not due before {time_with_zone(end)}; next: {time_with_zone(following)}")
         heading += [f"  note: {note}" for note in due.schedule.clock_notes(now)]
     heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)

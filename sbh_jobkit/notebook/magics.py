@@ -20,6 +20,7 @@ from sbh_jobkit.notebook.cells import CellHistory
 from sbh_jobkit.notebook.debugger import debugger_at_error
 from sbh_jobkit.notebook.progress import watched
 from sbh_jobkit.notebook.session import Session, without_traceback
+from sbh_jobkit.option_names import option_hint
 from sbh_jobkit.schedule.times import START, zone
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ _WORLD = {
     "metavar": "FILE",
     "help": "a world.py that describes the fake tenant (default: the notebook's, else the plugin's)",
 }
+_TO = {"dest": "end", "metavar": "ISO", "help": "the end of the range, instead of its length"}
+_LENGTHS = "length of the range, such as 7d, 12h, 2w, 1mo or 1y"
 _TARGET = {"metavar": "guide|host", "help": "behave as the guide promises (default) or as today's host does"}
 
 
@@ -136,13 +139,8 @@ class JobMagics(Magics):
     @magic_arguments()
     @argument("what", metavar="EXPR|NAME", nargs="+", help="a cron expression, with or without quotes, or a job's name")
     @argument("--from", dest="start", metavar="ISO", help="start of the range (default: now)")
-    @argument(
-        "--for",
-        dest="duration",
-        metavar="DURATION",
-        default="7d",
-        help="length of the range, such as 7d, 12h or 2w (default: 7d)",
-    )
+    @argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
+    @argument("--to", **_TO)
     @argument("--tz", **_TZ)
     def cron_preview(self, line: str) -> Preview:
         """Show when a schedule is due, and which other jobs are due then; returns a Preview. Nothing runs."""
@@ -168,15 +166,16 @@ class JobMagics(Magics):
             raise MagicError(msg)
         start = given.start or clock.now(schedule.tz).replace(microsecond=0)
         others = {name: each.schedule_in(asked) for name, each in plugin.jobs.items()}
-        return Preview.from_schedule(schedule, start=start, duration=given.duration, job=job, others=others)
+        return Preview.from_schedule(
+            schedule, start=start, end=given.end, duration=given.duration, job=job, others=others
+        )
 
     @line_magic
     @_short_errors
     @magic_arguments()
-    @argument(
-        "duration", metavar="DURATION", nargs="?", help="length of the range, such as 30d, 12h or 2w (default: 30d)"
-    )
+    @argument("duration", metavar="DURATION", nargs="?", help=f"{_LENGTHS} (default: 30d)")
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
+    @argument("--to", **_TO)
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
     @argument("--against", metavar="PATH|GITREF", help="another version of the plugin; returns a Comparison")
     @_under_conditions
@@ -302,7 +301,7 @@ class JobMagics(Magics):
             raise MagicError(msg) from None
         if rest:
             unknown = rest[0].partition("=")[0]
-            hint = did_you_mean(unknown, options_of(magic)) or f"; see %{name}?"
+            hint = option_hint(unknown, options_of(magic)) or f"; see %{name}?"
             msg = f"%{name} has no argument {unknown!r}{hint}"
             raise MagicError(msg)
         return given  # type: ignore[no-any-return]  # argparse has no type for the result

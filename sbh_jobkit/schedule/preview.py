@@ -63,19 +63,24 @@ class Preview(Shown):
         schedule: Schedule,
         *,
         start: str | datetime,
-        duration: str | timedelta = DURATION,
+        end: str | datetime | None = None,
+        duration: str | timedelta | None = None,
         job: str | None = None,
         others: Mapping[str, Schedule | None] | None = None,
     ) -> Self:
-        """List the fire times from `start`, and the ones that `others`, schedules by job name, share.
+        """List the fire times from `start` until `end`, or for a duration (default: 7d).
 
-        Raises TimeFormatError if the range has too many fire times to list.
+        `others` are schedules by job name; those that are due at the same times are collisions. Raises TimeFormatError
+        if the range has too many fire times to list.
         """
         first = times.instant(start, schedule.tz)
-        last = times.add(first, times.duration(duration))
+        last = times.end_of(first, end, duration, default=DURATION)
         epochs = list(islice(schedule.epochs(first.timestamp(), last.timestamp()), _MOST + 1))
         if len(epochs) > _MOST:
-            msg = f"{schedule.expression!r} is due more than {_MOST:,} times in {duration}; use a shorter duration"
+            within = (
+                f"in {duration or DURATION}; use a shorter duration" if end is None else f"before {end}; end earlier"
+            )
+            msg = f"{schedule.expression!r} is due more than {_MOST:,} times {within}"
             raise TimeFormatError(msg)
         due, found = set(epochs), []
         for name, other in (others or {}).items():

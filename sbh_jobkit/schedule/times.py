@@ -178,6 +178,22 @@ def add(start: datetime, length: Duration) -> datetime:
         raise TimeFormatError(msg) from None
 
 
+def end_of(
+    start: datetime, end: str | date | datetime | None, length: str | timedelta | Duration | None, *, default: str
+) -> datetime:
+    """Return the end of a range in the zone of its start: the one given, or after a length; not both may be given."""
+    if end is not None and length is not None:
+        msg = "give an end or a duration, not both"
+        raise TimeFormatError(msg)
+    if end is None:
+        return add(start, duration(default if length is None else length))
+    found = instant(end, start.tzinfo or UTC)
+    if found <= start:
+        msg = f"the end {found.isoformat()} is not after the start {start.isoformat()}"
+        raise TimeFormatError(msg)
+    return found
+
+
 def _months_later(start: datetime, months: int) -> datetime:
     year, month = divmod(start.year * _YEAR + start.month - 1 + months, _YEAR)
     last = monthrange(year, month + 1)[1]

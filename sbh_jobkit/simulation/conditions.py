@@ -104,13 +104,7 @@ class Conditions:
     def range_in(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return start and end in a zone."""
         start = times.instant(self.start, zone)
-        if self.end is None:
-            return start, times.add(start, times.duration(DURATION if self.duration is None else self.duration))
-        end = times.instant(self.end, zone)
-        if end <= start:
-            msg = f"the end {end.isoformat()} is not after the start {start.isoformat()}"
-            raise TimeFormatError(msg)
-        return start, end
+        return start, times.end_of(start, self.end, self.duration, default=DURATION)
 
     def only(self, jobs: Collection[str]) -> Self:
         """Return the conditions without the jobs that a plugin does not have."""
