@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.run.effects import Effect, effects_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.notes import Note
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_SECRET = re.compile("‹secret:([^›]+)›")
 
 
 class Outcome(StrEnum):
@@ -105,6 +107,17 @@ class HttpCall:
     """What was sent, as text: at most 4,000 characters of it; bytes that are not text are only counted."""
     digest: str = field(default="", compare=False)
     """The same for equal bodies, also where `body` is cut; empty without a body."""
+
+    @property
+    def host(self) -> str:
+        """The host that was asked, such as `api.example.com`, without its port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets whose values are in the address, the headers or the body, as far as it is kept."""
+        texts = (self.url, *self.headers, *self.headers.values(), self.body)
+        return frozenset(name for text in texts for name in _SECRET.findall(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

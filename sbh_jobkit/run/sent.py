@@ -25,7 +25,7 @@ def shown_headers(headers: Mapping[str, str], redact: Callable[[str], str]) -> d
     """Return headers by their names in lower case, with the values of private ones hidden."""
     if not hasattr(headers, "items"):
         return {}
-    return {redact(f"{name}").lower(): _value(f"{name}", f"{value}", redact) for name, value in headers.items()}
+    return {redact(f"{name}".lower()): _value(f"{name}", f"{value}", redact) for name, value in headers.items()}
 
 
 def shown_body(body: bytes, redact: Callable[[str], str]) -> tuple[str, str]:

@@ -86,7 +86,7 @@ def _values(text: str) -> Iterator[str]:
     with suppress(ValueError):
         yield str(float(text))
     with suppress(ValueError):
-        yield from (str(known := UUID(text)), known.hex)
+        yield from (str(known := UUID(text)), known.hex, str(known.int))
     for kind in (date, datetime):
         with suppress(ValueError):
             if (read := kind.fromisoformat(text)).isoformat()[:10] == text[:10]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from datetime import UTC, datetime
+
 import pytest
 
-from sbh_jobkit import Plugin, World, run_job
+from sbh_jobkit import HttpCall, Plugin, World, run_job
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.sent import digest, shown_body, shown_headers
@@ -70,3 +73,54 @@ def test_a_run_knows_what_its_requests_sent():
     assert run.http_calls[0].digest == digest(b'{"to":"ada"}')
     assert run.http_calls[3].digest == ""
     assert [file.digest for file in run.files] == [digest(b"text"), ""]
+
+
+SENT = {
+    "a header": ("get", "https://a.example/x", {"headers": {"Authorization": "Bearer {}"}}, {"KEY"}),
+    "Basic, in base64": ("get", "https://a.example/x", {"headers": {"Authorization": "Basic {base64}"}}, {"KEY"}),
+    "the name of a header": ("get", "https://a.example/x", {"headers": {"{}": "1"}}, {"KEY"}),
+    "JSON": ("post", "https://a.example/x", {"json": {"deep": [{"token": "{}"}]}}, {"KEY"}),
+    "a form": ("put", "https://a.example/x", {"data": {"token": "{}"}}, {"KEY"}),
+    "the address": ("delete", "https://a.example/x/{}", {}, {"KEY"}),
+    "a parameter": ("get", "https://a.example/x", {"params": {"q": "{}"}}, {"KEY"}),
+    "two of them": ("post", "https://a.example/x", {"json": {"a": "{}", "b": "{other}"}}, {"KEY", "OTHER"}),
+    "none": ("post", "https://a.example/x", {"json": {"to": "ada"}, "headers": {"Accept": "*/*"}}, set()),
+}
+
+
+@pytest.mark.parametrize(("method", "url", "more", "names"), SENT.values(), ids=SENT)
+def test_a_call_names_the_secrets_that_it_sent(method, url, more, names):
+    """Wherever their values are, so that a test can say which hosts may get a token."""
+    values = {"base64": b64encode(b"me:key-0123456789").decode(), "other": "another-98765"}
+
+    def filled(given):
+        if isinstance(given, dict):
+            return {filled(name): filled(value) for name, value in given.items()}
+        return [filled(each) for each in given] if isinstance(given, list) else given.format("key-0123456789", **values)
+
+    @job("send")
+    def send(ctx):
+        getattr(ctx.http, method)(filled(url), **filled(more))
+
+    world = World()
+    world.secrets["KEY"], world.secrets["OTHER"] = "key-0123456789", values["other"]
+    world.http.route(host="a.example").respond(200)
+    (call,) = run_job(Plugin.load({"send": send}).jobs["send"], world, at="2026-01-01T06:00").http_calls
+    assert (call.host, call.secrets) == ("a.example", names)
+    assert "key-0123456789" not in f"{call!r}".casefold()
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://API.example:8443/x", "api.example"),
+        ("http://user:pw@a.example/", "a.example"),
+        ("https://[2001:db8::7]:8443/", "2001:db8::7"),
+        ("/relative", ""),
+        ("", ""),
+    ],
+)
+def test_the_host_of_a_call(url, host):
+    """In small letters, without port and user."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert HttpCall(method="GET", url=url, status=200, matched=True, at=at).host == host
