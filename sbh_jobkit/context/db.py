@@ -23,8 +23,13 @@ _MANY = 100
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
 
 
-_SQL = re.compile(r"\s*(select|insert|update|delete|with|create|alter|drop|show|replace|truncate)\s", re.IGNORECASE)
+_SQL = re.compile(
+    r"[\s(]*(?:select|insert|update|delete|with|create|alter|drop|show|replace|truncate)\s"
+    r"|.*(?:\s(?:where|join|union|(?:order|group)\s+by|limit)\s|;\s*(?:--|\w+\s))",
+    re.IGNORECASE | re.DOTALL,
+)
 _AFTER = re.compile(r"\b(?:from|into|update|table)\s+[\"'`\[]?([\w.]+)", re.IGNORECASE)
+_NAME = re.compile(r"(?!(?:select|with|show|create)\b)(\w+)\s*(?:;|\s\w)", re.IGNORECASE)
 _LONGEST_SHOWN = 60
 
 
@@ -116,5 +121,6 @@ def _sql_problem(table: object) -> str | None:
         return None
     line = " ".join(table.split())
     shown = line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
-    name = found[1] if (found := _AFTER.search(line)) else "users"
+    first = _NAME.match(line)
+    name = found[1] if (found := _AFTER.search(line)) else first[1] if first else "users"
     return f"{shown!r} is SQL; give the name of a table, and filters: ctx.db.query({name!r}, {{'id': 1}})"

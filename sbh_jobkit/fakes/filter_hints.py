@@ -49,6 +49,11 @@ def _of_name(condition: Condition, sample: list[Row], table: str) -> tuple[str, 
     if suffix and name in fields:
         message = f"no row of {table!r} has a field {condition.field!r}"
         return message, f"write {{{name!r}: {{{f'${operator}'!r}: …}}}}"
+    parent, _, member = condition.field.rpartition(".")
+    above = [value for row in sample if (value := value_of(row, parent)) is not MISSING] if parent else []
+    if above and all(isinstance(value, (list, tuple)) for value in above):
+        message = f"the field {parent!r} is a list, and a path goes into objects only"
+        return message, f"leave it out of the filter, and ask in Python for {member!r} of row[{parent!r}]"
     first = condition.field.partition(".")[0]
     near = nearest(first, fields) if first not in fields and len(first) >= _LEAST else None
     if near is None:

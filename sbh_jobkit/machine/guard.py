@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     Report = Callable[..., None]
 
-_HEARD = network.EVENTS | FILES | exits.EVENTS | {"import"}
+_STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty"}
+_HEARD = network.EVENTS | FILES | exits.EVENTS | _STARTS | {"import"}
 _NETWORK_ADVICE = (
     "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
 )
@@ -42,7 +44,7 @@ class RealNetworkError(ConnectionRefusedError):
 class Guard:
     """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
 
-    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_reported", "_root", "ended")
+    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_reported", "_root", "_starts", "ended")
 
     def __init__(self, clock: VirtualClock) -> None:
         """Watch the threads that this clock governs."""
@@ -54,6 +56,7 @@ class Guard:
         self._root: Path | None = None
         self._reported: set[str] = set()
         self._files = RealFiles()
+        self._starts = False
         self.ended: str | None = None
         """How the plugin's code wanted to end the process, also if it swallowed the exception."""
 
@@ -75,6 +78,7 @@ class Guard:
         self._loopback = loopback
         self._modules = modules
         self._reported = set()
+        self._starts = False
         self.ended = None
         return self
 
@@ -94,7 +98,9 @@ class Guard:
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Check one audit event; raises RealNetworkError for the network, and ProcessExit for the end of all runs."""
-        if event == "import":
+        if event in _STARTS:
+            self._starts = True
+        elif event == "import":
             self.imported(arguments[0])
         elif event in FILES:
             for verb, path in self._files.changes(event, arguments):
@@ -124,6 +130,15 @@ class Guard:
         """Note that the plugin's code wanted to end the process; return the text of the error."""
         self.ended = f"{called} ends the whole process, and with it every other run"
         return self.ended
+
+    @property
+    def has_children(self) -> bool:
+        """Whether the code has started a process that is still running."""
+        if not self._starts or not hasattr(os, "waitid"):
+            return False
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return False
 
     def _check_network(self, event: str, arguments: tuple[Any, ...]) -> None:
         host, where = network.address(event, arguments)

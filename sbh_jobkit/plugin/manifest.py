@@ -151,13 +151,21 @@ def _at_least(slug: str) -> str:
     return "" if any(sign.isalnum() for sign in slug) else ", and at least one letter or digit"
 
 
+def _with_same_letters(key: str, choices: set[str]) -> str | None:
+    """Return the choice that has the letters of a key in another order, or but for a plural's."""
+    letters = sorted(key.casefold().removesuffix("s"))
+    return next((choice for choice in sorted(choices) if sorted(choice.removesuffix("s")) == letters), None)
+
+
 def _misspelled(data: Mapping[str, Any], path: str, known: set[str]) -> Iterator[str]:
     """Yield the keys of an object that are nearly, but not exactly, the ones that the platform reads."""
     absent = known.difference(data)
     for key in data:
         if isinstance(key, str) and key not in known:
             other = _OTHER_NAMES.get(key.casefold())
-            meant = other if other in absent else nearest(key, absent, nearness=_NEAR)
+            meant = (
+                other if other in absent else _with_same_letters(key, absent) or nearest(key, absent, nearness=_NEAR)
+            )
             if meant is not None:
                 yield f"{path}.{key}: unknown key; did you mean {meant!r}?"
 

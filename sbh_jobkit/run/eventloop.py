@@ -6,6 +6,7 @@ import asyncio
 import selectors
 import threading
 from asyncio.selector_events import BaseSelectorEventLoop
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from time import perf_counter
@@ -26,6 +27,8 @@ _ANSWER = 1.0
 """Real seconds to wait for a socket or a process, when a timer is pending that virtual time could jump to."""
 _SLICE = 0.05
 _GLANCE = 0.001
+_THREADS = 32
+"""Threads of a loop's own pool: as many as asyncio has on a large machine, so that runs are the same on all."""
 _RESOLUTION = 1e-6
 """Finer than that, seconds since 1970 are no longer distinct."""
 _init_loop = BaseSelectorEventLoop.__init__
@@ -90,6 +93,8 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         return self._clock.epoch
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # passed on as it is
+        if executor is None and vars(self).get("_default_executor") is None:
+            self.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio"))
         future = super().run_in_executor(executor, func, *args)
         self.waiting.helpers.update(getattr(executor or vars(self)["_default_executor"], "_threads", ()))
         self.waiting.working += 1

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _UNMEASURED = nullcontext()
 _WAIT_FOR_THREADS = "join it before the job returns; on the platform nothing waits for it, and nobody sees how it ends"
 
+_STILL_RUNS = (
+    "a process that it has started still runs, and virtual time does not wait for it: use subprocess.run or .wait()"
+)
+
 
 class VirtualSandbox:
     """Calls jobs under a virtual clock: open it, inside the open clock, around any number of calls."""
@@ -97,7 +101,8 @@ class VirtualSandbox:
             clock.expired = str(limit) or clock.expired or ""
             result = CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         if clock.expired is not None:  # also if the job swallowed the error, or one of its threads exceeded the limit
-            result = timed_out(limits.seconds, result.place, clock.expired)
+            why = clock.expired or (_STILL_RUNS if self._guard.has_children else "")
+            result = timed_out(limits.seconds, result.place, why)
             return session.rules.amend(result, memory_passed=False) if session.rules is not None else result
         return result
 

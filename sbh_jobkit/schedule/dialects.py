@@ -10,6 +10,8 @@ import re
 from math import gcd
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.schedule.phrases import explain_phrase
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,6 +40,7 @@ _RATE = re.compile(r"\s*rate\(\s*(\d+)\s*([a-z]+?)s?\s*\)\s*", re.IGNORECASE)
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]+?)s?(?=[\s\d]|$)", re.IGNORECASE)
 _EVENT_BRIDGE = re.compile(r"\s*cron\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _COMMENT = re.compile(r"(.*?)\s+#.*", re.DOTALL)
+_BETWEEN = re.compile(r"\s*(?:;|\|\|?|\n|&&?|\s(?:and|or)\s)\s*", re.IGNORECASE)
 _AROUND_SIGN = re.compile(r"\s*([,/-])\s*")
 _PHRASE = re.compile(r"\s*(?:run\s+)?every\s+(?:(\d+|other|second)\s+)?([a-z]+?)s?\s*", re.IGNORECASE)
 _WORD = re.compile(r"\s*@?(hour|dai|week|month|year|annual)ly\s*|\s*@?(midnight)\s*", re.IGNORECASE)
@@ -50,10 +53,13 @@ _NO_SECONDS = {"0", "00", "*", "*/1", "?"}
 
 def explain(text: str, is_cron: IsCron) -> str | None:
     """Return what a text is in another dialect, and the cron to write; None for what is of no known dialect."""
-    for read in (_quoted, _comment, _zone, _spaces, _named, _event_bridge, _seconds, _command, _every, _words):
+    for read in (
+        *(_quoted, _comment, _zone, _zone_behind, _several, _spaces, _named),
+        *(_event_bridge, _seconds, _command, _every, _words),
+    ):
         if (why := read(text, is_cron)) is not None:
             return why
-    return None
+    return explain_phrase(text)
 
 
 def every_minutes(minutes: int) -> str:
@@ -97,6 +103,22 @@ def _zone(text: str, is_cron: IsCron) -> str | None:
     if found is None or not is_cron(found[2].strip()):
         return None
     return f'write {found[2].strip()!r}, and the zone into plugin.json: "timezone": "{found[1]}"'
+
+
+def _zone_behind(text: str, is_cron: IsCron) -> str | None:
+    cron, _, zone = text.strip().rpartition(" ")
+    named = re.fullmatch(r"\(?(UTC|GMT|Z|[A-Z][A-Za-z_]+(?:/[A-Z][\w+-]*)+)\)?", zone)
+    if named is None or not is_cron(cron.strip()):
+        return None
+    name = named[1] if "/" in named[1] else "UTC"
+    return f'write {cron.strip()!r}, and the zone into plugin.json: "timezone": "{name}"'
+
+
+def _several(text: str, is_cron: IsCron) -> str | None:
+    parts = [part.strip() for part in _BETWEEN.split(text) if part.strip()]
+    if len(parts) < 2 or not all(map(is_cron, parts)):  # noqa: PLR2004
+        return None
+    return f"a job has one schedule: give {parts[0]!r} to this one, and {parts[1]!r} to a second job"
 
 
 def _spaces(text: str, is_cron: IsCron) -> str | None:

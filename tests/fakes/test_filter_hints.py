@@ -54,6 +54,16 @@ MISTAKES = {
         LIST,
         "leave it out of the filter, and ask in Python: '^n' in row['tags']",
     ),
+    "a path into a list": (
+        {"tags.0": "new"},
+        "the field 'tags' is a list, and a path goes into objects only",
+        "leave it out of the filter, and ask in Python for '0' of row['tags']",
+    ),
+    "a path to a member of a list's items": (
+        {"tags.name": {"$gt": "a"}},
+        "the field 'tags' is a list, and a path goes into objects only",
+        "leave it out of the filter, and ask in Python for 'name' of row['tags']",
+    ),
     "inside $and": (
         {"$and": [{"score": 3}, {"tags": "new"}]},
         LIST,

@@ -205,6 +205,10 @@ SQL = {
         "orders",
     ),
     "SHOW TABLES": ("SHOW TABLES", "users"),
+    "orders WHERE id = 1": ("orders WHERE id = 1", "orders"),
+    "orders; DROP TABLE users": ("orders; DROP TABLE users", "users"),
+    "orders o JOIN deals d ON 1 = 1": ("orders o JOIN deals d ON 1 = 1", "orders"),
+    "(SELECT 1)": ("(SELECT 1)", "users"),
 }
 
 

@@ -75,6 +75,9 @@ PROBLEMS = [
     # keys
     ({"permisions": []}, "$.permisions: unknown key; did you mean 'permissions'?"),
     ({"Jobs": []}, "$.Jobs: unknown key; did you mean 'jobs'?"),
+    ({"secert": []}, "$.secert: unknown key; did you mean 'secrets'?"),
+    ({"evenst": []}, "$.evenst: unknown key; did you mean 'events'?"),
+    ({"Permissoin": []}, "$.Permissoin: unknown key; did you mean 'permissions'?"),
     ({"time_zone": "UTC"}, "$.time_zone: unknown key; did you mean 'timezone'?"),
     ({"tz": "UTC"}, "$.tz: unknown key; did you mean 'timezone'?"),
     ({"route": True}, "$.route: unknown key; did you mean 'routes'?"),

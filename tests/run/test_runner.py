@@ -237,6 +237,33 @@ def test_asyncio_run_inside_a_job_is_virtual_too(ran, head):
     assert (run.outcome, run.duration) == ("ok", timedelta(seconds=1))
 
 
+WAITS = {
+    "poll": "import subprocess, time\np = subprocess.Popen(['sleep', '5'])\nwhile p.poll() is None: time.sleep(.5)",
+    "waitpid": (
+        "import os, subprocess, time\np = subprocess.Popen(['sleep', '5'])\n"
+        "while os.waitpid(p.pid, os.WNOHANG)[0] == 0: time.sleep(1)"
+    ),
+    "another thread": (
+        "import subprocess, time\np = subprocess.Popen('sleep 5', shell=True)\nfor _ in range(90): time.sleep(1)"
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("body", WAITS.values(), ids=WAITS)
+def test_a_loop_that_waits_for_a_process_is_explained(ran, body):
+    """Sleeps take no real time, so the limit is passed before the process has done anything."""
+    why = "a process that it has started still runs, and virtual time does not wait for it"
+    assert ran(body).reason.partition(" (")[2] == f"{why}: use subprocess.run or .wait())"
+
+
+def test_helper_threads_are_as_many_on_every_machine(ran):
+    """A loop's own pool has 32, so that what waits in it takes as long everywhere."""
+    body = "import asyncio, time\nawait asyncio.gather(*[asyncio.to_thread(time.sleep, 20) for _ in range(32)])"
+    run = ran(body, head="async def work(ctx):")
+    assert (run.outcome, run.duration) == ("ok", timedelta(seconds=20))
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [

@@ -42,6 +42,8 @@ def nearest(request: httpx.Request, routes: Iterable[Route]) -> str:
     differing = [{part.key for part in parts if not part.match(request)} for parts in asked]
     fewest = min(map(len, differing))
     near = [(parts, keys) for parts, keys in zip(asked, differing, strict=True) if len(keys) == fewest]
+    if not fewest:
+        return f"; the function of {_describe(near[0][0], set())} returned None, and has to return an httpx.Response"
     names = [_describe(parts, keys) for parts, keys in _most_similar(request.url.raw_path.decode(), near)]
     return f"; the nearest {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
 
