@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.stress.judgement import Finding
 
 _MOST_PEAKS = 10
+_NARROWEST, _USUAL = 20, 80
 
 
 class _View(Protocol):
@@ -83,7 +85,9 @@ def _print_summary(options: Namespace, result: Simulation | FleetSimulation, vie
     from sbh_jobkit.report.terminal.runs import time_with_zone
 
     print(f"{view.title()}: {time_with_zone(result.start)} to {time_with_zone(result.end)}\n")
-    Console(highlight=False).print(view.table())
+    columns = os.environ.get("COLUMNS", "")
+    narrow = columns.isdecimal() and int(columns) < _NARROWEST  # rich would print nothing, or one letter in each line
+    Console(highlight=False, width=_USUAL if narrow else None).print(view.table())
     for block in view.blocks():
         if text := "\n".join(block):
             print(f"\n{text}")

@@ -62,7 +62,8 @@ def _of_expression(options: Namespace) -> _Preview:
     heading += [f"note: {note}" for note in (*schedule.cron.notes, *schedule.clock_notes(now))]
     if not fires:
         within = f"within {options.duration or LOOK_AHEAD}" if options.end is None else f"before {options.end}"
-        heading.append(f"not due {within}; next: {schedule.next(now).isoformat()}")
+        following = schedule.next_or_none(now)
+        heading.append(f"not due {within}{f'; next: {following.isoformat()}' if following is not None else ''}")
     return _Preview(now=now, heading=heading, fires=fires, of_plugin=False)
 
 
@@ -77,9 +78,10 @@ def _of_plugin(options: Namespace) -> _Preview:
     heading = []
     for due in simulator.due:
         heading.append(f"{due.job.name}: {due.schedule.describe(clocks=False)}")
-        following = due.schedule.next(now.astimezone(UTC) - timedelta(seconds=1))
-        if following >= end:
-            heading.append(f"  not due before {time_with_zone(end)}; next: {time_with_zone(following)}")
+        following = due.schedule.next_or_none(now.astimezone(UTC) - timedelta(seconds=1))
+        if following is None or following >= end:
+            again = f"; next: {time_with_zone(following)}" if following is not None else ""
+            heading.append(f"  not due before {time_with_zone(end)}{again}")
         heading += [f"  note: {note}" for note in due.schedule.clock_notes(now)]
     heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)

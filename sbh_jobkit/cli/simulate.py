@@ -35,6 +35,7 @@ def simulate(options: Namespace) -> bool:
     conditions = Conditions.from_options(vars(options))
     fleet = Fleet.under(conditions, options.paths, given.tenant_names(options.tenants))
     _check_together(options, len(fleet))
+    _processes(options.jobs)
     if options.stress is not None:
         from sbh_jobkit.cli.stress import stress
 

@@ -95,7 +95,7 @@ class JobTable:
     @staticmethod
     def _row(plugin: str, job: str, state: JobState) -> dict[str, Any]:
         schedule = state.schedule
-        following = schedule.next(clock.now(schedule.tz)) if schedule else None
+        following = schedule.next_or_none(clock.now(schedule.tz)) if schedule else None
         return {
             "id": f"{plugin}:{job}",
             "plugin_installation_id": plugin,

@@ -90,11 +90,17 @@ class Schedule(Shown):
 
     def next(self, after: str | datetime) -> datetime:
         """Return the first fire time later than `after`."""
+        found = self.next_or_none(after)
+        if found is None:
+            msg = f"schedule {self.expression!r} has no fire time after {after}"
+            raise ScheduleError(msg)
+        return found
+
+    def next_or_none(self, after: str | datetime) -> datetime | None:
+        """Return the first fire time later than `after`; None at the end of the years that Python knows."""
         first = floor(self._instant(after).timestamp()) + 1
-        for epoch in self.epochs(first, (_LAST - _EPOCH) * _DAY):
-            return datetime.fromtimestamp(epoch, self.tz)
-        msg = f"schedule {self.expression!r} has no fire time after {after}"
-        raise ScheduleError(msg)
+        found = next(self.epochs(first, (_LAST - _EPOCH) * _DAY), None)
+        return None if found is None else datetime.fromtimestamp(found, self.tz)
 
     def previous(self, before: str | datetime) -> datetime:
         """Return the last fire time earlier than `before`."""

@@ -149,6 +149,9 @@ def test_a_terminal_of_no_width_is_an_ordinary_one(said, columns, monkeypatch):
     for words in (["simulate", "p", "--for", "1d"], ["run", "p", "hourly", "--at", "2026-01-01"], ["check", "p"]):
         code, out, _ = said(*words)
         assert (code, bool(out)) == (0, True)
+    code, out, _ = said("simulate", "p", "--for", "1d")
+    table = [line.split() for line in out.splitlines() if line.startswith("hourly")]
+    assert table == ["hourly 0 * * * * 24 0 0 0 0".split()]
 
 
 CONTROLS = {
@@ -191,3 +194,30 @@ def test_the_plugin_of_the_current_folder_is_the_default(said, monkeypatch, tmp_
     assert said("run")[2] == (
         "sbh-jobkit: error: run: the following arguments are required: JOB; see sbh-jobkit run --help\n"
     )
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
+def test_a_number_of_processes_is_checked_for_one_plugin_too(said, number):
+    """Although it would need only one."""
+    message = f"sbh-jobkit: error: --jobs {number!r} is neither a number of processes from 1 nor auto\n"
+    assert said("simulate", "p", f"--jobs={number}") == (2, "", message)
+
+
+END = [
+    ["simulate", "--from", "9998-12-30", "--for", "1d"],
+    ["simulate", "--from", "9999-12-30", "--for", "1d"],
+    ["preview", "--from", "9999-12-30", "--for", "1d"],
+    ["run", "tick", "--at", "9999-12-30T10:00"],
+]
+
+
+@pytest.mark.parametrize("words", END, ids=" ".join)
+def test_the_end_of_time_has_no_next_fire_time(tmp_path, monkeypatch, capsys, words):
+    """A job that is never due again is shown without one."""
+    (tmp_path / "plugin.json").write_text('{"slug": "p", "name": "P"}')
+    source = "from src.ext.sdk import job\n@job('tick', schedule='0 9 31 * *')\ndef tick(ctx):\n"
+    (tmp_path / "main.py").write_text(f"{source}    return ctx.db.query('plugin_jobs')[0]['next_run_at']\n")
+    monkeypatch.chdir(tmp_path)
+    command, *rest = words
+    assert main([command, *(["."] if command != "run" else []), *rest]) == 0
+    assert "next on" not in capsys.readouterr().out

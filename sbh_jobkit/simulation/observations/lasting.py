@@ -53,11 +53,12 @@ def not_called(simulation: Observed) -> Iterator[Observation]:
     ran = {run.job for run in simulation.runs}
     for due in simulation.due:
         if due.job.name not in ran and next(_fires(simulation, due.schedule), None) is None:
-            following = due.schedule.next(simulation.end)
+            following = due.schedule.next_or_none(simulation.end)
+            again = f"; next on {following:%Y-%m-%d %H:%M %Z}" if following is not None else ""
             yield Observation(
                 kind="job-not-due",
                 job=due.job.name,
-                message=f"is not due in the range; next on {following:%Y-%m-%d %H:%M %Z}",
+                message=f"is not due in the range{again}",
                 advice="simulate a longer range, or begin it later: --from, --for",
             )
     names = sorted(_marked(simulation.plugin))
