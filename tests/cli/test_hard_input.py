@@ -151,7 +151,7 @@ def test_a_terminal_of_no_width_is_an_ordinary_one(said, columns, monkeypatch):
         assert (code, bool(out)) == (0, True)
     code, out, _ = said("simulate", "p", "--for", "1d")
     table = [line.split() for line in out.splitlines() if line.startswith("hourly")]
-    assert table == ["hourly 0 * * * * 24 0 0 0 0".split()]
+    assert table == [["hourly", "0", "*", "*", "*", "*", "24", "0", "0", "0", "0"]]
 
 
 CONTROLS = {
