@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
-from sbh_jobkit.option_names import option_hint
+from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:

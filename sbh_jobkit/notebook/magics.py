@@ -17,10 +17,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.cells import CellHistory
-from sbh_jobkit.notebook.debugger import debugger_at_error
 from sbh_jobkit.notebook.progress import watched
-from sbh_jobkit.notebook.session import Session, without_traceback
-from sbh_jobkit.option_names import option_hint
+from sbh_jobkit.notebook.session import Session, debugger_at_error, without_traceback
+from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.schedule.times import START, zone
 
 if TYPE_CHECKING:

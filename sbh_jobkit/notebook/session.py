@@ -7,13 +7,15 @@ the same result when it runs again. Heavy modules are imported when they are fir
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
     from sbh_jobkit.fakes.script import WorldScript
     from sbh_jobkit.fakes.world import World
@@ -177,6 +179,27 @@ def check_job(function: Any) -> None:
         list(find_jobs(Manifest(slug="notebook", name="Notebook"), [function], None, Jobs()))
     except JobkitError as error:
         raise without_traceback(error) from None
+
+
+@contextmanager
+def debugger_at_error(shell: Any) -> Iterator[None]:
+    """Let `%debug` find what the run inside raises, although no cell failed; with `%pdb on`, start it at once."""
+    from sbh_jobkit.run import tracebacks
+
+    tracebacks.keep(1)
+    try:
+        yield
+        ending = tracebacks.latest()
+    finally:
+        tracebacks.keep(0)
+    if ending is None:
+        return
+    error = ending.error.with_traceback(ending.traceback)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, ending.traceback
+    sys.last_exc = error  # type: ignore[attr-defined] # since Python 3.12
+    shell.InteractiveTB.tb = ending.traceback
+    if shell.call_pdb:
+        shell.debugger(force=True)
 
 
 def without_traceback(error: BaseException) -> BaseException:

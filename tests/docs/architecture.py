@@ -17,7 +17,7 @@ from textwrap import wrap
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs/_static/architecture.svg"
-BASE = ("errors", "ports", "clock", "display", "option_names", "threads", "version", "filters")
+BASE = ("errors", "ports", "clock", "display", "threads", "version", "filters")
 SIMULATE = (
     "cli.main:main",
     "cli.simulate:simulate",

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sbh_jobkit.cli.main import main
-from sbh_jobkit.option_names import option_hint
+from sbh_jobkit.report.option_names import option_hint
 
 SIMULATE = ("--from", "--for", "--to", "--job", "--jobs", "--tz", "--target", "--seed", "--html", "--json", "--twice")
 RUN = ("--at", "--tenant", "--from", "--tz", "--target", "--on", "--token-file", "--world")
