@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo serve-demo test notebooks browser lint types bench docs docs-refresh clean
+.PHONY: setup demo serve-demo test mutants notebooks browser lint types bench docs docs-refresh clean
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("sbh-jobkit needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -33,6 +33,10 @@ serve-demo: .venv/serve
 
 test: .venv/dev
 	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+# Small changes of the modules that decide, each of which must make a test fail; it takes a while, and CI leaves it out.
+mutants: .venv/dev
+	@$(BIN)/python tests/mutation/mutate.py
 
 # pytest shortens its lines for people but not on CI, and the notebooks show it as people see it.
 notebooks: .venv/dev

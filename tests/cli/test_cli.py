@@ -458,7 +458,7 @@ def test_simulate_on_todays_host(here, capsys):
             "Thu 2026-01-01 06:00 UTC  read  faulty\n"
             "    main.py:5: today's host gives no secret to a job: ctx.secrets.get('KEY')\n"
             "      returns None [D6]\n"
-            "      try: end the run with a clear error if a secret is None\n"
+            "      try: do without a secret that is None, or end with a clear error\n"
             "    … and 4 more like it, the last on Mon 2026-01-05 06:00 UTC\n"
             "\n"
             "where today's host differs:\n"
