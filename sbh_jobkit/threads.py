@@ -65,15 +65,21 @@ def install(of_plugin: Callable[[], bool]) -> None:
         if not of_plugin():
             return start(function, args, kwargs or {})
 
+        noted = _thread.allocate_lock()
+        noted.acquire()
+
         def call(*args: Any, **kwargs: Any) -> None:
             thread = threading.current_thread()
             _plugins[thread] = next(_numbers)
+            noted.release()
             try:
                 function(*args, **kwargs)
             finally:
                 del _plugins[thread]
 
-        return start(call, args, kwargs or {})
+        ident = start(call, args, kwargs or {})
+        with noted:  # nobody else knows the thread before it runs
+            return ident
 
     _thread.start_new_thread = _thread.start_new = start_new_thread
     for name in ("_start_new_thread", "_start_joinable_thread"):  # what Thread.start calls, by version
@@ -117,6 +123,8 @@ def alive() -> list[threading.Thread]:
 
 def has_ended(thread: threading.Thread) -> bool:
     """Whether a thread has been, which is not so for one that is being started."""
+    if isinstance(thread, threading._DummyThread):  # noqa: SLF001  started past Thread: Python never says that it ended
+        return thread not in _plugins
     return thread._started.is_set() and not thread.is_alive()  # type: ignore[attr-defined] # noqa: SLF001  no public way
 
 
@@ -161,7 +169,15 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
         busy = [thread for thread in going if not sleeping(thread) and not waits(thread)]
         if not busy or perf_counter() > until:
             return going
-        busy[0].join(0.005)
+        _join(busy[0])
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait a little for a thread to end."""
+    if isinstance(thread, threading._DummyThread):  # noqa: SLF001  cannot be joined
+        threading.Event().wait(0.005)
+    else:
+        thread.join(0.005)
 
 
 class _Settled(BaseException):
@@ -203,9 +219,9 @@ def end(threads: Iterable[threading.Thread]) -> None:
         raise_in(thread.ident or 0, SystemExit)
     until = perf_counter() + _END
     for thread in asked:
-        while thread.is_alive() and not _has_nothing_to_do(thread) and perf_counter() < until:
-            thread.join(0.005)
-        if not thread.is_alive() or _has_nothing_to_do(thread):  # a pool's thread goes on with the next task
+        while not has_ended(thread) and not _has_nothing_to_do(thread) and perf_counter() < until:
+            _join(thread)
+        if has_ended(thread) or _has_nothing_to_do(thread):  # a pool's thread goes on with the next task
             _ended.discard(thread)
 
 

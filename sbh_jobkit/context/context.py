@@ -9,7 +9,7 @@ from sbh_jobkit import clock
 from sbh_jobkit.context.access import RunAccess
 from sbh_jobkit.context.db import Database
 from sbh_jobkit.context.files import Files
-from sbh_jobkit.context.gate import Gate
+from sbh_jobkit.context.gate import Gate, OfOneRun
 from sbh_jobkit.context.http import Http
 from sbh_jobkit.context.llm import Llm
 from sbh_jobkit.context.secrets import Secrets
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ADVICE = "emit text, numbers, lists and dicts; write times with .isoformat()"
 
 
-class PluginContext:
+class PluginContext(OfOneRun):
     """The `ctx` of a job: fake and live contexts are instances of it.
 
     A unit test writes `PluginContext("acme")`, and gets the working context of an empty fake tenant.

@@ -7,6 +7,7 @@ from functools import partial
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.errors import FilterError, Members, PermissionDenied, UnknownTableError
 from sbh_jobkit.plugin.members import SYNONYMS, WRITES
 
@@ -33,7 +34,7 @@ _NAME = re.compile(r"(?!(?:select|with|show|create)\b)(\w+)\s*(?:;|\s\w)", re.IG
 _LONGEST_SHOWN = 60
 
 
-class Database(Members):
+class Database(OfOneRun, Members):
     """The tenant's tables, read-only."""
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")

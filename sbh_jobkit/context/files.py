@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.context.links import link_problem
 from sbh_jobkit.errors import Members
 from sbh_jobkit.plugin.members import SYNONYMS
@@ -27,7 +28,7 @@ def _naive(epoch: float, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(epoch, zone).replace(tzinfo=None).isoformat()
 
 
-class Files(Members):
+class Files(OfOneRun, Members):
     """The tenant's object storage."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")

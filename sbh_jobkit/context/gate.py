@@ -1,8 +1,8 @@
-"""The permission check before each member of a context."""
+"""What each member of a context begins with: a permission check, in the run that it belongs to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from sbh_jobkit.errors import PermissionDenied
 
@@ -12,10 +12,24 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 
+class OfOneRun:
+    """What belongs to one run, and is not copied: a copy would outlive it."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        """Return the same object."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return the same object."""
+        return self
+
+
 class Gate:
     """Called by every member before it does anything."""
 
-    __slots__ = ("_permissions", "_recorder", "observe")
+    __slots__ = ("_permissions", "_recorder", "observe", "shut")
 
     def __init__(
         self,
@@ -27,9 +41,13 @@ class Gate:
         self._recorder = recorder
         self._permissions = permissions
         self.observe = observe
+        self.shut: Callable[[str], NoReturn] | None = None
+        """What refuses a member when the run has ended."""
 
     def __call__(self, member: str, permission: str | None = None) -> None:
         """Let the call of a member such as `files.list` pass; raises PermissionDenied, which is also a fault."""
+        if self.shut is not None:
+            self.shut(member)
         if self.observe is not None:
             self.observe(member)
         if permission is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import AnswerMistakeError, NotServedError
+from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -30,7 +31,7 @@ _SENDING = frozenset({"POST", "PUT", "PATCH"})
 """The methods that send a body."""
 
 
-class Http(Members):
+class Http(OfOneRun, Members):
     """Outbound HTTP; an answer that never came has `status_code` 0 and `error`."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_same", "_zone")

@@ -2,13 +2,14 @@
 
 Plugins often make a client once, at module level, from the `ctx` of the first run. When a run ends, its context and
 the members that were made for it change their class: from then on they read their state from the context of the run
-that is going on, which has a fault for it. Where no run goes on, they refuse.
+that is going on, which has a fault for it. Where no run goes on, they refuse. `copy` gives the same object again, and
+any other double of it finds its gate shut.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.errors import ContextEnded
 
@@ -36,6 +37,7 @@ def end(context: PluginContext) -> None:
     else:
         _going[:] = [each for each in _going if each is not context]
     own = vars(context)
+    own["_gate"].shut = _refuse
     for name in [name for name in own if name[0] != "_" and name not in _OWN]:
         _keep(own[name], name)
     for name, access in own.get("_accesses", {}).items():
@@ -78,13 +80,10 @@ def _is_state(context: Any, attribute: str) -> bool:
 def _current(name: str) -> Any:
     """Return the object of this name in the run that is going on, and record that an older one was used."""
     called = f"ctx.{name.removeprefix('_accesses ')}".rstrip(".")
-    if not _going:
+    context = _reported(called)
+    if context is None:
         msg = f"{called} was used when its run had ended, and no other run goes on; {_ADVICE}"
         raise ContextEnded(msg)
-    context = _going[-1]
-    recorder = context._recorder  # noqa: SLF001  the context of this package
-    if not any(fault.kind == "context-kept" for fault in recorder.faults):
-        recorder.fault("context-kept", called, f"{called} is of an earlier run, kept in a variable", _ADVICE)
     if not name:
         return context
     if name.startswith("_accesses "):
@@ -92,3 +91,21 @@ def _current(name: str) -> Any:
         getattr(context, name)  # opens the service
         return context._accesses[name]  # noqa: SLF001  the context of this package
     return getattr(context, name)
+
+
+def _reported(called: str) -> PluginContext | None:
+    """Record in the run that is going on that an older one's object was used, and return its context, if any."""
+    if not _going:
+        return None
+    recorder = _going[-1]._recorder  # noqa: SLF001  the context of this package
+    if not any(fault.kind == "context-kept" for fault in recorder.faults):
+        recorder.fault("context-kept", called, f"{called} is of an earlier run, kept in a variable", _ADVICE)
+    return _going[-1]
+
+
+def _refuse(member: str) -> NoReturn:
+    """Refuse what a double of a context, made past `copy`, still does when its run has ended."""
+    called = f"ctx.{member}"
+    _reported(called)
+    msg = f"{called} was used when its run had ended; {_ADVICE}"
+    raise ContextEnded(msg)

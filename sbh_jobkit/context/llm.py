@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import AnswerMistakeError, ServiceError
+from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 
-class Llm(Members):
+class Llm(OfOneRun, Members):
     """The tenant's language model."""
 
     __slots__ = ("_backend", "_gate", "_recorder", "_zone")

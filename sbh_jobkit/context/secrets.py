@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.errors import Members, did_you_mean
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -18,7 +19,7 @@ _NOT_GIVEN: Any = None.__class__  # tells a missing default from None; no job ha
 _ADVICE = "set text: json.dumps(…) makes text of an object"
 
 
-class Secrets(Members):
+class Secrets(OfOneRun, Members):
     """The tenant's secrets; needs no permission."""
 
     __slots__ = ("_backend", "_gate", "_hints", "_recorder")

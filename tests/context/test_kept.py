@@ -8,9 +8,9 @@ from sbh_jobkit import Budget, FaultPlan, Outage, Plugin, World, run_job, simula
 from sbh_jobkit.errors import ContextEnded
 
 TOP = """from src.ext.sdk import job
-
-kept = []
-
+import contextvars, copy, functools, threading; from concurrent.futures import ThreadPoolExecutor
+kept, pool, own, variable, CALL = [], ThreadPoolExecutor(1), threading.local(), contextvars.ContextVar("k"), {call}
+using = lambda ctx: (ctx.secrets.get(k + ctx.http.get(u)['text']) or ctx.emit('a', {}) for k, u in [CALL] * 9)
 class Client:
     def __init__(self, ctx):
         self.get, self.http, self.secrets = ctx.http.get, ctx.http, ctx.secrets
@@ -31,6 +31,27 @@ USES = {
         "lambda: ctx",
         "it().emit('a', {{}}); it().http.get('https://nowhere.example/'); it().secrets.get('KEY')",
     ),
+    "a copy": ("copy.copy(ctx)", "it.emit('a', {{}}); it.http.get('https://nowhere.example/'); it.secrets.get('KEY')"),
+    "a copy of a member": (
+        "copy.deepcopy(ctx.http)",
+        "it.get('https://nowhere.example/'); ctx.secrets.get('KEY'); ctx.emit('a', {{}})",
+    ),
+    "a partial call": (
+        "functools.partial(ctx.http.get, 'https://nowhere.example/')",
+        "it(); ctx.secrets.get('KEY'); ctx.emit('a', {{}})",
+    ),
+    "a generator": ("using(ctx)", "next(it)"),
+    "a thread's own": (
+        "pool.submit(lambda: vars(own).update(ctx=ctx) or own).result()",
+        (
+            "pool.submit(lambda: own.ctx.http.get('https://nowhere.example/')).result(); "
+            "ctx.secrets.get('KEY'); ctx.emit('a', {{}})"
+        ),
+    ),
+    "a context variable": (
+        "(variable.set(ctx), variable)[1]",
+        "ctx.emit('a', {{}}); it.get().http.get('https://nowhere.example/'); ctx.secrets.get('KEY')",
+    ),
     "a method of the context": (
         "ctx.emit",
         "it('a', {{}}); ctx.http.get('https://nowhere.example/'); ctx.secrets.get('KEY')",
@@ -43,7 +64,11 @@ def loaded(tmp_path):
     """Load a plugin that keeps something of its first run, and uses it in every run."""
 
     def load(kept, use):
-        text = TOP.replace("{kept}", kept).replace("{use}", use.replace("{{", "{").replace("}}", "}"))
+        text = (
+            TOP.replace("{call}", "('KEY', 'https://nowhere.example/')")
+            .replace("{kept}", kept)
+            .replace("{use}", use.replace("{{", "{").replace("}}", "}"))
+        )
         (tmp_path / "main.py").write_text(text)
         (tmp_path / "plugin.json").write_text('{"slug": "shop", "name": "Shop"}')
         return Plugin.load(tmp_path)
@@ -63,7 +88,7 @@ def test_what_it_does_belongs_to_the_run_that_goes_on(loaded, kept, use, target)
     assert [each.count("context-kept") for each in kinds] == [0, 1, 1]
     assert [(len(run.events), len(run.http_calls)) for run in runs] == [(1, 1)] * 3
     (fault,) = [fault for fault in runs[1].faults if fault.kind == "context-kept"]
-    assert fault.place == "main.py:14"
+    assert fault.place == ("main.py:4" if kept == "using(ctx)" else "main.py:14")
     assert fault.advice == "make it in the job, from the ctx of this run, and not once at module level"
 
 
@@ -117,6 +142,17 @@ def test_where_no_run_goes_on_it_is_refused(loaded, kept, call, name):
         f"{name} was used when its run had ended, and no other run goes on; "
         "make it in the job, from the ctx of this run, and not once at module level"
     )
+
+
+def test_a_double_made_past_copy_is_refused(loaded):
+    """What has the state of an ended run does nothing more, and the run that goes on says so."""
+    made = "(double := object.__new__(type(ctx)), vars(double).update(vars(ctx)))[0]"
+    plugin = loaded(made, "try: it.emit('a', {{}})\n    except Exception as error: return str(error)")
+    first, second = simulate(plugin, World(), duration="2d").runs
+    assert (len(first.events), len(second.events)) == (1, 0)
+    why = "make it in the job, from the ctx of this run, and not once at module level"
+    assert second.value == f"ctx.emit was used when its run had ended; {why}"
+    assert [fault.kind for fault in second.faults] == ["context-kept"]
 
 
 def test_a_context_of_a_test_is_of_no_run():

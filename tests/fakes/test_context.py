@@ -266,7 +266,7 @@ def test_a_missing_member(path, sentence):
     service = getattr(service, attribute)
     with pytest.raises(AttributeError) as raised:
         getattr(service, missing)
-    assert (str(raised.value), hasattr(service, missing), hasattr(service, "__deepcopy__")) == (sentence, False, False)
+    assert (str(raised.value), hasattr(service, missing), hasattr(service, "__fspath__")) == (sentence, False, False)
 
 
 @pytest.mark.parametrize("name", ["files", "secrets", "http", "llm", "db"])

@@ -63,6 +63,18 @@ LEFT = {
     "one that works": (
         "def work():\n    while True: sum(range(1000))\nthreading.Thread(target=work, name='late', daemon=True).start()"
     ),
+    "one that waits for a lock": (
+        "lock = threading.Lock(); lock.acquire()\n"
+        "threading.Thread(target=lock.acquire, name='late', daemon=True).start()"
+    ),
+    "one of a loop's executor": (
+        "import asyncio; from concurrent.futures import ThreadPoolExecutor as P\n"
+        "async def main(): asyncio.get_running_loop().run_in_executor(P(thread_name_prefix='late'), time.sleep, 3600)\n"
+        "loop = asyncio.new_event_loop(); loop.run_until_complete(main()); loop.close()"
+    ),
+    "one that emits later": (
+        "threading.Thread(target=lambda: (time.sleep(3600), ctx.emit('late', {})), name='late').start()"
+    ),
     "one of a pool": (
         "from concurrent.futures import ThreadPoolExecutor\n"
         "ThreadPoolExecutor(1, thread_name_prefix='late').submit(time.sleep, 3600)"
@@ -81,6 +93,15 @@ def test_a_thread_that_outlives_its_run_is_told(ran, body):
         "main.py:3",
     )
     assert (run.value, run.duration.total_seconds()) == (1, 0)
+
+
+def test_a_thread_past_threading_is_told_too(ran):
+    """One that the module `_thread` starts is like any other, and the next run is none the worse."""
+    for _ in range(2):
+        run = ran("_thread.start_new_thread(time.sleep, (3600,))\nreturn 1", top="import _thread, time")
+        (fault,) = run.faults
+        assert (fault.kind, fault.place, run.value, run.outcome) == ("thread-left", "main.py:3", 1, "ok")
+    assert ran("pass").ok
 
 
 HARMLESS = {

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mutations import Mutant, mutants
 
@@ -64,6 +64,14 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         module.__file__ = self.code.co_filename
         exec(self.code, module.__dict__)  # noqa: S102  the code of the kit itself, with one change
+
+
+class _TablesFirst:
+    """Puts the tests that try many examples at the end: most changes are noticed by a table."""
+
+    @staticmethod
+    def pytest_collection_modifyitems(items: list[Any]) -> None:
+        items.sort(key=lambda item: hasattr(item.obj, "hypothesis"))
 
 
 class _Child(NamedTuple):
@@ -124,8 +132,8 @@ def _tested(tests: Sequence[str]) -> int:
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("mutants")
-    without = [f"-pno:{name}" for name in ("cacheprovider", "xdist", "cov")]
-    return pytest.main(["-x", "-q", "-W", "ignore::pytest.PytestAssertRewriteWarning", *without, *tests])
+    options = ["-xq", "-pno:cacheprovider", "-Wignore::pytest.PytestAssertRewriteWarning"]
+    return pytest.main([*options, *tests], plugins=[_TablesFirst()])
 
 
 def _ended(running: dict[int, _Child]) -> list[Mutant]:
@@ -173,6 +181,7 @@ def _chosen(words: Iterable[str]) -> list[str]:
 def main(words: list[str]) -> None:
     """Run the chosen modules, and exit 1 if what survives is not what is argued."""
     os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take longer to load than most tests
     sys.path.insert(0, str(ROOT))
     argued = tomllib.loads(SURVIVORS.read_text(encoding="utf-8"))
     found: dict[str, list[Mutant]] = {}
