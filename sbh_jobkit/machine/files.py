@@ -43,6 +43,7 @@ _CHANGES = {
     "os.setxattr": _Change("changed", ((0, None),), follows=True),
     "os.removexattr": _Change("changed", ((0, None),), follows=True),
     MADE: _Change("made", ((0, 1),)),
+    "socket.bind": _Change("made", ((1, None),)),
 }
 EVENTS = frozenset({"open", "sqlite3.connect", *_CHANGES})
 
@@ -71,7 +72,7 @@ class RealFiles:
         else:
             change = _CHANGES[event]
             found = [
-                (change.verb, arguments[number], None if at is None else arguments[at], change.follows)
+                (change.verb, _opened(arguments[number]), None if at is None else arguments[at], change.follows)
                 for number, at in change.paths
             ]
         for verb, path, folder, follows in found:
@@ -86,11 +87,22 @@ class RealFiles:
         return name == _CACHE or (os.path.basename(folder) == _CACHE and _BYTECODE.fullmatch(name) is not None)
 
 
+def _opened(path: Any) -> Any:
+    """Return the path of a file that is open already, of which a call has the descriptor; anything else as it is."""
+    if isinstance(path, int):
+        with suppress(OSError):
+            found = os.readlink(f"/proc/self/fd/{path}")
+            return found if found.startswith("/") else None
+    return path
+
+
 def _resolved(path: Any, folder: Any, *, follows: bool) -> str | None:
     """Return an absolute path without links; None for what is not a path, such as a file that is open already."""
     try:
         text = os.fsdecode(path)
     except TypeError:
+        return None
+    if not text or "\0" in text:  # a socket without a file
         return None
     if isinstance(folder, int) and folder >= 0 and not os.path.isabs(text):
         with suppress(OSError):

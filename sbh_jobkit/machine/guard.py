@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
 from sbh_jobkit.errors import ProcessExit
-from sbh_jobkit.machine import exits, network, unheard_calls
+from sbh_jobkit.machine import databases, exits, network, unheard_calls
 from sbh_jobkit.machine.files import EVENTS as FILES
 from sbh_jobkit.machine.files import RealFiles
 
@@ -161,6 +161,7 @@ def install() -> None:
     threads.install(in_control)
     exits.install(_refuse_exit, in_control)
     unheard_calls.install()
+    databases.install(in_control)
     sys.addaudithook(_audit)
 
 

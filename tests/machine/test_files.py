@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+MODE = "changed the mode of a real file: {0}/old.txt"
 CHANGES = {
     "open": ("open('new.txt', 'w').close()", "wrote a real file: {0}/new.txt"),
     "open with a path": ("import pathlib; pathlib.Path('new.txt').write_text('x')", "wrote a real file: {0}/new.txt"),
@@ -44,6 +45,32 @@ CHANGES = {
     "sqlite by an absolute URI": (
         "import sqlite3; sqlite3.connect('file://' + os.path.abspath('new%20it.db'), uri=True).close()",
         "wrote a real file: {0}/new it.db",
+    ),
+    "sqlite, attached": (
+        "import sqlite3; sqlite3.connect(':memory:').execute(\"ATTACH 'new.db' AS other\")",
+        "wrote a real file: {0}/new.db",
+    ),
+    "sqlite, attached by a URI": (
+        "import sqlite3; sqlite3.connect('', uri=True).execute(\"ATTACH 'file:new.db?mode=rwc' AS other\")",
+        "wrote a real file: {0}/new.db",
+    ),
+    "sqlite, copied into a file": (
+        "from sqlite3 import dbapi2; dbapi2.connect(':memory:').execute(\"VACUUM INTO 'new.db'\")",
+        "wrote a real file: {0}/new.db",
+    ),
+    "chmod of an open file": ("with open('old.txt') as f: os.chmod(f.fileno(), 0o600)", MODE),
+    "fchmod": ("with open('old.txt') as f: os.fchmod(f.fileno(), 0o600)", MODE),
+    "fchown": (
+        "with open('old.txt') as f: os.fchown(f.fileno(), os.getuid(), -1)",
+        "changed the owner of a real file: {0}/old.txt",
+    ),
+    "utime of an open file": (
+        "with open('old.txt') as f: os.utime(f.fileno())",
+        "changed the time of a real file: {0}/old.txt",
+    ),
+    "a socket": (
+        "import socket\nwith socket.socket(socket.AF_UNIX) as s: s.bind('new.sock')",
+        "made a real file: {0}/new.sock",
     ),
     "dir_fd": (
         "folder = os.open('.', os.O_RDONLY); os.remove('old.txt', dir_fd=folder); os.close(folder)",
@@ -134,6 +161,20 @@ HARMLESS = {
         "import sqlite3\ntry: sqlite3.connect('file:old.txt?mode=ro', uri=True).close()\nexcept sqlite3.Error: pass"
     ),
     "a database that never changes": "import sqlite3; sqlite3.connect('file:old.txt?immutable=1', uri=True).close()",
+    "databases that are attached": (
+        "import sqlite3, tempfile\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    db = sqlite3.connect(':memory:', uri=True)\n"
+        "    for each in (':memory:', '', folder + '/new.db', 'file:' + folder + '/new.db?mode=ro'):\n"
+        "        db.execute('ATTACH ? AS other', [each]); db.execute('DETACH other')\n"
+        "    db.execute('VACUUM'); db.execute('VACUUM INTO ?', [folder + '/copy.db'])"
+    ),
+    "what is no file": (
+        "import socket\nreading, writing = os.pipe(); os.fchmod(reading, 0o600); os.close(reading); os.close(writing)\n"
+        "with socket.socket(socket.AF_UNIX) as s: s.bind('')\n"
+        "with socket.socket(socket.AF_UNIX) as s: s.bind('\\0' + str(os.getpid()))\n"
+        "with socket.socket() as s: s.bind(('127.0.0.1', 0))"
+    ),
     "the temporary folder by a descriptor": (
         "import tempfile, shutil; folder = tempfile.mkdtemp(); os.mkdir(folder + '/a'); shutil.rmtree(folder)"
     ),
