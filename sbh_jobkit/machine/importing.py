@@ -62,8 +62,7 @@ class Importing:
         undo.enter_context(self._descriptors)
         interrupts.begin()
         self._clock.deadline = self._clock.epoch + SECONDS
-        before = sys.stdout, sys.stderr
-        undo.callback(self._restore, before)
+        undo.callback(self._restore, (sys.stdout, sys.stderr), tuple(sys.path))
         self._descriptors.open()
         undo.callback(self._descriptors.close)
         sys.stdout, sys.stderr = self._streams
@@ -74,6 +73,7 @@ class Importing:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             undo.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self._alarm))
             undo.callback(signal.setitimer, signal.ITIMER_REAL, *signal.setitimer(signal.ITIMER_REAL, SECONDS, _AGAIN))
+            watchdog.start(SECONDS + 1.5 * _AGAIN)  # for a module that takes the alarm away
         else:
             watchdog.start(SECONDS)
         return self
@@ -86,8 +86,11 @@ class Importing:
         for stream in self._streams:
             stream.noted = None
 
-    def _restore(self, before: tuple[Any, Any]) -> None:
-        sys.stdout, sys.stderr = before
+    @staticmethod
+    def _restore(streams: tuple[Any, Any], path: tuple[str, ...]) -> None:
+        """Give back the streams, and the folders of modules that were taken away; what was added stays."""
+        sys.stdout, sys.stderr = streams
+        sys.path += [each for each in path if each not in sys.path]
 
     def _written(self, text: str) -> None:
         if text.strip():
@@ -98,13 +101,13 @@ class Importing:
         if kind != "network" or "loads" not in message:  # a module that is loaded counts in each run
             self._note(f"{message.removeprefix('the job ')} when it is imported")
 
-    def _ring(self, _: FrameType | None) -> None:
+    def _ring(self, frame: FrameType | None) -> None:
         self._clock.expired = "real time"
+        if frame is not None:  # in the thread itself
+            raise TimeLimitExceeded
 
-    def _alarm(self, number: int, frame: FrameType | None) -> None:
-        del number
+    def _alarm(self, _: int, frame: FrameType | None) -> None:
         self._ring(frame)
-        raise TimeLimitExceeded
 
 
 class _Clock(VirtualClock):

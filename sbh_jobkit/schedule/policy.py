@@ -293,7 +293,7 @@ def _too_late(policy: Policy, fire: float, now: float, tz: ZoneInfo) -> Decision
 
 def _retry_too_late(policy: Policy, retry: Retry, now: float, tz: ZoneInfo) -> Decision | None:
     missed = _too_late(policy, retry.ready, now, tz)
-    if missed is None or missed.reason is None:
+    if missed is None:
         return None
     reason = f"{missed.reason}, {retry.label}"
     return Decision(fire=retry.fire, action=Action.MISS, reason=reason, attempt=retry.attempt)

@@ -30,6 +30,14 @@ REFUSED = {
         "import threading; threading.Event().wait()",
         "main.py:1: the import takes longer than 5 s; do in a job what takes time",
     ),
+    "a loop without an alarm": (
+        "import signal; signal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass",
+        "main.py:2: the import takes longer than 5 s; do in a job what takes time",
+    ),
+    "a class that is never made": (
+        "class Kind(type):\n    def __init__(self, *_): sys.exit(0)\nimport sys\nclass A(metaclass=Kind): pass",
+        "main.py:2: SystemExit: 0",
+    ),
     "sys.exit": ("import sys; sys.exit(0)", "main.py:1: SystemExit: 0"),
     "os._exit": (
         "import os; os._exit(0)",
@@ -98,6 +106,14 @@ def test_a_real_file_is_a_warning(outside):
     """It is written, and reported."""
     plugin = Plugin.load(write(outside, "import pathlib; pathlib.Path(__file__).with_name('new.txt').write_text('x')"))
     assert plugin.warnings == (f"main.py:1: wrote a real file: {outside}/new.txt when it is imported",)
+
+
+def test_the_path_of_modules_is_given_back(tmp_path):
+    """What a module takes away, the next import would miss."""
+    before = list(sys.path)
+    Plugin.load(write(tmp_path, "import sys; sys.path[:] = ['/nowhere']"))
+    assert ("/nowhere" in sys.path, set(before) - set(sys.path)) == (True, set())
+    sys.path[:] = before
 
 
 def test_it_sees_virtual_time(tmp_path):

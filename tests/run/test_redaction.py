@@ -141,6 +141,122 @@ def test_the_longest_of_overlapping_values_is_taken(secrets, text, shown):
     assert Redactor(secrets).text(text) == shown
 
 
+TAB = "tab\tbed9"
+AND = "a b&c 1234"
+TWICE = [
+    ([TAB, repr(TAB)[1:-1]], repr(TAB)[1:-1]),
+    ([AND, quote(AND)], quote(AND)),
+    ([AND, quote(AND)], quote(quote(AND))),
+]
+
+
+@pytest.mark.parametrize(("values", "text"), TWICE)
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_value_that_is_written_like_another_is_itself(values, text, step):
+    """Where one secret is a spelling of the other, its own text and what is made of it have its name."""
+    names = {value: f"{number}" for number, value in enumerate(values)}
+    assert Redactor(dict([*names.items()][::step])).text(text) == "‹secret:1›"
+
+
+ALPHABET = "abcdefghijklmnopqrst"
+PARTS = [
+    ("x abcdefghi y", "x abcdefghi y"),
+    ("x abcdefghij y", "x ‹secret:A› y"),
+    ("x abcdefghijklmno y", "x ‹secret:A› y"),
+    ("x ABCDEFGHIJKlmno!y", "x ‹secret:A›!y"),
+    ("abcdefghijklmnopqrst", "‹secret:A›"),
+    ("abcdefghijXX abcdefghijkl", "‹secret:A›XX ‹secret:A›"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), PARTS)
+def test_the_beginning_of_a_value_is_hidden_as_far_as_it_goes(text, shown):
+    """From its first half on, and nothing that follows it."""
+    assert Redactor({ALPHABET: "A"}).text(text) == shown
+
+
+LEAKS = [
+    ("https://api.example.com/v2", frozenset()),
+    ("https://api.example.com:8443/rest/v2/", frozenset()),
+    ("https://api.example.com/T0123456789", {"A"}),
+    ("https://bücher.example/", {"A"}),
+    ("hunter22", {"A"}),
+]
+
+
+@pytest.mark.parametrize(("value", "names"), LEAKS)
+def test_the_address_of_an_api_is_hidden_and_is_no_leak(value, names):
+    """It lets nobody in; one with a token in its path does."""
+    redactor = Redactor({value: "A"})
+    assert (redactor.text(value), redactor.names(value)) == ("‹secret:A›", names)
+    assert redactor.copy([value]) == (["‹secret:A›"], names)
+
+
+HOOK = "https://hooks.example.com/services/T0123456789"
+BASES = [
+    ("https://api.example.com/a", "https://api.example.com/a"),
+    (f"{HOOK}/rest?key=1", "/rest?key=1"),
+    (HOOK, ""),
+    (f" {HOOK}/rest", f" {HOOK}/rest"),
+    ("https://api.example.com/?key=hunter22", "https://api.example.com/?key=hunter22"),
+    ("hunter22://a", "hunter22://a"),
+]
+
+
+@pytest.mark.parametrize(("url", "rest"), BASES)
+def test_the_rest_of_an_address_after_a_secret_one(url, rest):
+    """The address of a webhook is what a request is sent to, not a leak of it."""
+    assert Redactor({**SECRETS, HOOK: "HOOK"}).after_base(url) == rest
+
+
+BEGINNINGS = [
+    ("", ""),
+    ("x hun", "x hun"),
+    ("x hunt", "x "),
+    ("x HUNTE", "x "),
+    ("x hunter", "x "),
+    ("x hunter2", "x "),
+    ("x hunter22", f"x {PASSWORD}"),
+    ("hunt", ""),
+    ("hunter22 sk-l", f"{PASSWORD} "),
+    ("x pin", "x pin"),
+    ("x pin-", "x "),
+    ("x PIN-", "x PIN-"),
+    ("x pin-1", f"x {PASSWORD.replace('DB_PASSWORD', 'PIN')}"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), BEGINNINGS)
+def test_a_text_that_was_cut_ends_before_a_half_value(text, shown):
+    """Four of its characters are enough to leave them out; the whole value becomes its name."""
+    assert Redactor({**SECRETS, "pin-1": "PIN"}).beginning(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("https://api.example.com/a", '"https://api.example.com/a"'),
+        ("https://a.example/?k=hunter22&l=1", "f\"https://a.example/?k={world.secrets['DB_PASSWORD']}&l=1\""),
+    ],
+)
+def test_a_line_to_paste_names_the_secret(text, code):
+    """As Python that runs where the world is made."""
+    assert Redactor(SECRETS).pasteable(text) == code
+
+
+@pytest.mark.parametrize(("bits", "shown"), [(14_000, 1 << 13_999), (14_001, "<a whole number of 14,001 bits>")])
+def test_a_number_that_python_refuses_to_write(bits, shown):
+    """It has too many digits for text."""
+    assert Redactor(SECRETS).value(1 << (bits - 1)) == shown
+
+
+@pytest.mark.parametrize(("times", "last"), [(10_001, [PASSWORD]), (10_002, "…")])
+def test_what_is_met_too_often_is_left_out(times, last):
+    """A structure that holds itself has endless paths; the same list ten thousand times is still shown."""
+    row = ["hunter22"]
+    assert Redactor(SECRETS).value([row] * times)[-1] == last
+
+
 @pytest.mark.parametrize(("value", "shown"), [("", "abc 1 abcd"), ("abc", "abc 1 abcd"), ("abcd", "abc 1 ‹secret:A›")])
 def test_values_of_less_than_four_characters_are_left_alone(value, shown):
     """Short values are not replaced, because they are part of ordinary text; they are counted."""

@@ -254,6 +254,9 @@ NAMES = "max_instances, overlap, misfire_grace, catch_up, retry, backoff"
         ("max_instances=-1", "max_instances must be a whole number of at least 1, got '-1'"),
         ("max_instances=two", "max_instances must be a whole number of at least 1, got 'two'"),
         ("max_instances=²", "max_instances must be a whole number of at least 1, got '²'"),
+        ("max_instances=٣", "max_instances must be a whole number of at least 1, got '٣'"),
+        (f"retry={'9' * 19}", f"retry must be a whole number from 0 to 20, got {'9' * 19}"),
+        (f"retry={'9' * 20}", f"retry must be a whole number from 0 to 20, got '{'9' * 20}'"),
         ("max_instances=1.5", "max_instances must be a whole number of at least 1, got '1.5'"),
         (
             "misfire_grace=soon",
