@@ -87,7 +87,7 @@ class Watchdog:
         if not until or now < until:
             return
         self._until = now + _AGAIN
-        if self._in_main:
+        if self._in_main and _signal.getsignal(SIGNAL) is _on_signal:  # else the job has taken the signal away
             signal.pthread_kill(self._ident, SIGNAL)
         else:
             self._ring(None)

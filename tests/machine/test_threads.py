@@ -226,6 +226,10 @@ ENDLESS = {
         "import signal; signal.signal(signal.SIGALRM, lambda *_: None)\nwhile True:\n    try: sum(range(9))\n"
         "    except Exception: pass"
     ),
+    "one that takes every signal away": (
+        "import signal\nfor number in (signal.SIGALRM, *range(signal.SIGRTMIN, signal.SIGRTMAX)): "
+        "signal.signal(number, signal.SIG_IGN)\nwhile True: pass"
+    ),
     "a repr": "class Endless:\n    def __repr__(self):\n        while True: pass\nreturn Endless()",
     "an error's text": "class Endless(Exception):\n    def __str__(self):\n        while True: pass\nraise Endless",
     "an endless dict": (

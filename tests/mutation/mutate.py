@@ -41,8 +41,8 @@ TARGETS = {
     "schedule.policy": ["schedule/test_decide.py", "schedule/test_policy.py"],
     "schedule.settings": ["schedule/test_settings.py"],
     "filters": ["test_filters.py", "fakes/test_filter_hints.py"],
-    "run.redaction": ["run/test_redaction.py", "run/test_spellings.py"],
-    "run.spellings": ["run/test_spellings.py", "run/test_redaction.py"],
+    "run.redaction": ["run/test_redaction.py", "run/test_encodings.py", "run/test_spellings.py"],
+    "run.spellings": ["run/test_encodings.py", "run/test_redaction.py", "run/test_spellings.py"],
 }
 """The modules, and the files of tests that hold them, the quickest first."""
 _LIBRARIES = ("croniter", "cronsim", "httpx", "hypothesis.strategies", "immutables", "jinja2", "pluggy", "pytest")

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbh_jobkit.errors import TimeLimitExceeded
 from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.run.redaction import Redactor
 
@@ -318,6 +319,49 @@ class Counted(list):
         type(self).walks -= 1
         assert self.walks, "walked too often"
         return super().__iter__()
+
+
+def test_a_list_that_holds_itself_is_cut_at_once():
+    """Where it begins again."""
+    value = ["hunter22"]
+    value.append(value)
+    assert Redactor(SECRETS).value(value) == [PASSWORD, "…"]
+
+
+@pytest.mark.parametrize("secret", ["True", "None"])
+def test_true_and_none_stay_also_in_lists(secret):
+    """They are no text, whatever the secrets are."""
+    copy, names = Redactor({secret: "A"}).copy([True, None, {"a": False}])
+    assert (copy, names) == ([True, None, {"a": False}], frozenset())
+    assert copy[0] is True
+
+
+class Unread(list):
+    """A list that cannot be read."""
+
+    def __iter__(self):
+        """Fail, as a list of rows does whose connection is closed."""
+        message = "closed, password hunter22"
+        raise ConnectionError(message)
+
+
+def test_a_list_that_cannot_be_read():
+    """Its kind and the error's kind are shown, and nothing of its text."""
+    assert Redactor(SECRETS).value([Unread(), 1]) == ["<Unread: reading it raised ConnectionError>", 1]
+
+
+class Endless:
+    """An object whose repr meets the limit of a run."""
+
+    def __repr__(self):
+        """Be ended."""
+        raise TimeLimitExceeded
+
+
+def test_the_limit_of_a_run_passes_through():
+    """It is not the object's mistake."""
+    with pytest.raises(TimeLimitExceeded):
+        Redactor(SECRETS).value([Endless()])
 
 
 def test_a_tree_whose_nodes_know_their_parents_is_walked_once():
