@@ -79,6 +79,8 @@ MATCHES = [
     ({"age": {"$in": [float("nan"), 30]}}, "ann"),
     ({"tags": {"$in": [["a", "b"], "x"]}}, "ann"),
     ({"age": {"$nin": [30, 4.5, None]}}, "eve fay gus"),
+    ({"age": {"$nin": [float("nan")]}}, "ann bob cyd dan eve fay gus hal"),
+    ({"age": {"$nin": [float("nan"), 30]}}, "bob cyd dan eve fay gus hal"),
     ({"age": {"$exists": False}}, "dan"),
     ({"age": {"$exists": True}}, "ann bob cyd eve fay gus hal"),
     ({"address.zip": {"$exists": True}}, "ann"),
@@ -288,6 +290,7 @@ ERRORS = [
             f"filters['a']['$regex']: {pattern!r} is not a regular expression: {why}; for plain text use re.escape()",
         )
         for pattern, why in {
+            "a{99999999999999999999}": "the repetition number is too large",
             "[[a]": "Possible nested set at position 1",
             "[a--b]": "Possible set difference at position 2",
             "[a||b]": "Possible set union at position 2",

@@ -99,7 +99,7 @@ def _in_zone(parsed: datetime, tz: tzinfo) -> datetime:
         return parsed.astimezone(tz)
     local = parsed.replace(tzinfo=tz)
     round_trip = local.astimezone(UTC).astimezone(tz)
-    if round_trip.replace(tzinfo=None, fold=0) != parsed.replace(fold=0):
+    if round_trip.replace(tzinfo=None) != parsed:  # a comparison of naive times ignores their fold
         msg = (
             f"{parsed.isoformat()} does not exist in {tz}: clocks skip it; "
             f"use {round_trip.replace(tzinfo=None).isoformat()} or add an offset"
@@ -147,7 +147,7 @@ def duration(value: str | timedelta | Duration, *, zero: bool = False) -> Durati
 def _parse_duration(text: str) -> Duration:
     compact = text.strip() if isinstance(text, str) else ""
     numbers: list[tuple[str, str]] = []
-    if compact and _PART.sub("", compact).strip() == "":
+    if _PART.sub("", compact).strip() == "":
         numbers = _PART.findall(compact)
     elif iso := _ISO_DURATION.fullmatch(compact):
         numbers = [(number, unit) for number, unit in zip(iso.groups(), (*_MONTHS, *_SECONDS), strict=True) if number]

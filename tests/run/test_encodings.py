@@ -17,6 +17,8 @@ from sbh_jobkit.run.spellings import Spelling, fold, spellings
 
 SIGNS = "a'\"&<é\t"
 QUOTED = "it's a\\b"
+RUNG = "it's é\x07"
+MARKED = "<a'\">&"
 MARK = "‹secret:A›"
 
 
@@ -54,7 +56,7 @@ ENCODERS = {
 
 
 @pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
-@pytest.mark.parametrize("value", [SIGNS, QUOTED, "a?>~/+=_", "abcd", "a;b:c,d"])
+@pytest.mark.parametrize("value", [SIGNS, QUOTED, RUNG, MARKED, "a?>~/+=_", "abcd", "a;b:c,d"])
 def test_the_whole_of_a_spelling_is_found(value, encode):
     """Nothing of it is left beside the name, and nothing around it is taken."""
     assert Redactor({value: "A"}).text(f"({encode(value)})") == f"({MARK})"

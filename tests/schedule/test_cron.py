@@ -243,6 +243,9 @@ MEANINGS = [
     ("10-50/20 0 * * *", "10,30,50 0 * * *", "a range with a step"),
     ("50,10,10-11 0 * * *", "10,11,50 0 * * *", "order and repetition do not count"),
     ("0 0 30 1,2 *", "0 0 30 1 *", "a day that only some of the months have"),
+    ("0 0 28,31 2 *", "0 0 28 2 *", "a list with a day that the month does not have"),
+    ("0 0 31 2 1", "0 0 * 2 1", "a day that never comes, and a weekday that does"),
+    ("0 0 30-31 2 0-6", "0 0 * 2 *", "days that never come, and every weekday"),
 ]
 
 CRON_LETTERS = "0123456789*/-,LW#?HR@ \t\nJANSUMOFIDECTVPBYGWhlrwjansumofr_.()"

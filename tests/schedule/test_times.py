@@ -9,7 +9,18 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit.errors import TimeFormatError
-from sbh_jobkit.schedule.times import START, Duration, add, clock_changes, duration, format_duration, instant, zone
+from sbh_jobkit.schedule.times import (
+    START,
+    Duration,
+    add,
+    clock_changes,
+    duration,
+    format_duration,
+    format_elapsed,
+    format_time,
+    instant,
+    zone,
+)
 
 UNITS = "use a number and a unit (y, mo, w, d, h, m, s), such as '30d' or '12h'"
 ISO = "use ISO 8601, such as '2026-01-31T02:00' or '2026-01-31T02:00Z'"
@@ -34,6 +45,8 @@ DURATIONS = [
     ("12h 1d", 1, 12 * HOUR),
     ("0d90m", 0, 90 * MINUTE),
     ("  30 D ", 30, 0),
+    (" P30D ", 30, 0),
+    ("100000w", 700_000, 0),
     ("007d", 7, 0),
     ("9999999d", 9_999_999, 0),
     ("9999999h", 0, 9_999_999 * HOUR),
@@ -379,6 +392,8 @@ CLOCK_CHANGES = [
         ["2026-03-29T00:00:00+01:00", "2026-10-25T00:00:00+02:00", "2027-03-28T00:00:00+01:00"],
     ),
     ("Europe/Paris", "2026-03-30", ["2026-10-25T00:00:00+02:00", "2027-03-28T00:00:00+01:00"]),
+    # a year has 366 days: the change on 26 March 2028 is a day later
+    ("Europe/Paris", "2027-03-26", ["2027-03-28T00:00:00+01:00", "2027-10-31T00:00:00+02:00"]),
     ("Europe/Paris", "2027-06-01", ["2027-10-31T00:00:00+02:00", "2028-03-26T00:00:00+01:00"]),
     ("America/New_York", "2026-01-01", ["2026-03-08T00:00:00-05:00", "2026-11-01T00:00:00-04:00"]),
     ("America/New_York", "2006-01-01", ["2006-04-02T00:00:00-05:00", "2006-10-29T00:00:00-04:00"]),
@@ -447,3 +462,128 @@ def test_months_in_a_zone_keep_the_time_of_day():
     assert add(start, duration("1mo")).isoformat() == "2026-04-15T09:00:00+02:00"
     with pytest.raises(TimeFormatError, match="1mo after 9999-12-31T00:00:00\\+00:00 is outside the years 1 to 9999"):
         add(instant("9999-12-31", zone("UTC")), duration("1mo"))
+
+
+ELAPSED = [
+    (0, "0s"),
+    (0.4, "0s"),
+    (0.6, "1s"),
+    (59, "59s"),
+    (60, "1m"),
+    (61, "1m 1s"),
+    (3_599, "59m 59s"),
+    (3_600, "1h"),
+    (3_660, "1h 1m"),
+    (3_661, "1h 1m"),
+    (7_199, "1h 59m"),
+    (86_399, "23h 59m"),
+    (86_400, "1d"),
+    (90_000, "1d 1h"),
+    (86_405, "1d 5s"),
+    (172_799, "1d 23h"),
+    (30 * 86_400, "30d"),
+]
+
+
+@pytest.mark.parametrize(("seconds", "text"), ELAPSED)
+def test_elapsed_time_has_two_units(seconds, text):
+    """Its largest ones that are not zero."""
+    assert format_elapsed(seconds) == text
+
+
+TYPED = [
+    ("2026-01-31T02:00", "2026-01-31T02:00"),
+    ("2026-01-31T02:00:05", "2026-01-31T02:00:05"),
+    ("2026-01-31T02:00:00.000005", "2026-01-31T02:00:00.000005"),
+    ("2026-01-31T02:00+00:00", "2026-01-31T02:00Z"),
+    ("2026-01-31T02:00:05+00:00", "2026-01-31T02:00:05Z"),
+    ("2026-01-31T02:00+01:00", "2026-01-31T02:00+01:00"),
+]
+
+
+@pytest.mark.parametrize(("iso", "text"), TYPED)
+def test_a_time_as_it_can_be_typed(iso, text):
+    """Without seconds where there are none, and with Z for UTC."""
+    assert format_time(datetime.fromisoformat(iso)) == text
+    assert datetime.fromisoformat(text) == datetime.fromisoformat(iso)
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds"),
+    [(Duration(1, 5), 86_405), (Duration(0, 5, 1), 30 * 86_400 + 5), (Duration(2, 0, 2), 62 * 86_400)],
+)
+def test_the_seconds_of_a_duration(length, seconds):
+    """A day counts as 24 hours, a month as 30 days."""
+    assert length.total_seconds() == seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("0d", 0), ("PT0S", 0), ("1s", 1), (" 2w ", 14 * 86_400)])
+def test_a_duration_that_may_be_zero(text, seconds):
+    """As the grace of a policy; by itself zero is an error."""
+    assert duration(text, zero=True).total_seconds() == seconds
+    if not seconds:
+        assert error_of(duration, text) == f"the duration {text!r} must be longer than zero, such as '30d'"
+
+
+def test_a_negative_duration_is_an_error():
+    """Whether or not it may be zero."""
+    assert error_of(duration, timedelta(seconds=-1)) == (
+        "the duration datetime.timedelta(days=-1, seconds=86399) must be longer than zero, such as '30d'"
+    )
+    with pytest.raises(TimeFormatError, match=r"must be zero or longer, such as '30d'$"):
+        duration(timedelta(seconds=-1), zero=True)
+
+
+@pytest.mark.parametrize("digits", [31, 32, 40])
+def test_a_long_duration_is_shown_in_short(digits):
+    """From forty-one characters on."""
+    text = f"{'9' * digits}d{' ' * (40 - digits - 1)}" if digits < 40 else f"{'9' * digits}d"
+    shown = text if len(text) == 40 else f"{text[:40]}…"
+    assert error_of(duration, text) == f"the duration {shown!r} is too long; use a shorter one"
+
+
+def test_zeros_before_a_number_do_not_count():
+    """A number of ten digits may have three zeros before it."""
+    assert duration("0009999999d") == Duration(9_999_999, 0)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_time_that_occurs_twice_keeps_its_fold(fold):
+    """Either of the two exists."""
+    twice = datetime(2026, 10, 25, 2, 30, fold=fold)  # noqa: DTZ001  the zone is the test's
+    found = instant(twice, zone("Europe/Paris"))
+    assert (found.fold, found.astimezone(UTC).hour) == (fold, fold)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("europe/PARIS", "'Europe/Paris'"), ("EUROPE/PARI", "'Europe/Paris'")])
+def test_a_zone_in_capitals_has_a_suggestion(name, hint):
+    """Only a short abbreviation has none, since another one would be another time."""
+    assert error_of(zone, name) == f"unknown time zone {name!r}; did you mean {hint}?"
+
+
+def test_a_zone_without_its_data_is_an_error(monkeypatch):
+    """Its name is known and its file is not there, as on a machine without tzdata."""
+    monkeypatch.setattr("sbh_jobkit.schedule.times._known_zones", lambda: frozenset({"Nowhere/Land"}))
+    assert error_of(zone, "Nowhere/Land") == (
+        "time zone 'Nowhere/Land' has no usable data on this machine "
+        "('No time zone found with key Nowhere/Land'); install the package 'tzdata'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "changes"),
+    [
+        ("2026-03-29", 0, []),
+        ("2026-03-29", 1, ["2026-03-29"]),
+        ("2026-03-28", 1, []),
+        ("2026-03-28", 2, ["2026-03-29"]),
+        ("2026-03-29", 211, ["2026-03-29", "2026-10-25"]),
+        ("2026-03-30", 209, []),
+        ("2026-03-30", 210, ["2026-10-25"]),
+    ],
+)
+def test_the_days_of_change_in_a_number_of_days(start, days, changes):
+    """The day of the start is the first of them."""
+    paris = zone("Europe/Paris")
+    found = clock_changes(instant(start, paris), paris, days)
+    assert [f"{day:%Y-%m-%d}" for day in found] == changes
