@@ -117,8 +117,9 @@ def number(thread: threading.Thread) -> int:
 
 
 def alive() -> list[threading.Thread]:
-    """Return the threads of plugins that live or are being started, in the order in which they were started."""
-    return sorted((thread for thread in list(_plugins) if not has_ended(thread)), key=number)
+    """Return the threads of plugins that live or are being started, in that order, but those that were asked to end."""
+    going = (thread for thread in list(_plugins) if thread not in _ended and not has_ended(thread))
+    return sorted(going, key=number)
 
 
 def has_ended(thread: threading.Thread) -> bool:
@@ -164,8 +165,7 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
     """
     until = perf_counter() + _PATIENCE
     while True:
-        living = [thread for thread in alive() if thread not in _ended]
-        going = [thread for thread in living if sleeping(thread) or _goes_on(thread, is_own)]
+        going = [thread for thread in alive() if sleeping(thread) or _goes_on(thread, is_own)]
         busy = [thread for thread in going if not sleeping(thread) and not waits(thread)]
         if not busy or perf_counter() > until:
             return going

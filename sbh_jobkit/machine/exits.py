@@ -6,11 +6,13 @@ functions are replaced, once, by ones that do as before for everybody else.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import ProcessExit
@@ -25,6 +27,11 @@ EVENTS = frozenset({"os.kill", "os.killpg", "signal.pthread_kill", "os.exec"})
 _ENDS = {signal.SIGINT, signal.SIGKILL, signal.SIGABRT, signal.SIGSTOP}
 _IGNORED = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 """What a process ignores where it does not handle it."""
+_OF_TIMERS = {
+    signal.ITIMER_REAL: signal.SIGALRM,
+    signal.ITIMER_VIRTUAL: signal.SIGVTALRM,
+    signal.ITIMER_PROF: signal.SIGPROF,
+}
 _AUTHORS = {"sbh_plugins", "__main__"}
 """Where a plugin's own code is: what it wants to be done at the end of the process is left out."""
 _installed: list[Refuse] = []
@@ -56,8 +63,48 @@ def install(refuse: Refuse, controls: Callable[[], bool]) -> None:
             at_end(func, *args, **kwargs)
         return func
 
-    os._exit, os.abort = _exit, _abort
+    for module in (os, sys.modules.get("posix", os)):
+        module._exit, module.abort = _exit, _abort  # type: ignore[attr-defined] # noqa: SLF001  its name in Python
     signal.raise_signal, atexit.register = raise_signal, register
+    _install_others()
+
+
+def _install_others() -> None:
+    """Replace what sends a signal in other ways: to the main thread, by a descriptor of a process, or after a while."""
+    interrupt, by_descriptor = _thread.interrupt_main, getattr(signal, "pidfd_send_signal", None)
+    alarm, set_timer = signal.alarm, signal.setitimer
+
+    def interrupt_main(signum: signal.Signals = signal.SIGINT, /) -> None:
+        if ends_process(signum):
+            _check(f"_thread.interrupt_main({'' if signum == signal.SIGINT else _name(signum)})")
+        interrupt(signum)
+
+    def pidfd_send_signal(pidfd: int, sig: int, siginfo: None = None, flags: int = 0, /) -> None:
+        if ends_process(sig) and _process_of(pidfd) in {os.getpid(), os.getppid()}:
+            _check(f"signal.pidfd_send_signal({_name(sig)})")
+        by_descriptor(pidfd, sig, siginfo, flags)  # type: ignore[misc]  # only where there is one
+
+    def set_alarm(seconds: int, /) -> int:
+        if seconds and ends_process(signal.SIGALRM):
+            _check(f"signal.alarm({seconds!r})")
+        return alarm(seconds)
+
+    def setitimer(which: int, seconds: float, interval: float = 0.0, /) -> tuple[float, float]:
+        if seconds and ends_process(_OF_TIMERS.get(which, 0)):
+            _check(f"signal.setitimer({_name(_OF_TIMERS[which])})")
+        return set_timer(which, seconds, interval)
+
+    _thread.interrupt_main, signal.alarm, signal.setitimer = interrupt_main, set_alarm, setitimer
+    if by_descriptor is not None:
+        signal.pidfd_send_signal = pidfd_send_signal
+
+
+def _process_of(descriptor: int) -> int | None:
+    """Return the process that a descriptor stands for."""
+    with suppress(OSError, ValueError):
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines()
+        return next((int(line.partition(":")[2]) for line in lines if line.startswith("Pid:")), None)
+    return None
 
 
 def check_event(event: str, arguments: tuple[Any, ...]) -> str | None:

@@ -31,6 +31,26 @@ ENDS = {
         "import signal; os.killpg(os.getpgrp(), signal.SIGTERM)",
         "ProcessExit",
     ),
+    "the module below os": (
+        "import posix; posix._exit(0)",
+        "ProcessExit: os._exit(0) ends the whole process, and with it every other run",
+    ),
+    "its main thread": (
+        "import _thread; _thread.interrupt_main()",
+        "ProcessExit: _thread.interrupt_main() ends the whole process, and with it every other run",
+    ),
+    "a descriptor of its process": (
+        "import signal; signal.pidfd_send_signal(os.pidfd_open(os.getpid()), signal.SIGTERM)",
+        "ProcessExit: signal.pidfd_send_signal(SIGTERM) ends the whole process, and with it every other run",
+    ),
+    "an alarm that nobody handles": (
+        "import signal; signal.signal(signal.SIGALRM, signal.SIG_DFL); signal.alarm(1)",
+        "ProcessExit: signal.alarm(1) ends the whole process, and with it every other run",
+    ),
+    "a timer that nobody handles": (
+        "import signal; signal.setitimer(signal.ITIMER_PROF, 0.1)",
+        "ProcessExit: signal.setitimer(SIGPROF) ends the whole process, and with it every other run",
+    ),
     "another program": ("os.execv('/bin/true', ['true'])", "ProcessExit: os.exec ends the whole process"),
     "kept at import": ("end(3)", "ProcessExit: os._exit(3) ends the whole process, and with it every other run"),
 }
@@ -59,6 +79,11 @@ HARMLESS = [
     "import signal; os.kill(os.getpid(), 0); return 0",
     "import signal; signal.signal(signal.SIGUSR1, lambda *_: None); signal.raise_signal(signal.SIGUSR1); return 0",
     "import subprocess; p = subprocess.Popen(['sleep', '9']); p.kill(); p.wait(); return 0",
+    "import signal; signal.alarm(9); signal.alarm(0); signal.setitimer(signal.ITIMER_PROF, 0); return 0",
+    (
+        "import signal, subprocess; p = subprocess.Popen(['sleep', '9']); fd = os.pidfd_open(p.pid)\n"
+        "signal.pidfd_send_signal(fd, signal.SIGKILL); p.wait(); os.close(fd); return 0"
+    ),
 ]
 
 

@@ -227,8 +227,8 @@ ENDLESS = {
         "    except Exception: pass"
     ),
     "one that takes every signal away": (
-        "import signal\nfor number in (signal.SIGALRM, *range(signal.SIGRTMIN, signal.SIGRTMAX)): "
-        "signal.signal(number, signal.SIG_IGN)\nwhile True: pass"
+        "import signal; numbers = signal.SIGALRM, *range(signal.SIGRTMIN, signal.SIGRTMAX); "
+        "[signal.signal(number, signal.SIG_IGN) for number in numbers]\nwhile True: pass"
     ),
     "a repr": "class Endless:\n    def __repr__(self):\n        while True: pass\nreturn Endless()",
     "an error's text": "class Endless(Exception):\n    def __str__(self):\n        while True: pass\nraise Endless",
