@@ -243,6 +243,7 @@ MEANINGS = [
     ("10-50/20 0 * * *", "10,30,50 0 * * *", "a range with a step"),
     ("50,10,10-11 0 * * *", "10,11,50 0 * * *", "order and repetition do not count"),
     ("0 0 30 1,2 *", "0 0 30 1 *", "a day that only some of the months have"),
+    ("0 0 31 1,2 *", "0 0 31 1 *", "the last day that a month has"),
     ("0 0 28,31 2 *", "0 0 28 2 *", "a list with a day that the month does not have"),
     ("0 0 31 2 1", "0 0 * 2 1", "a day that never comes, and a weekday that does"),
     ("0 0 30-31 2 0-6", "0 0 * 2 *", "days that never come, and every weekday"),
@@ -444,3 +445,17 @@ def test_any_cron_letters(expression):
 def test_any_five_fields(expression):
     """Any five fields are a schedule or have a one-line error."""
     parse_or_explain(expression)
+
+
+@pytest.mark.parametrize(
+    ("day", "month", "weekday", "due"), [(31, 2, 1, True), (1, 2, 0, False), (31, 1, 1, False), (31, 2, 2, True)]
+)
+def test_the_days_of_two_day_fields(day, month, weekday, due):
+    """One match is enough, and the month must be right."""
+    assert parse("* * 31 2 1").matches_day(day, month, weekday) is due
+
+
+def test_every_minute_and_hour():
+    """A star is sixty minutes and twenty-four hours."""
+    cron = parse("* * * * *")
+    assert (cron.minutes, cron.hours) == (tuple(range(60)), tuple(range(24)))
