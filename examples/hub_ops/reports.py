@@ -32,7 +32,8 @@ def daily_report(ctx: PluginContext):
         return {"status": "error", "error": str(error)}
 
     filename = f"reports/daily_{date}.json"
-    ctx.files.upload(filename, json.dumps(report, indent=2), "application/json")
+    if not ctx.files.upload(filename, json.dumps(report, indent=2), "application/json"):
+        return {"status": "error", "error": f"{filename} could not be stored"}
     ctx.emit("report.written", {"date": date, "filename": filename})
     return {"status": "success", "report": report, "filename": filename}
 
@@ -51,7 +52,9 @@ def explain_failures(ctx: PluginContext):
     if answer.get("error"):
         return {"status": "error", "error": f"the language model did not answer: {answer['error']}"}
 
-    ctx.files.upload(f"reports/failures_{date}.txt", answer["text"], "text/plain")
+    filename = f"reports/failures_{date}.txt"
+    if not ctx.files.upload(filename, answer["text"], "text/plain"):
+        return {"status": "error", "error": f"{filename} could not be stored"}
     ctx.emit("failures.explained", {"date": date, "summary": answer["text"]})
     return {"status": "success", "failed_builds": len(failed), "summary": answer["text"]}
 

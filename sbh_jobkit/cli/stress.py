@@ -46,6 +46,9 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
                 "notes": list(found.notes),
                 "broken": [_as_dict(broken, path) for broken in found.broken],
                 "findings": [_finding(each) for each in found.findings],
+                "remarks": [
+                    {**each.observation.to_dict(), "met": each.met, "command": each.command} for each in found.remarks
+                ],
                 "anyway": [run.to_dict() for run in found.anyway],
             }
         )

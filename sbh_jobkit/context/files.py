@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
-    from sbh_jobkit.context.backends import FileBackend, FileInfo
+    from sbh_jobkit.context.backends import FileBackend
     from sbh_jobkit.context.gate import Gate
     from sbh_jobkit.run.recorder import Recorder
 
@@ -47,7 +47,11 @@ class Files(OfOneRun, Members):
         self._gate("files.list", "files.read")
         if not self._is_text("list", "a prefix", prefix):
             return []
-        entries = [self._entry(info) for info in self._backend.list(prefix)]
+        zone = self._zone
+        entries = [
+            {"key": key, "size": size, "last_modified": _naive(modified, zone)}
+            for key, size, _, modified in self._backend.list(prefix)
+        ]
         self._note("list", prefix, found=bool(entries))
         return entries
 
@@ -63,7 +67,10 @@ class Files(OfOneRun, Members):
         info = self._backend.stat(key) if self._is_text("get", "a file's key", key) else None
         if isinstance(key, str):
             self._note("get", key, found=info is not None)
-        return None if info is None else {**self._entry(info), "content_type": info.content_type}
+        if info is None:
+            return None
+        modified = _naive(info.modified, self._zone)
+        return {"key": info.key, "size": info.size, "last_modified": modified, "content_type": info.content_type}
 
     def upload(self, key: str, data: bytes | str, content_type: str = BINARY) -> bool:
         """Store a file; False, and a fault, for data that is neither bytes nor text, no key or no content type."""
@@ -116,12 +123,6 @@ class Files(OfOneRun, Members):
             return True
         self._recorder.fault("file-type", f"ctx.files.{member}", f"{what} must be text, got {given!r}")
         return False
-
-    def _entry(self, info: FileInfo) -> dict[str, Any]:
-        return {"key": info.key, "size": info.size, "last_modified": self._time(info.modified)}
-
-    def _time(self, epoch: float) -> str:
-        return _naive(epoch, self._zone)
 
 
 def key_problem(key: object) -> str | None:

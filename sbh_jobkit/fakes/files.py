@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbh_jobkit import clock
-from sbh_jobkit.context.backends import FileInfo
 from sbh_jobkit.fakes.faults import latency
 from sbh_jobkit.fakes.filestore import StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sbh_jobkit.context.backends import FileInfo
     from sbh_jobkit.context.links import Signer
     from sbh_jobkit.fakes.faults.injector import FaultInjector
     from sbh_jobkit.fakes.filestore import FileStore
@@ -39,13 +39,12 @@ class FakeFiles:
     def list(self, prefix: str) -> Iterable[FileInfo]:
         """Return the files whose keys begin with a prefix, sorted by key."""
         self._look("list", prefix)
-        return [self._info(key, file) for key in self._store.list_keys(prefix) if (file := self._store.stat(key))]
+        return self._store.describe_all(prefix)
 
     def stat(self, key: str) -> FileInfo | None:
         """Return a file's key, size, content type and time, or None if there is no such file."""
         self._look("get", key)
-        file = self._store.stat(key)
-        return None if file is None else self._info(key, file)
+        return self._store.describe(key)
 
     def read(self, key: str) -> StoredFile | None:
         """Return a file with its bytes, for a link; None if there is no such file."""
@@ -80,8 +79,3 @@ class FakeFiles:
         latency.advance(self._store.latency)
         if self._injector is not None and (refusal := self._injector.on_request("files")) is not None:
             raise ConnectionError(refusal.text)
-
-    @staticmethod
-    def _info(key: str, file: StoredFile) -> FileInfo:
-        modified: Any = file.modified if not file.undated else file.epoch(clock.now(UTC))
-        return FileInfo(key, len(file.data), file.content_type, modified)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from immutables import Map
 
 from sbh_jobkit import clock
+from sbh_jobkit.context.backends import FileInfo
 from sbh_jobkit.context.files import BINARY, key_problem
 from sbh_jobkit.errors import Members, WorldError, did_you_mean
 from sbh_jobkit.fakes.faults import latency as _latency
@@ -74,6 +75,7 @@ class FileStore(Members):
         """Start empty; `zone()` returns the zone of naive times."""
         self._files: Map[str, StoredFile] = Map()
         self._sorted: list[str] | None = None
+        self._infos: dict[str, FileInfo] = {}
         self._kept: FilesState | None = None
         self._zone = zone
         self.latency = 0
@@ -148,13 +150,29 @@ class FileStore(Members):
     def begin(self, at: datetime) -> None:
         """Set the times of files that were written before the world began, or since: naive times, ages, new files."""
         self._files = self._files.update({key: file.dated(at) for key, file in self._files.items() if file.undated})
+        self._infos.clear()
 
     def stat(self, key: str) -> StoredFile | None:
         """Return the stored file, or None."""
         return self._files.get(key)
 
+    def describe(self, key: str) -> FileInfo | None:
+        """Return a file's key, size, content type and time, or None; jobs list the same files again and again."""
+        info = self._infos.get(key)
+        if info is None and (file := self._files.get(key)) is not None:
+            info = FileInfo(key, len(file.data), file.content_type, file.epoch(clock.now(UTC)))
+            if not file.undated:
+                self._infos[key] = info
+        return info
+
+    def describe_all(self, prefix: str) -> list[FileInfo]:
+        """Return what `describe` does of all files whose keys begin with a prefix, sorted by key."""
+        known = self._infos
+        return [info for key in self.list_keys(prefix) if (info := known.get(key) or self.describe(key)) is not None]
+
     def put(self, key: str, file: StoredFile) -> None:
         """Store a file, unchanged."""
+        self._infos.pop(key, None)
         if key not in self._files and self._sorted is not None:
             insort(self._sorted, key)
         self._files = self._files.set(key, file)
@@ -175,6 +193,7 @@ class FileStore(Members):
         if key not in self._files:
             return False
         self._files = self._files.delete(key)
+        self._infos.pop(key, None)
         if self._sorted is not None:
             del self._sorted[bisect_left(self._sorted, key)]
         return True
@@ -188,7 +207,9 @@ class FileStore(Members):
 
     def restore(self, state: FilesState) -> None:
         """Set the files of a snapshot."""
-        self._files, self._sorted = state.files, None
+        if state.files is not self._files:
+            self._files, self._sorted = state.files, None
+            self._infos.clear()
         self._latency = state.latency
 
     def tree(self) -> str:

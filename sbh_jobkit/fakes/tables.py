@@ -109,7 +109,7 @@ class Tables(Members):
             number = self._numbers[table] = (
                 self._numbers.get(table, 0) + 1
             )  # counts rows with an id, too; a number is never used twice
-            stored.append(row if "id" in row else {"id": number, **row})
+            stored.append(_stored_row(row if "id" in row else {"id": number, **row}))
 
     def load(self, table: str, path: str | Path) -> None:
         """Insert the rows of a .csv file (a header, then text; empty is None) or a .json file (a list of objects).
@@ -126,7 +126,7 @@ class Tables(Members):
         """Set the fields `changes` in the matching rows; return how many matched."""
         self._check_writable(table)
         rows, matches = self._writable(table), self._predicate(filters)
-        matching = {id(row): {**row, **copied(changes)} for row in rows if matches(row)}
+        matching = {id(row): _stored_row({**row, **copied(changes)}) for row in rows if matches(row)}
         rows.replace(lambda row: matching.get(id(row), row))
         return len(matching)
 
@@ -263,8 +263,20 @@ def _known_tables(tables: list[str]) -> str:
     return f"; there are {', '.join(tables) or 'none yet'}"
 
 
+class _PlainRow(dict[str, Any]):
+    """A stored row whose values are all immutable: jobs read many rows, and a shallow copy of these is enough."""
+
+    __slots__ = ()
+
+
+def _stored_row(row: Row) -> Row:
+    return _PlainRow(row) if _IMMUTABLE.issuperset(map(type, row.values())) else row
+
+
 def copied(row: Mapping[str, Any]) -> Row:
     """Return a deep copy of a row."""
+    if type(row) is _PlainRow:
+        return row.copy()
     return {key: value if type(value) in _IMMUTABLE else deepcopy(value) for key, value in row.items()}
 
 

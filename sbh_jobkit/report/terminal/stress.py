@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sbh_jobkit.simulation.stress.judgement import Finding
+    from sbh_jobkit.simulation.stress.remark import Remark
     from sbh_jobkit.simulation.stress.scenario import Scenario
     from sbh_jobkit.simulation.stress.shrink import Broken
     from sbh_jobkit.simulation.stress.stress import Stress
@@ -31,6 +32,9 @@ def lines(stress: Stress, path: str) -> Iterator[str]:
     for finding in stress.findings:
         yield ""
         yield from finding_lines(finding)
+    for remark in stress.remarks:
+        yield ""
+        yield from _remark(remark)
     yield ""
     yield _headline(stress)
 
@@ -43,6 +47,12 @@ def finding_lines(finding: Finding) -> Iterator[str]:
         yield from wrap_line(f"the first: {content if isinstance(content, str) else compact(content)}", "    ")
     if finding.command:
         yield f"    repeat it with: {finding.command}"
+
+
+def _remark(remark: Remark) -> Iterator[str]:
+    yield from wrap_line(remark.line)
+    yield from wrap_line(f"try: {remark.observation.advice}", "    ")
+    yield f"    repeat it with: {remark.command}"
 
 
 def _broken(broken: Broken, path: str) -> Iterator[str]:
@@ -69,5 +79,6 @@ def _headline(stress: Stress) -> str:
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
     number = len(stress.findings)
     parts += [f"{number:,} kind{'' if number == 1 else 's'} of effects lost or doubled"] if number else []
+    parts += [count(len(stress.remarks), "observation")] if stress.remarks else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
     return f"{' and '.join(parts)}, in {tried}"

@@ -2,8 +2,10 @@
 
 Not every call of a month is tried: of each job, one kill between each pair of places in the code from which
 neighbouring calls come, in the first run that has the pair and does something. So a loop over 200 items needs as many
-kills as one over two. A kill leaves one effect undone or one mark unwritten, which no job can avoid: the same effect
-once more is fine, several are not; an effect that is lost is a finding if the job had marked it as done.
+kills as one over two, and no job is killed at more than 12 places; each kill is followed for some days, and at most
+twice. A kill leaves one effect undone or one mark unwritten, which no job can avoid: the same effect once more is fine,
+several are not. An effect that is lost is a finding if the call before the kill is what loses it: killed before that
+call, the job would have done it later.
 """
 
 from __future__ import annotations
@@ -80,20 +82,6 @@ def crash_findings(
     return list(broken.values()), tried
 
 
-def _is_mark(kill: Kill, after: Sequence[Run], usual: Sequence[Run]) -> bool:
-    """Whether the last thing that the killed run wrote is something that runs of the job look up."""
-    if kill.before == "secrets.set":
-        return True
-    keys = [file.key for run in after if run.fire_time.timestamp() == kill.fire.timestamp() for file in run.files]
-    looked = {
-        note.subject[1]
-        for run in usual
-        for note in run.notes
-        if note.kind == "list-empty" or (note.kind == "found" and note.subject[0] == "files")
-    }
-    return bool(keys) and any(keys[-1].startswith(each) for each in looked)
-
-
 def _after(
     load: Load, alone: Scenario, kill: Kill, usual: Sequence[Run], *, identities: Identities, path: str
 ) -> Iterator[Finding]:
@@ -103,26 +91,33 @@ def _after(
         return
     end = max(kill.fire.astimezone(UTC) + _AFTER, later[:3][-1].astimezone(UTC)) + timedelta(minutes=1)
     end = min(end, alone.end.astimezone(UTC))
-    killed = replace(
-        alone, end=end.astimezone(alone.zone), plan=FaultPlan(*alone.plan.faults, crash, seed=alone.plan.seed)
-    )
-    before = [run for run in usual if run.fire_time.timestamp() < end.timestamp()]
-    after = list(killed.runs(load))
-    changes = lasting(
-        (effect for run in before for effect in run.effects),
-        (effect for run in after for effect in run.effects),
-        identities,
-    )
-    marked = kill.before in _MARKS and kill.then in _DEEDS and _is_mark(kill, after, usual)
+    ranged = replace(alone, end=end.astimezone(alone.zone))
+    before = [effect for run in usual if run.fire_time.timestamp() < end.timestamp() for effect in run.effects]
+
+    def killed_at(call: int) -> tuple[Scenario, list[EffectChange]]:
+        plan = FaultPlan(*alone.plan.faults, replace(crash, call=call), seed=alone.plan.seed)
+        killed = replace(ranged, plan=plan)
+        after = (effect for run in killed.runs(load) for effect in run.effects)
+        return killed, list(lasting(before, after, identities))
+
+    killed, changes = killed_at(kill.call)
     why = f"killed between ctx.{kill.before} and ctx.{kill.then} on {kill.fire:%Y-%m-%d %H:%M}"
+    lost = {id(change.before) for change in changes if _is_own_deed(change, kill)}
+    if lost:
+        lost -= {id(change.before) for change in killed_at(kill.call - 1)[1]}
 
     def blame(change: EffectChange) -> str | None:
-        if change.word == "lost" and change.effect.kind in {"event", "http"}:
-            own = change.effect.fire_time.timestamp() == kill.fire.timestamp()
-            return f"{why}, after it was marked as done" if marked and own else None
+        if id(change.before) in lost:
+            return f"{why}, after it was marked as done"
         if change.word == "doubled":
             return f"{why}, and nothing marks it as done"
         return None
 
     for finding in findings(changes, blame, least=2):
         yield replace(finding, command=killed.command(path))
+
+
+def _is_own_deed(change: EffectChange, kill: Kill) -> bool:
+    """Whether a change is an event or a request that was next in the killed run, and that no later run made up for."""
+    own = change.effect.fire_time.timestamp() == kill.fire.timestamp()
+    return kill.then in _DEEDS and change.word == "lost" and change.effect.kind in {"event", "http"} and own

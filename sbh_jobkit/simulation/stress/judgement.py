@@ -143,5 +143,9 @@ def _blame(change: EffectChange, run: Run | None) -> str | None:
         return None
     if change.word == "doubled" and any(fault.startswith(_FULL) for fault in run.injected_faults):
         return None  # a mark that cannot be written cannot be met
-    met = sorted({re.sub(r" \([^)]*\)$", "", fault) for fault in run.injected_faults})
-    return f"the run met {' and '.join(met)}, and said success"
+    return f"the run met {met_faults(run)}, and said success"
+
+
+def met_faults(run: Run) -> str:
+    """Return which injected faults a run met, without what each did to it."""
+    return " and ".join(sorted({re.sub(r" \([^)]*\)$", "", fault) for fault in run.injected_faults}))

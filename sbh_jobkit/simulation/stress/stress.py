@@ -23,6 +23,7 @@ from sbh_jobkit.simulation.compare.identity import Identities
 from sbh_jobkit.simulation.stress.clock_days import day_findings
 from sbh_jobkit.simulation.stress.crash import crash_findings
 from sbh_jobkit.simulation.stress.judgement import Finding, judge
+from sbh_jobkit.simulation.stress.remark import Remark, remarks, shrink_remark
 from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
 from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
 
@@ -58,6 +59,8 @@ class Stress:
     """The names of the scenarios that were simulated, such as `outage` or `2026-03-29`."""
     findings: tuple[Finding, ...] = ()
     """Effects that are lost or doubled for good, though the jobs said success."""
+    remarks: tuple[Remark, ...] = ()
+    """What jobs returned that says failure in words that the platform takes for success."""
     notes: tuple[str, ...] = ()
     """Which kinds of stress have nothing to work on, and why."""
 
@@ -69,7 +72,7 @@ class Stress:
     @property
     def ok(self) -> bool:
         """Whether nothing failed, with and without stress."""
-        return not self.broken and not self.anyway and not self.findings
+        return not self.broken and not self.anyway and not self.findings and not self.remarks
 
 
 def read(text: str) -> tuple[str, ...]:
@@ -102,6 +105,7 @@ def run_stress(
     anyway = _firsts(run for run in usual if is_failure(run))
     broken: dict[tuple[str, ...], tuple[Scenario, Run]] = {}
     found: dict[tuple[str, str, str], Finding] = {}
+    said: dict[tuple[str, ...], Remark] = {}
     scenarios, notes = _scenarios(plain, kinds, usual)
     for name, scenario in scenarios.items():
         progress(f"{scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}, faults: {len(scenario.plan.faults)}")
@@ -109,6 +113,11 @@ def run_stress(
         for signature, run in _firsts(run for run in runs if is_failure(run)).items():
             if signature not in anyway:
                 broken.setdefault(signature, (scenario, run))
+        for remark in remarks(runs, loaded[1].allowed):
+            if remark.signature not in said:
+                own = [fault for fault in scenario.plan.faults if fault not in plain.plan.faults]
+                case = shrink_remark(load, scenario, remark, own)
+                said[remark.signature] = replace(remark, command=case.command(path))
         # several kinds together and slow runs disturb so much that nothing can be blamed on a job
         alone = " + " not in name and not any(isinstance(each, Slow) for each in scenario.plan.faults)
         same_range = (scenario.start, scenario.end) == (plain.start, plain.end)
@@ -138,6 +147,7 @@ def run_stress(
         anyway=tuple(anyway.values()),
         scenarios=tuple(tried),
         findings=tuple(found.values()),
+        remarks=tuple(said.values()),
         notes=tuple(notes),
     )
 
