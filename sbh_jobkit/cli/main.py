@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _LENGTHS = "such as 30d, 12h, 2w, 1mo or 1y"
-_STRESS = "dst,overlap,outage,late,storage,rate_limit,crash"
+_STRESS = "dst,calendar,overlap,outage,late,storage,rate_limit,crash,tenants, or all"
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.stress.shrink import Broken
 
+_OTHER = "globex"
+"""The second tenant of `--stress tenants`."""
+
 
 def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -> bool:
     """Simulate the plugin under stress, print the result, and return whether nothing failed."""
@@ -36,7 +39,11 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
         plugin = Plugin.load(path)
         return plugin, conditions.world_of(plugin.root, tenant)
 
-    found = run_stress(load, plain, kinds, path=path, progress=_show if sys.stderr.isatty() else lambda _: None)
+    def other_world() -> World:
+        return conditions.world_of(simulator.plugin.root, _OTHER if tenant != _OTHER else TENANT)
+
+    progress = _show if sys.stderr.isatty() else lambda _: None
+    found = run_stress(load, plain, kinds, path=path, progress=progress, other_world=other_world)
     if options.json:
         streams.print_json(
             {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import AnswerMistakeError, NotServedError
 from sbh_jobkit.context.gate import OfOneRun
+from sbh_jobkit.context.pages import PagesAsked
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
 
@@ -34,7 +35,7 @@ _SENDING = frozenset({"POST", "PUT", "PATCH"})
 class Http(OfOneRun, Members):
     """Outbound HTTP; an answer that never came has `status_code` 0 and `error`."""
 
-    __slots__ = ("_backend", "_gate", "_recorder", "_same", "_zone")
+    __slots__ = ("_accepted", "_backend", "_gate", "_pages", "_recorder", "_same", "_zone")
     _called = "ctx.http"
     _synonyms: ClassVar[Mapping[str, str]] = SYNONYMS["http"]
 
@@ -45,6 +46,8 @@ class Http(OfOneRun, Members):
         self._gate = gate
         self._zone = zone
         self._same: dict[str, tuple[str, int, datetime]] = {}
+        self._accepted: dict[tuple[str, str, bytes], int] = {}
+        self._pages = PagesAsked(recorder)
 
     def get(
         self, url: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -108,10 +111,10 @@ class Http(OfOneRun, Members):
                 headers=headers,
                 body=body,
             )
-        return self._noted(method, address, answer, since)
+        return self._noted(method, address, answer, since, body)
 
-    def _noted(self, method: str, url: str, answer: dict[str, Any], since: datetime) -> dict[str, Any]:
-        """Watch an answer that failed; count the same answers to the same request."""
+    def _noted(self, method: str, url: str, answer: dict[str, Any], since: datetime, body: bytes) -> dict[str, Any]:
+        """Watch an answer that failed; count the same answers to the same request, and what was accepted twice."""
         status = answer["status_code"]
         if not 0 < status < _FAILED:
             return self._recorder.watch(f"{method} {url} answered {status or answer['error']}", answer)
@@ -121,6 +124,11 @@ class Http(OfOneRun, Members):
             self._same[url] = (answer["text"], number + 1 if same else 1, clock.now(self._zone))
             if same and number + 1 == _REPEATED:
                 self._recorder.note("request-repeated", f"{method} {url}")
+            self._pages.asked(url, answer["json"])
+        elif body:
+            number = self._accepted[method, url, body] = self._accepted.get((method, url, body), 0) + 1
+            if number == 2:  # noqa: PLR2004  once more
+                self._recorder.note("request-doubled", f"{method} {url}")
         return answer
 
 

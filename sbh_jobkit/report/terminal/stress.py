@@ -29,12 +29,12 @@ def lines(stress: Stress, path: str) -> Iterator[str]:
     for broken in stress.broken:
         yield ""
         yield from _broken(broken, path)
-    for finding in stress.findings:
-        yield ""
-        yield from finding_lines(finding)
     for remark in stress.remarks:
         yield ""
         yield from _remark(remark)
+    for finding in stress.findings:
+        yield ""
+        yield from finding_lines(finding)
     yield ""
     yield _headline(stress)
 
@@ -77,8 +77,14 @@ def _headline(stress: Stress) -> str:
         names = f": {', '.join(stress.scenarios)}" if stress.scenarios else ""
         return f"no failure under stress in {tried}{names}"
     parts = [f"{count(len(stress.broken), 'failure')} under stress"] if stress.broken else []
-    number = len(stress.findings)
-    parts += [f"{number:,} kind{'' if number == 1 else 's'} of effects lost or doubled"] if number else []
+    number = sum(each.word in {"lost", "doubled"} for each in stress.findings)
+    parts += [f"{_kinds(number)} of effects lost or doubled"] if number else []
+    other = len(stress.findings) - number
+    parts += [f"{_kinds(other)} of wrong effects"] if other else []
     parts += [count(len(stress.remarks), "observation")] if stress.remarks else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
     return f"{' and '.join(parts)}, in {tried}"
+
+
+def _kinds(number: int) -> str:
+    return f"{number:,} kind{'' if number == 1 else 's'}"

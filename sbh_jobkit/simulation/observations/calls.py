@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.run.run import Outcome
@@ -11,10 +12,13 @@ from sbh_jobkit.simulation.observations.observation import Observation, Observed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sbh_jobkit.run.notes import Note
     from sbh_jobkit.run.run import Run
 
 _NO_REPLY = re.compile(r"\[fake answer to a prompt of \d+ characters\]")
 _MOST_ROUTES = 20
+_FEWEST = 2
+"""How many runs must leave out a page: one may have had its reason."""
 _LONGEST = 60
 
 
@@ -28,6 +32,9 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         elif note.kind == "request-repeated":
             message = f"sent {note.subject} 10 times or more in one run, without waiting, for the same answer"
             advice = "ask once, and keep the answer in a variable"
+        elif note.kind == "request-doubled":
+            message = f"sent {note.subject} again with the same body in one run, though it was accepted"
+            advice = "end the loop that tries again as soon as the status says that it worked: from 200 to 299"
         elif note.kind == "answer-ignored" and run.outcome is Outcome.OK and run.ok:  # else a fault says it
             message = f"{note.subject}, the job did not look at that, and said success"
             advice = 'check the result, such as answer["status_code"], and return {"status": "error", …}'
@@ -52,6 +59,38 @@ def _prompts(run: Run) -> Iterator[Observation]:
                 advice='add world.llm.reply("…", when=r"…") to world.py',
                 first=run.fire_time,
             )
+
+
+def page_observations(simulation: Observed) -> Iterator[Observation]:
+    """Yield each list of which all runs of a job asked for every page but the last."""
+    asked: defaultdict[tuple[str, str], list[tuple[Run, Note]]] = defaultdict(list)
+    for run in simulation.runs:
+        for note in run.notes:
+            if note.kind == "paged" and run.ok and not run.injected_faults:
+                asked[run.job, note.subject[0]].append((run, note))
+    for (job, listed), seen in asked.items():
+        if len(seen) < _FEWEST or not all(_leaves_last_page(*note.subject[1:]) for _, note in seen):
+            continue
+        run, note = seen[0]
+        yield Observation(
+            kind="page-unread",
+            job=job,
+            place=note.place,
+            message=f"no run asked for the last page of {listed}: {note.subject[2]} was the last asked for, of "
+            f"{_numbers(*note.subject[1:])}",
+            advice="go on until the page that you asked for is the last one",
+            count=len(seen),
+            first=run.fire_time,
+        )
+
+
+def _leaves_last_page(first: int, last: int, pages: int) -> bool:
+    """Whether several pages were asked for, in order, and only the last was not."""
+    return last > first and last + 1 == (pages - 1 if first == 0 else pages)
+
+
+def _numbers(first: int, _: int, pages: int) -> str:
+    return f"0 to {pages - 1}" if first == 0 else f"1 to {pages}"
 
 
 def route_observations(simulation: Observed) -> Iterator[Observation]:

@@ -37,6 +37,31 @@ def growing_files(simulation: Observed) -> Iterator[Observation]:
             )
 
 
+def overwritten_files(simulation: Observed) -> Iterator[Observation]:
+    """Yield each file that several jobs write, each over what another one wrote."""
+    writers: defaultdict[str, list[tuple[str, str, Run]]] = defaultdict(list)
+    for run in simulation.runs:
+        for file in run.files:
+            if file.action == "uploaded" and file.size:  # an empty file is a mark
+                writers[file.key].append((run.job, file.digest, run))
+    for key, written in writers.items():
+        over = [
+            (one[0], other[0], other[2])
+            for one, other in pairwise(written)
+            if one[0] != other[0] and one[1] != other[1]
+        ]
+        jobs = sorted({job for pair in over for job in pair[:2]})
+        if len({pair[:2] for pair in over}) > 1:  # in both directions: nobody's content stays
+            yield Observation(
+                kind="file-overwritten",
+                job=None,
+                message=f"the file {key!r} is written by {' and '.join(jobs)}, each over what the other wrote",
+                advice="give the file of each job a name of its own",
+                count=len(over),
+                first=over[0][2].fire_time,
+            )
+
+
 def changed_variables(simulation: Observed) -> Iterator[Observation]:
     """Yield each variable of the plugin that runs have changed."""
     for name, change in simulation.module_changes:

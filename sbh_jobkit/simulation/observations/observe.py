@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.simulation.observations.calls import call_observations, route_observations
-from sbh_jobkit.simulation.observations.lasting import changed_variables, growing_files, not_called
+from sbh_jobkit.simulation.observations.calls import call_observations, page_observations, route_observations
+from sbh_jobkit.simulation.observations.lasting import changed_variables, growing_files, not_called, overwritten_files
 from sbh_jobkit.simulation.observations.observation import Observation, Observed, merged
 from sbh_jobkit.simulation.observations.searches import search_observations
 from sbh_jobkit.simulation.observations.values import value_observations
@@ -35,7 +35,9 @@ def _all(simulation: Observed) -> Iterator[Observation]:
         yield from value_observations(run)
     yield from chain(
         search_observations(simulation),
+        page_observations(simulation),
         growing_files(simulation),
+        overwritten_files(simulation),
         changed_variables(simulation),
         route_observations(simulation),
         not_called(simulation),

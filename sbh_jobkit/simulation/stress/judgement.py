@@ -26,6 +26,12 @@ _DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
 _NUMBERS = re.compile(r"\d+")
 _UNSTARTED = frozenset({Outcome.COALESCED, Outcome.MISSED})
 _FULL = "storage full"
+_VERBS = {
+    "lost": " never happened",
+    "doubled": " happened again",
+    "added": " happened",
+    "changed": " has another content",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,7 @@ class Finding:
 
     job: str
     word: str
-    """`lost`, `doubled` or `wrong day`."""
+    """`lost`, `doubled`, `wrong day`; of another tenant also `added`, `changed` and `wrong tenant`."""
     what: str
     """Such as `POST https://mail.example.com/messages`; numbers that differ are `#`."""
     count: int
@@ -48,7 +54,7 @@ class Finding:
     def line(self) -> str:
         """Job, effect and number in one line."""
         number = f", {self.count:,} times" if self.count > 1 else ""
-        verb = {"lost": " never happened", "doubled": " happened again"}.get(self.word, "")
+        verb = _VERBS.get(self.word, "")
         return f"{self.job}: {self.what}{verb}{number}; {self.why}"
 
     @property
@@ -89,7 +95,8 @@ def findings(
             continue
         names = {name_of(change.effect) for change in members}
         what = names.pop() if len(names) == 1 else alike
-        yield Finding(job=job, word=word, what=what, count=len(members), first=members[0].effect, why=why)
+        first = members[0].after if word == "changed" and members[0].after else members[0].effect
+        yield Finding(job=job, word=word, what=what, count=len(members), first=first, why=why)
 
 
 def name_of(effect: Effect) -> str:

@@ -53,14 +53,20 @@ def remarks(runs: Iterable[Run], allowed: Collection[str]) -> Iterator[Remark]:
         yield Remark(observation=each, met=met[each.kind, each.job, each.message])
 
 
-def shrink_remark(load: Load, scenario: Scenario, remark: Remark, own: Collection[InjectedFault]) -> Scenario:
-    """Return the scenario with one job, one injected fault if it is enough, and no longer than needed."""
+def shrink_remark(load: Load, scenario: Scenario, remark: Remark, usual: Collection[InjectedFault]) -> Scenario:
+    """Return the scenario with one job, one injected fault if it is enough, and no longer than needed.
+
+    The `usual` faults, those of the plain range, stay.
+    """
     first = remark.observation.first
     assert first is not None  # noqa: S101  an observation of a run has its time
     best = replace(scenario.until(first), jobs=(remark.observation.job or "",))
-    plain = tuple(fault for fault in scenario.plan.faults if fault not in own)
-    smaller = (replace(best, plan=FaultPlan(*plain, fault, seed=scenario.plan.seed)) for fault in own)
-    for candidate in (*(smaller if len(own) > 1 else ()), best):
+    own = [fault for fault in scenario.plan.faults if fault not in usual]
+    candidates: list[Scenario] = [best]
+    if len(own) > 1:
+        plans = [FaultPlan(*usual, fault, seed=scenario.plan.seed) for fault in own]
+        candidates = [*(replace(best, plan=plan) for plan in plans), best]
+    for candidate in candidates:
         if any(each.signature == remark.signature for each in remarks(candidate.runs(load), ())):
             return candidate
     return scenario

@@ -1,4 +1,4 @@
-"""Mistakes to plant into the library: the text of its main.py, and what stands there instead."""
+"""Mistakes to plant into the library or the clinic: the text of its main.py, and what stands there instead."""
 
 BUGS = {
     "naive dates": (
@@ -24,10 +24,48 @@ BUGS = {
     ),
     "day of 86,400 s": ("start = today - timedelta(days=1)", "start = datetime.fromtimestamp(time.time() - 86400)"),
     "another prefix": ('ctx.files.list("shelved/")', 'ctx.files.list("shelf/")'),
+    "the day after the last": (
+        "today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)\n",
+        "now = datetime.now()\n    today = datetime(now.year, now.month, now.day)\n"
+        "    until = today.replace(day=today.day + 1)\n",
+    ),
+    "a token in disguise": (
+        'headers = {"Authorization"',
+        "token = ctx.secrets.get('CATALOGUE_TOKEN')\n    import base64\n"
+        '    print(base64.b64encode(token.encode()).decode(), token[:8])\n    headers = {"Authorization"',
+    ),
     "a growing file": (
         "    warned = 0\n",
         '    warned = 0\n    SEEN.append("x" * 100)\n    ctx.files.upload("cards/log.txt", "".join(SEEN))\n',
     ),
+    # the clinic
+    "only 200 is accepted": ('if answer["status_code"] in (200, 202):', 'if answer["status_code"] == 200:'),
+    "tried again whatever was said": (
+        'if answer["status_code"] != 429:\n            break\n        time.sleep(20 * 2**attempt)\n    return False',
+        "time.sleep(0.2)\n    return True",
+    ),
+    "the last page": ("while page <= pages:", "while page == 1 or page < pages:"),
+    "the latest list": ('f"lists/{today}.json"', '"lists/latest.json"'),
+    "the latest week": ('f"lists/{today:%G-W%V}.json"', '"lists/latest.json"'),
+    "a week of another year": ('f"lists/{today:%G-W%V}.json"', 'f"lists/{today:%Y-W%V}.json"'),
+    "rooms kept for all tenants": (
+        'rooms = {room["number"]: room["name"] for room in ctx.db.query("rooms", limit=1000)}',
+        'rooms = ROOMS\n    if not rooms:\n        for room in ctx.db.query("rooms", limit=1000):\n'
+        '            rooms[room["number"]] = room["name"]',
+    ),
+    "a tenant by name": ('"clinic": ctx.tenant_id', '"clinic": "acme"'),
+    "a window of the clock": (
+        'for visit in ctx.db.query("visits", limit=50_000):',
+        "since = (datetime.now() - timedelta(minutes=20)).isoformat()\n"
+        '    for visit in ctx.db.query("visits", {"at": {"$gte": since}}, limit=50_000):',
+    ),
+    "a letter that nobody accepted": (
+        'if not send(ctx, {"to": patient["number"], "until": until.isoformat()}):\n'
+        '            return {"status": "error", "error": "a letter was not accepted", "sent": sent}\n',
+        'send(ctx, {"to": patient["number"], "until": until.isoformat()})\n',
+    ),
+    "money cut off": ('round(visit["price"] * 100)', 'int(visit["price"] * 100)'),
+    "the same day next year": ("until = today + timedelta(days=365)", "until = today.replace(year=today.year + 1)"),
 }
 
 
@@ -37,4 +75,9 @@ def plant(text, *names):
         old, new = BUGS[name]
         assert old in text, name
         text = text.replace(old, new)
-    return text.replace("PAGE = 20\n", "PAGE = 20\nSEEN = []\n") if "a growing file" in names else text
+    for name, line, more in (
+        ("a growing file", "PAGE = 20\n", "SEEN = []\n"),
+        ("rooms kept for all tenants", "REGISTER = ", "ROOMS = {}\n"),
+    ):
+        text = text.replace(line, more + line) if name in names else text
+    return text

@@ -147,7 +147,7 @@ def test_the_command_repeats_it(examples, name):
         False,
         [],
     ]
-    assert list(found) == ["plugin", "stress", "ok", "notes", "broken", "findings", "anyway"]
+    assert list(found) == ["plugin", "stress", "ok", "notes", "broken", "findings", "remarks", "anyway"]
     (broken,) = found["broken"]
     assert list(broken) == ["run", "start", "end", "faults", "command"]
     assert len(broken["faults"]) <= 3
