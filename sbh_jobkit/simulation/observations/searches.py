@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 _NUMBERS = re.compile(r"\d+")
-_NEAR = 0.75
+_NEAR = 0.7
 _MOST_ROWS = 1_000
 """How many rows of a table are looked at."""
 _MOST_VALUES = 50

@@ -2,10 +2,11 @@
 
 Not every call of a month is tried: of each job, one kill between each pair of places in the code from which
 neighbouring calls come, in the first run that has the pair and does something. So a loop over 200 items needs as many
-kills as one over two, and no job is killed at more than 12 places; each kill is followed for some days, and at most
-twice. A kill leaves one effect undone or one mark unwritten, which no job can avoid: the same effect once more is fine,
-several are not. An effect that is lost is a finding if the call before the kill is what loses it: killed before that
-call, the job would have done it later.
+kills as one over two. No job is killed at more than 12 places, all in its first 200 runs, and each kill is followed
+for four days, or for three runs of a job that runs less often; a kill that loses something is tried once more, a call
+earlier. A kill leaves one effect undone or one mark unwritten, which no job can avoid: the same effect once more is
+fine, several are not. An effect that is lost is a finding if the call before the kill is what loses it: killed before
+that call, the job would have done it later.
 """
 
 from __future__ import annotations
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.compare.matching import EffectChange
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
+    Calls = tuple[Run, Sequence[tuple[str, str]]]
+
 _MARKS = frozenset({"files.upload", "secrets.set"})
 _DEEDS = frozenset({"emit", "http.post", "http.put", "http.delete"})
 _MOST_KILLS = 12
 """How many places a job is killed at."""
+_MOST_RUNS = 200
+"""Among how many runs of a job places are looked for."""
 _AFTER = timedelta(days=4)
 """How long the job goes on after a kill at least: over a weekend."""
+_FEWEST = 3
+"""How many runs follow a kill at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class Kill:
     then: str
 
 
-def kills(calls: Sequence[tuple[Run, Sequence[tuple[str, str]]]]) -> list[Kill]:
+def kills(calls: Sequence[Calls]) -> list[Kill]:
     """Choose the kills for the calls of each run, which are members with their places in the code."""
     seen: defaultdict[str, set[tuple[tuple[str, str], tuple[str, str]]]] = defaultdict(set)
     found = []
@@ -72,14 +79,25 @@ def crash_findings(
     jobs = plain.jobs or tuple(load()[0].jobs)
     for job in jobs:
         alone = replace(plain, jobs=(job,))
-        calls = alone.calls(load)
+        calls = list(_first_runs(alone.calls(load)))
         usual = [run for run, _ in calls]
-        for kill in kills(calls):
+        for kill in kills(calls[:_MOST_RUNS]):
             tried += 1
             progress(f"{kill.job} killed at ctx.{kill.then} on {kill.fire:%Y-%m-%d %H:%M}")
             for finding in _after(load, alone, kill, usual, identities=identities, path=path):
                 broken.setdefault(finding.signature, finding)
     return list(broken.values()), tried
+
+
+def _first_runs(calls: Iterator[Calls]) -> Iterator[Calls]:
+    """Yield the runs in which places are looked for, and those that follow a kill in the last of them."""
+    until = None
+    for number, (run, made) in enumerate(calls, start=1):
+        if number == _MOST_RUNS:
+            until = run.fire_time.timestamp() + _AFTER.total_seconds()
+        yield run, made
+        if until is not None and run.fire_time.timestamp() > until and number >= _MOST_RUNS + _FEWEST:
+            return
 
 
 def _after(
@@ -89,7 +107,7 @@ def _after(
     later = [run.fire_time for run in usual if run.fire_time.timestamp() > kill.fire.timestamp()]
     if not later:
         return
-    end = max(kill.fire.astimezone(UTC) + _AFTER, later[:3][-1].astimezone(UTC)) + timedelta(minutes=1)
+    end = max(kill.fire.astimezone(UTC) + _AFTER, later[:_FEWEST][-1].astimezone(UTC)) + timedelta(minutes=1)
     end = min(end, alone.end.astimezone(UTC))
     ranged = replace(alone, end=end.astimezone(alone.zone))
     before = [effect for run in usual if run.fire_time.timestamp() < end.timestamp() for effect in run.effects]

@@ -77,17 +77,15 @@ class Scenario:
         """Yield the runs of the scenario, one at a time."""
         yield from Simulator.under(self.conditions, *load()).runs()
 
-    def calls(self, load: Load) -> list[tuple[Run, list[tuple[str, str]]]]:
-        """Return each run with the members of `ctx` that it called, each with the plugin's line that called it."""
+    def calls(self, load: Load) -> Iterator[tuple[Run, list[tuple[str, str]]]]:
+        """Yield each run with the members of `ctx` that it called, each with the plugin's line that called it."""
         plugin, world = load()
         made: list[tuple[str, str]] = []
         traced = {name: replace(job, function=_traced(job, made)) for name, job in plugin.jobs.items()}
         plugin.jobs.update(traced)
-        found = []
         for run in Simulator.under(self.conditions, plugin, world).runs():
-            found.append((run, list(made)))
+            yield run, list(made)
             made.clear()
-        return found
 
     def until(self, instant: datetime) -> Scenario:
         """Return the same scenario up to the end of the minute of a time."""

@@ -23,6 +23,7 @@ BUGS = {
         'return {"status": "failed", "error": f"catalogue answered',
     ),
     "day of 86,400 s": ("start = today - timedelta(days=1)", "start = datetime.fromtimestamp(time.time() - 86400)"),
+    "soon after midnight": ('schedule="30 2 * * *"', 'schedule="30 0 * * *"'),
     "another prefix": ('ctx.files.list("shelved/")', 'ctx.files.list("shelf/")'),
     "the day after the last": (
         "today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)\n",

@@ -20,6 +20,7 @@ from sbh_jobkit.simulation.stress.stress import read, run_stress
 
 ROOT = Path(__file__).parents[3]
 ALL = "dst,overlap,outage,late"
+ONE_OF = "use one of dst, calendar, overlap, outage, late, storage, rate_limit, crash, tenants or all"
 NO_CHANGE = "note: dst: the clocks do not change in UTC within a year of 2026-01-01\n"
 NO_HOST = "note: outage: no job used HTTP, a model, files or tables in the range\n"
 COMMAND = "sbh-jobkit simulate examples/pitfalls/"
@@ -192,6 +193,7 @@ def test_an_honest_plugin(said, put):
         "notes": [],
         "broken": [],
         "findings": [],
+        "remarks": [],
         "anyway": [],
     }
 
@@ -374,9 +376,9 @@ BAD = [
     (["--stress", "dts"], "unknown kind of stress 'dts'; did you mean 'dst'?"),
     (
         ["--stress", "dst,weather"],
-        "unknown kind of stress 'weather'; use one of dst, overlap, outage, late, storage, rate_limit, crash",
+        f"unknown kind of stress 'weather'; {ONE_OF}",
     ),
-    (["--stress", ""], "unknown kind of stress ''; use one of dst, overlap, outage, late, storage, rate_limit, crash"),
+    (["--stress", ""], f"unknown kind of stress ''; {ONE_OF}"),
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
         ["--stress", "dst", "--html", "r.html"],
