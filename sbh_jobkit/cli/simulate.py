@@ -78,8 +78,11 @@ def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Find
         return []
     plugin = Plugin.load(fleet.paths[0])
     world = conditions.world_of(plugin.root, fleet.tenants[0])
-    plain = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
-    return judge(list(plain.runs()), result.runs, Identities.from_world(result.world))
+    undisturbed = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
+    plain = list(undisturbed.runs())
+    identities = Identities.from_world(result.world)
+    identities.check(effect for run in plain for effect in run.effects)
+    return judge(plain, result.runs, identities)
 
 
 def _check_together(options: Namespace, installations: int) -> None:

@@ -22,6 +22,9 @@ def plugin_at(reference: str, path: str) -> Iterator[str]:
 
     Raises JobkitError if it is neither, or if the plugin was not there.
     """
+    if not reference.strip():
+        msg = f"--against takes a path, or a commit, branch or tag of git, got {reference!r}"
+        raise JobkitError(msg)
     if Path(reference).exists():
         yield reference
         return

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 def compare_versions(
     conditions: Conditions, before: Plugin, after: Plugin, make_world: Callable[[], World]
 ) -> Comparison:
-    """Simulate both, each in a new world, under the same conditions, and compare them."""
+    """Simulate both, each in a new world, under the same conditions, and compare them.
+
+    Raises UnknownJobError for a job that neither has.
+    """
+    for name in conditions.jobs or ():
+        if name not in before.jobs:
+            _ = after.jobs[name]  # raises, with the nearest name
     found = []
     for plugin in (before, after):
         # a version that is only a main.py has no zone of its own

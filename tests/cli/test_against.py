@@ -95,6 +95,11 @@ def test_the_comparison_as_json_and_as_a_report(here, capsys):
         (["nowhere"], "'nowhere' is neither a path nor a commit, branch or tag of the repository of 'p'"),
         (["--upload"], "simulate: argument --against: expected one argument; see sbh-jobkit simulate --help"),
         (["empty"], "at 'empty' there was no plugin 'p'"),
+        ([""], "--against takes a path, or a commit, branch or tag of git, got ''"),
+        (["before~9"], "'before~9' is neither a path nor a commit, branch or tag of the repository of 'p'"),
+        (["README"], "README is not a plugin; give a directory, a plugin.json, a .py file or a .zip"),
+        ([".git"], ".git has no plugin.json; a plugin is a directory with plugin.json and main.py"),
+        (["before", "--job", "sent"], "the plugin has no job 'sent'; did you mean 'send'?"),
         (["before", "--twice"], "--against cannot be combined with --budget, --twice or --stress"),
         (
             ["before", "--tenants", "2"],
@@ -127,4 +132,17 @@ def test_versions_without_a_job_in_common_cannot_be_compared(here, capsys):
     assert run("other.py") == WRONG_USE
     assert capsys.readouterr().err == (
         "sbh-jobkit: error: nothing can be compared: the two simulations have no job in common (mail and send)\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--against", "p"], ["--stress", "late"], ["--fault", "crash job=send"]])
+@pytest.mark.usefixtures("here")
+def test_a_rule_that_names_no_field_is_refused(here, capsys, words):
+    """Wherever effects are compared."""
+    rule = WORLD.replace("\n", "\n    world.same_effect('sent', by='idd')\n", 1)
+    (here / "p" / "world.py").write_text(rule)
+    (here / "p" / "main.py").write_text(MAIN.replace("    for", "    ctx.emit('sent', {'id': 0})\n    for"))
+    assert main(["simulate", "p", "--for", "3d", *words]) == WRONG_USE
+    assert capsys.readouterr().err == (
+        "sbh-jobkit: error: same_effect('sent', by='idd'): no such effect has a field 'idd'; did you mean 'id'?\n"
     )

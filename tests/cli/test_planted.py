@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,14 @@ SPEC = importlib.util.spec_from_file_location("planted_bugs", PLANTED / "bugs.py
 BUGS = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(BUGS)
 ROWS, COLUMNS = 24, 80
+SEVERAL = (
+    "rooms kept for all tenants",
+    "a tenant by name",
+    "a window of the clock",
+    "a letter that nobody accepted",
+    "a week of another year",
+    "the same day next year",
+)
 
 TABLE = {
     # what is wrong: the plugin, its mistakes, the command, the exit code, lines of the first screen
@@ -263,6 +275,29 @@ def test_the_first_screen_names_the_cause(case, capsys):
     assert main(shlex.split(command)) == code
     out = capsys.readouterr().out
     assert lines in first_screen(out), out
+
+
+def test_findings_are_the_same_anywhere(tmp_path):
+    """Byte for byte, in another process, zone of the machine, and order of hashes, under every kind of stress."""
+    shutil.copytree(PLANTED / "clinic", tmp_path / "case")
+    main_py = tmp_path / "case" / "main.py"
+    main_py.write_text(BUGS.plant(main_py.read_text(), *SEVERAL))
+    words = ["simulate", "case", "--for", "4d", "--stress", "all", "--json"]
+    tried = [
+        subprocess.Popen(
+            [sys.executable, "-m", "sbh_jobkit", *words],
+            cwd=tmp_path,
+            env={**os.environ, "TZ": zone, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+        )
+        for zone, seed in (("Asia/Tokyo", "1"), ("America/New_York", "2"))
+    ]
+    first, second = (process.communicate(timeout=300)[0] for process in tried)
+    assert first == second
+    found = json.loads(first)
+    jobs = {each["job"] for each in (*found["findings"], *(broken["run"] for broken in found["broken"]))}
+    assert jobs == {"confirm", "invite", "week_list"}
+    assert len({each["finding"] for each in found["findings"]}) > len(jobs)
 
 
 def first_screen(out):

@@ -66,9 +66,9 @@ class Stress:
 
 def read(text: str) -> tuple[str, ...]:
     """Read kinds of stress, such as `dst,outage`; `all` is every kind."""
-    if text.strip() == ALL:
-        return KINDS
     kinds = tuple(kind.strip() for kind in text.split(","))
+    if ALL in kinds:
+        kinds = (*KINDS, *(kind for kind in kinds if kind != ALL and kind not in KINDS))
     for kind in kinds:
         if kind not in KINDS:
             hint = did_you_mean(kind, KINDS) or f"; use one of {', '.join(KINDS)} or {ALL}"
@@ -95,6 +95,7 @@ def run_stress(
     usual = list(plain.runs(lambda: loaded))
     tried, notes = trials(plain, kinds, usual)
     search = _Search(load, plain, usual, loaded[1], path=path, progress=progress)
+    search.identities.check(effect for run in usual for effect in run.effects)
     for trial in tried.values():
         search.look_at(trial)
     names = [*tried]

@@ -378,6 +378,7 @@ BAD = [
         ["--stress", "dst,weather"],
         f"unknown kind of stress 'weather'; {ONE_OF}",
     ),
+    (["--stress", "all,weather"], f"unknown kind of stress 'weather'; {ONE_OF}"),
     (["--stress", ""], f"unknown kind of stress ''; {ONE_OF}"),
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
