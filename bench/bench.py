@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks import checks
+from effects import effects, stress
 from engine import all_in_one_minute, lateness, ten_thousand
 from filters import pages
 from fires import fire_times
@@ -13,5 +14,6 @@ from start import start_up
 
 if __name__ == "__main__":
     simulations = (start_up, requests, fakes, fire_times, simulated_runs, month, year, platform, pages, checks)
+    simulations += (effects, stress)
     for part in (*simulations, lateness, ten_thousand, all_in_one_minute):
         part()
