@@ -5,6 +5,8 @@ millisecond; the kit is imported when something asks for `src` that nothing else
 folder `src/ext` in site-packages has no code that runs at the start, but it comes before a checkout of the host that is
 added to `sys.path` later, and it is not found where a project has a package `src` of its own. IPython has no place in
 which a package may ask to be loaded, other than settings, which belong to the user.
+
+PYTEST_DONT_REWRITE: it is imported long before pytest, which would warn of that in every session.
 """
 
 from __future__ import annotations
