@@ -49,7 +49,7 @@ def sbh_clock(request: pytest.FixtureRequest) -> Iterator[TestClock]:
     """Show the test virtual time, from 2026-01-01T00:00 or `sbh_at`: `.now`, `.move_to(iso)`, `.advance("2h")`."""
     from pytest_sbhjobs.clock import TestClock
     from sbh_jobkit.clock import bind_sleep
-    from sbh_jobkit.run.eventloop import virtual_loops
+    from sbh_jobkit.run.eventloop import VirtualLoops
     from sbh_jobkit.schedule import times
 
     has_plugin = "sbh_plugin" in request.fixturenames or _plugin_path(request) is not None
@@ -57,7 +57,7 @@ def sbh_clock(request: pytest.FixtureRequest) -> Iterator[TestClock]:
     with _errors_as_text():
         clock = TestClock(markers.start(request.node), zone)
     bind_sleep(getattr(request.node, "module", request.node).__dict__)
-    with clock.virtual, virtual_loops(clock.virtual):
+    with clock.virtual, VirtualLoops(clock.virtual):
         yield clock
 
 

@@ -135,8 +135,8 @@ class VirtualClock:
     """A time that only its owner moves; `with clock:` opens it, and opening it again continues at the same time."""
 
     __slots__ = (
-        *("_driver", "_ns", "_outsiders", "_restore", "_sleepers", "_traveller", "_travels", "_turn", "deadline"),
-        *("expired", "zone"),
+        *("_driver", "_ns", "_outsiders", "_restore", "_shown", "_sleepers", "_traveller", "_travels", "_turn"),
+        *("deadline", "expired", "zone"),
     )
 
     def __init__(self, at: datetime, zone: ZoneInfo) -> None:
@@ -152,9 +152,11 @@ class VirtualClock:
         self._sleepers: dict[threading.Thread, int] = {}
         """The threads that sleep, and until which time."""
         self._turn = threading.Condition()
+        self._shown: tuple[int, tzinfo, datetime] | None = None
+        """A time that was asked for, with its zone and what it is there: a run asks for the same one several times."""
         self._travels: Any = None
         self._traveller: Any = None
-        self._restore: tuple[str | None, list[Any]]
+        self._restore: tuple[str | None, tuple[str, str], list[Any]]
 
     @property
     def epoch(self) -> float:
@@ -173,9 +175,12 @@ class VirtualClock:
 
     def now_in(self, tz: tzinfo) -> datetime:
         """Return the virtual time, in a zone."""
-        seconds, rest = divmod(self._ns, _SECOND)
-        whole = datetime.fromtimestamp(seconds, tz)
-        return whole.replace(microsecond=rest // 1_000) if rest else whole
+        now, shown = self._ns, self._shown
+        if shown is None or shown[0] != now or shown[1] is not tz:
+            seconds, rest = divmod(now, _SECOND)
+            whole = datetime.fromtimestamp(seconds, tz)
+            shown = self._shown = (now, tz, whole.replace(microsecond=rest // 1_000) if rest else whole)
+        return shown[2]
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread sleeps in virtual time: the one that opened the clock, and those that jobs started."""
@@ -187,21 +192,21 @@ class VirtualClock:
 
     def __enter__(self) -> Self:
         """Open the clock: from now on the process sees virtual time."""
-        from time_machine import travel
+        if self._travels is None:
+            from time_machine import travel
 
+            self._travels = travel(0, tick=False)
         _one_at_a_time.acquire()
         if self in _open:
             _one_at_a_time.release()
             msg = "this clock is open already"
             raise RuntimeError(msg)
         self._driver = threading.current_thread()
-        self._restore = (os.environ.get("TZ"), [getattr(owner, name) for owner, name, _ in _REPLACED])
-        seconds, rest = divmod(self._ns, _SECOND)
-        self._travels = travel(seconds, tick=False)
+        self._restore = (os.environ.get("TZ"), time.tzname, [getattr(owner, name) for owner, name, _ in _REPLACED])
         self._traveller = self._travels.start()
-        if rest:
-            self._traveller.shift(rest / _SECOND)
-        _set_wall_clock(_tz_setting(self.zone))
+        self._shift(self._ns)
+        if "TZ" in os.environ or not _is_machines(self.zone):
+            _set_wall_clock(_tz_setting(self.zone))
         for owner, name, ours in _REPLACED:
             setattr(owner, name, ours)
         _open.append(self)
@@ -210,17 +215,17 @@ class VirtualClock:
     def __exit__(self, *_: object) -> None:
         """Close the clock: the process sees the machine's time again."""
         _open.remove(self)
-        setting, before = self._restore
+        setting, names, before = self._restore
         for (owner, name, _), theirs in zip(_REPLACED, before, strict=True):
             setattr(owner, name, theirs)
-        _set_wall_clock(setting)
+        if os.environ.get("TZ") != setting or time.tzname is not names:  # else nobody has called tzset
+            _set_wall_clock(setting)
         self._travels.stop()
         _one_at_a_time.release()
 
     def move_to(self, epoch: float | datetime, zone: ZoneInfo | None = None) -> None:
         """Set the time, and the zone if one is given; a datetime is exact also where a float is not, after 2243."""
-        self._ns = _nanoseconds(epoch)
-        self._move_traveller()
+        self._move(_nanoseconds(epoch))
         if zone is not None and zone is not self.zone:
             self.zone = zone
             _set_wall_clock(_tz_setting(zone))
@@ -229,11 +234,10 @@ class VirtualClock:
         """Let virtual time pass; raises TimeLimitExceeded if it passes the deadline."""
         target = self._ns + round(seconds * _SECOND)
         if self.deadline is not None and target > _nanoseconds(self.deadline):
-            self._ns, self.deadline, self.expired = _nanoseconds(self.deadline), None, ""
-            self._move_traveller()
+            end, self.deadline, self.expired = _nanoseconds(self.deadline), None, ""
+            self._move(end)
             raise TimeLimitExceeded
-        self._ns = target
-        self._move_traveller()
+        self._move(target)
 
     def wait(self, seconds: float, ready: Callable[[], object] = lambda: None) -> None:
         """Sleep in virtual time, which passes once for all threads that sleep at a time; end early if `ready()`.
@@ -277,10 +281,15 @@ class VirtualClock:
         awake = [thread for thread in self._others(me) if thread not in self._sleepers]
         return worked or all(watch.is_still(thread) for thread in awake)
 
-    def _move_traveller(self) -> None:
-        """Set the time of time-machine, in two steps: one float cannot hold both the seconds and the nanoseconds."""
-        seconds, rest = divmod(self._ns, _SECOND)
-        self._traveller.move_to(seconds)
+    def _move(self, to: int) -> None:
+        """Set the time, also of time-machine."""
+        by, self._ns = to - self._ns, to
+        self._shift(by)
+
+    def _shift(self, by: int) -> None:
+        """Move time-machine, in two steps: one float cannot hold both seconds and nanoseconds."""
+        seconds, rest = divmod(by, _SECOND)
+        self._traveller.shift(seconds)
         if rest:
             self._traveller.shift(rest / _SECOND)
 
@@ -304,9 +313,11 @@ class _Steps:
 
 
 def _nanoseconds(epoch: float | datetime) -> int:
+    if isinstance(epoch, int):
+        return epoch * _SECOND
     if isinstance(epoch, datetime):
         return (epoch - _BEGINNING) // _MICROSECOND * 1_000
-    if isinstance(epoch, int) or epoch.is_integer():
+    if epoch.is_integer():
         return int(epoch) * _SECOND
     whole = int(epoch // 1)
     return whole * _SECOND + round((epoch - whole) * 1e6) * 1_000
@@ -318,6 +329,16 @@ def _set_wall_clock(setting: str | None) -> None:
     else:
         os.environ["TZ"] = setting
     time.tzset()
+
+
+@cache
+def _is_machines(zone: ZoneInfo) -> bool:
+    """Whether the machine itself is in a zone; then TZ is not set for it, which would read two files at each run."""
+    try:
+        ours = next(filter(Path.is_file, (Path(folder, zone.key) for folder in TZPATH)))
+        return ours.read_bytes() == Path("/etc/localtime").read_bytes()
+    except (OSError, StopIteration):
+        return False
 
 
 @cache

@@ -15,7 +15,7 @@ from sbh_jobkit.context.llm import Llm
 from sbh_jobkit.context.secrets import Secrets
 from sbh_jobkit.errors import name_calls
 from sbh_jobkit.plugin.members import unknown
-from sbh_jobkit.run.outcome import written
+from sbh_jobkit.run.outcome import through_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,11 +142,11 @@ def _publish(recorder: Recorder, event_type: Any, payload: Any, at: datetime) ->
         message = f"an event's type must be text that is not empty, got {event_type!r}"
         recorder.fault("payload-not-json", "ctx.emit", message)
         return
-    text, why = written(payload)
+    sent, text, why = through_json(payload)
     if why is not None:
         recorder.fault("payload-not-json", "ctx.emit", f"payload of {event_type!r}: {why}", _ADVICE)
         return
-    recorder.event(event_type, text, at)
+    recorder.event(event_type, sent, text, at)
 
 
 if TYPE_CHECKING:

@@ -21,12 +21,16 @@ _OWN = frozenset({"tenant_id", "user_id", "role", "request"})
 _ADVICE = "make it in the job, from the ctx of this run, and not once at module level"
 _contexts: dict[type, type] = {}
 """What the class of a context becomes when its run has ended."""
+_initial: dict[type, frozenset[str]] = {}
+"""The attributes that a context has in the beginning; its members come later, as the job uses them."""
 _going: list[PluginContext] = []
 """The contexts of the runs that go on, the latest last."""
 
 
 def begin(context: PluginContext) -> None:
     """Note that a run with this context begins."""
+    if type(context) not in _initial:
+        _initial[type(context)] = frozenset(name for name in vars(context) if name[0] == "_" or name in _OWN)
     _going.append(context)
 
 
@@ -36,13 +40,13 @@ def end(context: PluginContext) -> None:
         _going.pop()
     else:
         _going[:] = [each for each in _going if each is not context]
-    own = vars(context)
+    kind, own = type(context), vars(context)
     own["_gate"].shut = _refuse
-    for name in [name for name in own if name[0] != "_" and name not in _OWN]:
-        _keep(own[name], name)
-    for name, access in own.get("_accesses", {}).items():
-        _keep(access, f"_accesses {name}")
-    kind = type(context)
+    if not own.keys() <= _initial[kind]:  # it has members
+        for name in [name for name in own if name[0] != "_" and name not in _OWN]:
+            _keep(own[name], name)
+        for name, access in own["_accesses"].items():
+            _keep(access, f"_accesses {name}")
     if (later := _contexts.get(kind)) is None:
         later = _contexts[kind] = _kept(kind, "")  # type: ignore[arg-type] # classes can be hashed
     object.__setattr__(context, "__class__", later)

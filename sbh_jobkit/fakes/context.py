@@ -35,7 +35,8 @@ class FakeContext(PluginContext):
         self._injector = injector
         self._stores = stores if stores is not None else Stores(tenant_id, user_id, role)
         used = recorder if recorder is not None else self._stores.recorder()
-        super().__init__(
+        PluginContext.__init__(  # not by super(), which would be looked up for every run
+            self,
             tenant_id,
             user_id,
             role,

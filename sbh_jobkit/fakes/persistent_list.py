@@ -122,7 +122,8 @@ class PersistentList(Sequence[Item]):
 
     def clear(self) -> None:
         """Remove all items."""
-        self._set_items(())
+        if self._length:
+            self._chunks, self._length = [], 0
 
     def replace(self, function: Callable[[Item], Item]) -> None:
         """Replace each item by what `function` returns for it, which may be the item itself."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from immutables import Map
 
@@ -19,8 +18,7 @@ TABLE = "plugin_jobs"
 _RUNNING = "running"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobState:
+class JobState(NamedTuple):
     """The schedule, the status and the last run of one job."""
 
     schedule: Schedule | None
@@ -31,6 +29,7 @@ class JobState:
 
 
 _NEW = JobState(schedule=None)
+_OK = Outcome.OK
 JobsState = Map[tuple[str, str], JobState]
 """States by plugin slug and job name."""
 
@@ -47,7 +46,7 @@ class JobTable:
     def install(self, plugin: str, job: str, schedule: Schedule | None) -> None:
         """Add a job, or give a known job a new schedule; its history stays."""
         self._order[plugin, job] = None
-        self._set(plugin, job, replace(self._states.get((plugin, job), _NEW), schedule=schedule))
+        self._set(plugin, job, self._states.get((plugin, job), _NEW)._replace(schedule=schedule))
 
     def start(self, plugin: str, job: str) -> None:
         """Set a job's status to running."""
@@ -56,26 +55,21 @@ class JobTable:
     def abandon(self, plugin: str, job: str) -> None:
         """Set a job's status back to idle: its run was interrupted."""
         self._running.discard((plugin, job))
-        self._set(plugin, job, replace(self._states[plugin, job], status="idle"))
+        self._set(plugin, job, self._states[plugin, job]._replace(status="idle"))
 
     def finish(self, plugin: str, job: str, *, started_at: datetime, outcome: Outcome, why: str | None) -> None:
         """Record the end of a run; `why` is the reason of a failure."""
-        self._running.discard((plugin, job))
-        before, failed = self._states[plugin, job], outcome is not Outcome.OK
-        after = JobState(
-            schedule=before.schedule,
-            status="failed" if failed else "completed",
-            last_run_at=started_at,
-            last_error=why if failed else None,
-            runs=before.runs + 1,
-        )
-        self._set(plugin, job, after)
+        key = plugin, job
+        self._running.discard(key)
+        schedule, _, _, _, runs = self._states[key]
+        ended = ("completed", started_at, None) if outcome is _OK else ("failed", started_at, why)
+        self._states = self._states.set(key, JobState(schedule, *ended, runs + 1))
 
     def snapshot(self) -> JobsState:
         """Return the states as they are now."""
         states = self._states
         for key in self._running:  # only a snapshot that is taken within a run meets one
-            states = states.set(key, replace(states[key], status=_RUNNING))
+            states = states.set(key, states[key]._replace(status=_RUNNING))
         return states
 
     def restore(self, states: JobsState) -> None:

@@ -27,7 +27,7 @@ _MODEL = "fake-llm"
 class FakeServices:
     """The services of a fake tenant, for one run."""
 
-    __slots__ = ("_injector", "_recorder", "_repeats", "_stores")
+    __slots__ = ("_counts", "_injector", "_recorder", "_stores")
 
     def __init__(self, stores: Stores, recorder: Recorder, injector: FaultInjector | None = None) -> None:
         """Use the stores.
@@ -38,7 +38,14 @@ class FakeServices:
         self._stores = stores
         self._recorder = recorder
         self._injector = injector
-        self._repeats = Repeats()
+        self._counts: Repeats | None = None
+
+    @property
+    def _repeats(self) -> Repeats:
+        """The counts of equal calls, which most runs do not need."""
+        if self._counts is None:
+            self._counts = Repeats()
+        return self._counts
 
     @property
     def secrets(self) -> MutableMapping[str, str]:

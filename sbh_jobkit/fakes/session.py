@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.context import kept
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class FakeTenant:
     """A world, with or without a fault plan."""
 
-    __slots__ = ("plan", "snapshots", "time_limit", "world")
+    __slots__ = ("_limits", "plan", "snapshots", "time_limit", "world")
 
     def __init__(
         self, world: World, *, plan: ActivePlan | None = None, time_limit: float | None = None, snapshots: bool = True
@@ -44,6 +45,7 @@ class FakeTenant:
         self.plan = plan
         self.time_limit = time_limit
         self.snapshots = snapshots
+        self._limits = Limits()
 
     @property
     def id(self) -> str:
@@ -61,6 +63,12 @@ class FakeTenant:
     def open(self, job: Job, fire: float, zone: ZoneInfo) -> FakeSession:
         """Open a session for the run of a job that was due at `fire`, in epoch seconds."""
         return FakeSession(self, job, fire, zone)
+
+    def limited(self, *limits: Any) -> Limits:
+        """Return the limits of a run, which are mostly those of the run before."""
+        if self._limits != limits:
+            self._limits = Limits(*limits)
+        return self._limits
 
     def notify(self, run: Run) -> Run:
         """Pass an ended run to the world's extensions; return the run."""
@@ -95,21 +103,16 @@ class FakeSession:
         self._finished = False
         self.before: WorldSnapshot | None = world.snapshot() if tenant.snapshots else None
         self.after: WorldSnapshot | None = None
-        self.expected = world.expected(job.name, fire)
+        self.expected = world.expected(job.name, fire) if world.expectations else None
         self.recorder: Recorder = world.recorder(job.root)
         self.injector: FaultInjector | None = plan.for_run(world.tenant_id, job, fire) if plan is not None else None
         self.context: Any = world.open(self.recorder, job.manifest.permissions, zone, self.injector)
         on_host = world.target == "host"
         seconds = world.time_limit if tenant.time_limit is None else tenant.time_limit
         lives = self.injector.seconds_left() if self.injector is not None else seconds
-        self.limits = Limits(
-            seconds=min(seconds, lives, SECONDS) if on_host else min(seconds, lives),
-            memory_mb=world.memory.limit_mb,
-            measured=world.memory.measured,
-            enforced=not on_host,
-            loopback=world.loopback,
-            network_modules=frozenset(world.network_modules),
-        )
+        length = min(seconds, lives, SECONDS if on_host else inf)
+        memory, modules = world.memory, frozenset(world.network_modules)
+        self.limits = tenant.limited(length, memory.limit_mb, memory.measured, not on_host, world.loopback, modules)
         host = HostRules(job, self.recorder, seconds=seconds, limit_mb=world.memory.limit_mb) if on_host else None
         self.rules: Rules | None = None
         if host is not None or self.injector is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.display import Shown
+from sbh_jobkit.frozen import maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,3 +75,6 @@ class Snapshot(Shown):
     def changes_since(self, before: Snapshot) -> Any:
         """Return the changes since an earlier snapshot, as `diff(before, self)` does."""
         return self.origin.difference(before, self)
+
+
+make_snapshot = maker(Snapshot)

@@ -124,23 +124,23 @@ class Stores:
         return Recorder(self.redactor, root, self.allowed, self._log, self.secrets.own)
 
     def _log(self, entry: Entry) -> None:
-        if isinstance(entry, HttpCall):
-            self.http.log.append(entry)
-        elif isinstance(entry, Event):
+        if isinstance(entry, Event):
             self.events.append(entry)
+        elif isinstance(entry, HttpCall):
+            self.http.log.append(entry)
         elif isinstance(entry, LlmCall):
             self.llm.calls.append(entry)
 
     def redactor(self) -> Redactor:
         """Return a redactor for the values of all secrets that this tenant ever had."""
-        if self._redactor is None or len(self._redactor) != len(self.secrets.ever):
-            self._redactor = Redactor(self.secrets.ever)
-        return self._redactor
+        known = self._redactor
+        if known is None or len(known.given) != len(self.secrets.ever):
+            known = self._redactor = Redactor(self.secrets.ever)
+        return known
 
     def forget(self) -> None:
         """Clear the logs of past runs, so that memory does not grow in a long simulation; the state stays."""
-        for log in (self.events, self.llm.calls):
-            if log:
-                log.clear()
+        self.events.clear()
+        self.llm.calls.clear()
         if self._http is not None:
             self._http.forget()

@@ -24,7 +24,7 @@ from sbh_jobkit.fakes.host.context import HostContext
 from sbh_jobkit.fakes.network_rules import NetworkRules
 from sbh_jobkit.fakes.rebind import rebind
 from sbh_jobkit.fakes.script import FILE, WorldScript
-from sbh_jobkit.fakes.snapshot import Snapshot
+from sbh_jobkit.fakes.snapshot import Snapshot, make_snapshot
 from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
 from sbh_jobkit.run.recorder import known_kinds
@@ -181,7 +181,7 @@ class World(Stores, EffectRules, NetworkRules, Shown):
 
     def expected(self, job: str, epoch: float) -> str | None:
         """Return why a job is expected to fail at an instant (epoch seconds), or None."""
-        return expected_reason(self.expectations, job, epoch, self.zone) if self.expectations else None
+        return expected_reason(self.expectations, job, epoch, self.zone)
 
     def begin(self, at: str | datetime, tz: ZoneInfo | str | None = None, plugin: Plugin | None = None) -> None:
         """Begin the world's time at `at`: call `setup` of its script, and date the files that have no time yet.
@@ -218,10 +218,11 @@ class World(Stores, EffectRules, NetworkRules, Shown):
 
         Variables of `world.py` are not included.
         """
-        services, settings = self.extensions.services, (*_settings(self), tuple(self.expectations))
+        services = self.extensions.services if self.extensions else _NO_SERVICES
+        settings = (*_settings(self), tuple(self.expectations))
         if self._settings != settings:
             self._settings = settings
-        return Snapshot(
+        return make_snapshot(
             origin=self,
             taken=clock.now(self.zone) if clock.is_virtual() else None,
             files=self.files.snapshot(),
@@ -233,7 +234,7 @@ class World(Stores, EffectRules, NetworkRules, Shown):
             memory=self.memory.snapshot(),
             events=self.events.snapshot(),
             random=self.random.snapshot(),
-            services={name: service.snapshot() for name, service in services.items()} if services else _NO_SERVICES,
+            services={name: each.snapshot() for name, each in services.items()} if services else _NO_SERVICES,
             settings=self._settings,
         )
 
@@ -305,7 +306,7 @@ class World(Stores, EffectRules, NetworkRules, Shown):
     ) -> FakeContext:
         """Return the context of one run; `injector` applies a fault plan to it."""
         allowed = permissions if self.permissions is None else self.permissions
-        return TARGETS[self.target](
+        return TARGETS[self._target](
             self.tenant_id,
             self.user_id,
             self.role,

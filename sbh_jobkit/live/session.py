@@ -307,9 +307,9 @@ class LiveRecorder(Recorder):
         super().__init__(redactor, root, sink=sink)
         self._publish = publish
 
-    def event(self, type_: str, written: str, at: datetime) -> Event:
+    def event(self, type_: str, payload: Any, text: str, at: datetime) -> Event:
         """Record an event, and publish it as it is kept, without the values of secrets."""
-        event = super().event(type_, written, at)
+        event = super().event(type_, payload, text, at)
         self._publish(event)
         return event
 

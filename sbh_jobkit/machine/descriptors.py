@@ -45,12 +45,13 @@ class Descriptors:
             os.dup2(self._saved[0], 1)
             os.dup2(self._saved[1], 2)
 
-    def take(self, most: int) -> tuple[bytes, bytes]:
-        """Return what was written since the last time, at most so many bytes each."""
+    def take(self, most: int) -> tuple[bytes, bytes] | None:
+        """Return what was written since the last time, at most so many bytes each; None if that is nothing."""
         if not self._files:
-            return b"", b""
+            return None
         out, err = self._files
-        return _taken(out, most), _taken(err, most)
+        written, wrong = os.lseek(out, 0, os.SEEK_CUR), os.lseek(err, 0, os.SEEK_CUR)
+        return (_taken(out, min(written, most)), _taken(err, min(wrong, most))) if written or wrong else None
 
     def shorten(self, most: int) -> None:
         """Drop what was written beyond so many bytes, but for one that shows it."""
@@ -86,11 +87,8 @@ def _copies() -> tuple[int, ...]:
         return ()
 
 
-def _taken(file: int, most: int) -> bytes:
-    size = os.lseek(file, 0, os.SEEK_CUR)
-    if not size:
-        return b""
-    data = os.pread(file, min(size, most), 0)
+def _taken(file: int, size: int) -> bytes:
+    data = os.pread(file, size, 0)
     os.ftruncate(file, 0)
     os.lseek(file, 0, os.SEEK_SET)
     return data

@@ -81,7 +81,7 @@ class Importing:
     def __exit__(self, *_: object) -> None:
         """End: what the module has printed past Python's streams is noted, too."""
         self._undo.close()
-        if any(self._descriptors.take(_MOST)):
+        if self._descriptors.take(_MOST) is not None:
             self._note("prints when it is imported")
         for stream in self._streams:
             stream.noted = None

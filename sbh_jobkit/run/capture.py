@@ -34,6 +34,9 @@ class Output(NamedTuple):
     logs: tuple[str, ...]
 
 
+_NOTHING = Output("", "", ())
+
+
 def redacted(text: str, redactor: Redactor) -> str:
     """Return captured text with names in place of secrets' values, also of one that was cut at the end."""
     if not text.endswith(_CUT):
@@ -85,18 +88,20 @@ class Capture:
 
     def take(self) -> Output:
         """Return what was written since the last time."""
-        for stream, data in zip((self._out, self._err), self._descriptors.take(4 * _MOST_CHARACTERS), strict=True):
-            if data:
-                stream.watch = None
-                stream.write(data.decode("utf-8", "replace"))
-        out, err, lines = self._out.getvalue(), self._err.getvalue(), tuple(self._lines.lines)
-        if out:
+        past = self._descriptors.take(4 * _MOST_CHARACTERS)
+        for stream, data in zip((self._out, self._err), past, strict=True) if past is not None else ():
+            stream.watch = None
+            stream.write(data.decode("utf-8", "replace"))
+        lines = self._lines.lines
+        if self._out.room == self._err.room == _MOST_CHARACTERS and not lines:
+            return _NOTHING
+        written = Output(self._out.getvalue(), self._err.getvalue(), tuple(lines))
+        if written.stdout:
             self._out = BoundedText(1)
-        if err:
+        if written.stderr:
             self._err = BoundedText(2)
-        if lines:
-            self._lines.lines.clear()
-        return Output(out, err, lines)
+        lines.clear()
+        return written
 
 
 class BoundedText(StringIO):
@@ -105,7 +110,8 @@ class BoundedText(StringIO):
     def __init__(self, descriptor: int | None = None) -> None:
         """Start empty; `descriptor` is what `fileno()` returns, for processes that get this as their output."""
         super().__init__()
-        self._room = _MOST_CHARACTERS
+        self.room = _MOST_CHARACTERS
+        """How many characters more are kept; below 0 where text was cut."""
         self._descriptor = descriptor
         self.watch: Callable[[str], object] | None = None
         """Called with each text that is written."""
@@ -114,18 +120,18 @@ class BoundedText(StringIO):
     @property
     def is_full(self) -> bool:
         """Whether text was cut, so that no more is kept."""
-        return self._room < 0
+        return self.room < 0
 
     def write(self, text: str) -> int:
         """Keep the text as far as there is room."""
         if self.watch is not None:
             self.watch(text)
-        if len(text) <= self._room:
-            self._room -= len(text)
+        if len(text) <= self.room:
+            self.room -= len(text)
             return super().write(text)
-        if self._room >= 0:
-            super().write(f"{text[: self._room]}{_CUT}")
-            self._room = -1
+        if self.room >= 0:
+            super().write(f"{text[: self.room]}{_CUT}")
+            self.room = -1
         return len(text)
 
     def fileno(self) -> int:

@@ -7,7 +7,6 @@ import selectors
 import threading
 from asyncio.selector_events import BaseSelectorEventLoop
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from sbh_jobkit import threads
 from sbh_jobkit.errors import LimitExceeded, TimeLimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     from sbh_jobkit.clock import VirtualClock
 
@@ -112,26 +111,35 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         self.waiting.working -= 1
 
 
-@contextmanager
-def virtual_loops(clock: VirtualClock) -> Iterator[None]:
-    """Let every event loop that a job makes, by `asyncio.run`, a policy or the class itself, follow the clock."""
+class VirtualLoops:
+    """While it is open, every event loop that a job makes, by `asyncio.run` or the class itself, follows the clock."""
 
-    def init(loop: Any, selector: selectors.BaseSelector | None = None) -> None:
-        kind: object = type(loop)
-        if kind is asyncio.SelectorEventLoop and not selector and clock.governs(threading.current_thread()):
-            loop.__class__ = _VirtualLoop
-            loop.follow(clock)
-            _init_loop(loop, loop.waiting)
-            loop.__dict__["_clock_resolution"] = _RESOLUTION
-        else:
-            _init_loop(loop, selector)
+    __slots__ = ("_before", "_init")
 
-    before = BaseSelectorEventLoop.__init__
-    BaseSelectorEventLoop.__init__ = init  # type: ignore[method-assign, assignment] # a loop has no public place for this
-    try:
-        yield
-    finally:
-        BaseSelectorEventLoop.__init__ = before  # type: ignore[method-assign] # as above
+    def __init__(self, clock: VirtualClock) -> None:
+        """Follow this clock."""
+
+        def init(loop: Any, selector: selectors.BaseSelector | None = None) -> None:
+            kind: object = type(loop)
+            if kind is asyncio.SelectorEventLoop and not selector and clock.governs(threading.current_thread()):
+                loop.__class__ = _VirtualLoop
+                loop.follow(clock)
+                _init_loop(loop, loop.waiting)
+                loop.__dict__["_clock_resolution"] = _RESOLUTION
+            else:
+                _init_loop(loop, selector)
+
+        self._init: Any = init
+        self._before: Any = _init_loop
+
+    def __enter__(self) -> None:
+        """Take over: a loop has no public place for this."""
+        self._before = BaseSelectorEventLoop.__init__
+        BaseSelectorEventLoop.__init__ = self._init  # type: ignore[method-assign]
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        BaseSelectorEventLoop.__init__ = self._before  # type: ignore[method-assign]
 
 
 def run(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock | None) -> Any:

@@ -65,7 +65,8 @@ class RealTime:
         if self._in_main:
             signal.setitimer(signal.ITIMER_REAL, 0)  # before the handler, whose default ends the process
             _signal.signal(signal.SIGALRM, self._handler)
-            signal.setitimer(signal.ITIMER_REAL, *self._pending)
+            if any(self._pending):
+                signal.setitimer(signal.ITIMER_REAL, *self._pending)
         self._watchdog.__exit__()
 
     def start(self, seconds: float) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import traceback
 from collections.abc import Mapping
+from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbh_jobkit.plugin.places import raised_at, shown_path
@@ -18,7 +18,7 @@ _NOT_FINITE = "JSON cannot write NaN or Infinity"
 DEEPEST = 128
 """The most levels of an event or of a returned value."""
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep, which other JSON libraries refuse"
-_TEXTS, _PLAIN = frozenset({str}), frozenset({str, bool, type(None)})
+_PLAIN = frozenset({str, bool, type(None)})
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -36,20 +36,22 @@ class CallResult(NamedTuple):
     """Whether it called `sys.exit`."""
 
 
-_DONE = CallResult(outcome=Outcome.OK)
+_OK = Outcome.OK
+_DONE = CallResult(outcome=_OK)
 
 
 def classify(value: Any, job: Job) -> CallResult:
     """Return the end of a call that returned; by its value a job can say that it failed (guide, "Error Handling")."""
     if value is None:
         return _DONE
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+    if isinstance(value, (dict, Mapping)):
+        if value.get("status") == "error" or value.get("success") is False:
+            message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
+            return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
+    elif isinstance(value, (GeneratorType, AsyncGeneratorType)):
         message = "the job is a generator, so its code never ran; remove `yield`"
         return CallResult(outcome=Outcome.CRASHED, error=RunError(type="", message=message, place=job.place))
-    if isinstance(value, (dict, Mapping)) and (value.get("status") == "error" or value.get("success") is False):
-        message = value.get("error") or value.get("message") or "the job returned a failure without saying why"
-        return CallResult(outcome=Outcome.FAILED, value=value, error=RunError(type="", message=str(message)))
-    return CallResult(outcome=Outcome.OK, value=value)
+    return CallResult(_OK, value)
 
 
 def json_problem(value: Any) -> str | None:
@@ -84,10 +86,25 @@ def _is_deep(value: Any) -> bool:
 
 def is_plain(value: Any) -> bool:
     """Whether a value is at once seen to be JSON: text, a boolean, None, or a dict of such."""
-    kind = type(value)
-    if kind is dict:
-        return _PLAIN.issuperset(map(type, value.values())) and _TEXTS.issuperset(map(type, value))
-    return kind in _PLAIN
+    if type(value) is not dict:
+        return type(value) in _PLAIN
+    for name, each in value.items():  # noqa: SIM110  most dicts are small, where a generator costs more than it yields
+        if type(name) is not str or type(each) not in _PLAIN:
+            return False
+    return True
+
+
+def texts_of(value: Any) -> str:
+    """Return all texts of a plain value as one text, in which each of them can be found."""
+    return "\n".join(map(str, (*value, *value.values()))) if type(value) is dict else str(value)
+
+
+def through_json(value: Any) -> tuple[Any, str, str | None]:
+    """Return a value as it is when it has been sent as JSON, the text in which to look for secrets, and any problem."""
+    if is_plain(value):
+        return dict(value) if type(value) is dict else value, texts_of(value), None
+    text, why = written(value)
+    return (json.loads(text), text, None) if why is None else (None, "", why)
 
 
 def crashed(error: BaseException, job: Job) -> CallResult:

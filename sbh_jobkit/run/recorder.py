@@ -11,7 +11,7 @@ from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.run import sent
 from sbh_jobkit.run.notes import OBSERVATIONS, FailedAnswer, Note, drops_result
 from sbh_jobkit.run.outcome import json_problem
-from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall
+from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall, make_event
 from sbh_jobkit.run.spellings import SHORTEST
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Recorder:
 
     def all_notes(self) -> tuple[Note, ...]:
         """Return the notes of the ended run, with those about failed answers that it did not look at."""
+        if not self.watched:
+            return tuple(self.notes)
         return (*self.notes, *(note for note, answer in self.watched if not answer.looked))
 
     def listen(self, sink: Callable[[Entry], object], learned: Callable[[str, str], object]) -> None:
@@ -164,15 +166,15 @@ class Recorder:
     def _sent_before(self, member: str, where: str, text: str, place: str | None) -> None:
         self._find_secrets(member, f"{where}, sent before it was set", text, placed=False, place=place)
 
-    def event(self, type_: str, written: str, at: datetime) -> Event:
-        """Record an event; `written` is its payload as JSON."""
-        redactor, payload = self._redactor(), json.loads(written)
-        shown, concerned = redactor.text(type_), redactor.concerns(written)
+    def event(self, type_: str, payload: Any, text: str, at: datetime) -> Event:
+        """Record an event; `text` is what to look for secrets in, such as its payload as JSON."""
+        redactor = self._redactor()
+        shown, concerned = redactor.text(type_), redactor.concerns(text)
         if concerned:
             payload = redactor.value(payload)
         if concerned or shown != type_:
-            self._find_secrets("ctx.emit", f"the event {type_!r}", f"{type_}\n{written}")
-        event = Event(type=shown, payload=payload, at=at)
+            self._find_secrets("ctx.emit", f"the event {type_!r}", f"{type_}\n{text}")
+        event = make_event(type=shown, payload=payload, at=at)
         self._keep(self.events, event)
         return event
 

@@ -6,13 +6,12 @@ import re
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.places import PACKAGE, authors_terms
-from sbh_jobkit.run.outcome import is_plain
+from sbh_jobkit.run.outcome import is_plain, texts_of
 from sbh_jobkit.run.spellings import SHORTEST, Spelling, fold, spellings
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Redactor:
         """Return such a copy, and the names of the secrets that were in it, except mere addresses of APIs."""
         if value is None:
             return None, _NONE
-        if is_plain(value) and not any(map(self.concerns, _texts_in(value))):
+        if is_plain(value) and not self.concerns(texts_of(value)):
             return (dict(value) if type(value) is dict else value), _NONE
         copy = _Copy(self)
         return copy.copy(value), frozenset(copy.names) if copy.names else _NONE
@@ -171,12 +170,6 @@ class Redactor:
                 parts += [text[end : found.start], mark(found.name)]
             end, last = found.end, found.name
         return "".join([*parts, text[end:]]) if parts else text
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Yield the texts of a plain value."""
-    each = chain(value, value.values()) if isinstance(value, dict) else [value]
-    return (text for text in each if isinstance(text, str))
 
 
 class _Copy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin.places import authors_terms
-from sbh_jobkit.run.outcome import CallResult
+from sbh_jobkit.run.outcome import CallResult, is_plain
 from sbh_jobkit.run.run import RunError
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def rendered(result: CallResult, job: Job, session: Session) -> CallResult:
     """Return the end of a call with names in place of secrets' values; each secret in it is a fault."""
     redactor, recorder, error = session.redactor(), session.recorder, result.error
-    if session.rules is None or session.rules.awaits:  # today's host has a rule of its own
+    if not is_plain(result.value) and (session.rules is None or session.rules.awaits):  # today's host has its own rule
         recorder.returned(result.value, job.place)
     value, names = redactor.copy(result.value)
     if error is None and result.reason is None:
         if names:
             recorder.leaked("return", "what the job returned", names, job.place)
-        return CallResult(outcome=result.outcome, value=value, place=result.place, exited=result.exited)
+        return CallResult(result.outcome, value, None, None, result.place, result.exited)
     if names:
         recorder.leaked("return", "what the job returned", names, job.place)
     if error is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from sbh_jobkit.display import Shown
+from sbh_jobkit.frozen import maker
 from sbh_jobkit.run.effects import Effect, effects_of
 
 if TYPE_CHECKING:
@@ -231,8 +232,8 @@ class Run(Shown):
 
     def __post_init__(self) -> None:
         """Find out once whether anything went wrong."""
-        clean = self.outcome in _HARMLESS and all(fault.allowed for fault in self.faults)
-        object.__setattr__(self, "_clean", clean)
+        if self.outcome not in _HARMLESS or (self.faults and not all(fault.allowed for fault in self.faults)):
+            object.__setattr__(self, "_clean", False)
 
     def __repr__(self) -> str:
         """Return one line, such as `<Run fetch 2026-01-01 06:00 UTC: crashed: KeyError: 'tea'>`."""
@@ -312,6 +313,7 @@ class Run(Shown):
         return row
 
 
+make_event, make_run = maker(Event), maker(Run)
 _HARMLESS = {Outcome.OK, Outcome.SKIPPED, Outcome.COALESCED}
 _PLAIN = ("tenant", "plugin", "job", "attempt", "reason", "stdout", "stderr", "rows_read", "expected")
 _MANY = ("events", "http_calls", "llm_calls", "files", "faults")

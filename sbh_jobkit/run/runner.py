@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin.places import authors_terms
 from sbh_jobkit.run.capture import redacted
-from sbh_jobkit.run.run import Run
+from sbh_jobkit.run.run import make_run
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.plugin.job import Job
+    from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.session import Sandbox, Tenant
 
 
@@ -48,7 +49,8 @@ class Runner:
         timed = schedule if isinstance(schedule, Schedule) else None
         zone = schedule.tz if isinstance(schedule, Schedule) else schedule
         fire_time = datetime.fromtimestamp(fire, zone)
-        started_at = fire_time if started in {None, fire} else datetime.fromtimestamp(started or fire, zone)
+        late = started is not None and started != fire
+        started_at = datetime.fromtimestamp(started or fire, zone) if late else fire_time
         with self._tenant.open(job, fire, zone) as session:
             call = self._sandbox.call(job, session)
             recorder, result, output = session.recorder, call.result, call.output
@@ -56,11 +58,11 @@ class Runner:
             if output.stdout or output.stderr or output.logs:
                 recorder.output(*output, place=job.place)
             recorder.finish(job.place)
-            redact = session.redactor()
             note = timed.note(fire_time) if timed is not None and timed.cron.fixed else None
-            reason = "; ".join(filter(None, (result.reason, reason, note))) or None
+            if result.reason or note:
+                reason = "; ".join(filter(None, (result.reason, reason, note)))
             session.finish(result.outcome, started_at, error.message if error is not None else reason)
-        return Run(
+        return make_run(
             tenant=self._tenant.id,
             plugin=job.manifest.slug,
             job=job.name,
@@ -71,15 +73,15 @@ class Runner:
             reason=reason,
             value=result.value,
             error=error,
-            stdout=redacted(output.stdout, redact) if output.stdout else "",
-            stderr=redacted(output.stderr, redact) if output.stderr else "",
-            logs=tuple([authors_terms(redact.text(line)) for line in output.logs]) if output.logs else (),
+            stdout=redacted(output.stdout, session.redactor()) if output.stdout else "",
+            stderr=redacted(output.stderr, session.redactor()) if output.stderr else "",
+            logs=tuple([authors_terms(session.redactor().text(line)) for line in output.logs]) if output.logs else (),
             expected=session.expected,
             events=tuple(recorder.events),
             http_calls=tuple(recorder.http_calls),
             llm_calls=tuple(recorder.llm_calls),
             files=tuple(recorder.files),
-            secrets_set=tuple(map(redact.text, recorder.secrets_set)) if recorder.secrets_set else (),
+            secrets_set=tuple(map(session.redactor().text, recorder.secrets_set)) if recorder.secrets_set else (),
             rows_read=recorder.rows_read,
             faults=tuple(recorder.faults),
             injected_faults=session.injected,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from contextlib import nullcontext
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
@@ -21,13 +20,10 @@ from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.session import Call
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from sbh_jobkit.clock import VirtualClock
     from sbh_jobkit.plugin.job import Job
     from sbh_jobkit.run.session import Session
 
-_UNMEASURED = nullcontext()
 _WAIT_FOR_THREADS = "join it before the job returns; on the platform nothing waits for it, and nobody sees how it ends"
 
 _STILL_RUNS = (
@@ -47,7 +43,7 @@ class VirtualSandbox:
         self._guard = Guard(clock)
         self._real_time = RealTime(clock, self._capture.look)
         self._interrupts = interrupts.Listening()
-        self._loops: AbstractContextManager[None]
+        self._loops = eventloop.VirtualLoops(clock)
         self._level = logging.NOTSET
         self._began = 0.0
 
@@ -57,7 +53,6 @@ class VirtualSandbox:
         self._level = root.level
         if not root.isEnabledFor(logging.INFO):
             root.setLevel(logging.INFO)
-        self._loops = eventloop.virtual_loops(self._clock)
         self._loops.__enter__()
         self._real_time.__enter__()
         self._interrupts.__enter__()
@@ -69,7 +64,7 @@ class VirtualSandbox:
         self._capture.end()
         self._interrupts.__exit__()
         self._real_time.__exit__()
-        self._loops.__exit__(None, None, None)
+        self._loops.__exit__()
         if logging.getLogger().level != self._level:
             logging.getLogger().setLevel(self._level)
 
@@ -134,19 +129,26 @@ class VirtualSandbox:
             return crashed(error, job)
 
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
-        limits, rules = session.limits, session.rules
+        limits = session.limits
         watched = self._guard.watch(
             session.recorder.fault, job.root, loopback=limits.loopback, modules=limits.network_modules
         )
-        with watched, memory or _UNMEASURED:
-            value = job.function(session.context)
-            if inspect.iscoroutine(value):
-                awaits = rules is None or rules.awaits
-                value = eventloop.run(value, self._clock) if awaits else rules.drop(value)  # type: ignore[union-attr] # mypy cannot see that rules is not None
-            if rules is not None:
-                rules.delay()
-            if threads.any_started():
-                self._end_threads(job, session)
+        with watched:
+            if memory is None:
+                return self._called(job, session)
+            with memory:
+                return self._called(job, session)
+
+    def _called(self, job: Job, session: Session) -> Any:
+        rules = session.rules
+        value = job.function(session.context)
+        if isinstance(value, CoroutineType):
+            awaits = rules is None or rules.awaits
+            value = eventloop.run(value, self._clock) if awaits else rules.drop(value)  # type: ignore[union-attr] # mypy cannot see that rules is not None
+        if rules is not None:
+            rules.delay()
+        if threads.any_started():
+            self._end_threads(job, session)
         return value
 
     def _end_threads(self, job: Job, session: Session) -> None:

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from sbh_jobkit.frozen import maker
 from sbh_jobkit.schedule.policy import (
     TRIED_AGAIN,
     Action,
@@ -33,6 +34,8 @@ class _Waiting(NamedTuple):
 
 
 _PLACE = attrgetter("fire", "attempt")
+_START = Action.START
+_decision = maker(Decision)
 
 
 class JobQueue:
@@ -56,8 +59,7 @@ class JobQueue:
         """Decide on fire times that are due; those that have to wait are kept."""
         running = self._still_running(now)
         if not running and not self._waiting and down is None and fires == [now]:
-            # the usual case, in which no rule applies: calling `decide` would cost 5 % of a short run
-            return [Decision(fire=now, action=Action.START)]
+            return [_decision(fire=now, action=_START)]  # the usual case, in which no rule applies
         waiting = [each.fire for each in self._waiting]
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
@@ -82,8 +84,9 @@ class JobQueue:
         return decide_queued(self._policy, first.fire, now, since=first.why, tz=self._tz, retry=first.retry)
 
     def started(self, fire: float, until: float) -> None:
-        """Note a run, and when it ends."""
-        self._running.append((fire, until))
+        """Note a run, and when it ends; one that took no time is over."""
+        if until > fire:
+            self._running.append((fire, until))
 
     def ended(self, decision: Decision, outcome: str, at: float) -> float | None:
         """Note how a run ended; return from when on it may be tried again, None where it is not."""
@@ -113,6 +116,7 @@ class JobQueue:
         insort(self._waiting, _Waiting(decision.fire, decision.attempt, decision.reason or "", retry), key=_PLACE)
 
     def _still_running(self, now: float) -> list[float]:
-        if self._running:
-            self._running = [(fire, until) for fire, until in self._running if until > now]
+        if not self._running:
+            return []
+        self._running = [(fire, until) for fire, until in self._running if until > now]
         return sorted(fire for fire, _ in self._running)  # as rows of a store are read

@@ -13,6 +13,7 @@ from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.faults.injector import ActivePlan
 from sbh_jobkit.fakes.session import FakeTenant
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.machine.collector import SeldomCollected
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
@@ -176,7 +177,7 @@ class Simulator:
         steps, going = timeline.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
-                with clock, sandbox:
+                with clock, sandbox, SeldomCollected():
                     going = False
                     for run in steps:
                         runs.append(run)

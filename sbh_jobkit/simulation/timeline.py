@@ -86,7 +86,8 @@ class Timeline:
 
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         """Yield a run for every attempt at a fire time when it has ended; extensions see the run first."""
-        return map(self._world.extensions.notify, self._steps(clock, runner))
+        steps = self._steps(clock, runner)
+        return map(self._world.extensions.notify, steps) if self._world.extensions else steps
 
     def _steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         self._keep(clock.epoch)

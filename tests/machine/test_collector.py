@@ -1,0 +1,40 @@
+"""How often Python's garbage collector looks, while a simulation keeps its runs and afterwards."""
+
+import gc
+
+import pytest
+
+from sbh_jobkit.machine.collector import SeldomCollected
+
+
+@pytest.fixture
+def threshold():
+    """Set a threshold, and set back what was before."""
+    before = gc.get_threshold()
+    yield gc.set_threshold
+    gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"),
+    [
+        ((700, 10, 10), (10_000, 10, 10)),
+        ((2_000, 20, 5), (10_000, 20, 5)),
+        ((50_000, 10, 10), (50_000, 10, 10)),
+        ((0, 10, 10), (0, 10, 10)),
+    ],
+)
+def test_it_looks_less_often_and_then_as_before(threshold, before, inside):
+    """A collector that is off, or seldom looks, stays so."""
+    threshold(*before)
+    with SeldomCollected():
+        assert gc.get_threshold() == inside
+    assert gc.get_threshold() == before
+
+
+def test_what_a_job_sets_stays(threshold):
+    """A threshold that the code of a plugin sets meanwhile is its own affair."""
+    threshold(700, 10, 10)
+    with SeldomCollected():
+        gc.set_threshold(900, 10, 10)
+    assert gc.get_threshold() == (900, 10, 10)
