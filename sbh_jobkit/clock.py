@@ -205,7 +205,7 @@ class VirtualClock:
         self._restore = (os.environ.get("TZ"), time.tzname, [getattr(owner, name) for owner, name, _ in _REPLACED])
         self._traveller = self._travels.start()
         self._shift(self._ns)
-        if "TZ" in os.environ or not _is_machines(self.zone):
+        if self._restore[0] is not None or not _is_machines(self.zone):
             _set_wall_clock(_tz_setting(self.zone))
         for owner, name, ours in _REPLACED:
             setattr(owner, name, ours)
@@ -334,11 +334,8 @@ def _set_wall_clock(setting: str | None) -> None:
 @cache
 def _is_machines(zone: ZoneInfo) -> bool:
     """Whether the machine itself is in a zone; then TZ is not set for it, which would read two files at each run."""
-    try:
-        ours = next(filter(Path.is_file, (Path(folder, zone.key) for folder in TZPATH)))
-        return ours.read_bytes() == Path("/etc/localtime").read_bytes()
-    except (OSError, StopIteration):
-        return False
+    theirs, ours = Path("/etc/localtime"), [Path(folder, zone.key) for folder in TZPATH]
+    return theirs.is_file() and theirs.read_bytes() in [each.read_bytes() for each in ours if each.is_file()]
 
 
 @cache

@@ -255,6 +255,34 @@ def test_a_job_that_removes_tz_changes_nothing_for_those_after_it(monkeypatch):
     assert after == before
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_job_that_sets_tz_and_removes_it_changes_nothing_for_those_after_it(zone, monkeypatch):
+    """The machine's own zone is used again also where the job has left no trace in the environment."""
+    monkeypatch.delenv("TZ", raising=False)
+    time.tzset()
+    before = time.tzname
+    with opened(zone):
+        os.environ["TZ"] = "Asia/Tokyo"
+        time.tzset()
+        del os.environ["TZ"]
+    assert (time.tzname, os.environ.get("TZ")) == (before, None)
+
+
+@pytest.mark.parametrize("setting", [None, "UTC", "Europe/Paris"])
+@pytest.mark.parametrize(("zone", "shown"), [("UTC", "09:00:00+0000"), ("Europe/Paris", "10:00:00+0100")])
+def test_naive_times_are_in_the_zone_whatever_the_machine_is_in(setting, zone, shown, monkeypatch):
+    """A zone that the machine is in already is not set, and counts all the same."""
+    if setting is None:
+        monkeypatch.delenv("TZ", raising=False)
+    else:
+        monkeypatch.setenv("TZ", setting)
+    time.tzset()
+    with opened(zone):
+        assert time.strftime("%H:%M:%S%z") == shown
+    monkeypatch.undo()
+    time.tzset()
+
+
 def test_the_same_clock_opened_twice_at_once_leaves_nothing_behind():
     """Opening a clock inside itself does no harm: `time.sleep` and TZ are restored."""
     before = (time.sleep, os.environ.get("TZ"))
