@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.display import Shown
-from sbh_jobkit.frozen import maker
+from sbh_jobkit.run.frozen import maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

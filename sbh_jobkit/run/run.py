@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from sbh_jobkit.display import Shown
-from sbh_jobkit.frozen import maker
 from sbh_jobkit.run.effects import Effect, effects_of
+from sbh_jobkit.run.frozen import maker
 
 if TYPE_CHECKING:
     from sbh_jobkit.run.notes import Note

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbh_jobkit.frozen import maker
+from sbh_jobkit.run.frozen import maker
 from sbh_jobkit.schedule.policy import (
     TRIED_AGAIN,
     Action,

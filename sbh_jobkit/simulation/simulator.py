@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import merge
@@ -13,7 +14,6 @@ from sbh_jobkit.fakes.expectations import check_due
 from sbh_jobkit.fakes.faults.injector import ActivePlan
 from sbh_jobkit.fakes.session import FakeTenant
 from sbh_jobkit.fakes.world import World
-from sbh_jobkit.machine.collector import SeldomCollected
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
@@ -31,6 +31,31 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.schedule.schedule import Schedule
+
+_SELDOM = 10_000
+"""New objects between two looks of the garbage collector, while all runs are kept."""
+
+
+class SeldomCollected:
+    """While it is open, the collector looks for cycles less often: nearly all that is new is kept, and no cycle."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        """Change nothing yet."""
+        self._before = gc.get_threshold()
+
+    def __enter__(self) -> Self:
+        """Let more objects be made between two looks, unless the collector is off or looks less often already."""
+        self._before = first, *others = gc.get_threshold()
+        if 0 < first < _SELDOM:
+            gc.set_threshold(_SELDOM, *others)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Set what was set before, unless someone has changed it meanwhile."""
+        if gc.get_threshold()[0] == _SELDOM:
+            gc.set_threshold(*self._before)
 
 
 class Simulator:

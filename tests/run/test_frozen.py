@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sbh_jobkit.frozen import maker
+from sbh_jobkit.run.frozen import maker
 from sbh_jobkit.run.run import Fault, Outcome, Run, make_run
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

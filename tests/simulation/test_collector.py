@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from sbh_jobkit.machine.collector import SeldomCollected
+from sbh_jobkit.simulation.simulator import SeldomCollected
 
 
 @pytest.fixture
