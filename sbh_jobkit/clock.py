@@ -291,7 +291,7 @@ class VirtualClock:
         seconds, rest = divmod(by, _SECOND)
         self._traveller.shift(seconds)
         if rest:
-            self._traveller.shift(rest / _SECOND)
+            self._traveller.shift((rest + 0.25) / _SECOND)  # older versions cut what is below a nanosecond
 
 
 class _Steps:

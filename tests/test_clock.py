@@ -386,6 +386,18 @@ def test_a_machine_without_zone_files_uses_those_of_tzdata():
     assert (done.stdout, done.stderr) == ("11:00 CEST 11:00\n05:00 EDT 05:00\n09:00 UTC 09:00\n", "")
 
 
+def test_the_clock_stays_exact():
+    """However often it moves, in steps whose length no float has, the process sees the very nanosecond."""
+    clock = opened()
+    with clock:
+        for number in range(1, 5_000):
+            time.sleep(number * 1e-6 + 0.57)
+            assert time.time_ns() == clock._ns  # noqa: SLF001  its only exact value
+        clock.move_to(datetime.fromisoformat("2026-02-01T00:00:00+00:00"))
+        assert datetime.now(UTC).isoformat() == "2026-02-01T00:00:00+00:00"  # noqa: TID251  that it follows is the point
+
+
+
 @pytest.mark.parametrize(
     "at",
     [
