@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -42,6 +42,8 @@ class Source:
     """What its modules did to the machine when they were imported, each with its line."""
     close: Callable[[], object] = lambda: None
     """Removes its modules and the unpacked files."""
+    compiled: Mapping[str, CodeType] = field(default_factory=dict)
+    """The code of its modules, by path; those that a job imports are added when they are imported."""
     again: Callable[[], Source] | None = None
     """Imports the same text once more, with variables as at first; None for a plugin that is not read from files."""
 
@@ -151,6 +153,7 @@ def _from_folder(
         declared=tuple(declared),
         notes=space.notes,
         close=space.close,
+        compiled=space.compiled,
         again=lambda: _from_folder(folder, found, shown, text, space.compiled),
     )
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit import clock
 from sbh_jobkit.clock import sleep_bound
 from sbh_jobkit.errors import PluginError, TimeLimitExceeded
-from sbh_jobkit.machine import interrupts
+from sbh_jobkit.machine import interrupts, lines
 from sbh_jobkit.machine.guard import note_import
 from sbh_jobkit.machine.importing import SECONDS, Importing
 from sbh_jobkit.plugin.places import PACKAGE, call_place, explain, raised_at
@@ -151,6 +151,7 @@ class _Loader(SourceFileLoader):
         compiled = _spaces[_package_of(fullname)].compiled
         if self.path not in compiled:
             compiled[self.path] = self._compile(fullname)
+            lines.compiled(compiled[self.path])
         return compiled[self.path]
 
     def _compile(self, fullname: str) -> CodeType:

@@ -69,6 +69,8 @@ class Plugin(Shown):
         self._elsewhere = tuple(source.elsewhere)
         self._notes = source.notes
         self._again = source.again
+        self.compiled = source.compiled
+        """The code of its modules, by path; empty for a plugin that is not read from files."""
         self.routes = tuple(_routes(source.names))
         self.hooks = tuple(_hooks(source.names))
 
@@ -92,6 +94,12 @@ class Plugin(Shown):
     def slug(self) -> str:
         """The plugin's name on the host."""
         return self.manifest.slug
+
+    @property
+    def not_simulated(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that no simulation calls: routes, hooks, and those that the entry does not import."""
+        routes, hooks = (each.function for each in self.routes), (each.function for each in self.hooks)
+        return (*routes, *hooks, *self._elsewhere)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Conditions:
     """Whose answers jobs get, "guide" or "host"; None leaves it to the world."""
     twice: bool = False
     """Whether every run is followed by a second one, which shows what it would change."""
+    unreached: bool = False
+    """Whether the lines that runs reach are noted even where that is slow, which is before Python 3.12."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -128,4 +130,4 @@ class Conditions:
         return world
 
 
-_AS_THEY_ARE = ("time_limit", "seed", "target", "twice")
+_AS_THEY_ARE = ("time_limit", "seed", "target", "twice", "unreached")

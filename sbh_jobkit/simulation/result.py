@@ -35,6 +35,7 @@ from sbh_jobkit.simulation.idempotency import not_idempotent
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 from sbh_jobkit.simulation.observations.observation import INFORMATIVE
 from sbh_jobkit.simulation.observations.observe import observe
+from sbh_jobkit.simulation.unreached import lines_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,12 +43,14 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.machine.lines import LineWatch
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.effects import Effect
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.tally import FailureGroup
     from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
+    from sbh_jobkit.simulation.unreached import LinesSeen, UnreachedLines
 
 
 class SimulationResult:
@@ -128,9 +131,12 @@ class Simulation(SimulationResult, Shown):
     """The virtual time at which a person stopped it; None if it reached its end."""
     module_changes: list[tuple[str, str]] = field(repr=False, compare=False, default_factory=list)
     """The variables of the plugin's modules that the runs have changed, and how."""
+    watch: LineWatch | None = field(repr=False, compare=False, default=None)
+    """What has noted the lines that the runs reached; None if nobody asked for it."""
     snapshots: list[TimedSnapshot] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
     _observed: dict[int, tuple[Observation, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _seen: dict[int, LinesSeen] = field(init=False, repr=False, compare=False, default_factory=dict)
     _counted: dict[int, InstalledPlugin] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __repr__(self) -> str:
@@ -217,6 +223,20 @@ class Simulation(SimulationResult, Shown):
     def unmeant(self) -> list[Observation]:
         """The observations that count where somebody is strict: all but those about what a simulation leaves out."""
         return [each for each in self.observations if each.kind not in INFORMATIVE]
+
+    @property
+    def unreached(self) -> tuple[UnreachedLines, ...]:
+        """The lines of the plugin that no run reached, by function; raises WorldError if nothing has noted lines."""
+        if self.watch is None:
+            msg = (
+                "no lines were noted, so it is not known which of them no run reached: use simulate(…, unreached=True)"
+            )
+            raise WorldError(msg)
+        number = len(self.runs)
+        if number not in self._seen:
+            self._seen.clear()
+            self._seen[number] = lines_seen(self.plugin, self.watch)
+        return self._seen[number].after({run.job for run in self.runs if run.outcome.started})
 
     def compared_with(self, after: Simulation) -> Comparison:
         """Return what another simulation does differently, as `diff(self, after)` does."""

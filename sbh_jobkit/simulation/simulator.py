@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import merge
@@ -24,12 +25,14 @@ from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.observations.modules import ModuleState
 from sbh_jobkit.simulation.result import Simulation
 from sbh_jobkit.simulation.timeline import Due, Timeline
+from sbh_jobkit.simulation.unreached import watch_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
+    from sbh_jobkit.machine.lines import LineWatch
     from sbh_jobkit.schedule.schedule import Schedule
 
 _SELDOM = 10_000
@@ -78,6 +81,7 @@ class Simulator:
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
         twice: bool = False,
+        unreached: bool = False,
         time_limit: float | None = None,
     ) -> None:
         """Check everything that is given; nothing runs yet. `plugin` may also be what `Plugin.load` takes."""
@@ -90,6 +94,7 @@ class Simulator:
             policy=policy,
             faults=faults,
             twice=twice,
+            unreached=unreached,
             time_limit=time_limit,
         )
         self._prepare(_loaded(plugin), world, conditions)
@@ -198,27 +203,32 @@ class Simulator:
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
         timeline, plan, sandbox = self._timeline(tenant), tenant.plan, VirtualSandbox(clock)
         timeline.snapshots, runs = [], list[Run]()
-        state = ModuleState(self.plugin)
+        state, watch = ModuleState(self.plugin), watch_lines(self.plugin, asked=self.conditions.unreached)
         steps, going = timeline.steps(clock, Runner(tenant, sandbox)), True
         while going:
             try:
-                with clock, sandbox, SeldomCollected():
+                with watch or nullcontext(), clock, sandbox, SeldomCollected():
                     going = False
                     for run in steps:
                         runs.append(run)
+                        if watch is not None:
+                            watch.renew()
                         if going := enough(len(runs)):
                             break
             except KeyboardInterrupt as stop:
-                raise Interrupted(clock.now, self._result(runs, timeline, plan, state, clock.now)) from stop
-            yield self._result(runs, timeline, plan, state, clock.now if going else None)
+                so_far = self._result(runs, timeline, plan, clock.now, state=state, watch=watch)
+                raise Interrupted(clock.now, so_far) from stop
+            yield self._result(runs, timeline, plan, clock.now if going else None, state=state, watch=watch)
 
     def _result(
         self,
         runs: list[Run],
         timeline: Timeline,
         plan: ActivePlan | None,
-        state: ModuleState,
         reached: datetime | None,
+        *,
+        state: ModuleState,
+        watch: LineWatch | None,
     ) -> Simulation:
         return Simulation(
             plugin=self.plugin,
@@ -231,6 +241,7 @@ class Simulator:
             runs=runs,
             unused_faults=plan.unused_faults if plan is not None else (),
             module_changes=state.changes(),
+            watch=watch,
             snapshots=timeline.snapshots or [],
         )
 
@@ -266,15 +277,25 @@ def simulate(
     policy: Policy | Mapping[str, Policy] | None = None,
     faults: FaultPlan | None = None,
     twice: bool = False,
+    unreached: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
     """Simulate a plugin's jobs over a range of dates (default: 30 days from 2026-01-01).
 
     `policy` is one policy for all jobs, or a policy by job; `faults` is what goes wrong during the simulation. With
-    `twice`, `run.repeated` is what a second run would change; the second run leaves no trace.
+    `twice`, `run.repeated` is what a second run would change; the second run leaves no trace. `unreached` asks for
+    `simulation.unreached`, which is always there from Python 3.12 on.
     """
     conditions = Conditions(
-        start=start, end=end, duration=duration, tz=tz, jobs=jobs, policy=policy, faults=faults, twice=twice
+        start=start,
+        end=end,
+        duration=duration,
+        tz=tz,
+        jobs=jobs,
+        policy=policy,
+        faults=faults,
+        twice=twice,
+        unreached=unreached,
     )
     return Simulator.under(conditions, _loaded(plugin), world).simulate(progress)
 
