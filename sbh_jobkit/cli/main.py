@@ -107,17 +107,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     simulate.add_argument("paths", nargs="*", default=["."], metavar="PATH", help=f"{text} (default: .)")
     _add_range(simulate)
     simulate.add_argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
-    text = (
-        "fail if the runs use more: llm_tokens=200k, http_calls@api.example.com=500, by day llm_tokens@day=20k, "
-        "by job and day triage:llm_tokens@day=20k; may be repeated"
-    )
-    simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
-    text = "follow each run by a second one; fail if a second run changes or sends anything"
-    simulate.add_argument("--twice", action="store_true", help=text)
-    simulate.add_argument("--stress", metavar="KINDS", help=f"find failures on difficult days: any of {_STRESS}")
-    simulate.add_argument("--strict", action="store_true", help="fail also if an observation is made")
-    text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
-    simulate.add_argument("--against", metavar="PATH|GITREF", help=text)
+    _add_judging(simulate)
     simulate.add_argument("--tenants", metavar="N|NAMES", help="number of tenants, or their names: a,b,c (default: 1)")
     simulate.add_argument("--jobs", default="1", metavar="N", help="number of processes, or auto (default: 1)")
     simulate.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report to this file")
@@ -157,6 +147,23 @@ def _add_preview(commands: argparse._SubParsersAction[_Parser]) -> None:
     preview.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
     _add_end(preview)
     _add_common(preview, runs=False)
+
+
+def _add_judging(simulate: argparse.ArgumentParser) -> None:
+    """Add the options that say what else is looked at, and what fails a simulation."""
+    text = (
+        "fail if the runs use more: llm_tokens=200k, http_calls@api.example.com=500, by day llm_tokens@day=20k, "
+        "by job and day triage:llm_tokens@day=20k; may be repeated"
+    )
+    simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
+    text = "follow each run by a second one; fail if a second run changes or sends anything"
+    simulate.add_argument("--twice", action="store_true", help=text)
+    simulate.add_argument("--stress", metavar="KINDS", help=f"find failures on difficult days: any of {_STRESS}")
+    simulate.add_argument("--strict", action="store_true", help="fail also if an observation is made")
+    text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
+    simulate.add_argument("--against", metavar="PATH|GITREF", help=text)
+    text = "list the lines of the plugin that no run reached (slower before Python 3.12)"
+    simulate.add_argument("--unreached", action="store_true", help=text)
 
 
 def _add_stubs(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
     from sbh_jobkit.simulation.result import Simulation
     from sbh_jobkit.simulation.stress.judgement import Finding
+    from sbh_jobkit.simulation.unreached import UnreachedLines
 
 _MOST_PEAKS = 10
 _NARROWEST, _USUAL = 20, 80
@@ -150,6 +151,7 @@ class _SimulationView:
         from sbh_jobkit.report.terminal.injected import injected_lines
         from sbh_jobkit.report.terminal.observations import observation_lines
         from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, host_differences
+        from sbh_jobkit.report.unreached import unreached_lines
         from sbh_jobkit.report.usage import usage_lines
 
         simulation, failures = self._simulation, self._simulation.failures
@@ -167,6 +169,7 @@ class _SimulationView:
         yield repeat_lines(simulation.runs)
         # what no simulation ever calls is in the report and in the JSON
         yield observation_lines([each for each in simulation.observations if each.kind != "not-simulated"])
+        yield unreached_lines(simulation.unreached_lines or {}, whole=self._options.unreached)
         if simulation.interrupted:
             yield [f"interrupted {self._progress()}"]
 
@@ -206,6 +209,7 @@ class _SimulationView:
             "usage": simulation.usage.to_dict(),
             "lost": [each.line for each in self._lost],
             "observations": [each.to_dict() for each in simulation.observations],
+            "unreached": _as_dicts(simulation.unreached) if simulation.watch is not None else None,
             **asked,
             "runs": [
                 run.to_dict() if run.ok else {**run.to_dict(), "rerun": self._rerun(run)} for run in simulation.runs
@@ -250,12 +254,14 @@ class _FleetView:
     def blocks(self) -> Iterator[Iterable[str]]:
         from sbh_jobkit.report.headline import fleet_progress
         from sbh_jobkit.report.terminal.fleet import failing, peaks
+        from sbh_jobkit.report.unreached import unreached_lines
 
         yield peaks(self._fleet)
         if groups := self._fleet.failure_groups:
             yield failing(self._fleet)
             plugin, first = groups[0]
             yield [f"rerun the first: {self._rerun(plugin, first.first)}"]
+        yield unreached_lines(self._fleet.unreached_lines or {}, whole=self._options.unreached)
         if self._fleet.interrupted:
             yield [f"interrupted: {fleet_progress(self._fleet)}"]
 
@@ -300,6 +306,7 @@ class _FleetView:
             "tz": plugin.zone.key,
             "by_hand": list(plugin.manual),
             "tenants": {name: {"runs": runs, "failures": fails} for name, (runs, fails) in plugin.tenants.items()},
+            "unreached": None if plugin.unreached is None else _as_dicts(plugin.unreached),
             "jobs": [self._job_as_dict(plugin, job) for job in plugin.jobs],
         }
 
@@ -318,3 +325,7 @@ class _FleetView:
 
     def _rerun(self, plugin: InstalledPlugin, run: Run) -> str:
         return given.rerun(self._options, plugin.start, run, plugin.path)
+
+
+def _as_dicts(lines: Iterable[UnreachedLines]) -> list[dict[str, Any]]:
+    return [each.to_dict() for each in lines]

@@ -92,11 +92,13 @@ def _check_together(options: Namespace, installations: int) -> None:
         options_ = "--stress, --against, --budget and --twice"
         msg = f"{options_} work with one plugin at one tenant; simulate the plugins one by one"
         raise FleetError(msg)
-    if options.stress is not None and (options.budget or options.twice or options.html):
-        msg = "--stress cannot be combined with --budget, --twice or --html"
+    if options.stress is not None and (options.budget or options.twice or options.html or options.unreached):
+        msg = "--stress cannot be combined with --budget, --twice, --unreached or --html"
         raise JobkitError(msg)
-    if options.against is not None and (options.budget or options.twice or options.stress is not None):
-        msg = "--against cannot be combined with --budget, --twice or --stress"
+    if options.against is not None and (
+        options.budget or options.twice or options.unreached or options.stress is not None
+    ):
+        msg = "--against cannot be combined with --budget, --twice, --unreached or --stress"
         raise JobkitError(msg)
 
 

@@ -44,6 +44,8 @@ class Source:
     """Removes its modules and the unpacked files."""
     compiled: Mapping[str, CodeType] = field(default_factory=dict)
     """The code of its modules, by path; those that a job imports are added when they are imported."""
+    reached: set[tuple[str, int]] | None = None
+    """The lines that ran when its modules were imported, as file and number; None where nobody has noted them."""
     again: Callable[[], Source] | None = None
     """Imports the same text once more, with variables as at first; None for a plugin that is not read from files."""
 
@@ -154,6 +156,7 @@ def _from_folder(
         notes=space.notes,
         close=space.close,
         compiled=space.compiled,
+        reached=space.reached,
         again=lambda: _from_folder(folder, found, shown, text, space.compiled),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from contextlib import nullcontext
 from datetime import UTC
 from functools import cache
 from importlib import import_module
@@ -29,6 +30,7 @@ from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import CodeType, ModuleType
 
 _numbers = count(1)
@@ -47,6 +49,8 @@ class ModuleSpace:
         self._guarded = guarded
         self.notes: tuple[str, ...] = ()
         """What the modules did to the machine when they were imported, each with its line."""
+        self.reached: set[tuple[str, int]] | None = None
+        """The lines that ran when the modules were imported, as file and number; None where nobody has noted them."""
         self.compiled = {} if compiled is None else compiled
         """The code of the modules that have been imported, by path."""
         self.package = f"{PACKAGE}.p{next(_numbers)}"
@@ -71,7 +75,7 @@ class ModuleSpace:
         stem = shown.stem.replace(".", "-")  # a dot would be a package, a dash hides no sibling
         self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
         try:
-            with sleep_bound():
+            with sleep_bound(), self._noted_lines():
                 return self._imported(self._entry[0]) if self._guarded else import_module(self._entry[0])
         except BaseException as error:
             self.close()
@@ -82,6 +86,13 @@ class ModuleSpace:
                 msg = f"{where}: the import takes longer than {SECONDS:g} s; do in a job what takes time"
                 raise PluginError(msg) from None
             raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
+
+    def _noted_lines(self) -> AbstractContextManager[object]:
+        if not self._guarded or not lines.is_cheap():
+            return nullcontext()
+        watch = lines.LineWatch([], self.root)
+        self.reached = watch.reached
+        return watch
 
     def _imported(self, name: str) -> ModuleType:
         """Import a module in virtual time, away from the machine, and note what it does to it."""

@@ -71,6 +71,8 @@ class Plugin(Shown):
         self._again = source.again
         self.compiled = source.compiled
         """The code of its modules, by path; empty for a plugin that is not read from files."""
+        self.reached_at_import = source.reached
+        """The lines that ran when it was imported, as file and number; None where nobody has noted them."""
         self.routes = tuple(_routes(source.names))
         self.hooks = tuple(_hooks(source.names))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.timeline import Due
+    from sbh_jobkit.simulation.unreached import LinesSeen, UnreachedLines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class InstalledPlugin:
     """Jobs without a schedule."""
     warnings: tuple[str, ...] = ()
     """What is probably a mistake in the plugin."""
+    lines: LinesSeen | None = None
+    """The lines that the runs at all tenants left over; None if nothing has noted them."""
     tenants: dict[str, tuple[int, int]] = field(default_factory=dict)
     """How many runs there were at each tenant, and how many of them need attention."""
 
@@ -62,6 +65,11 @@ class InstalledPlugin:
         """How many of them need attention."""
         return sum(failures for _, failures in self.tenants.values())
 
+    @property
+    def unreached(self) -> tuple[UnreachedLines, ...] | None:
+        """The lines that no run reached at any tenant; None if nothing has noted lines."""
+        return None if self.lines is None else self.lines.after({job.name for job in self.jobs if job.tally.starts})
+
     def add(self, runs: Iterable[Run], tenant: str) -> None:
         """Count runs at a tenant."""
         tallies = {job.name: job.tally for job in self.jobs}
@@ -73,8 +81,11 @@ class InstalledPlugin:
             total, failures = self.tenants.get(tenant, (0, 0))
             self.tenants[tenant] = (total + 1, failures + (not run.ok))
 
-    def merge(self, jobs: Iterable[InstalledJob], tenant: str) -> None:
+    def merge(self, jobs: Iterable[InstalledJob], tenant: str, lines: LinesSeen | None = None) -> None:
         """Add what the same jobs did at another tenant."""
+        if lines is not None and self.lines is not None:
+            self.lines.merge(lines)
+        self.lines = self.lines or lines
         runs = failures = 0
         for job, more in zip(self.jobs, jobs, strict=True):
             job.tally.merge(more.tally)
@@ -83,7 +94,7 @@ class InstalledPlugin:
 
     def empty(self) -> Self:
         """Return the plugin with nothing counted."""
-        return replace(self, jobs=tuple(replace(job, tally=Tally()) for job in self.jobs), tenants={})
+        return replace(self, jobs=tuple(replace(job, tally=Tally()) for job in self.jobs), lines=None, tenants={})
 
 
 def manual_jobs(plugin: Plugin) -> tuple[str, ...]:

@@ -101,6 +101,13 @@ class SimulationResult:
             for path, plugin in self.plugins.items()
         }
 
+    @property
+    def unreached_lines(self) -> dict[str, tuple[UnreachedLines, ...]] | None:
+        """The lines that no run reached, by the plugin's label; None if nothing has noted lines."""
+        labels = self.labels
+        found = {labels[path]: plugin.unreached for path, plugin in self.plugins.items()}
+        return {label: lines for label, lines in found.items() if lines is not None} or None
+
     def concurrency(self) -> Concurrency:
         """Count the runs that start in each minute, by the plugin's label and the job."""
         labels = self.labels
@@ -228,15 +235,18 @@ class Simulation(SimulationResult, Shown):
     def unreached(self) -> tuple[UnreachedLines, ...]:
         """The lines of the plugin that no run reached, by function; raises WorldError if nothing has noted lines."""
         if self.watch is None:
-            msg = (
-                "no lines were noted, so it is not known which of them no run reached: use simulate(…, unreached=True)"
-            )
+            msg = "no lines were noted, so it is not known which no run reached: use simulate(…, unreached=True)"
             raise WorldError(msg)
         number = len(self.runs)
         if number not in self._seen:
             self._seen.clear()
             self._seen[number] = lines_seen(self.plugin, self.watch)
         return self._seen[number].after({run.job for run in self.runs if run.outcome.started})
+
+    @property
+    def unreached_lines(self) -> dict[str, tuple[UnreachedLines, ...]] | None:
+        """The same by the plugin's label; None if nothing has noted lines."""
+        return None if self.watch is None else {self.plugin.slug: self.unreached}
 
     def compared_with(self, after: Simulation) -> Comparison:
         """Return what another simulation does differently, as `diff(self, after)` does."""

@@ -121,10 +121,13 @@ def watch_lines(plugin: Plugin, *, asked: bool) -> LineWatch | None:
 
 def lines_seen(plugin: Plugin, watch: LineWatch) -> LinesSeen:
     """Return what the runs under a watch left over; what an import of the plugin reaches is reached, too."""
-    at_import = LineWatch(PluginFunctions(plugin).codes, plugin.root)
-    with suppress(PluginError), at_import, plugin.imported_again():  # some can be imported once only
-        pass
-    return LinesSeen.from_lines(plugin, watch.reached | at_import.reached)
+    at_import = plugin.reached_at_import
+    if at_import is None:
+        again = LineWatch(PluginFunctions(plugin).codes, plugin.root)
+        with suppress(PluginError), again, plugin.imported_again():  # some can be imported once only
+            pass
+        at_import = again.reached
+    return LinesSeen.from_lines(plugin, watch.reached | at_import)
 
 
 def _unreached(function: Function, left: set[int], file: _File, users: frozenset[str] | None) -> UnreachedLines:

@@ -100,7 +100,7 @@ def test_the_comparison_as_json_and_as_a_report(here, capsys):
         (["README"], "README is not a plugin; give a directory, a plugin.json, a .py file or a .zip"),
         ([".git"], ".git has no plugin.json; a plugin is a directory with plugin.json and main.py"),
         (["before", "--job", "sent"], "the plugin has no job 'sent'; did you mean 'send'?"),
-        (["before", "--twice"], "--against cannot be combined with --budget, --twice or --stress"),
+        (["before", "--twice"], "--against cannot be combined with --budget, --twice, --unreached or --stress"),
         (
             ["before", "--tenants", "2"],
             "--stress, --against, --budget and --twice work with one plugin at one tenant; ",

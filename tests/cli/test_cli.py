@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sbh_jobkit.cli.main import FAILED, INTERRUPTED, OK, WRONG_USE, main
+from sbh_jobkit.machine.lines import is_cheap
 
 MANIFEST = '{"slug": "p", "name": "P"}'
 MAIN = """\
@@ -258,7 +259,7 @@ BAD_WORDS = {
     ),
     "stress and second runs": (
         ["simulate", "p", "--stress", "dst", "--twice"],
-        "--stress cannot be combined with --budget, --twice or --html",
+        "--stress cannot be combined with --budget, --twice, --unreached or --html",
     ),
     "a policy of an unknown job": (
         ["simulate", "p", "--policy", "gret:overlap=skip"],
@@ -559,6 +560,7 @@ def test_json(here, capsys):
     run = found.pop("runs")
     assert (code, err) == (OK, "")
     assert found == {
+        "unreached": [] if is_cheap() else None,
         "plugin": "p",
         "target": "guide",
         "start": "2026-01-01T00:00:00+00:00",

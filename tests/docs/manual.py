@@ -30,6 +30,8 @@ _BLOCK = re.compile(
 )
 _PATH = re.compile(r"# (?P<path>[\w./-]+/[\w.-]+\.\w+)\n")
 TABLE = re.compile(r"(?P<begin><!-- table: (?P<name>[\w-]+) -->\n)(?P<table>(?:.*\n)*?)(?P<end><!-- /table -->)")
+_UNREACHED = re.compile(r"^[\d,]+ lines? of .* never reached; --unreached lists\s+them\n\n", re.MULTILINE)
+"""What Python 3.11 says only if it is asked."""
 _MACHINE = re.compile(r"^(platform|rootdir:|configfile:|plugins:) .*\n", re.MULTILINE)
 _TIME = re.compile(r"^(=+) (.*) in \d+\.\d\ds (=+)$", re.MULTILINE)
 _UNSET = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CI", "BUILD_NUMBER")
@@ -108,7 +110,7 @@ def output_of(command: str, folder: Path) -> str:
     done = subprocess.run(  # noqa: S602  the manual's own commands
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
-    text = _MACHINE.sub("", done.stdout + done.stderr)
+    text = _UNREACHED.sub("", _MACHINE.sub("", done.stdout + done.stderr))
     return _TIME.sub(lambda match: f" {match[2]} in 0.50s ".center(80, "="), text)
 
 

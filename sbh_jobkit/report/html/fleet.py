@@ -10,7 +10,7 @@ from sbh_jobkit.report.html.failures import choose_groups
 from sbh_jobkit.report.html.failures import failing_groups as write_groups
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
 from sbh_jobkit.report.html.peaks import peak_chart
-from sbh_jobkit.report.html.tables import plugin_table
+from sbh_jobkit.report.html.tables import plugin_table, unreached
 from sbh_jobkit.report.rows import failing_groups, plugin_rows
 from sbh_jobkit.report.text import clip, count
 
@@ -33,6 +33,7 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
     shown = choose_groups(groups)
     headline, name = fleet_headline(simulation), fleet_title(simulation)
     interrupted = {"Interrupted": fleet_progress(simulation)} if simulation.interrupted else {}
+    lines = unreached(simulation.unreached_lines or {})
     failures = {"failures": count(simulation.failures, "failing run")} if shown else {}
     return render_page(
         "fleet",
@@ -40,10 +41,16 @@ def fleet_report(simulation: FleetSimulation, rerun: Callable[[FailingGroup], st
         headline=f"Interrupted: {headline}" if simulation.interrupted else headline,
         ok=simulation.ok,
         facts={**range_facts(axis, simulation.zone.key), **interrupted},
-        sections={**failures, "peaks": "Busiest times", "plugins": "Plugins"},
+        sections={
+            **failures,
+            "peaks": "Busiest times",
+            "plugins": "Plugins",
+            **({"unreached": "Lines never reached"} if lines else {}),
+        },
         clock_changes=clock_changes(axis),
         failing_runs=write_groups(shown, groups, rerun) if shown else "",
         peaks=peak_chart(pileup, pileup.peaks(_MOST_PEAKS), axis, simulation.time_of),
+        unreached=lines,
         not_replayed=_not_replayed(simulation),
         plugins=plugin_table(
             plugin_rows(simulation), {group.path: number for number, group in reversed(shown.items())}

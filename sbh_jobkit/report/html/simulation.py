@@ -11,6 +11,7 @@ from sbh_jobkit.report.html.failures import choose_runs, failing_runs
 from sbh_jobkit.report.html.heatmap import heatmap
 from sbh_jobkit.report.html.page import clock_changes, range_facts, render_page
 from sbh_jobkit.report.html.tables import job_table, second_runs
+from sbh_jobkit.report.html.tables import unreached as unreached_section
 from sbh_jobkit.report.html.timeline import timeline
 from sbh_jobkit.report.html.unstarted import unstarted
 from sbh_jobkit.report.html.usage import usage_table
@@ -20,7 +21,7 @@ from sbh_jobkit.run.tally import count_verdicts
 from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sbh_jobkit.report.verdicts import Sign
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.installed import InstalledJob
     from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.unreached import UnreachedLines
 
 
 def page(
@@ -53,6 +55,7 @@ def page(
         budget=budget,
         interrupted=interrupted,
         observations=simulation.observations,
+        unreached=simulation.unreached_lines,
     )
 
 
@@ -70,6 +73,7 @@ def report(
     budget: Budget | None = None,
     interrupted: str | None = None,
     observations: Sequence[Observation] = (),
+    unreached: Mapping[str, Sequence[UnreachedLines]] | None = None,
 ) -> str:
     """Write the report: a timeline, a heat map, a table by job, and each failing run with the command that reruns it.
 
@@ -82,13 +86,14 @@ def report(
     over_budget = budget.exceeded(usage) if budget and usage else []
     again = not_idempotent(runs)
     verdict = headline(jobs, over_budget=bool(over_budget), not_idempotent=len(again))
-    repeats = second_runs(runs)
+    repeats, lines = second_runs(runs), unreached_section(unreached or {})
     sections = {
         "timeline": "Timeline",
         "heat": "Busiest times",
         "jobs": "Jobs",
         "repeats": "Second runs" if repeats else "",
         "observations": count(len(observations), "observation") if observations else "",
+        "unreached": "Lines never reached" if lines else "",
         "failures": count(failing, "failing run") if failing else "Failing runs",
     }
     return render_page(
@@ -114,6 +119,7 @@ def report(
         failing_runs=failing_runs(failures, rerun, expected=sum(job.tally.expected for job in jobs)),
         unstarted=unstarted(runs),
         observations=observations,
+        unreached=lines,
     )
 
 

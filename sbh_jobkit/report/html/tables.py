@@ -13,6 +13,7 @@ from sbh_jobkit.report.html.timeline import choose_tracks
 from sbh_jobkit.report.idempotency import example, repeated, share
 from sbh_jobkit.report.template import render
 from sbh_jobkit.report.text import count
+from sbh_jobkit.report.unreached import heading, source_lines, unreached_lines
 from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.report.rows import PluginRow
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.installed import InstalledJob
+    from sbh_jobkit.simulation.unreached import UnreachedLines
 
 _JOB_COLUMNS: Mapping[str, Callable[[Sequence[InstalledJob]], int | timedelta]] = {
     "Runs": lambda jobs: sum(job.tally.runs for job in jobs),
@@ -45,6 +47,7 @@ _PLUGIN_COLUMNS: Mapping[str, Callable[[PluginRow], int]] = {
     "Emits": lambda row: row.emits,
 }
 _MOST_PLUGINS = 100
+_MOST_FUNCTIONS = 200
 _EXPECTED = " Expected failures do not count as failures."
 
 
@@ -108,6 +111,19 @@ def plugin_table(rows: Sequence[PluginRow], first_section: Mapping[str, int]) ->
         folded=plugins[_MOST_PLUGINS:],
         total=[sum(map(amount, rows)) for name, amount in _PLUGIN_COLUMNS.items() if name != "Tenants"],
     )
+
+
+def unreached(found: Mapping[str, Sequence[UnreachedLines]]) -> Markup | str:
+    """Write a section of a report with the lines that no run reached, by function; empty if there are none."""
+    rows = [
+        {"plugin": name if len(found) > 1 else "", "heading": heading(each), "source": "\n".join(source_lines(each))}
+        for name, functions in found.items()
+        for each in functions
+    ]
+    if not rows:
+        return ""
+    caption = " ".join(unreached_lines(found, whole=False)).partition(";")[0]
+    return render("unreached", caption=f"{caption}.", rows=rows[:_MOST_FUNCTIONS], more=len(rows) - _MOST_FUNCTIONS)
 
 
 def second_runs(runs: Sequence[Run]) -> Markup | str:

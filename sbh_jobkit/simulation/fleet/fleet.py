@@ -51,6 +51,7 @@ class Fleet:
         time_limit: float | None = None,
         seed: int = 0,
         target: str | None = None,
+        unreached: bool = False,
     ) -> None:
         """Find the plugins; nothing is loaded yet."""
         conditions = Conditions(
@@ -64,6 +65,7 @@ class Fleet:
             time_limit=time_limit,
             seed=seed,
             target=target,
+            unreached=unreached,
         )
         self._prepare(plugins, tenants, conditions)
 

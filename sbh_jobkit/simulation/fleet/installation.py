@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from sbh_jobkit.errors import Interrupted, JobkitError
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 from sbh_jobkit.simulation.simulator import Simulator
+from sbh_jobkit.simulation.unreached import lines_seen, watch_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.conditions import Conditions
+    from sbh_jobkit.simulation.unreached import LinesSeen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Installation:
     """Jobs without a schedule."""
     warnings: tuple[str, ...] = ()
     """What is probably a mistake in the plugin."""
+    lines: LinesSeen | None = field(repr=False, default=None)
+    """The lines that its runs left over; None if nothing has noted them."""
     reached: datetime | None = None
     """The virtual time at which a person stopped it; None if it reached its end."""
     missing: int = 0
@@ -103,6 +108,7 @@ def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Inst
         plugin = Plugin.load(task.path)
         conditions = task.conditions.only(plugin.jobs)
         simulator = Simulator.under(conditions, plugin, conditions.world_of(plugin.root, task.tenant))
+        watch = watch_lines(plugin, asked=conditions.unreached)
         jobs = {due.job.name: InstalledJob.from_due(due) for due in simulator.due}
         came = 0
 
@@ -110,11 +116,14 @@ def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Inst
             nonlocal came
             came += run.attempt == 1
             jobs[run.job].tally.add(run)
+            if watch is not None:
+                watch.renew()
             heartbeat()
 
         reached = None
         try:
-            simulator.each(count)
+            with watch or nullcontext():
+                simulator.each(count)
         except Interrupted as stop:
             reached = stop.at
     except JobkitError as error:
@@ -130,6 +139,7 @@ def run_task(task: Task, heartbeat: Callable[[], object] = lambda: None) -> Inst
         jobs=tuple(jobs.values()),
         manual=manual_jobs(plugin),
         warnings=plugin.warnings,
+        lines=lines_seen(plugin, watch) if watch is not None else None,
         reached=reached,
         missing=simulator.count() - came if reached is None else 0,
     )

@@ -42,10 +42,10 @@ class FleetSimulation(SimulationResult):
             return
         if one.path not in self.plugins:
             self.plugins[one.path] = one.as_plugin().empty()
-        self.plugins[one.path].merge(one.jobs, one.tenant)
+        self.plugins[one.path].merge(one.jobs, one.tenant, one.lines)
         self.missing_runs += one.missing
         if one.reached is not None:
-            self.partial.append(replace(one, jobs=()))
+            self.partial.append(replace(one, jobs=(), lines=None))
 
     @property
     def done(self) -> int:
