@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.report.option_names import option_hint
+from sbh_jobkit.simulation.stress.kinds import CHOICES
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _LENGTHS = "such as 30d, 12h, 2w, 1mo or 1y"
-_STRESS = "dst,calendar,overlap,outage,late,storage,rate_limit,crash,tenants, or all"
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -158,7 +158,7 @@ def _add_judging(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument("--budget", action="append", metavar="NAME=LIMIT", help=text)
     text = "follow each run by a second one; fail if a second run changes or sends anything"
     simulate.add_argument("--twice", action="store_true", help=text)
-    simulate.add_argument("--stress", metavar="KINDS", help=f"find failures on difficult days: any of {_STRESS}")
+    simulate.add_argument("--stress", metavar="KINDS", help=f"find failures on difficult days: any of {CHOICES}")
     simulate.add_argument("--strict", action="store_true", help="fail also if an observation is made")
     text = "compare with another version: its path, or a commit, branch or tag of git; fail if anything differs"
     simulate.add_argument("--against", metavar="PATH|GITREF", help=text)

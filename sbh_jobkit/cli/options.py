@@ -9,7 +9,7 @@ from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.script import FILE as WORLD_FILE
 from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.report.rerun import command
+from sbh_jobkit.report.rerun import command, shared_words
 from sbh_jobkit.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -68,11 +68,3 @@ def rerun(options: Namespace, start: datetime, run: Run, path: str) -> str:
     words += ["--faults", options.faults] if options.faults else []
     words += [word for line in options.fault or () for word in ("--fault", line)]
     return command(path, start, run, *words, *shared_words(options))
-
-
-def shared_words(options: Namespace) -> tuple[str, ...]:
-    """Return the options of a command that every command which repeats it needs: policies, target and seed."""
-    words = [word for line in options.policy or () for word in ("--policy", line)]
-    words += ["--target", options.target] if options.target else []
-    words += ["--seed", str(options.seed)] if options.seed is not None else []
-    return tuple(words)

@@ -10,20 +10,17 @@ from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
 from sbh_jobkit.report.text import count
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
-from sbh_jobkit.simulation.stress.shrink import is_report
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.budget import Budget
     from sbh_jobkit.simulation.concurrency import BusyMinute
     from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin
     from sbh_jobkit.simulation.result import Simulation
-    from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.unreached import UnreachedLines
 
 _MOST_PEAKS = 10
@@ -56,19 +53,14 @@ class _View(Protocol):
         """Return the JSON values."""
 
 
-def write(
-    options: Namespace, result: Simulation | FleetSimulation, budget: Budget, lost: Sequence[Finding] = ()
-) -> bool:
-    """Write the report, then print JSON or the summary; return whether the result is ok.
-
-    `lost` is what injected faults have lost or doubled for good.
-    """
+def write(options: Namespace, result: Simulation | FleetSimulation) -> bool:
+    """Write the report, then print JSON or the summary; return whether the result is ok."""
     view: _View
     if isinstance(result, FleetSimulation):
         _print_messages(result)
         view = _FleetView(options, result)
     else:
-        view = _SimulationView(options, result, budget, lost)
+        view = _SimulationView(options, result)
     if options.html and result.plugins:
         streams.write(options.html, view.html())
     if options.json:
@@ -109,31 +101,14 @@ def _print_messages(fleet: FleetSimulation) -> None:
 class _SimulationView:
     """One plugin at one tenant: each job a row, and each run in the JSON."""
 
-    def __init__(
-        self, options: Namespace, simulation: Simulation, budget: Budget, lost: Sequence[Finding] = ()
-    ) -> None:
+    def __init__(self, options: Namespace, simulation: Simulation) -> None:
         self._options = options
         self._simulation = simulation
-        self._budget = budget
-        self._lost = lost
-        self._reports = sum(map(is_report, simulation.failures))
-        self._exceeded = budget.exceeded(simulation.usage)
-        self._not_idempotent = simulation.not_idempotent if options.twice else {}
+        self._verdict = simulation.verdict
 
     @property
     def ok(self) -> bool:
-        return (
-            self._reports == len(self._simulation.failures)
-            and not self._not_idempotent
-            and not self._exceeded
-            and not self._strict
-            and not self._lost
-        )
-
-    @property
-    def _strict(self) -> int:
-        """How many observations fail the simulation: none unless `--strict` is given."""
-        return len(self._simulation.unmeant) if self._options.strict else 0
+        return self._verdict.ok
 
     def title(self) -> str:
         from sbh_jobkit.report.headline import title
@@ -160,12 +135,12 @@ class _SimulationView:
         if failures:
             yield [*failing_runs(failures), *host_differences(failures)]
             yield [f"rerun the first: {self._rerun(failures[0])}"]
-        yield injected_lines(simulation.runs, self._lost)
+        yield injected_lines(simulation.runs, self._verdict.lost)
         if simulation.unused_faults:
             yield ["unused faults:", *(f"  {fault}" for fault in simulation.unused_faults)]
         if plugin.manual:
             yield [f"manual only (no schedule): {', '.join(plugin.manual)}"]
-        yield usage_lines(simulation.usage, self._exceeded)
+        yield usage_lines(simulation.usage, self._verdict.exceeded)
         yield repeat_lines(simulation.runs)
         # what no simulation ever calls is in the report and in the JSON
         yield observation_lines([each for each in simulation.observations if each.kind != "not-simulated"])
@@ -174,30 +149,21 @@ class _SimulationView:
             yield [f"interrupted {self._progress()}"]
 
     def headline(self) -> str:
-        from sbh_jobkit.report.headline import headline
+        from sbh_jobkit.report.headline import simulation_headline
 
-        (plugin,) = self._simulation.plugins.values()
-        again = len(self._not_idempotent)
-        return headline(
-            plugin.jobs,
-            over_budget=bool(self._exceeded),
-            not_idempotent=again,
-            observations=self._strict,
-            lost=len(self._lost),
-            reports=self._reports,
-        )
+        return simulation_headline(self._simulation)
 
     def html(self) -> str:
         from sbh_jobkit.report.html.simulation import page
 
         progress = self._progress() if self._simulation.interrupted else None
-        return page(self._simulation, self._rerun, self._budget, progress)
+        return page(self._simulation, self._rerun, progress)
 
     def as_dict(self) -> dict[str, Any]:
         simulation = self._simulation
-        asked: dict[str, Any] = {"over_budget": self._exceeded} if self._options.budget else {}
+        asked: dict[str, Any] = {"over_budget": self._verdict.exceeded} if self._options.budget else {}
         if self._options.twice:
-            asked["unsafe_to_repeat"] = {job: len(runs) for job, runs in self._not_idempotent.items()}
+            asked["unsafe_to_repeat"] = {job: len(runs) for job, runs in self._verdict.not_idempotent.items()}
         return {
             "plugin": simulation.plugin.slug,
             "target": simulation.world.target,
@@ -207,7 +173,7 @@ class _SimulationView:
             "interrupted": simulation.reached.isoformat() if simulation.reached else None,
             "ok": self.ok,
             "usage": simulation.usage.to_dict(),
-            "lost": [each.line for each in self._lost],
+            "lost": [each.line for each in self._verdict.lost],
             "observations": [each.to_dict() for each in simulation.observations],
             "unreached": _as_dicts(simulation.unreached) if simulation.watch is not None else None,
             **asked,

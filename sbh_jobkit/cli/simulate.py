@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli.output import write
 from sbh_jobkit.cli.streams import message
-from sbh_jobkit.errors import FleetError, Interrupted, JobkitError
+from sbh_jobkit.errors import FleetError, Interrupted
 from sbh_jobkit.plugin.plugin import Plugin
-from sbh_jobkit.simulation.compare.identity import Identities
-from sbh_jobkit.simulation.conditions import Conditions
+from sbh_jobkit.simulation.conditions import Conditions, check_together
 from sbh_jobkit.simulation.fleet.fleet import Fleet
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
-from sbh_jobkit.simulation.simulator import Simulator
-from sbh_jobkit.simulation.stress.judgement import judge
+from sbh_jobkit.simulation.versions import is_disturbed, undisturbed, with_lost
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from sbh_jobkit.simulation.result import Simulation
-    from sbh_jobkit.simulation.stress.judgement import Finding
 
 
 def simulate(options: Namespace) -> bool:
@@ -47,13 +43,16 @@ def simulate(options: Namespace) -> bool:
     try:
         result = _simulate_fleet(options, fleet) if len(fleet) > 1 else _simulate_one(fleet)
     except Interrupted as stop:
-        write(options, stop.so_far, conditions.budget)
+        write(options, stop.so_far)
         raise
     if len(fleet) > 1 and options.job and not any(plugin.jobs for plugin in result.plugins.values()):
         msg = f"none of the plugins has a job {' or '.join(map(repr, options.job))} with a schedule"
         raise FleetError(msg)
-    lost = [] if isinstance(result, FleetSimulation) else _lost(result, conditions, fleet)
-    ok = write(options, result, conditions.budget, lost)
+    if not isinstance(result, FleetSimulation) and is_disturbed(result):
+        plugin = Plugin.load(fleet.paths[0])
+        world = conditions.world_of(plugin.root, fleet.tenants[0])
+        result = with_lost(result, undisturbed(result, plugin, world).runs())
+    ok = write(options, result)
     return _is_complete(result) and ok if isinstance(result, FleetSimulation) else ok
 
 
@@ -71,20 +70,6 @@ def _is_complete(result: FleetSimulation) -> bool:
     return not (result.not_simulated or result.missing_runs)
 
 
-def _lost(result: Simulation, conditions: Conditions, fleet: Fleet) -> list[Finding]:
-    """Return what injected faults have lost or doubled, against the same simulation without them."""
-    met = (run.injected_faults or not run.outcome.started or run.started_at != run.fire_time for run in result.runs)
-    if not conditions.plan.faults or not any(met):
-        return []
-    plugin = Plugin.load(fleet.paths[0])
-    world = conditions.world_of(plugin.root, fleet.tenants[0])
-    undisturbed = Simulator.under(replace(conditions, faults=None, twice=False), plugin, world)
-    plain = list(undisturbed.runs())
-    identities = Identities.from_world(result.world)
-    identities.check(effect for run in plain for effect in run.effects)
-    return judge(plain, result.runs, identities)
-
-
 def _check_together(options: Namespace, installations: int) -> None:
     """Raise JobkitError for options that cannot be given together."""
     alone = options.stress is not None or options.against is not None or options.budget or options.twice
@@ -92,14 +77,7 @@ def _check_together(options: Namespace, installations: int) -> None:
         options_ = "--stress, --against, --budget and --twice"
         msg = f"{options_} work with one plugin at one tenant; simulate the plugins one by one"
         raise FleetError(msg)
-    if options.stress is not None and (options.budget or options.twice or options.html or options.unreached):
-        msg = "--stress cannot be combined with --budget, --twice, --unreached or --html"
-        raise JobkitError(msg)
-    if options.against is not None and (
-        options.budget or options.twice or options.unreached or options.stress is not None
-    ):
-        msg = "--against cannot be combined with --budget, --twice, --unreached or --stress"
-        raise JobkitError(msg)
+    check_together(vars(options))
 
 
 def _simulate_one(fleet: Fleet) -> Simulation:

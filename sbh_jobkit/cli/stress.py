@@ -9,6 +9,7 @@ from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
 from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.report.rerun import shared_words
 from sbh_jobkit.report.terminal.stress import lines
 from sbh_jobkit.simulation.stress.scenario import Scenario
 from sbh_jobkit.simulation.stress.stress import read, run_stress
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from sbh_jobkit.fakes.world import World
+    from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.conditions import Conditions
-    from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.stress.shrink import Broken
 
 _OTHER = "globex"
@@ -33,7 +34,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
     if options.seed is None and conditions.plan.seed:
         options.seed = conditions.plan.seed  # the printed command has no plan file, so --seed has to give its seed
     where = ("--tenants", tenant) if tenant != TENANT else ()
-    plain = Scenario.from_simulator(simulator, words=(*where, *given.shared_words(options)))
+    plain = Scenario.from_simulator(simulator, words=(*where, *shared_words(options)))
 
     def load() -> tuple[Plugin, World]:
         plugin = Plugin.load(path)
@@ -60,8 +61,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
             }
         )
     else:
-        print(f"{simulator.plugin.manifest.name} under stress: {', '.join(kinds)}")
-        print("\n".join(lines(found, path)))
+        print("\n".join(lines(found)))
     return found.ok
 
 

@@ -17,7 +17,8 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.cells import CellHistory
-from sbh_jobkit.notebook.progress import watched
+from sbh_jobkit.notebook.options import LENGTHS, TARGET, TO, TZ, WORLD, judging, under_conditions
+from sbh_jobkit.notebook.progress import interrupts, watched
 from sbh_jobkit.notebook.session import Session, debugger_at_error, without_traceback
 from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.schedule.times import START, zone
@@ -36,40 +37,9 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.compare.comparison import Comparison
     from sbh_jobkit.simulation.conditions import Conditions
     from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.stress.stress import Stress
 
     _Magic = TypeVar("_Magic", bound=Callable[..., Any])
-
-_TZ = {"metavar": "ZONE", "help": "time zone (default: the world's, else the manifest's, else UTC)"}
-_WORLD = {
-    "metavar": "FILE",
-    "help": "a world.py that describes the fake tenant (default: the notebook's, else the plugin's)",
-}
-_TO = {"dest": "end", "metavar": "ISO", "help": "the end of the range, instead of its length"}
-_LENGTHS = "length of the range, such as 7d, 12h, 2w, 1mo or 1y"
-_TARGET = {"metavar": "guide|host", "help": "behave as the guide promises (default) or as today's host does"}
-
-
-_CONDITIONS = (
-    argument("--tz", **_TZ),
-    argument("--world", **_WORLD),
-    argument("--target", **_TARGET),
-    argument(
-        "--policy",
-        action="append",
-        metavar="[JOB:]NAME=VALUE",
-        help="a policy for due runs, such as overlap=allow; may be repeated",
-    ),
-    argument("--faults", metavar="FILE", help="a fault plan, a TOML file: faults to inject"),
-    argument("--fault", action="append", metavar="LINE", help="one more fault to inject; may be repeated"),
-    argument("--seed", type=int, metavar="N", help="seed of world.random and of random faults"),
-)
-
-
-def _under_conditions(magic: _Magic) -> _Magic:
-    """Add the options that all magics which simulate have."""
-    for option in reversed(_CONDITIONS):
-        magic = option(magic)
-    return magic
 
 
 def _short_errors(magic: _Magic) -> _Magic:
@@ -116,9 +86,9 @@ class JobMagics(Magics):
     @magic_arguments()
     @argument("job", metavar="NAME", help="the job's name")
     @argument("--at", metavar="ISO", help="the virtual time (default: now)")
-    @argument("--tz", **_TZ)
-    @argument("--world", **_WORLD)
-    @argument("--target", **_TARGET)
+    @argument("--tz", **TZ)
+    @argument("--world", **WORLD)
+    @argument("--target", **TARGET)
     @argument("--on", metavar="URL", help="a server that runs it for real and now, such as http://127.0.0.1:8765")
     @argument("--tenant", metavar="NAME", help="with --on: the tenant (default: acme)")
     @argument("--token-file", metavar="FILE", help="with --on: a file with the token (default: SBH_JOBKIT_TOKEN)")
@@ -138,9 +108,9 @@ class JobMagics(Magics):
     @magic_arguments()
     @argument("what", metavar="EXPR|NAME", nargs="+", help="a cron expression, with or without quotes, or a job's name")
     @argument("--from", dest="start", metavar="ISO", help="start of the range (default: now)")
-    @argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
-    @argument("--to", **_TO)
-    @argument("--tz", **_TZ)
+    @argument("--for", dest="duration", metavar="DURATION", help=f"{LENGTHS} (default: 7d)")
+    @argument("--to", **TO)
+    @argument("--tz", **TZ)
     def cron_preview(self, line: str) -> Preview:
         """Show when a schedule is due, and which other jobs are due then; returns a Preview. Nothing runs."""
         from sbh_jobkit import clock
@@ -172,24 +142,33 @@ class JobMagics(Magics):
     @line_magic
     @_short_errors
     @magic_arguments()
-    @argument("duration", metavar="DURATION", nargs="?", help=f"{_LENGTHS} (default: 30d)")
+    @argument("duration", metavar="DURATION", nargs="?", help=f"{LENGTHS} (default: 30d)")
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
-    @argument("--to", **_TO)
+    @argument("--to", **TO)
     @argument("--job", action="append", metavar="NAME", help="only this job; may be repeated")
-    @argument("--against", metavar="PATH|GITREF", help="another version of the plugin; returns a Comparison")
-    @_under_conditions
-    def simulate(self, line: str) -> Simulation | Comparison:
+    @judging
+    @under_conditions
+    def simulate(self, line: str) -> Simulation | Comparison | Stress:
         """Simulate all jobs over a range of dates in virtual time, in a copy of the world; returns a Simulation."""
-        from sbh_jobkit.simulation.conditions import Conditions
+        from sbh_jobkit.simulation.conditions import Conditions, check_together
         from sbh_jobkit.simulation.simulator import Simulator
+        from sbh_jobkit.simulation.versions import is_disturbed, undisturbed, with_lost
 
         given = self._read("simulate", line)
         conditions = Conditions.from_options(vars(given))
+        check_together(vars(given))
+        if given.stress is not None:
+            return self._stressed(conditions, given)
         if given.against is not None:
             return self._compared(conditions, given)
         simulator = Simulator.under(conditions, self.session.plugin, self._world(given))
         with watched(self.shell, simulator.count()) as show:
-            return simulator.simulate(show)
+            result = simulator.simulate(show)
+        if is_disturbed(result):
+            plain = undisturbed(result, self.session.plugin_again(), self._world(given))
+            with watched(self.shell, plain.count()) as show:
+                result = with_lost(result, plain.simulate(show).runs)
+        return result
 
     @line_magic
     @_short_errors
@@ -205,7 +184,7 @@ class JobMagics(Magics):
         default="30d",
         help="length of the range, such as 30d, 12h or 2w (default: 30d)",
     )
-    @_under_conditions
+    @under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, look at each run and repeat it with edits; returns a Dashboard."""
         from sbh_jobkit.notebook.dashboard import Dashboard
@@ -269,6 +248,21 @@ class JobMagics(Magics):
         plugin = self.session.plugin
         with plugin_at(given.against, str(plugin.root or ".")) as other:
             return compare_versions(conditions, Plugin.load(other), plugin, lambda: self._world(given))
+
+    def _stressed(self, conditions: Conditions, given: Namespace) -> Stress:
+        from sbh_jobkit.report.rerun import shared_words
+        from sbh_jobkit.simulation.simulator import Simulator
+        from sbh_jobkit.simulation.stress.scenario import Scenario
+        from sbh_jobkit.simulation.stress.stress import read, run_stress
+
+        def load() -> tuple[Plugin, World]:
+            return self.session.plugin_again(), self._world(given)
+
+        kinds = read(given.stress)
+        given.seed = given.seed if given.seed is not None else conditions.plan.seed or None
+        plain = Scenario.from_simulator(Simulator.under(conditions, *load()), words=shared_words(given))
+        with interrupts() as stop_if_asked:
+            return run_stress(load, plain, kinds, path=None, progress=lambda _: stop_if_asked())
 
     def _run_on(self, given: Namespace) -> Run:
         """Run a job on a server."""

@@ -96,6 +96,11 @@ class Session:
         replaced = {name for name, function in jobs.items() if latest[_job_name(function)] is not function}
         return {name: value for name, value in self._names.items() if name not in replaced}
 
+    def plugin_again(self) -> Plugin:
+        """Return the plugin, imported again if it is read from files; the jobs of cells stay as they are."""
+        plugin = self.plugin
+        return type(plugin).load(plugin.source) if plugin is self._loaded else plugin
+
     @property
     def cells_have_plugin(self) -> bool:
         """Whether a cell defines a job, a route or a hook, even one with an error."""

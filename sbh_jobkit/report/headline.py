@@ -9,11 +9,12 @@ from sbh_jobkit.run.tally import count_verdicts
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sbh_jobkit.simulation.fleet.result import FleetSimulation
     from sbh_jobkit.simulation.installed import InstalledJob
     from sbh_jobkit.simulation.result import Simulation
+    from sbh_jobkit.simulation.verdict import Verdict
 
 _MOST_NAMED = 3
 
@@ -32,33 +33,37 @@ def fleet_title(simulation: FleetSimulation) -> str:
     return f"{name} at {count(len(tenants), 'tenant')}"
 
 
-def headline(
-    jobs: Iterable[InstalledJob],
-    *,
-    over_budget: bool = False,
-    not_idempotent: int = 0,
-    not_simulated: int = 0,
-    observations: int = 0,
-    lost: int = 0,
-    reports: int = 0,
-) -> str:
+def headline(jobs: Iterable[InstalledJob], verdict: Verdict | None = None, *, not_simulated: int = 0) -> str:
     """Return one line about the runs of jobs, such as `3 of 2,298 runs failed`.
 
-    `not_idempotent` is a number of jobs, `not_simulated` one of installations, `observations` of those that count,
-    `lost` of kinds of effects that injected faults have lost or doubled, `reports` of runs that failed and so reported
-    an injected fault.
+    `verdict` is what else is wrong; `not_simulated` is a number of installations.
     """
     counts = [job.tally for job in jobs]
     verdicts = count_verdicts(counts)
-    exceptions = ["over budget"] if over_budget else []
-    exceptions += [f"{count(not_idempotent, 'job')} not idempotent"] if not_idempotent else []
-    exceptions += [count(observations, "observation")] if observations else []
-    exceptions += [f"{count(lost, 'kind')} of effects lost or doubled"] if lost else []
     unstarted = [f"{verdicts[each]:,} {each}" for each in ("skipped", "coalesced", "missed") if verdicts[each]]
     late = sum(tally.late for tally in counts)
-    exceptions = [*unstarted, *([f"{late:,} late"] if late else []), *exceptions]
+    exceptions = [*unstarted, *([f"{late:,} late"] if late else []), *(_wrong(verdict) if verdict is not None else ())]
+    reports = verdict.reports if verdict is not None else 0
     sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions, reports)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
+
+
+def _wrong(verdict: Verdict) -> Iterator[str]:
+    """Yield what is wrong besides the runs."""
+    if verdict.exceeded:
+        yield "over budget"
+    if verdict.not_idempotent:
+        yield f"{count(len(verdict.not_idempotent), 'job')} not idempotent"
+    if verdict.observations:
+        yield count(len(verdict.observations), "observation")
+    if verdict.lost:
+        yield f"{count(len(verdict.lost), 'kind')} of effects lost or doubled"
+
+
+def simulation_headline(simulation: Simulation) -> str:
+    """Return one line about the runs of a simulation, and about what else is wrong with it."""
+    (plugin,) = simulation.plugins.values()
+    return headline(plugin.jobs, simulation.verdict)
 
 
 def fleet_headline(simulation: FleetSimulation) -> str:

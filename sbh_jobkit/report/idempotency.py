@@ -19,19 +19,19 @@ _MOST_LINES = 6
 _LONGEST_LINE = 200
 
 
-def repeat_lines(runs: Sequence[Run]) -> Iterator[str]:
+def repeat_lines(runs: Sequence[Run], width: int | None = None) -> Iterator[str]:
     """Write what second runs did, by job; nothing if nothing ran twice."""
     total, found = repeated(runs), not_idempotent(runs)
     if found:
         yield "not idempotent; what the second runs did, after a fresh import:"
     for job, those in found.items():
         yield from wrap_line(
-            f"{share(those, total[job])} of {job}, the first on {time_with_zone(those[0].fire_time)}", "  "
+            f"{share(those, total[job])} of {job}, the first on {time_with_zone(those[0].fire_time)}", "  ", width
         )
         for line in example(those[0]):
-            yield from wrap_line(line, "    ")
+            yield from wrap_line(line, "    ", width)
     if idempotent := [job for job in total if job not in found]:
-        yield from wrap_line(f"idempotent: {', '.join(idempotent)}")
+        yield from wrap_line(f"idempotent: {', '.join(idempotent)}", width=width)
 
 
 def repeated(runs: Sequence[Run]) -> Counter[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit.errors import TimeFormatError
+from sbh_jobkit.errors import JobkitError, TimeFormatError
 from sbh_jobkit.fakes.faults.parse import parse as parse_fault
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.world import TENANT, World, check_time_limit
@@ -56,6 +56,8 @@ class Conditions:
     """Whose answers jobs get, "guide" or "host"; None leaves it to the world."""
     twice: bool = False
     """Whether every run is followed by a second one, which shows what it would change."""
+    strict: bool = False
+    """Whether observations fail the simulation."""
     unreached: bool = False
     """Whether the lines that runs reach are noted even where that is slow, which is before Python 3.12."""
 
@@ -130,4 +132,17 @@ class Conditions:
         return world
 
 
-_AS_THEY_ARE = ("time_limit", "seed", "target", "twice", "unreached")
+_AS_THEY_ARE = ("time_limit", "seed", "target", "twice", "strict", "unreached")
+_NOT_WITH = {
+    "stress": ("budget", "twice", "unreached", "html"),
+    "against": ("budget", "twice", "unreached", "stress"),
+}
+
+
+def check_together(options: Mapping[str, Any]) -> None:
+    """Raise JobkitError for options that cannot be given together; it names only those that can be given here."""
+    for name, others in _NOT_WITH.items():
+        if options.get(name) is not None and any(options.get(other) for other in others):
+            *most, last = (f"--{other}" for other in others if other in options)
+            msg = f"--{name} cannot be combined with {', '.join(most)} or {last}"
+            raise JobkitError(msg)

@@ -31,11 +31,13 @@ from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.compare.comparison import Comparison, compare
 from sbh_jobkit.simulation.concurrency import Concurrency
+from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.idempotency import not_idempotent
 from sbh_jobkit.simulation.installed import InstalledJob, InstalledPlugin, manual_jobs
 from sbh_jobkit.simulation.observations.observation import INFORMATIVE
 from sbh_jobkit.simulation.observations.observe import observe
 from sbh_jobkit.simulation.unreached import lines_seen
+from sbh_jobkit.simulation.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.effects import Effect
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.run.tally import FailureGroup
+    from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
     from sbh_jobkit.simulation.unreached import LinesSeen, UnreachedLines
@@ -138,6 +141,10 @@ class Simulation(SimulationResult, Shown):
     """The virtual time at which a person stopped it; None if it reached its end."""
     module_changes: list[tuple[str, str]] = field(repr=False, compare=False, default_factory=list)
     """The variables of the plugin's modules that the runs have changed, and how."""
+    conditions: Conditions = field(repr=False, compare=False, default_factory=Conditions)
+    """What it was held to."""
+    lost: tuple[Finding, ...] = field(repr=False, compare=False, default=())
+    """What injected faults have lost or doubled for good, where somebody has compared it with a simulation without."""
     watch: LineWatch | None = field(repr=False, compare=False, default=None)
     """What has noted the lines that the runs reached; None if nobody asked for it."""
     snapshots: list[TimedSnapshot] = field(repr=False, compare=False, default_factory=list)
@@ -230,6 +237,17 @@ class Simulation(SimulationResult, Shown):
     def unmeant(self) -> list[Observation]:
         """The observations that count where somebody is strict: all but those about what a simulation leaves out."""
         return [each for each in self.observations if each.kind not in INFORMATIVE]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is wrong with it: failing runs, exceeded budgets, second runs that did something, lost effects."""
+        return Verdict.from_runs(
+            self.runs,
+            budget=self.conditions.budget,
+            usage=self.usage,
+            observations=self.unmeant if self.conditions.strict else (),
+            lost=self.lost,
+        )
 
     @property
     def unreached(self) -> tuple[UnreachedLines, ...]:

@@ -242,6 +242,7 @@ class Simulator:
             unused_faults=plan.unused_faults if plan is not None else (),
             module_changes=state.changes(),
             watch=watch,
+            conditions=self.conditions,
             snapshots=timeline.snapshots or [],
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ MISUSE = [
     ("%simulate 1d --job fetsch", "UnknownJobError: the plugin has no job 'fetsch'; did you mean 'fetch'?"),
     ("%simulate 1d --seed many", "MagicError: %simulate: argument --seed: invalid int value: 'many'; "),
     ("%simulate 1d --fault 'outtage of=db'", "FaultPlanError: unknown fault 'outtage'; did you mean 'outage'?"),
+    ("%simulate 1d --stress dts", "FaultPlanError: unknown kind of stress 'dts'; did you mean 'dst'?"),
+    ("%simulate 1d --budget emit=3", "BudgetError: "),
+    (
+        "%simulate 1d --stress dst --twice",
+        "JobkitError: --stress cannot be combined with --budget, --twice or --unreached",
+    ),
+    (
+        "%simulate 1d --against main --budget emits=3",
+        "JobkitError: --against cannot be combined with --budget, --twice, --unreached or --stress",
+    ),
+    ("%simulate 1d --unreachd", "MagicError: %simulate has no argument '--unreachd'; did you mean '--unreached'?"),
+    ("%simulate 1d --html x", "MagicError: %simulate has no argument '--html'; see %simulate?"),
     ("%simulate 1d --world nowhere.py", "WorldError: no such file: "),
     ("%load_plugin nowhere", "PluginError: no such path: 'nowhere'; "),
     ("%load_plugin", "MagicError: %load_plugin: the following arguments are required: PATH; "),
@@ -287,3 +300,80 @@ def test_unloading_leaves_nothing(plain):
     assert "not found" in plain.shown("%run_job fetch")
     broken = plain.run("from src.ext.sdk import job\n@job('broken', schedule='61 * * * *')\ndef f(ctx): return 1\nf")
     assert not defined_at(broken, None).startswith("In[")
+
+
+MAILS = """
+from src.ext.sdk import job
+
+@job("mails", schedule="0 6 * * *")
+def mails(ctx):
+    for user in ctx.db.query("users"):
+        ctx.http.post("https://mail.example/send", json={"to": user["name"]})
+    ctx.emit("mails.sent", {})
+    if ctx.secrets.has("DONE"):
+        return {"status": "skipped"}
+    return {"status": "success"}
+"""
+POST = """
+world.http.post("https://mail.example/send").respond(201)
+world.http.get("https://mail.example/status").respond(200)
+"""
+OUTAGE = "--fault 'outage of=mail.example start=2026-01-01T05:00 end=2026-01-01T07:00'"
+JUDGED = [
+    ("", "3 runs, all as expected", True),
+    ("--strict", "3 runs, all as expected, but 1 observation", False),
+    ("--budget http_calls=5", "3 runs, all as expected, but over budget", False),
+    ("--budget http_calls@day=2 --budget emits=3", "3 runs, all as expected", True),
+    ("--twice", "3 runs, all as expected, but 1 job not idempotent", False),
+    (OUTAGE, "3 runs, all as expected, but 1 kind of effects lost or doubled", False),
+    (
+        f"--twice --budget emits=1 {OUTAGE}",
+        "3 runs, all as expected, but over budget and 1 job not idempotent and 1 kind of effects lost or doubled",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "line", "ok"), JUDGED, ids=[options or "none" for options, *_ in JUDGED])
+def test_a_simulation_is_judged_as_on_the_command_line(notebook, options, line, ok):
+    """With the same options and the same last line."""
+    notebook.run(MAILS)
+    notebook.run(WORLD + POST)
+    simulation = notebook.run(f"%simulate 3d {options}")
+    assert isinstance(simulation, Simulation)
+    assert simulation._repr_mimebundle_()["text/plain"].endswith(line)
+    assert simulation.verdict.ok is ok
+
+
+def test_what_the_options_ask_for_is_shown(notebook):
+    """The budget that is exceeded, what second runs did, what is lost, and the lines that no run reached."""
+    notebook.run(MAILS)
+    notebook.run(WORLD + POST)
+    simulation = notebook.run(f"%simulate 3d --twice --unreached --budget emits=1 {OUTAGE}")
+    shown = simulation._repr_mimebundle_()
+    text = " ".join(shown["text/plain"].split())
+    for part in (
+        "over budget: emits: 3 used, the budget is 1; mails used most: 3",
+        "3 of 3 runs of mails, the first on Thu 2026-01-01 06:00 UTC events: 1 added",
+        "mails: POST https://mail.example/send never happened, 2 times; the run met outage of mail.example, and said",
+        '1 line of In[1] was never reached: In[1]:10 mails 10 return {"status": "skipped"}',
+    ):
+        assert part in text
+    headings = re.findall("<summary>(.*?)</summary>", shown["text/html"])
+    assert headings == ["over budget", "injected faults", "second runs", "lines never reached", "1 observation"]
+
+
+def test_stress(notebook):
+    """The result says what fails only under stress, and repeats it with a line of a notebook."""
+    notebook.run(MAILS)
+    notebook.run(WORLD + POST)
+    found = notebook.run("%simulate 3d --stress outage --seed 4")
+    shown = found._repr_mimebundle_()
+    command = "repeat it with: %simulate 48h --from 2026-01-02T00:00Z --tz UTC --job mails --seed 4 --fault 'outage "
+    assert not found.ok
+    assert shown["text/plain"].startswith("Notebook under stress: outage\n")
+    assert command in shown["text/plain"]
+    assert "1 kind of effects lost or doubled, in " in shown["text/html"]
+    line = next(line for line in shown["text/plain"].splitlines() if "%simulate" in line).partition(": ")[2]
+    assert not notebook.run(line).verdict.ok
+    assert notebook.run("%simulate 3d --stress dst").ok

@@ -13,7 +13,8 @@ from sbh_jobkit.report.headline import headline
 from sbh_jobkit.run.run import Event, Fault, HttpCall, LlmCall, RunError
 from sbh_jobkit.run.usage import Usage
 from sbh_jobkit.simulation.budget import Budget
-from sbh_jobkit.simulation.idempotency import IdempotencyCheck, not_idempotent
+from sbh_jobkit.simulation.idempotency import IdempotencyCheck
+from sbh_jobkit.simulation.verdict import Verdict
 
 PARIS = ZoneInfo("Europe/Paris")
 VOID = {"meta", "link", "br"}
@@ -144,15 +145,15 @@ def test_the_headline_is_the_verdict(judged, counted, verdicts, line):
     [
         ([("ok", True)], {}, "1 run, as expected, but 1 job not idempotent"),
         ([("ok", False)], {}, "1 run, as expected"),
-        ([("ok", False)], {"over_budget": True}, "1 run, as expected, but over budget"),
+        ([("ok", False)], {"exceeded": ["runs: 3 used, the budget is 2"]}, "1 run, as expected, but over budget"),
         (
             [("ok", True), ("faulty", True), ("skipped", False)],
-            {"over_budget": True},
+            {"exceeded": ["runs: 3 used, the budget is 2"]},
             "1 of 3 runs failed, 1 skipped, over budget, 2 jobs not idempotent",
         ),
         (
             [("ok", True), ("skipped", False)],
-            {"over_budget": True},
+            {"exceeded": ["runs: 3 used, the budget is 2"]},
             "2 runs, all as expected, but 1 skipped and over budget and 1 job not idempotent",
         ),
     ],
@@ -161,7 +162,8 @@ def test_the_headline_has_its_reservations(judged, counted, runs, more, line):
     """A passed budget and second runs that did something stand in it, too."""
     again = {True: UNSAFE, False: None}
     made = [replace(judged(verdict), repeated=again[unsafe]) for verdict, unsafe in runs]
-    assert headline(counted([], made), not_idempotent=len(not_idempotent(made)), **more) == line
+    verdict = replace(Verdict.from_runs(made), **more)
+    assert headline(counted([], made), verdict) == line
 
 
 def test_budgets_and_second_runs_have_their_place(written, loud):

@@ -18,7 +18,7 @@ from sbh_jobkit.report.html.usage import usage_table
 from sbh_jobkit.report.text import count
 from sbh_jobkit.report.verdicts import SIGNS
 from sbh_jobkit.run.tally import count_verdicts
-from sbh_jobkit.simulation.idempotency import not_idempotent
+from sbh_jobkit.simulation.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 def page(
     simulation: Simulation,
     rerun: Callable[[Run], str],
-    budget: Budget | None = None,
     interrupted: str | None = None,
 ) -> str:
     """Return the report of a simulation as HTML; `rerun` returns the command that repeats a run."""
@@ -52,8 +51,9 @@ def page(
         runs=simulation.runs,
         rerun=rerun,
         usage=simulation.usage,
-        budget=budget,
+        budget=simulation.conditions.budget,
         interrupted=interrupted,
+        verdict=simulation.verdict,
         observations=simulation.observations,
         unreached=simulation.unreached_lines,
     )
@@ -72,20 +72,21 @@ def report(
     usage: Usage | None = None,
     budget: Budget | None = None,
     interrupted: str | None = None,
+    verdict: Verdict | None = None,
     observations: Sequence[Observation] = (),
     unreached: Mapping[str, Sequence[UnreachedLines]] | None = None,
 ) -> str:
     """Write the report: a timeline, a heat map, a table by job, and each failing run with the command that reruns it.
 
     `start` and `end` are aware and in `zone`; `rerun` returns the command that repeats a run; `usage` is what the runs
-    used, and `budget` their limits; `interrupted` says how much was simulated if a person stopped the simulation.
+    used, and `budget` their limits; `interrupted` says how much was simulated if a person stopped the simulation;
+    `verdict` says what is wrong, where more is known than the runs.
     """
     axis = Axis(start, end)
     failures = choose_runs(jobs, runs)
     failing = sum(job.tally.failures for job in jobs)
-    over_budget = budget.exceeded(usage) if budget and usage else []
-    again = not_idempotent(runs)
-    verdict = headline(jobs, over_budget=bool(over_budget), not_idempotent=len(again))
+    verdict = verdict or Verdict.from_runs(runs, budget=budget, usage=usage)
+    sentence = headline(jobs, verdict)
     repeats, lines = second_runs(runs), unreached_section(unreached or {})
     sections = {
         "timeline": "Timeline",
@@ -99,14 +100,15 @@ def report(
     return render_page(
         "simulation",
         title=title,
-        headline=f"Interrupted: {verdict}" if interrupted else verdict,
-        ok=not (failing or over_budget or again),
+        headline=f"Interrupted: {sentence}" if interrupted else sentence,
+        ok=verdict.ok,
         facts={
             "Plugin": plugin,
             **range_facts(axis, zone),
             **({"Interrupted": interrupted} if interrupted else {}),
         },
-        over_budget=over_budget,
+        over_budget=verdict.exceeded,
+        lost=[each.line for each in verdict.lost],
         sections={name: label for name, label in sections.items() if label},
         legend=_legend(jobs),
         signs_missing=bool(failures.rest),

@@ -18,6 +18,7 @@ _VIEWS = {
     "Schedule": "schedule",
     "Simulation": "simulation",
     "Snapshot": "snapshot",
+    "Stress": "stress",
     "World": "snapshot",
 }
 """The module that shows values of a type, by the type's name."""

@@ -6,16 +6,18 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.report.axis import Axis
-from sbh_jobkit.report.headline import headline, title
+from sbh_jobkit.report.headline import simulation_headline, title
 from sbh_jobkit.report.html.failures import choose_runs
+from sbh_jobkit.report.idempotency import repeat_lines
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
+from sbh_jobkit.report.terminal.injected import injected_lines
 from sbh_jobkit.report.terminal.observations import observation_lines
-from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table
+from sbh_jobkit.report.terminal.runs import expected_runs, failing_runs, summary_table, wrap_line
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
+from sbh_jobkit.report.unreached import unreached_lines
 from sbh_jobkit.run.tally import group_exceptions
-from sbh_jobkit.simulation.idempotency import not_idempotent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +38,9 @@ def text(simulation: Simulation) -> str:
     console.print(summary_table(_jobs(simulation)))
     table = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
+    more += (line for _, lines in _besides(simulation) for line in lines)
     more += observation_lines(simulation.observations, _run.WIDTH)
-    heading, ending = f"{title(simulation)}: {_range(simulation)}", _headline(simulation)
+    heading, ending = f"{title(simulation)}: {_range(simulation)}", simulation_headline(simulation)
     return "\n".join([heading, "", *table, "", *more, *([""] if more else []), ending])
 
 
@@ -48,13 +51,14 @@ def html(simulation: Simulation) -> str:
     groups = [group for _, group in simulation.failure_groups]
     return render(
         "simulation_card",
-        verdict=_headline(simulation),
-        ok=simulation.ok,
+        verdict=simulation_headline(simulation),
+        ok=simulation.verdict.ok,
         title=title(simulation),
         span=_range(simulation),
         timeline=tracks_drawing(jobs, runs, axis, choose_runs(jobs, runs).shown),
         jobs=jobs,
         expected=list(expected_runs(runs)),
+        besides=[(heading, "\n".join(lines)) for heading, lines in _besides(simulation)],
         observations=[f"{each.line}: {each.advice}" for each in simulation.observations],
         unstarted=list(_unstarted(runs)),
         failures=[
@@ -65,8 +69,19 @@ def html(simulation: Simulation) -> str:
     )
 
 
-def _headline(simulation: Simulation) -> str:
-    return headline(_jobs(simulation), not_idempotent=len(not_idempotent(simulation.runs)))
+def _besides(simulation: Simulation) -> Iterator[tuple[str, list[str]]]:
+    """Yield what else is wrong or was asked for, each with a heading and its lines."""
+    verdict, lines = simulation.verdict, simulation.unreached_lines if simulation.conditions.unreached else None
+    over = [line for each in verdict.exceeded for line in wrap_line(f"over budget: {each}", width=_run.WIDTH)]
+    found = {
+        "over budget": over,
+        "injected faults": injected_lines(simulation.runs, verdict.lost, _run.WIDTH),
+        "second runs": repeat_lines(simulation.runs, _run.WIDTH),
+        "lines never reached": unreached_lines(lines, whole=True, width=_run.WIDTH) if lines is not None else (),
+    }
+    for heading, each in found.items():
+        if listed := list(each):
+            yield heading, listed
 
 
 def _jobs(simulation: Simulation) -> tuple[InstalledJob, ...]:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.stress.judgement import Finding
+    from sbh_jobkit.simulation.compare.judgement import Finding
 
 _PARTS = re.compile(r"(?P<name>.*?)(?: \((?P<number>[\d,]+) (?P<unit>\w+?)s?\b[^)]*\))?")
 
 
-def injected_lines(runs: Sequence[Run], findings: Sequence[Finding]) -> Iterator[str]:
+def injected_lines(runs: Sequence[Run], findings: Sequence[Finding], width: int | None = None) -> Iterator[str]:
     """Write for each fault how many requests and runs it hit and how many failed, then what is lost or doubled."""
     hits: defaultdict[str, list[Run]] = defaultdict(list)
     units: dict[str, tuple[int, str]] = {}
@@ -36,7 +36,7 @@ def injected_lines(runs: Sequence[Run], findings: Sequence[Finding]) -> Iterator
         failed = sum(run.outcome.started and not run.ok for run in met)
         what = f"{count(*units[name])} in " if name in units else ""
         yield from wrap_line(
-            f"{name}: {what}{count(len(met), 'run')}, {f'{failed:,}' if failed else 'none'} failed", "  "
+            f"{name}: {what}{count(len(met), 'run')}, {f'{failed:,}' if failed else 'none'} failed", "  ", width
         )
     for finding in findings:
-        yield from wrap_line(finding.line, "  ")
+        yield from wrap_line(finding.line, "  ", width)

@@ -11,53 +11,54 @@ from sbh_jobkit.schedule import times
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.simulation.stress.judgement import Finding
+    from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.stress.remark import Remark
     from sbh_jobkit.simulation.stress.scenario import Scenario
     from sbh_jobkit.simulation.stress.shrink import Broken
     from sbh_jobkit.simulation.stress.stress import Stress
 
 
-def lines(stress: Stress, path: str) -> Iterator[str]:
-    """Write the failures that were found, and how many scenarios were tried."""
+def lines(stress: Stress, width: int | None = None) -> Iterator[str]:
+    """Write what was tried and the failures that were found, wrapped to the width of the terminal or to `width`."""
+    yield f"{stress.name} under stress: {', '.join(stress.kinds)}"
     for note in stress.notes:
         yield f"note: {note}"
     if stress.anyway:
         yield ""
         yield "failures without stress:"
-        yield from failing_runs(stress.anyway)
+        yield from failing_runs(stress.anyway, width)
     for broken in stress.broken:
         yield ""
-        yield from _broken(broken, path)
+        yield from _broken(broken, stress.path, width)
     for remark in stress.remarks:
         yield ""
-        yield from _remark(remark)
+        yield from _remark(remark, width)
     for finding in stress.findings:
         yield ""
-        yield from finding_lines(finding)
+        yield from finding_lines(finding, width)
     yield ""
-    yield _headline(stress)
+    yield headline(stress)
 
 
-def finding_lines(finding: Finding) -> Iterator[str]:
+def finding_lines(finding: Finding, width: int | None = None) -> Iterator[str]:
     """Write what was lost or doubled, its first example, and the command that repeats it."""
-    yield from wrap_line(finding.line)
+    yield from wrap_line(finding.line, width=width)
     content = finding.first.content
     if content and finding.first.kind != "file":
-        yield from wrap_line(f"the first: {content if isinstance(content, str) else compact(content)}", "    ")
+        yield from wrap_line(f"the first: {content if isinstance(content, str) else compact(content)}", "    ", width)
     if finding.command:
         yield f"    repeat it with: {finding.command}"
 
 
-def _remark(remark: Remark) -> Iterator[str]:
-    yield from wrap_line(remark.line)
-    yield from wrap_line(f"try: {remark.observation.advice}", "    ")
+def _remark(remark: Remark, width: int | None) -> Iterator[str]:
+    yield from wrap_line(remark.line, width=width)
+    yield from wrap_line(f"try: {remark.observation.advice}", "    ", width)
     yield f"    repeat it with: {remark.command}"
 
 
-def _broken(broken: Broken, path: str) -> Iterator[str]:
+def _broken(broken: Broken, path: str | None, width: int | None) -> Iterator[str]:
     scenario = broken.scenario
-    yield from failing_runs([broken.run])
+    yield from failing_runs([broken.run], width)
     yield f"    smallest case: {_takes(scenario)}"
     for fault in scenario.plan.faults:
         yield f"      {fault}"
@@ -71,7 +72,8 @@ def _takes(scenario: Scenario) -> str:
     return f"{span}, with {count(len(faults), 'injected fault')}:" if faults else f"{span}, without injected faults"
 
 
-def _headline(stress: Stress) -> str:
+def headline(stress: Stress) -> str:
+    """Return one line that sums it up."""
     tried = count(stress.tried, "scenario")
     if stress.ok:
         names = f": {', '.join(stress.scenarios)}" if stress.scenarios else ""

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbh_jobkit.simulation.stress.judgement import Finding, name_of
+from sbh_jobkit.simulation.compare.judgement import Finding, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults.kinds import Crash
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.simulation.stress.judgement import Finding, findings, lasting
+from sbh_jobkit.simulation.compare.judgement import Finding, findings, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +71,7 @@ def kills(calls: Sequence[Calls]) -> list[Kill]:
 
 
 def crash_findings(
-    load: Load, plain: Scenario, identities: Identities, path: str, progress: Callable[[str], object]
+    load: Load, plain: Scenario, identities: Identities, path: str | None, progress: Callable[[str], object]
 ) -> tuple[list[Finding], int]:
     """Kill each job at its calls in turn; return what that broke, and how many kills were tried."""
     broken: dict[tuple[str, str, str], Finding] = {}
@@ -101,7 +101,7 @@ def _first_runs(calls: Iterator[Calls]) -> Iterator[Calls]:
 
 
 def _after(
-    load: Load, alone: Scenario, kill: Kill, usual: Sequence[Run], *, identities: Identities, path: str
+    load: Load, alone: Scenario, kill: Kill, usual: Sequence[Run], *, identities: Identities, path: str | None
 ) -> Iterator[Finding]:
     crash = Crash(kill.job, at=kill.fire, call=kill.call)
     later = [run.fire_time for run in usual if run.fire_time.timestamp() > kill.fire.timestamp()]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.simulation.compare.judgement import met_faults
 from sbh_jobkit.simulation.observations.observation import Observation, merged
 from sbh_jobkit.simulation.observations.values import value_observations
-from sbh_jobkit.simulation.stress.judgement import met_faults
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -91,10 +91,12 @@ class Scenario:
         """Return the same scenario up to the end of the minute of a time."""
         return replace(self, end=(instant.astimezone(UTC) + timedelta(minutes=1)).astimezone(self.zone))
 
-    def command(self, path: str) -> str:
-        """Return the command that repeats it."""
-        words = ["sbh-jobkit", "simulate", path, "--from", times.format_time(self.start)]
-        words += ["--for", self._length(), "--tz", self.zone.key]
+    def command(self, path: str | None) -> str:
+        """Return the command that repeats it: of the command line, or without a path that of a notebook."""
+        words = ["%simulate", self._length()] if path is None else ["sbh-jobkit", "simulate", path]
+        words += ["--from", times.format_time(self.start)]
+        words += [] if path is None else ["--for", self._length()]
+        words += ["--tz", self.zone.key]
         for job in self.jobs:
             words += ["--job", job]
         words += self.words

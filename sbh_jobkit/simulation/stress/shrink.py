@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults import latency
-from sbh_jobkit.fakes.faults.injector import WRONG_ANSWER
 from sbh_jobkit.fakes.faults.kinds import Outage, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.run.tally import failure_signature
+from sbh_jobkit.simulation.verdict import is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.tally import Signature
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
-_INJECTED = "(fault plan)"
-"""What the message of an injected error ends with: a job that lets it through has reported it."""
 _MOST_TRIES = 80
 _LEAST = 60
 """The shortest fault in seconds: cron has no times between minutes."""
@@ -36,25 +33,6 @@ class Broken:
     scenario: Scenario
     run: Run
     tries: int = 0
-
-
-def is_failure(run: Run) -> bool:
-    """Return whether a run fails and should not: a job that reports an error after an injected fault works well."""
-    return run.outcome.started and not run.ok and run.expected is None and not is_report(run)
-
-
-def is_report(run: Run) -> bool:
-    """Return whether a run that failed met an injected fault and reported it, or was killed by one."""
-    if run.error is None and run.outcome in {Outcome.CRASHED, Outcome.LOST}:
-        return bool(run.injected_faults)
-    raised = run.error is not None and (_INJECTED in run.error.message or _met_wrong_answer(run))
-    failed = run.outcome is Outcome.FAILED or raised
-    return failed and bool(run.injected_faults) and all(fault.allowed for fault in run.faults)
-
-
-def _met_wrong_answer(run: Run) -> bool:
-    """Whether it met a wrong answer, which a job that does not expect it cannot read: its exception is the report."""
-    return any(WRONG_ANSWER in each for each in run.injected_faults)
 
 
 def first_match(load: Load, scenario: Scenario, signature: Signature) -> Run | None:

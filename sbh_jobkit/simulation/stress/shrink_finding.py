@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.simulation.stress.judgement import judge
+from sbh_jobkit.simulation.compare.judgement import judge
 from sbh_jobkit.simulation.stress.shrink import shorter_faults
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.simulation.compare.identity import Identities
-    from sbh_jobkit.simulation.stress.judgement import Finding
+    from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
 _MOST_TRIES = 8

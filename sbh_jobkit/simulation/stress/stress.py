@@ -9,35 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.simulation.compare.identity import Identities
+from sbh_jobkit.simulation.compare.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.clock_days import day_findings
 from sbh_jobkit.simulation.stress.crash import crash_findings
-from sbh_jobkit.simulation.stress.judgement import judge
+from sbh_jobkit.simulation.stress.kinds import ALL, KINDS
 from sbh_jobkit.simulation.stress.remark import Remark, remarks, shrink_remark
-from sbh_jobkit.simulation.stress.shrink import Broken, is_failure, shrink
+from sbh_jobkit.simulation.stress.shrink import Broken, shrink
 from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
 from sbh_jobkit.simulation.stress.tenants import tenant_findings
-from sbh_jobkit.simulation.stress.trials import EASY, trials
+from sbh_jobkit.simulation.stress.trials import trials
+from sbh_jobkit.simulation.verdict import is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.run.run import Run
-    from sbh_jobkit.simulation.stress.judgement import Finding
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
     from sbh_jobkit.simulation.stress.trials import Trial
 
     Progress = Callable[[str], object]
 
-KINDS = ("dst", "calendar", *EASY, "crash", "tenants")
-ALL = "all"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stress:
+class Stress(Shown):
     """The result."""
 
     broken: tuple[Broken, ...]
@@ -52,6 +51,17 @@ class Stress:
     """What jobs returned that says failure in words that the platform takes for success."""
     notes: tuple[str, ...] = ()
     """Which kinds of stress have nothing to work on, and why."""
+    kinds: tuple[str, ...] = ()
+    """What was tried, such as `dst` and `outage`."""
+    name: str = ""
+    """The plugin's."""
+    path: str | None = None
+    """Its path in commands that repeat a finding; None for commands of a notebook."""
+
+    def __repr__(self) -> str:
+        """Return the numbers in one line."""
+        numbers = f"{len(self.broken)} failures under stress, {len(self.findings)} kinds of effects lost or doubled"
+        return f"<Stress of {self.name}: {numbers}, {len(self.anyway)} failures without it>"
 
     @property
     def tried(self) -> int:
@@ -82,7 +92,7 @@ def run_stress(
     plain: Scenario,
     kinds: Collection[str],
     *,
-    path: str = "PLUGIN",
+    path: str | None = "PLUGIN",
     progress: Progress = lambda _: None,
     other_world: Callable[[], World] | None = None,
 ) -> Stress:
@@ -118,6 +128,9 @@ def run_stress(
         findings=tuple(search.found.values()),
         remarks=tuple(search.said.values()),
         notes=tuple(notes),
+        kinds=tuple(kinds),
+        name=loaded[0].manifest.name,
+        path=path,
     )
 
 
@@ -125,7 +138,7 @@ class _Search:
     """What the trials have shown so far; equal failures and findings of several trials count once."""
 
     def __init__(
-        self, load: Load, plain: Scenario, usual: list[Run], world: World, *, path: str, progress: Progress
+        self, load: Load, plain: Scenario, usual: list[Run], world: World, *, path: str | None, progress: Progress
     ) -> None:
         self._load, self._plain, self._path, self._progress, self._usual = load, plain, path, progress, usual
         self._allowed = world.allowed

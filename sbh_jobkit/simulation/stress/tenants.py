@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.run.run import jsonable
+from sbh_jobkit.simulation.compare.judgement import Finding, findings, name_of
 from sbh_jobkit.simulation.compare.matching import match
-from sbh_jobkit.simulation.stress.judgement import Finding, findings, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ def tenant_findings(
     usual: Sequence[Run],
     *,
     identities: Identities,
-    path: str,
+    path: str | None,
 ) -> tuple[list[Finding], bool]:
     """Return what a second tenant gets of the first, and whether both do the same anyway.
 

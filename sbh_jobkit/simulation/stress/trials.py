@@ -15,6 +15,7 @@ from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.faults.validation import EVERY, target_from_url
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.clock_days import CLOCKS
+from sbh_jobkit.simulation.stress.kinds import EASY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.stress.scenario import Scenario
 
-EASY = ("overlap", "outage", "late", "storage", "rate_limit")
-"""The kinds that are faults of a plan, which can come together."""
 _DAYS = {(2, 29): "February has a 29th day", (3, 1): "February has ended", (1, 1): "the year turns"}
 """The days of `calendar`, and what is special about them."""
 _LEAST_OUTAGE = timedelta(hours=3)
