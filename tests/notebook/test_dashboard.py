@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from ipywidgets.widgets.widget import _instances as registry
 
-from sbh_jobkit import Plugin, World, clock
+from sbh_jobkit import FaultPlan, Plugin, World, clock
+from sbh_jobkit.cli.main import main
 from sbh_jobkit.errors import Interrupted, JobkitError
+from sbh_jobkit.fakes.faults.parse import parse
 from sbh_jobkit.machine import guard
 from sbh_jobkit.notebook.dashboard import Dashboard
 
@@ -155,15 +159,90 @@ def test_tabs_show_the_worlds_around_the_run(dashboard):
     dashboard.simulate()
     dashboard.choose(6)
     shown = []
-    for tab in range(3):
+    for tab in range(4):
         dashboard.view.tabs.selected_index = tab
         shown.append([("counts/04.txt" in page.value, bool(page.value)) for page in dashboard.view.worlds])
     nothing = (False, False)
     assert shown == [
-        [(False, True), nothing, nothing],
-        [nothing, (True, True), nothing],
-        [nothing, nothing, (True, True)],
+        [(False, True), nothing, nothing, nothing],
+        [nothing, (True, True), nothing, nothing],
+        [nothing, nothing, (True, True), nothing],
+        [nothing, nothing, nothing, (True, True)],
     ]
+
+
+def test_effects_and_observations(dashboard):
+    """Those of the chosen run have a tab; those of the whole simulation are folded below its summary."""
+    dashboard.simulate()
+    dashboard.choose(6)
+    dashboard.view.tabs.selected_index = 3
+    cells = re.findall("<td[^>]*>(.*?)</td>", dashboard.view.worlds[3].value)
+    assert [html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in cells] == [
+        *("count", "event counted", "1", '{"users": 5}'),
+        *("count", "file uploaded counts/04.txt", "1", "1 bytes"),
+    ]
+    folded = re.findall("<summary>(.*?)</summary>", dashboard.findings.value)
+    assert folded == ["8 effects"]
+    assert "<td" in dashboard.findings.value
+    assert "uploaded counts/#.txt" in dashboard.findings.value
+    dashboard.choose(7)
+    assert "It did nothing to the world." in dashboard.view.worlds[3].value
+    dashboard.controls.job.value = "count"
+    dashboard.run()
+    assert dashboard.findings.value == ""
+
+
+REPORTING = """
+from src.ext.sdk import job
+
+@job("count", schedule="0 6 * * *")
+def count(ctx):
+    answer = ctx.http.get("https://a.example/x")
+    if answer["status_code"] == 503:
+        return {"status": "error", "error": "no answer"}
+    if answer["status_code"] == 200:
+        ctx.emit("counted", {"day": answer["headers"]["date"]})
+    return {"status": "success"}
+"""
+ANSWERING = """
+def setup(world):
+    world.http.get("https://a.example/x").respond(200, headers={"date": "x"})
+"""
+FAULTS = [
+    (["errors of=a.example rate=1 status=503 end=2026-01-02"], "5 runs, 1 of them failed because of injected faults"),
+    (
+        ["errors of=a.example rate=1 status=500 end=2026-01-02"],
+        "5 runs, all as expected, but 1 kind of effects lost or doubled",
+    ),
+    (
+        [
+            "errors of=a.example rate=1 status=500 end=2026-01-02",
+            "errors of=a.example rate=1 status=503 start=2026-01-04",
+        ],
+        "5 runs, 2 of them failed because of injected faults, 1 kind of effects lost or doubled",
+    ),
+]
+
+
+@pytest.mark.parametrize(("faults", "sentence"), FAULTS, ids=["reported", "lost", "both"])
+def test_one_sentence_on_every_screen(folder, capsys, faults, sentence):
+    """A failing run that reports an injected fault is counted alike by terminal, report, card and dashboard."""
+    (folder / "main.py").write_text(REPORTING)
+    (folder / "world.py").write_text(ANSWERING)
+    options = [word for line in faults for word in ("--fault", line)]
+    main(["simulate", str(folder), "--for", "5d", *options, "--html", str(folder / "report.html")])
+    made = Dashboard(Plugin.load(folder), duration="5d", faults=FaultPlan(*map(parse, faults)))
+    made.controls.simulate.click()
+    assert sentence in capsys.readouterr().out.splitlines()
+    for page in (
+        (folder / "report.html").read_text(),
+        made.summary.value,
+        made.simulation._repr_mimebundle_()["text/html"],
+        made.simulation._repr_mimebundle_()["text/plain"],
+    ):
+        assert sentence in page
+    assert ("never happened" in made.findings.value) == ("lost" in sentence)
+    made.close()
 
 
 def test_rerun_with_edited_code_and_data(dashboard, folder):
@@ -422,7 +501,7 @@ def test_without_widgets_the_static_output_shows(dashboard):
 def test_secrets_never_show(dashboard):
     """Not in a widget and not in the static output."""
     dashboard.controls.simulate.click()
-    for tab in range(3):
+    for tab in range(4):
         dashboard.view.tabs.selected_index = tab
         assert "very-secret" not in every_text(dashboard)
     dashboard.rerun()

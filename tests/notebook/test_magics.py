@@ -356,11 +356,11 @@ def test_what_the_options_ask_for_is_shown(notebook):
         "over budget: emits: 3 used, the budget is 1; mails used most: 3",
         "3 of 3 runs of mails, the first on Thu 2026-01-01 06:00 UTC events: 1 added",
         "mails: POST https://mail.example/send never happened, 2 times; the run met outage of mail.example, and said",
-        '1 line of In[1] was never reached: In[1]:10 mails 10 return {"status": "skipped"}',
+        '1 line of In[2] was never reached: In[2]:9 mails 9 return {"status": "skipped"}',
     ):
         assert part in text
     headings = re.findall("<summary>(.*?)</summary>", shown["text/html"])
-    assert headings == ["over budget", "injected faults", "second runs", "lines never reached", "1 observation"]
+    assert headings == ["over budget", "injected faults", "second runs", "lines never reached", "2 observations"]
 
 
 def test_stress(notebook):

@@ -21,12 +21,14 @@ from sbh_jobkit.notebook.dashboard.static_output import StaticOutput, render
 from sbh_jobkit.notebook.dashboard.tasks import TaskRunner
 from sbh_jobkit.notebook.dashboard.timeline import Timeline
 from sbh_jobkit.notebook.progress import interrupt_message
-from sbh_jobkit.report.headline import headline
+from sbh_jobkit.report.headline import simulation_headline
 from sbh_jobkit.report.notebook.elements import coloured, line, muted
+from sbh_jobkit.report.notebook.simulation import findings
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.conditions import DURATION, Conditions
 from sbh_jobkit.simulation.once import run_job
 from sbh_jobkit.simulation.simulator import Simulator
+from sbh_jobkit.simulation.versions import is_disturbed, undisturbed, with_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,6 +77,7 @@ class Dashboard:
         """The result of Run again."""
         self.controls = Controls(start, duration, tz)
         self.summary = HTML()
+        self.findings = HTML()
         self.slider = Slider(self._show_run)
         self.timeline = Timeline(self.slider.choose)
         self.view = RunView()
@@ -88,6 +91,7 @@ class Dashboard:
             [
                 self.controls.widget,
                 self.summary,
+                self.findings,
                 self.timeline,
                 self.slider.widget,
                 self.view.widget,
@@ -234,6 +238,10 @@ class Dashboard:
             for so_far in self._tasks.slices(simulator):
                 self.controls.show_progress(len(so_far.runs), total)
                 yield so_far
+            if so_far is not None and not so_far.interrupted and is_disturbed(so_far):
+                for plain in self._undisturbed(so_far):
+                    so_far = with_lost(so_far, plain.runs) if not plain.interrupted else so_far
+                    yield so_far
         except Interrupted as stop:
             so_far = stop.so_far
             self.controls.show_progress(len(so_far.runs), total)
@@ -249,6 +257,12 @@ class Dashboard:
                     self._show(so_far, so_far.runs)
                 with suppress(JobkitError):  # a broken plugin; the error is already on its way to the banner
                     self.controls.set_jobs(self.plugin.jobs)
+
+    def _undisturbed(self, simulation: Simulation) -> Iterator[Simulation]:
+        """Yield the same simulation without injected faults, so far after each slice; raises no interrupt."""
+        plugin = self.plugin
+        with suppress(Interrupted):
+            yield from self._tasks.slices(undisturbed(simulation, plugin, self._world(plugin)))
 
     def _simulator(self) -> Simulator:
         plugin, controls = self.plugin, self.controls
@@ -270,11 +284,13 @@ class Dashboard:
         self.simulation, self.runs, self.chosen = simulation, runs, None
         self.timeline.show(simulation)
         self.slider.set_runs(runs)
-        colour = "good" if all(run.ok for run in runs) else "bad"
         reached = simulation.reached if simulation is not None else None
         stopped = muted(f"stopped at {reached:%Y-%m-%d %H:%M %Z} virtual time") if reached else ""
-        jobs = [job for plugin in simulation.plugins.values() for job in plugin.jobs] if simulation is not None else []
-        self.summary.value = line(coloured(headline(jobs), colour), stopped) if simulation is not None else ""
+        self.summary.value = self.findings.value = ""
+        if simulation is not None:
+            colour = "good" if simulation.verdict.ok else "bad"
+            self.summary.value = line(coloured(simulation_headline(simulation), colour), stopped)
+            self.findings.value = findings(simulation)
         if runs:
             self.slider.choose(next((position for position, run in enumerate(runs) if not run.ok), 0))
         else:

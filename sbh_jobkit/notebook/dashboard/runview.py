@@ -1,4 +1,4 @@
-"""The chosen run: its details, and tabs with the world before it, the world after it, and the difference."""
+"""The chosen run: its details, and tabs with the world before and after it, the difference, and its effects."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Layout, Tab, VBox
 
 from sbh_jobkit.notebook.dashboard.banner import ErrorBanner
+from sbh_jobkit.report.notebook import effects, snapshot
 from sbh_jobkit.report.notebook import run as _run
-from sbh_jobkit.report.notebook import snapshot
 
 if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
@@ -17,6 +17,7 @@ _TABS = {
     "Before": lambda run: snapshot.html(run.before),
     "After": lambda run: snapshot.html(run.after),
     "Difference": lambda run: snapshot.html(run.changes),
+    "Effects": lambda run: effects.html(run.effects),
 }
 
 

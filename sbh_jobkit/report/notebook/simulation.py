@@ -9,6 +9,7 @@ from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.headline import simulation_headline, title
 from sbh_jobkit.report.html.failures import choose_runs
 from sbh_jobkit.report.idempotency import repeat_lines
+from sbh_jobkit.report.notebook import effects as _effects
 from sbh_jobkit.report.notebook import run as _run
 from sbh_jobkit.report.notebook.timeline import tracks_drawing
 from sbh_jobkit.report.template import render
@@ -38,8 +39,9 @@ def text(simulation: Simulation) -> str:
     console.print(summary_table(_jobs(simulation)))
     table = [line.rstrip() for line in out.getvalue().splitlines()]
     more = [*expected_runs(simulation.runs), *failing_runs(simulation.failures, _run.WIDTH)]
-    more += (line for _, lines in _besides(simulation) for line in lines)
-    more += observation_lines(simulation.observations, _run.WIDTH)
+    paragraphs = [more, *(lines for _, lines in _besides(simulation))]
+    paragraphs.append([*observation_lines(simulation.observations, _run.WIDTH)])
+    more = "\n\n".join("\n".join(each) for each in paragraphs if each).splitlines()
     heading, ending = f"{title(simulation)}: {_range(simulation)}", simulation_headline(simulation)
     return "\n".join([heading, "", *table, "", *more, *([""] if more else []), ending])
 
@@ -66,6 +68,17 @@ def html(simulation: Simulation) -> str:
             for group in groups[:_MOST_FAILURES]
         ],
         more_failures=len(groups) - _MOST_FAILURES,
+    )
+
+
+def findings(simulation: Simulation) -> str:
+    """Return what else is wrong, the observations, and what all runs did, each folded."""
+    return render(
+        "simulation_findings",
+        besides=[(heading, "\n".join(lines)) for heading, lines in _besides(simulation)],
+        observations=[f"{each.line}: {each.advice}" for each in simulation.observations],
+        number=len(simulation.effects),
+        effects=_effects.html(simulation.effects),
     )
 
 

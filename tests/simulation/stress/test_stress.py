@@ -383,7 +383,7 @@ BAD = [
     (["--stress", "dst", "--job", "weakly"], "the plugin has no job 'weakly'; did you mean 'weekly'?"),
     (
         ["--stress", "dst", "--html", "r.html"],
-        "--stress cannot be combined with --budget, --twice or --html",
+        "--stress cannot be combined with --budget, --twice, --unreached or --html",
     ),
     (
         ["--stress", "dst", "--tenants", "2"],
