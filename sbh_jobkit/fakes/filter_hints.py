@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +18,37 @@ if TYPE_CHECKING:
 
 _SAMPLE = 200
 """So many rows are looked at."""
+_MOST_VALUES = 50
+"""A field with more values than this is not a list of words, among which one could be misspelt."""
+_NEAR = 0.75
+_NUMBER = re.compile(r"\d")
 _LEAST = 3
 """A shorter name could be any other."""
 _SUFFIX = "__"
 """Django writes `status__in`."""
 
 
-def explain(table: str, rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
+def explain(table: str | None, rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
     """Return what is probably wrong with a filter that matched none of the rows, and what to do; or None."""
-    sample = list(islice(rows, _SAMPLE))
+    sample, of = list(islice(rows, _SAMPLE)), f" of {table!r}" if table is not None else ""
     for condition in _required(given.root) if sample else ():
         present = [value for row in sample if (value := value_of(row, condition.field)) is not MISSING]
-        found = _of_values(condition, present) if present else _of_name(condition, sample, table)
+        found = _of_values(condition, present) if present else _of_name(condition, sample, of)
         if found is not None:
             return found
+    return None
+
+
+def doubt(rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
+    """Return the same, or that a value is spelled a little like one that is there, which may be meant."""
+    known = list(rows)
+    if (found := explain(None, known, given)) is not None:
+        return found
+    for condition in _required(given.root):
+        if condition.operator == "$eq" and "." not in condition.field:
+            values = [row[condition.field] for row in known if row.get(condition.field) is not None]
+            if (found := _of_near_values(condition.field, condition.operand, values)) is not None:
+                return found
     return None
 
 
@@ -43,11 +62,11 @@ def _required(node: Condition | Group) -> Iterator[Condition]:
             yield from _required(part)
 
 
-def _of_name(condition: Condition, sample: list[Row], table: str) -> tuple[str, str] | None:
+def _of_name(condition: Condition, sample: list[Row], of: str) -> tuple[str, str] | None:
     fields = {str(name) for row in sample for name in row}
     name, suffix, operator = condition.field.partition(_SUFFIX)
     if suffix and name in fields:
-        message = f"no row of {table!r} has a field {condition.field!r}"
+        message = f"no row{of} has a field {condition.field!r}"
         return message, f"write {{{name!r}: {{{f'${operator}'!r}: …}}}}"
     parent, _, member = condition.field.rpartition(".")
     above = [value for row in sample if (value := value_of(row, parent)) is not MISSING] if parent else []
@@ -58,7 +77,7 @@ def _of_name(condition: Condition, sample: list[Row], table: str) -> tuple[str, 
     near = nearest(first, fields) if first not in fields and len(first) >= _LEAST else None
     if near is None:
         return None
-    return f"no row of {table!r} has a field {condition.field!r}; did you mean {near!r}?", _CHECK_NAME
+    return f"no row{of} has a field {condition.field!r}; did you mean {near!r}?", _CHECK_NAME
 
 
 def _of_values(condition: Condition, present: list[Any]) -> tuple[str, str] | None:
@@ -79,6 +98,23 @@ def _of_values(condition: Condition, present: list[Any]) -> tuple[str, str] | No
 
 def _are_single(values: list[Any]) -> bool:
     return all(isinstance(value, (str, int, float)) for value in values)
+
+
+def _of_near_values(field: str, value: Any, values: Iterable[Any]) -> tuple[str, str] | None:
+    kinds = {type(each) for each in values}
+    if isinstance(value, str) and kinds == {str}:
+        known = set(values)
+        if len(known) > _MOST_VALUES or value in known or _NUMBER.search(value):
+            return None
+        same = [each for each in known if each.strip().lower() == value.strip().lower()]
+        near = same or get_close_matches(value, sorted(known), n=1, cutoff=_NEAR)
+        return (f"{field!r} is never {value!r}", f"did you mean {near[0]!r}?") if near else None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and kinds == {str} and str(value) in set(values):
+        return f"{field!r} is text, and {value!r} is a number", f"write {str(value)!r}"
+    if isinstance(value, str) and kinds <= {int, float} and kinds and value in {f"{each}" for each in values}:
+        return f"{field!r} is a number, and {value!r} is text", f"write {value}"
+    return None
 
 
 _CHECK_NAME = "a row without the field never matches; check the name"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from sbh_jobkit.fakes.filter_hints import doubt
 from sbh_jobkit.fakes.world import World
+from sbh_jobkit.filters import parse
 
 ROWS = [
     {"id": 1, "status": "active", "tags": ["new", "paid"], "score": 3, "address": {"city": "Oslo"}},
@@ -119,3 +121,31 @@ def test_the_last_page_is_empty(ran, world):
     """A page behind the last row is no mistake, and neither is a limit of 0."""
     body = "return ctx.db.query('users', {'score': 3}, offset=1), ctx.db.query('users', {'state': 'x'}, limit=0)"
     assert ran(body, world).faults == ()
+
+
+DOUBTS = {
+    "as a mistake, without the table": ({"state": "x"}, ("no row has a field 'state'; did you mean 'status'?", NAME)),
+    "capitals of a value": ({"status": "Active"}, ("'status' is never 'Active'", "did you mean 'active'?")),
+    "a misspelt value": ({"status": "actve"}, ("'status' is never 'actve'", "did you mean 'active'?")),
+    "inside $and": (
+        {"$and": [{"score": 3}, {"status": "activ"}]},
+        ("'status' is never 'activ'", "did you mean 'active'?"),
+    ),
+    "a text for a number": ({"score": "3"}, ("'score' is a number, and '3' is text", "write 3")),
+    "nothing like it": ({"status": "closed"}, None),
+    "a number that is not there": ({"score": 5}, None),
+    "a text with a number": ({"status": "active2"}, None),
+    "a path": ({"address.city": "Osloo"}, None),
+    "another operator": ({"status": {"$ne": "Active"}}, None),
+}
+
+
+@pytest.mark.parametrize(("filters", "expected"), DOUBTS.values(), ids=DOUBTS.keys())
+def test_what_may_be_a_mistake(filters, expected):
+    """Over many runs a value that is near to one that is there is worth a word, too."""
+    assert doubt(ROWS, parse(filters)) == expected
+
+
+def test_a_number_for_a_text():
+    """It is written as the rows have it."""
+    assert doubt([{"n": "3"}], parse({"n": 3})) == ("'n' is text, and 3 is a number", "write '3'")

@@ -8,10 +8,12 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.fakes import filter_hints
+from sbh_jobkit.filters import parse
 from sbh_jobkit.simulation.observations.observation import Observation, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from sbh_jobkit.run.notes import Note
     from sbh_jobkit.run.run import Run
@@ -20,8 +22,6 @@ _NUMBERS = re.compile(r"\d+")
 _NEAR = 0.7
 _MOST_ROWS = 1_000
 """How many rows of a table are looked at."""
-_MOST_VALUES = 50
-"""A field with more values than this is not a list of words, among which one could be misspelt."""
 
 
 def search_observations(simulation: Observed) -> Iterator[Observation]:
@@ -103,8 +103,7 @@ def _files(note: Note, run: Run, look: _Look) -> Observation | None:
 
 def _rows(note: Note, run: Run, look: _Look) -> Observation | None:
     table, filters = note.subject
-    rows = look.rows(table)
-    wrong = next(filter(None, (_wrong(field, value, rows) for field, value in filters.items())), None)
+    wrong = filter_hints.doubt(look.rows(table), parse(filters))
     if wrong is None:
         return None
     message, advice = wrong
@@ -116,41 +115,6 @@ def _rows(note: Note, run: Run, look: _Look) -> Observation | None:
         advice=advice,
         first=run.fire_time,
     )
-
-
-def _wrong(field: Any, value: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Return what is wrong with one condition, and what to write."""
-    if not isinstance(field, str) or field.startswith("$") or not rows:
-        return None
-    top = field.partition(".")[0]
-    fields = dict.fromkeys(name for row in rows for name in row)
-    if top not in fields:
-        plain = top.partition("__")[0]
-        near = [plain] if plain in fields else get_close_matches(top, list(fields), n=1)
-        return (f"no row has a field {top!r}", f"did you mean {near[0]!r}?") if near else None
-    if "." in field:
-        return None
-    values = [row[field] for row in rows if row.get(field) is not None]
-    if isinstance(value, list) and values and not any(isinstance(each, (list, tuple)) for each in values):
-        return f"the list in {field!r} never equals a single value", f'write {{"{field}": {{"$in": […]}}}}'
-    return _wrong_value(field, value, values)
-
-
-def _wrong_value(field: str, value: Any, values: Iterable[Any]) -> tuple[str, str] | None:
-    kinds = {type(each) for each in values}
-    if isinstance(value, str) and kinds == {str}:
-        known = set(values)
-        if len(known) > _MOST_VALUES or value in known or _NUMBERS.search(value):
-            return None
-        same = [each for each in known if each.strip().lower() == value.strip().lower()]
-        near = same or get_close_matches(value, sorted(known), n=1, cutoff=_NEAR)
-        return (f"{field!r} is never {value!r}", f"did you mean {near[0]!r}?") if near else None
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and kinds == {str} and str(value) in set(values):
-        return f"{field!r} is text, and {value!r} is a number", f"write {str(value)!r}"
-    if isinstance(value, str) and kinds <= {int, float} and kinds and value in {f"{each}" for each in values}:
-        return f"{field!r} is a number, and {value!r} is text", f"write {value}"
-    return None
 
 
 _RULES = {"list-empty": _files, "query-empty": _rows}

@@ -152,11 +152,15 @@ SEEN = [
         [("list-empty", "no run found a file under 'report/2026.txt'; there are files under 'reports/#.txt'", 6)],
         {},
     ),
-    (_field, [("query-empty", "no run found a row of 'users': no row has a field 'state'", 6)], {}),
+    (
+        _field,
+        [("query-empty", "no run found a row of 'users': no row has a field 'state'; did you mean 'status'?", 6)],
+        {},
+    ),
     (_suffix, [("query-empty", "no run found a row of 'users': no row has a field 'status__in'", 6)], {}),
     (
         _list,
-        [("query-empty", "no run found a row of 'users': the list in 'status' never equals a single value", 6)],
+        [("query-empty", "no run found a row of 'users': [\"active\"] is a list, and the field 'status' is not", 6)],
         {},
     ),
     (_case, [("query-empty", "no run found a row of 'users': 'status' is never 'Active'", 6)], {}),
