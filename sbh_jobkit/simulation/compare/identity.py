@@ -29,9 +29,8 @@ _NAMING = re.compile(
 )
 """Fields that say which thing an effect is about."""
 _PASSING = re.compile(
-    r"(.*[_-])?(at|on|time|timestamp|ts|now|since|until|duration|elapsed|took|seconds|secs|ms|millis|minutes|age"
-    r"|request_id|trace_id|run_id|nonce|idempotency_key)|.*[a-z](At|Time|Ms|Seconds)",
-    re.IGNORECASE,
+    r"(?i:(.*[_-])?(at|on|time|timestamp|ts|now|since|until|duration|elapsed|took|seconds|secs|ms|millis|minutes|age"
+    r"|datetime|uptime|runtime|request_id|trace_id|run_id|nonce|idempotency_key))|.*[a-z](At|Time|Ms|Seconds)"
 )
 """Fields that say when it happened, and how long something took."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?|\b\d\d:\d\d(:\d\d(\.\d+)?)?\b")

@@ -103,6 +103,8 @@ CHANGES = [
     (lambda day: [{"id": day}], lambda day: [{"id": day + 1}], {"lost": 1, "added": 1, "early": 3}),
     (lambda _: [{"count": 3}], lambda day: [{"count": day}], {"changed": 3}),
     (lambda day: [{"id": day, "sent_at": 1}], lambda day: [{"id": day, "sent_at": 2}], {}),
+    (lambda day: [{"id": day, "sentAt": 1}], lambda day: [{"id": day, "sentAt": 2}], {}),
+    (lambda day: [{"id": day, "items": 1}], lambda day: [{"id": day, "items": 2}], {"changed": 4}),
     (lambda day: [{"id": day, "note": "at 09:00"}], lambda day: [{"id": day, "note": "at 09:01:30"}], {}),
     (
         lambda day: [{"id": day, "when": "2026-01-01T09:00Z"}],
