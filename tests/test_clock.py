@@ -397,7 +397,6 @@ def test_the_clock_stays_exact():
         assert datetime.now(UTC).isoformat() == "2026-02-01T00:00:00+00:00"  # noqa: TID251  that it follows is the point
 
 
-
 @pytest.mark.parametrize(
     "at",
     [
