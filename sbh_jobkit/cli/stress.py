@@ -13,6 +13,7 @@ from sbh_jobkit.report.rerun import shared_words
 from sbh_jobkit.report.terminal.stress import lines
 from sbh_jobkit.simulation.stress.scenario import Scenario
 from sbh_jobkit.simulation.stress.stress import read, run_stress
+from sbh_jobkit.simulation.stress.tenants import other_tenant
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.conditions import Conditions
     from sbh_jobkit.simulation.stress.shrink import Broken
-
-_OTHER = "globex"
-"""The second tenant of `--stress tenants`."""
 
 
 def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -> bool:
@@ -41,7 +39,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
         return plugin, conditions.world_of(plugin.root, tenant)
 
     def other_world() -> World:
-        return conditions.world_of(simulator.plugin.root, _OTHER if tenant != _OTHER else TENANT)
+        return conditions.world_of(simulator.plugin.root, other_tenant(tenant))
 
     progress = _show if sys.stderr.isatty() else lambda _: None
     found = run_stress(load, plain, kinds, path=path, progress=progress, other_world=other_world)

@@ -271,9 +271,9 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         """Return a function of a world that this one is a copy of, as this one's."""
         return rebind(value, self._origins, self) if self._origins else value
 
-    def at(self, snapshot: Snapshot) -> Self:
-        """Return a new world in the state of a snapshot; changes to it do not change this world."""
-        world = type(self)(self.tenant_id, user_id=self.user_id, role=self.role)
+    def at(self, snapshot: Snapshot, tenant_id: str | None = None) -> Self:
+        """Return a new world in the state of a snapshot, of this or another tenant; neither changes the other."""
+        world = type(self)(tenant_id or self.tenant_id, user_id=self.user_id, role=self.role)
         world._extensions = Extensions(self.extensions.manager, world, known_kinds())  # noqa: SLF001  same class
         world.tz, world.script = self.tz, self.script
         world.secrets.ever |= self.secrets.ever

@@ -254,15 +254,22 @@ class JobMagics(Magics):
         from sbh_jobkit.simulation.simulator import Simulator
         from sbh_jobkit.simulation.stress.scenario import Scenario
         from sbh_jobkit.simulation.stress.stress import read, run_stress
+        from sbh_jobkit.simulation.stress.tenants import other_tenant
 
         def load() -> tuple[Plugin, World]:
             return self.session.plugin_again(), self._world(given)
 
+        def other_world() -> World:
+            return self._world(given, other_tenant(world.tenant_id))
+
         kinds = read(given.stress)
         given.seed = given.seed if given.seed is not None else conditions.plan.seed or None
-        plain = Scenario.from_simulator(Simulator.under(conditions, *load()), words=shared_words(given))
+        plugin, world = load()
+        plain = Scenario.from_simulator(Simulator.under(conditions, plugin, world), words=shared_words(given))
         with interrupts() as stop_if_asked:
-            return run_stress(load, plain, kinds, path=None, progress=lambda _: stop_if_asked())
+            return run_stress(
+                load, plain, kinds, path=None, progress=lambda _: stop_if_asked(), other_world=other_world
+            )
 
     def _run_on(self, given: Namespace) -> Run:
         """Run a job on a server."""
@@ -277,11 +284,11 @@ class JobMagics(Magics):
         server = Remote(given.on, token=find_token(given.token_file), tenant=given.tenant or "acme")
         return server.run(self.session.plugin.slug, job.name, tz)
 
-    def _world(self, given: Namespace) -> World:
+    def _world(self, given: Namespace, tenant: str | None = None) -> World:
         from sbh_jobkit.simulation.conditions import Conditions
 
         conditions = Conditions(target=given.target, seed=getattr(given, "seed", None))
-        return conditions.apply_to(self.session.world(given.world))
+        return conditions.apply_to(self.session.world(given.world, tenant))
 
     def _read(self, name: str, line: str) -> Namespace:
         """Parse a magic's line as a shell would; raises MagicError for a wrong argument."""

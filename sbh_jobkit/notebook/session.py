@@ -130,21 +130,22 @@ class Session:
         except JobkitError:
             return []
 
-    def world(self, file: str | None = None) -> World:
-        """Return a new world to run jobs in.
+    def world(self, file: str | None = None, tenant: str | None = None) -> World:
+        """Return a new world to run jobs in, of the tenant that it describes or of another one.
 
         The first of these that exists describes it: the given file; the notebook's variable `world`, which is copied;
         `setup(world)` and `@every` functions in cells; the `world.py` of the loaded plugin. Otherwise it is empty.
         """
-        from sbh_jobkit.fakes.world import World
+        from sbh_jobkit.fakes.world import TENANT, World
 
         if file is not None:
-            return World.load(file)
+            return World.load(file, tenant_id=tenant or TENANT)
         given, script = self._names.get(_WORLD), self._script()
         if isinstance(given, World):
-            world: World = given.snapshot().world()
+            world: World = given.at(given.snapshot(), tenant)
         else:
-            world = World.for_folder(self._loaded.root if self._loaded and script is None else None)
+            root = self._loaded.root if self._loaded and script is None else None
+            world = World.for_folder(root, tenant or TENANT)
         if world.script is None:
             world.script = script
         return world

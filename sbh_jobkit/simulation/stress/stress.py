@@ -117,10 +117,10 @@ def run_stress(
     if "tenants" in kinds and other_world is not None:
         progress("another tenant in the same process")
         used = loaded[0], other_world()
-        others, same = tenant_findings(load, used, other_world(), plain, usual, identities=search.identities, path=path)
+        others, more = tenant_findings(load, used, other_world(), plain, usual, identities=search.identities, path=path)
         search.add(others)
         names.append("tenants")
-        notes += ["tenants: both tenants have the same; let setup use world.tenant_id"] if same else []
+        notes += more
     return Stress(
         broken=tuple(search.smallest()),
         anyway=tuple(search.anyway.values()),

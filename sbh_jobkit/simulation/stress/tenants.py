@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.fakes.world import TENANT
 from sbh_jobkit.run.run import jsonable
 from sbh_jobkit.simulation.compare.judgement import Finding, findings, name_of
 from sbh_jobkit.simulation.compare.matching import match
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.compare.identity import Identities
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
 
+_OTHER = "globex"
+_SAME = "tenants: both tenants have the same; let setup use world.tenant_id"
+_KEPT = (
+    "tenants: the jobs of cells are not imported again, so what their variables keep is found only where it names a "
+    "tenant; export the plugin to find the rest"
+)
+
+
+def other_tenant(tenant: str) -> str:
+    """Return the name of the second tenant beside this one."""
+    return _OTHER if tenant != _OTHER else TENANT
+
 
 def tenant_findings(
     load: Load,
@@ -36,8 +49,8 @@ def tenant_findings(
     *,
     identities: Identities,
     path: str | None,
-) -> tuple[list[Finding], bool]:
-    """Return what a second tenant gets of the first, and whether both do the same anyway.
+) -> tuple[list[Finding], list[str]]:
+    """Return what a second tenant gets of the first, and notes on what hides it.
 
     `used` is the plugin that the first tenant's simulation has run, with a world of the second; `world` is another one
     of the second, in which the plugin is imported again.
@@ -51,7 +64,9 @@ def tenant_findings(
     found = [*_named(alone, other, own), *findings(changes, lambda _: why)]
     command = f"{plain.command(path)} --stress tenants"
     same = Counter(map(_text, alone)) == Counter(_text(effect) for run in usual for effect in run.effects)
-    return [replace(each, command=command) for each in found], bool(alone) and same
+    notes = [_SAME] if alone and same else []
+    notes += [_KEPT] if any(job.function is plugin.jobs[job.name].function for job in used[0].jobs.values()) else []
+    return [replace(each, command=command) for each in found], notes
 
 
 def _named(effects: Iterable[Effect], other: str, own: str) -> Iterator[Finding]:
