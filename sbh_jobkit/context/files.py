@@ -47,9 +47,9 @@ class Files(OfOneRun, Members):
         self._gate("files.list", "files.read")
         if not self._is_text("list", "a prefix", prefix):
             return []
-        zone = self._zone
+        time = self._time
         entries = [
-            {"key": key, "size": size, "last_modified": _naive(modified, zone)}
+            {"key": key, "size": size, "last_modified": time(modified)}
             for key, size, _, modified in self._backend.list(prefix)
         ]
         self._note("list", prefix, found=bool(entries))
@@ -69,8 +69,12 @@ class Files(OfOneRun, Members):
             self._note("get", key, found=info is not None)
         if info is None:
             return None
-        modified = _naive(info.modified, self._zone)
+        modified = self._time(info.modified)
         return {"key": info.key, "size": info.size, "last_modified": modified, "content_type": info.content_type}
+
+    def _time(self, epoch: float) -> str:
+        """Return when a file was changed, as the platform says it."""
+        return _naive(epoch, self._zone)
 
     def upload(self, key: str, data: bytes | str, content_type: str = BINARY) -> bool:
         """Store a file; False, and a fault, for data that is neither bytes nor text, no key or no content type."""

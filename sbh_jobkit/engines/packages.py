@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from sbh_jobkit.engines.instants import now_in, to_store
+from sbh_jobkit.engines.instants import now, now_in, to_store
 from sbh_jobkit.engines.schema import insert, package
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin.archive import unpack
@@ -101,7 +101,7 @@ class PackageCache:
             self._make_room(kept)
         self._require(digest, kept, "in the worker's cache")
         with suppress(OSError):
-            os.utime(kept)  # when it was last used
+            os.utime(kept, (now(), now()))  # when it was last used, exactly: the machine's own times are coarse
         return kept
 
     def _fetch(self, digest: str, kept: Path) -> None:

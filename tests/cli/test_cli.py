@@ -360,8 +360,8 @@ WRONG_WORDS = {
     "an unknown command": (
         ["deploy"],
         (
-            "there is no command 'deploy'; use one of simulate, run, preview, check, stubs, serve, history, pause,"
-            " resume, backfill, token, secrets, parity"
+            "there is no command 'deploy'; use one of simulate, run, preview, check, stubs, serve, worker, store,"
+            " history, pause, resume, backfill, token, secrets, parity"
         ),
     ),
     "a misspelt option": (
