@@ -168,12 +168,12 @@ PARALLEL = {
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("top", "body"), PARALLEL.values(), ids=PARALLEL)
 def test_waiting_in_parallel_is_parallel(loaded, top, body):
-    """Ten requests that take four seconds each, at a time, take four seconds, in the same order in every run."""
+    """Ten requests that take twenty seconds each, at a time, take twenty seconds, in the same order in every run."""
     world = World()
-    world.http.get(url__startswith="https://api.example.com/").respond(200).after("4s")
+    world.http.get(url__startswith="https://api.example.com/").respond(200).after("20s")
     call = "(lambda n: ctx.http.get(f'https://api.example.com/{n}'))"
     runs = simulate(loaded(body.format(call), top=top), world, duration="4d").runs
-    assert [run.duration.total_seconds() for run in runs] == [4.0] * 4
+    assert [run.duration.total_seconds() for run in runs] == [20.0] * 4
     assert len({tuple(sorted(call.url for call in run.http_calls)) for run in runs}) == 1
 
 
