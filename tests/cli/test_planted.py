@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sbh_jobkit.cli.main import FAILED, OK, main
+from sbh_jobkit.cli.main import FAILED, OK
 
 PLANTED = Path(__file__).parents[1] / "data" / "planted"
 SPEC = importlib.util.spec_from_file_location("planted_bugs", PLANTED / "bugs.py")
@@ -255,11 +255,9 @@ invite: POST https://letters.example.com/invites never happened, 3 times; the
 
 
 @pytest.fixture(params=TABLE.values(), ids=TABLE)
-def case(request, tmp_path, monkeypatch):
-    """Stand beside a careful plugin and one with mistakes, in a terminal; return the command, its code and lines."""
+def case(request, tmp_path):
+    """Write a careful plugin and one with mistakes; return the command, its code and lines."""
     plugin, mistakes, *expected = request.param
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", f"{COLUMNS}")
     for name in ("careful", "case"):
         shutil.copytree(PLANTED / plugin, tmp_path / name)
     main_py, manifest = tmp_path / "case" / "main.py", tmp_path / "case" / "plugin.json"
@@ -269,12 +267,20 @@ def case(request, tmp_path, monkeypatch):
     return expected
 
 
-def test_the_first_screen_names_the_cause(case, capsys):
+def test_the_first_screen_names_the_cause(case, tmp_path):
     """The command ends with its code, and what a person must learn stands in 24 rows of 80 columns."""
     command, code, lines = case
-    assert main(shlex.split(command)) == code
-    out = capsys.readouterr().out
-    assert lines in first_screen(out), out
+    done = subprocess.run(
+        [sys.executable, "-m", "sbh_jobkit", *shlex.split(command)],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": f"{COLUMNS}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert lines in first_screen(done.stdout), done.stdout
 
 
 def test_findings_are_the_same_anywhere(tmp_path):

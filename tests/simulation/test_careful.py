@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from sbh_jobkit import Plugin, World, diff, simulate
-from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.stress.scenario import Scenario
-from sbh_jobkit.simulation.stress.stress import KINDS, run_stress
+from sbh_jobkit import diff, simulate
+from sbh_jobkit.simulation.stress.stress import KINDS
 
 ROOT = Path(__file__).parents[2]
 CAREFUL = {
@@ -37,18 +37,12 @@ def folder(request):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_stress_finds_anything(folder, kind):
     """Whatever they meet, they report it or catch up."""
-    plugin = Plugin.load(folder)
-    zone = times.zone(plugin.manifest.timezone or "UTC")
-    start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-07"))
-    plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
-    found = run_stress(
-        lambda: (Plugin.load(folder), World.for_folder(folder)),
-        plain,
-        (kind,),
-        other_world=lambda: World.for_folder(folder, "globex"),
+    words = ["simulate", f"{folder}", "--from", "2026-01-01", "--for", "6d", "--stress", kind, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sbh_jobkit", *words], capture_output=True, text=True, timeout=300, check=False
     )
-    assert ([each.run for each in found.broken], [*found.anyway, *found.remarks]) == ([], [])
-    assert [each.job for each in found.findings] == (["welcome"] if (folder.name, kind) == SIMPLE else [])
+    jobs = ["welcome"] if (folder.name, kind) == SIMPLE else []
+    assert (done.returncode, [each["job"] for each in json.loads(done.stdout)["findings"]]) == (len(jobs), jobs)
 
 
 def test_nothing_else_is_said_of_them(folder):
