@@ -28,7 +28,7 @@ def test_outputs_are_readable_in_light_and_dark(lab):
     )
     lab.run_all()
     expect(lab.output(2)).to_contain_text("failed")
-    expect(lab.output(3)).to_contain_text("4 of 541 runs failed")
+    expect(lab.output(3)).to_contain_text("541 runs, 4 of them failed because of injected faults")
     expect(lab.notebook.locator(".jp-OutputArea-output img")).to_have_count(2)
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         lab.theme(theme)
