@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
@@ -19,8 +20,7 @@ from sbh_jobkit.machine.files import EVENTS as FILES
 from sbh_jobkit.machine.files import RealFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from sbh_jobkit.clock import VirtualClock
 
@@ -134,11 +134,7 @@ class Guard:
     @property
     def has_children(self) -> bool:
         """Whether the code has started a process that is still running."""
-        if not self._starts or not hasattr(os, "waitid"):
-            return False
-        with suppress(ChildProcessError):
-            return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        return False
+        return bool(self._starts) and any(map(_is_running, _children()))
 
     def _check_network(self, event: str, arguments: tuple[Any, ...]) -> None:
         host, where = network.address(event, arguments)
@@ -211,3 +207,18 @@ def _refuse_exit(called: str) -> str | None:
     if os.getpid() != _pid or not in_control():
         return None
     return _watching[-1].refuse_exit(called) if _watching else f"{called}: the run of this thread has ended"
+
+
+def _children() -> Iterator[str]:
+    """Yield the numbers of this process's children; none where the system has no list of them."""
+    for thread in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            yield from thread.read_text(encoding="ascii").split()
+
+
+def _is_running(pid: str) -> bool:
+    """Whether a process has not ended; one that nobody has waited for is still listed."""
+    with suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2]
+        return not state.startswith(("Z", "X"))
+    return False

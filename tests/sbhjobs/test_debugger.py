@@ -110,7 +110,7 @@ def debugged(tmp_path):
     children = []
 
     def start(*words):
-        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *words]
+        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", *words]
         own = {**os.environ, "TERM": "dumb"}
         child = pexpect.spawn(
             sys.executable, command, cwd=str(tmp_path), env=own, encoding="utf-8", timeout=60, echo=False
