@@ -235,19 +235,19 @@ def test_what_a_header_says_is_not_believed(served):
 CHANNELS = ("/api/plugins/", "/api/plugins/tea/jobs", "/api/plugins/tea/jobs/greet/runs", "/api/plugins/metrics")
 
 
-def test_a_secret_leaks_nowhere(served, api):
+def test_a_secret_leaks_nowhere(served, api, on_disk):
     """Not by a run's result, the history, lists, metrics, a route, or the store's files."""
     api.post("/api/plugins/tea/secrets", json={"key": "KEY", "value": SECRET})
     shown = [json.dumps(served.run("greet")), api.put("/ext/tea/cups/x", json={}).text, api.get("/metrics").text]
     shown += [api.get(address).text for address in (*CHANNELS, "/openapi.json")]
     assert [SECRET in text for text in shown] == [False] * len(shown)
     assert "secret:KEY" in shown[0]
-    stored = [path.read_bytes() for path in served.folder.glob("jobs.db*") if path.is_file()]
+    stored = [on_disk(path) for path in served.folder.glob("jobs.db*") if path.is_file()]
     assert [SECRET.encode() in data for data in stored] == [False] * len(stored)
 
 
-def test_the_key_and_the_tokens_are_kept_well(served):
+def test_the_key_and_the_tokens_are_kept_well(served, on_disk):
     """The key can be read by its owner only, and the store has no token that opens anything."""
     assert stat.S_IMODE((served.folder / "jobs.db.key").stat().st_mode) == 0o600
-    stored = b"".join(path.read_bytes() for path in served.folder.glob("jobs.db*") if path.is_file())
+    stored = b"".join(on_disk(path) for path in served.folder.glob("jobs.db*") if path.is_file())
     assert [value.encode() in stored for value in served.tokens.values()] == [False] * 3
