@@ -30,7 +30,7 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
     plugins = describe_all(options.paths)
     with needed("sbh-jobkit serve --engine distributed", "distributed"):
         from sbh_jobkit.cli.lifetime import Lifetime
-        from sbh_jobkit.cli.web import Found, Web
+        from sbh_jobkit.cli.web import Found, Web, beside_store
         from sbh_jobkit.engines import identity
         from sbh_jobkit.engines.alerting import Alerting
         from sbh_jobkit.engines.catalogue import Catalogue
@@ -46,7 +46,7 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
         web = Web.open(options, store, shows=sys.stdout.isatty())
         with ExitStack() as closing:
             _install(store, tenants, plugins)
-            cache = PackageCache(store, Path("sbh-jobkit.packages").absolute())
+            cache = PackageCache(store, Path(beside_store(store)("packages")).absolute())
             catalogue = Catalogue(store, cache, web.address.for_tenants)
             screen = screen_for(with_tenant=len(tenants) > 1, with_plugin=True)
             starter = closing.enter_context(Starter.start(modules()))

@@ -65,7 +65,7 @@ def add_worker(commands: Commands) -> None:
     text = "the file with the key of secrets, mode 600 (default: the variable SBH_JOBKIT_KEY)"
     worker.add_argument("--key-file", metavar="FILE", help=text)
     text = "where plugins are kept that were fetched (default: sbh-jobkit.packages)"
-    worker.add_argument("--cache", default="sbh-jobkit.packages", metavar="FOLDER", help=text)
+    worker.add_argument("--cache", metavar="FOLDER", help=text)
     text = "the address of the REST API, for links to files"
     worker.add_argument("--url", metavar="URL", help=text)
     text = "make or migrate the tables of a store"

@@ -118,7 +118,7 @@ def serving_of(
     return Serving(
         plugins=[f"{plugin.slug} {plugin.version}: {plugin.path}" for plugin in plugins],
         tenants=[f"{tenant.id}: {tenant.path}" for tenant in tenants],
-        store=store.engine.url.render_as_string(hide_password=True),
+        store=store.shown,
         due=sorted(due),
         url=web.address.url,
         token=web.token,

@@ -22,7 +22,7 @@ def store(options: Namespace) -> bool:
         from sbh_jobkit.engines.store import Store
     opened = Store.open(options.store)
     try:
-        print(f"the store {opened.shown} has version {schema.VERSION}")
+        print(f"the store {opened.shown!r} has version {schema.VERSION}")
         if not opened.is_sqlite:
             from sbh_jobkit.engines.distributed import queue_schema
 

@@ -25,6 +25,7 @@ def worker(options: Namespace) -> bool:
     tenants = [name.strip() for name in (options.tenants or "").split(",") if name.strip()]
     with needed("sbh-jobkit worker", "distributed"):
         from sbh_jobkit.cli.lifetime import Lifetime
+        from sbh_jobkit.cli.web import beside_store
         from sbh_jobkit.engines import identity
         from sbh_jobkit.engines.catalogue import Catalogue
         from sbh_jobkit.engines.distributed import queue_schema
@@ -34,24 +35,25 @@ def worker(options: Namespace) -> bool:
         from sbh_jobkit.engines.starter import Starter
     store = queue_schema.open_shared(options.store)
     try:
-        more = _for_tenants(options, store)
+        beside = beside_store(store)
+        more = _for_tenants(options, store, Path(options.key_file or beside("key")).absolute())
         screen = screen_for(with_tenant=True, with_plugin=True)
         with ExitStack() as closing:
             starter = closing.enter_context(Starter.start(modules()))
             closing.enter_context(logging_on(screen))
-            catalogue = Catalogue(store, PackageCache(store, Path(options.cache).absolute()), more)
+            cache = PackageCache(store, Path(options.cache or beside("packages")).absolute())
             running = QueueWorker(
                 identity.identify(),
                 store,
                 ProcrastinateEngine(store.engine.url),
                 starter,
-                catalogue,
+                Catalogue(store, cache, more),
                 slots=options.runs,
                 tenants=tenants,
                 ended=notified([screen.ended]),
             )
             running.start()
-            serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown.strip("'"), due=[], url=None)
+            serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)
             ready = f"up to {count(options.runs, 'run')} at a time"
             Lifetime(running, screen, grace, lambda: None, ready=lambda: ready).run(serving, None)
     finally:
@@ -59,16 +61,15 @@ def worker(options: Namespace) -> bool:
     return True
 
 
-def _for_tenants(options: Namespace, store: Store) -> dict[str, Any]:
+def _for_tenants(options: Namespace, store: Store, key_file: Path) -> dict[str, Any]:
     """Return what the tenants of runs need; raises SettingsError for a key that does not fit the store's secrets."""
     from sbh_jobkit.engines import vault
     from sbh_jobkit.engines.keyring import VARIABLE, Keys
 
-    path = Path(options.key_file or "sbh-jobkit.key").absolute()
-    keys = Keys.load(path)
+    keys = Keys.load(key_file)
     if keys is None:
         msg = f"a worker needs the key of the store's secrets; name its file with --key-file, or set {VARIABLE}"
         raise SettingsError(msg)
     with store.read() as connection:
         vault.check(connection, keys)
-    return {"keys": str(path), **({"links": options.url} if options.url else {})}
+    return {"keys": str(key_file), **({"links": options.url} if options.url else {})}

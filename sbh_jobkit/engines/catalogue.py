@@ -14,7 +14,7 @@ from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.instants import now_in, to_store
 from sbh_jobkit.engines.schema import insert, plugin, tenant
 from sbh_jobkit.engines.served import ServedJob, serve_plugin
-from sbh_jobkit.errors import PluginError
+from sbh_jobkit.errors import JobkitError, PluginError
 from sbh_jobkit.live.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Catalogue:
         if installed is None:
             msg = f"the store has no package of the plugin {key[1]!r} for the tenant {key[0]!r}; upload it"
             raise PluginError(msg)
-        folder = self._cache.folder(installed.package)  # also where it is known: its files may have been changed
-        job = self._jobs_of(installed, folder).get(key[2])
+        self._cache.folder(installed.package)  # also where it is known: its files may have been changed
+        job = self._jobs_of(installed).get(key[2])
         if job is None:
             msg = f"the plugin {key[1]!r} has no job {key[2]!r} any more"
             raise PluginError(msg)
@@ -94,24 +94,27 @@ class Catalogue:
         problems: dict[tuple[str, str], str] = {}
         for each in found:
             try:
-                of_it = self._jobs_of(each, self._cache.folder(each.package))
-            except PluginError as error:
+                of_it = self._jobs_of(each)
+            except JobkitError as error:
                 problems[each.tenant, each.plugin] = f"{error}"
             else:
                 jobs |= {job.planned.key: job for job in of_it.values()}
         with self._lock:
             self._jobs = {each: self._jobs[each] for each in found if each in self._jobs}
-            known = {(each.tenant, each.plugin): self._described.get(each.package) for each in found}
-            self.plugins = {key: plugin for key, plugin in known.items() if plugin is not None}
+            used = {each.package: self._described[each.package] for each in found if each.package in self._described}
+            self._described = used
+            self.plugins = {(each.tenant, each.plugin): used[each.package] for each in found if each.package in used}
         return jobs, problems
 
-    def _jobs_of(self, installed: _Installed, folder: Path) -> dict[str, ServedJob]:
+    def _jobs_of(self, installed: _Installed) -> dict[str, ServedJob]:
+        """Return the jobs of an installation; what the store says of it is read and loaded once."""
         with self._lock:
             known = self._jobs.get(installed)
             described = self._described.get(installed.package)
         if known is not None:
             return known
         if described is None:
+            folder = self._cache.folder(installed.package)
             found = describe(f"{folder}")
             described = replace(found, copy=f"{folder}", fingerprint=installed.package[:8])
         with self._store.read() as connection:

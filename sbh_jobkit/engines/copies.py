@@ -6,7 +6,6 @@ that nobody uses any more are removed when a scheduler begins.
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -16,22 +15,20 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.engines.describe import describe
-from sbh_jobkit.engines.folders import FolderLocks, remove_unused
-from sbh_jobkit.errors import JobkitError, PluginError
+from sbh_jobkit.engines.folders import (
+    CannotCopy,
+    FolderLocks,
+    digest_entry,
+    plugin_files,
+    remove_unused,
+    require_small,
+)
+from sbh_jobkit.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sbh_jobkit.engines.describe import PluginDescription
 
-MOST_BYTES, MOST_FILES = 100 << 20, 10_000
-"""The largest folder that is copied."""
 _NEW = ".new-"
-_LEFT_OUT = {"__pycache__", "node_modules"}
-
-
-class CannotCopy(JobkitError):  # noqa: N818  what is the matter, not an error of the program
-    """A plugin's folder that is too large, or cannot be read."""
 
 
 class Copies:
@@ -88,42 +85,22 @@ class Copies:
 
     def _copy(self, source: Path, new: Path) -> str:
         """Copy a plugin into a new folder; return the name that its content has."""
-        digest, size, number = sha256(), 0, 0
+        digest, size = sha256(), 0
         is_zip = source.is_file() and source.suffix.lower() == ".zip"
         root = source.resolve() if source.is_dir() else source.resolve().parent
-        files = [(source.name, source)] if is_zip else list(self._files(root, source))
+        files = [(source.name, source)] if is_zip else list(plugin_files(root, self._belongs))
+        require_small(source, 0, len(files))
         base = new if is_zip else new / (root.name or "plugin")
         base.mkdir(exist_ok=True)
         for name, file in sorted(files):
-            size, number = size + file.stat().st_size, number + 1
-            if size > MOST_BYTES or number > MOST_FILES:
-                msg = (
-                    f"{source}: the plugin's folder has more than {MOST_BYTES >> 20} MB or {MOST_FILES:,} files, so it"
-                )
-                msg += " cannot be copied; move what is not the plugin's out of it"
-                raise CannotCopy(msg)
+            size += file.stat().st_size
+            require_small(source, size, len(files))
             data = file.read_bytes()
             (base / name).parent.mkdir(parents=True, exist_ok=True)
             (base / name).write_bytes(data)
-            digest.update(b"%d %d " % (len(name.encode()), len(data)) + name.encode() + data)
+            digest.update(digest_entry(name, data))
         return digest.hexdigest()[:16]
 
-    def _files(self, root: Path, source: Path) -> Iterator[tuple[str, Path]]:
-        """Yield the files below a folder by their relative names, but for hidden ones and those of the store."""
-        found = 0
-        for folder, folders, names in os.walk(root, followlinks=True):
-            here = Path(folder)
-            folders[:] = [each for each in folders if each not in _LEFT_OUT and self._belongs(here / each)]
-            for name in names:
-                if self._belongs(here / name) and not name.endswith(".pyc") and (here / name).is_file():
-                    found += 1
-                    yield str((here / name).relative_to(root)), here / name
-            if found > MOST_FILES:
-                msg = f"{source}: the plugin's folder has more than {MOST_FILES:,} files, so it cannot be copied; move"
-                msg += " what is not the plugin's out of it"
-                raise CannotCopy(msg)
-
     def _belongs(self, path: Path) -> bool:
-        """Whether a file or a folder is the plugin's: not hidden, and nothing that the store has beside itself."""
-        is_stores = path.parent == self._folder.parent and path.name.startswith(self._folder.stem)
-        return not path.name.startswith(".") and not is_stores
+        """Whether a file or a folder is the plugin's, and not what the store has beside itself."""
+        return path.parent != self._folder.parent or not path.name.startswith(self._folder.stem)

@@ -5,7 +5,7 @@ A scheduler whose machine slept, or that was stopped and let go on, was not aliv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import and_, case, delete, func, select, update
@@ -43,6 +43,8 @@ class Lives:
     """When each scheduler was alive, by its start."""
 
     lives: Sequence[Life]
+    _ended: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+    """Which schedulers of this machine have ended, as far as somebody asked; each is looked up once."""
 
     @classmethod
     def read(cls, connection: Connection) -> Self:
@@ -69,7 +71,11 @@ class Lives:
 
     def _goes_on(self, each: Life, now: float) -> bool:
         """Whether a scheduler is alive between two of its signs of life, as far as anybody can know."""
-        return each.end >= now - LEASE and not identity.has_ended(each.worker)
+        if each.end < now - LEASE:
+            return False
+        if each.worker not in self._ended:
+            self._ended[each.worker] = identity.has_ended(each.worker)
+        return not self._ended[each.worker]
 
 
 def beat(connection: Connection, worker: str, now: float, *, lease: float = LEASE) -> None:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from sbh_jobkit.engines.folders import digest_entry, plugin_files
 from sbh_jobkit.engines.instants import now, now_in, to_store
 from sbh_jobkit.engines.schema import insert, package
 from sbh_jobkit.errors import PluginError
-from sbh_jobkit.plugin.archive import unpack
+from sbh_jobkit.plugin.archive import check_members, unpack
 from sbh_jobkit.plugin.manifest import FILE
 
 if TYPE_CHECKING:
@@ -49,29 +50,27 @@ def pack(source: Path) -> tuple[str, bytes]:
     if not (source / FILE).is_file():
         msg = f"{source} has no {FILE}, so it cannot be brought to workers; make one with sbh-jobkit check --fix"
         raise PluginError(msg)
-    written = io.BytesIO()
+    written, digest = io.BytesIO(), sha256()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in _files(source):
             archive.writestr(zipfile.ZipInfo(name, _DATE), data)
-    return digest_of(source), written.getvalue()
+            digest.update(digest_entry(name, data))
+        check_members(source, archive.infolist())  # what workers would refuse never reaches them
+    return digest.hexdigest(), written.getvalue()
 
 
 def digest_of(folder: Path) -> str:
     """Return the digest of the names and the contents of the files below a folder."""
     digest = sha256()
     for name, data in _files(folder):
-        digest.update(b"%d %d " % (len(name.encode()), len(data)) + name.encode() + data)
+        digest.update(digest_entry(name, data))
     return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the files below a folder, by name, but for hidden ones and what Python writes."""
-    found = []
-    for inside, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".") and each != "__pycache__"]
-        found += [Path(inside, name) for name in names if not name.startswith(".") and not name.endswith(".pyc")]
-    for path in sorted(found):
-        yield path.relative_to(folder).as_posix(), path.read_bytes()
+    """Yield the files of a plugin by name, with what is in them."""
+    for name, path in sorted(plugin_files(folder)):
+        yield name, path.read_bytes()
 
 
 def put(connection: Connection, digest: str, data: bytes) -> None:

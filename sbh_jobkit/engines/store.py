@@ -40,7 +40,7 @@ class Store:
 
     def __repr__(self) -> str:
         """Name the database, without its password."""
-        return f"<Store {self.engine.url.render_as_string(hide_password=True)}>"
+        return f"<Store {self.shown}>"
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, migrates: bool = True) -> Self:
@@ -70,15 +70,14 @@ class Store:
             raise
         except DBAPIError as error:
             engine.dispose()
-            shown = parsed.render_as_string(hide_password=True)
-            msg = f"cannot open the store {shown!r}: {str(error.orig).strip()}"
+            msg = f"cannot open the store {_shown(parsed)!r}: {str(error.orig).strip()}"
             raise StoreError(msg) from error
         return cls(engine)
 
     @property
     def shown(self) -> str:
-        """Its URL for messages, without its password, in quotation marks."""
-        return repr(self.engine.url.render_as_string(hide_password=True))
+        """Its URL for messages, without its password."""
+        return _shown(self.engine.url)
 
     @property
     def url(self) -> str:
@@ -106,6 +105,10 @@ def why(error: SQLAlchemyError) -> str:
     """Return what is the matter with the database, in one line and without the statement."""
     text = f"{error.orig if isinstance(error, DBAPIError) else error}".strip()
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
 
 
 def _parse(url: str) -> URL:
@@ -160,8 +163,7 @@ def _check_tables(connection: Connection, engine: Engine, *, migrates: bool) -> 
     connection.rollback()
     if not found & _OWN:
         if not migrates:
-            shown = engine.url.render_as_string(hide_password=True)
-            msg = f"the store {shown!r} has no tables yet; {MIGRATE}"
+            msg = f"the store {_shown(engine.url)!r} has no tables yet; {MIGRATE}"
             raise StoreError(msg)
         if found and engine.dialect.name == "sqlite":
             msg = f"the database {engine.url.database!r} is not a store of jobs: it has the table {min(found)!r}"
@@ -176,12 +178,12 @@ def _check_tables(connection: Connection, engine: Engine, *, migrates: bool) -> 
     connection.rollback()
     if OLDEST <= version < schema.VERSION:
         if not migrates:
-            shown = engine.url.render_as_string(hide_password=True)
-            msg = f"the store {shown!r} has version {version}, and this kit needs {schema.VERSION}; {MIGRATE}"
+            msg = f"the store {_shown(engine.url)!r} has version {version}, and this kit needs {schema.VERSION}"
+            msg += f"; {MIGRATE}"
             raise StoreError(msg)
         with connection.begin():
             migrate(connection)
     elif version != schema.VERSION:
-        msg = f"the store {engine.url.render_as_string(hide_password=True)!r} has version {version}, and this kit knows"
+        msg = f"the store {_shown(engine.url)!r} has version {version}, and this kit knows"
         msg += f" {schema.VERSION}; install the kit that wrote it, or name another store"
         raise StoreError(msg)

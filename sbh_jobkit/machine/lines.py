@@ -96,7 +96,7 @@ class LineWatch:
 
 
 class Monitoring:
-    """By `sys.monitoring`, in all threads; each line is told once."""
+    """By `sys.monitoring`, in all threads; each line is reported once."""
 
     def __init__(self, reached: set[Line]) -> None:
         """Add lines to `reached`."""
@@ -120,7 +120,7 @@ class Monitoring:
         """Do nothing: an error in a run does not end it."""
 
     def end(self) -> None:
-        """Give the number back; also what was told already is told again next time."""
+        """Give the number back; the next watch hears of each line again."""
         for code in self._codes:
             _MONITORING.set_local_events(self._tool, code, 0)
         self._codes.clear()

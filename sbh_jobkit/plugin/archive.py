@@ -34,7 +34,7 @@ def unpack(path: Path, folder: Path) -> None:
                 if problem:
                     msg = f"{path}: {problem}; nothing was unpacked"
                     raise PluginError(msg)
-            _check_size(path, members)
+            check_members(path, members)
             archive.extractall(folder)  # every member was checked above
     except OSError as error:
         msg = f"{path} cannot be unpacked: {error.strerror or error}"
@@ -59,7 +59,8 @@ def _problem(member: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:
+def check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Raise PluginError for files that are too large or too many, or whose names are ambiguous."""
     size = sum(member.file_size for member in members)
     if size > LARGEST_MB * 1_000_000 or len(members) > _MOST_MEMBERS:
         msg = (

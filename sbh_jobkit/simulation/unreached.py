@@ -1,8 +1,8 @@
 """The lines of a plugin that no run of a simulation reached.
 
 Only what a simulation could reach counts: functions that a job of it may call, and functions that nothing calls. Hooks,
-routes and jobs that never ran, with what they alone use, are told elsewhere. Docstrings, blank lines and `else:` are no
-lines, and neither is what is outside of functions: it runs when the plugin is imported.
+routes and jobs that never ran, with what they alone use, are observations. Docstrings, blank lines and `else:` do not
+count, and neither does what is outside of functions: it runs when the plugin is imported.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from sbh_jobkit.engines import copies as module
+from sbh_jobkit.engines import folders as module
 from sbh_jobkit.engines.copies import CannotCopy, Copies
 from sbh_jobkit.errors import PluginError
 

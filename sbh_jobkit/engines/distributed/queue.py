@@ -34,7 +34,7 @@ _RUNS, _TICKS = "runs", "ticks"
 _EVERY = "* * * * * */10"
 """When the rows are planned and settled: every ten seconds, which croniter has last."""
 _POLL = 0.5
-"""Seconds between two looks for entries whose time has come; new ones are told at once."""
+"""Seconds between two looks for entries whose time has come; for new ones there is a notification."""
 _PAUSE = 1.0
 _LOOK = 0.2
 _OPTIONS = {"options": f"-c search_path={SCHEMA}"}

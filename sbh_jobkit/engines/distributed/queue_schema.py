@@ -44,11 +44,11 @@ def require(store: Store) -> None:
         found = _found(connection)
     newest = _steps()[-1].name
     if found is None:
-        msg = f"the store {store.shown} has no queue for workers yet; {MIGRATE}"
+        msg = f"the store {store.shown!r} has no queue for workers yet; {MIGRATE}"
     elif found < newest:
-        msg = f"the queue of the store {store.shown} is of an older version ({found}); {MIGRATE}"
+        msg = f"the queue of the store {store.shown!r} is of an older version ({found}); {MIGRATE}"
     elif found > newest:
-        msg = f"the queue of the store {store.shown} is of a newer version ({found}) than this Procrastinate knows"
+        msg = f"the queue of the store {store.shown!r} is of a newer version ({found}) than this Procrastinate knows"
         msg += f" ({newest}); install the newer one"
     else:
         return
@@ -60,7 +60,7 @@ def _require_version(store: Store) -> None:
     with store.read() as connection:
         version = connection.execute(text("SELECT current_setting('server_version_num')")).scalar_one()
     if int(version) < _OLDEST:
-        msg = f"workers need PostgreSQL 13 or newer, and the store {store.shown} is version {int(version) // 10_000}"
+        msg = f"workers need PostgreSQL 13 or newer, and the store {store.shown!r} is version {int(version) // 10_000}"
         raise StoreError(msg)
 
 

@@ -158,7 +158,7 @@ class QueueWorker:
         return start.job.planned.key, start.fire, start.attempt
 
     def _over(self, start: Start) -> None:
-        """Go on with the slot of a run that is over; what it leaves to be done is offered by whoever ends it."""
+        """Free the slot of a run that is over, and offer what became due by its end, such as another attempt."""
         self._writer.submit(self._offer)
         self._going.pop(self._key(start)).set()
 

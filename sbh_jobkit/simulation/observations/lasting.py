@@ -11,7 +11,7 @@ from sbh_jobkit.simulation.observations.observation import Observation, Observed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sbh_jobkit.run.run import Run
+    from sbh_jobkit.run.run import FileChange, Run
 
 _FEWEST = 5
 """In how many runs a file must have grown."""
@@ -20,10 +20,8 @@ _FEWEST = 5
 def growing_files(simulation: Observed) -> Iterator[Observation]:
     """Yield each file that is larger after every run of its job, though the job read no more rows."""
     sizes: defaultdict[tuple[str, str], list[tuple[int, Run]]] = defaultdict(list)
-    for run in simulation.runs:
-        for file in run.files:
-            if file.action == "uploaded":
-                sizes[run.job, file.key].append((file.size, run))
+    for run, file in _uploads(simulation):
+        sizes[run.job, file.key].append((file.size, run))
     for (job, key), written in sizes.items():
         grows = len(written) >= _FEWEST and all(one[0] < other[0] for one, other in pairwise(written))
         if grows and written[-1][1].rows_read <= written[0][1].rows_read:
@@ -40,10 +38,9 @@ def growing_files(simulation: Observed) -> Iterator[Observation]:
 def overwritten_files(simulation: Observed) -> Iterator[Observation]:
     """Yield each file that several jobs write, each over what another one wrote."""
     writers: defaultdict[str, list[tuple[str, str, Run]]] = defaultdict(list)
-    for run in simulation.runs:
-        for file in run.files:
-            if file.action == "uploaded" and file.size:  # an empty file is a mark
-                writers[file.key].append((run.job, file.digest, run))
+    for run, file in _uploads(simulation):
+        if file.size:  # an empty file is a mark
+            writers[file.key].append((run.job, file.digest, run))
     for key, written in writers.items():
         over = [
             (one[0], other[0], other[2])
@@ -60,6 +57,11 @@ def overwritten_files(simulation: Observed) -> Iterator[Observation]:
                 count=len(over),
                 first=over[0][2].fire_time,
             )
+
+
+def _uploads(simulation: Observed) -> Iterator[tuple[Run, FileChange]]:
+    """Yield each upload, with its run."""
+    return ((run, file) for run in simulation.runs for file in run.files if file.action == "uploaded")
 
 
 def changed_variables(simulation: Observed) -> Iterator[Observation]:
