@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbh_jobkit.display import Shown
 from sbh_jobkit.errors import TimeFormatError, WorldError
@@ -40,7 +40,7 @@ from sbh_jobkit.simulation.unreached import lines_seen
 from sbh_jobkit.simulation.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from sbh_jobkit.simulation.compare.judgement import Finding
     from sbh_jobkit.simulation.observations.observation import Observation
     from sbh_jobkit.simulation.timeline import Due, TimedSnapshot
-    from sbh_jobkit.simulation.unreached import LinesSeen, UnreachedLines
+    from sbh_jobkit.simulation.unreached import UnreachedLines
+
+
+_Made = TypeVar("_Made")
 
 
 class SimulationResult:
@@ -149,9 +152,8 @@ class Simulation(SimulationResult, Shown):
     """What has noted the lines that the runs reached; None if nobody asked for it."""
     snapshots: list[TimedSnapshot] = field(repr=False, compare=False, default_factory=list)
     """The world after each step, in the order of their virtual times."""
-    _observed: dict[int, tuple[Observation, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _seen: dict[int, LinesSeen] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _counted: dict[int, InstalledPlugin] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _made: dict[str, tuple[int, Any]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What was worked out of the runs, by its name, and for how many of them."""
 
     def __repr__(self) -> str:
         """Return the counts in one line."""
@@ -192,11 +194,15 @@ class Simulation(SimulationResult, Shown):
     @property
     def plugins(self) -> Mapping[str, InstalledPlugin]:
         """The plugin with the counts of its runs, by its path. They are counted once for a number of runs."""
+        return {self.plugin.source: self._once("counts", self._count)}
+
+    def _once(self, name: str, make: Callable[[], _Made]) -> _Made:
+        """Return what `make` returns for the runs so far; it is called again when there are more runs."""
         number = len(self.runs)
-        if number not in self._counted:
-            self._counted.clear()
-            self._counted[number] = self._count()
-        return {self.plugin.source: self._counted[number]}
+        if name not in self._made or self._made[name][0] != number:
+            self._made[name] = number, make()
+        made: _Made = self._made[name][1]
+        return made
 
     def _count(self) -> InstalledPlugin:
         plugin = InstalledPlugin(
@@ -227,11 +233,7 @@ class Simulation(SimulationResult, Shown):
     @property
     def observations(self) -> tuple[Observation, ...]:
         """What is probably not meant, though nothing failed; without the kinds that `world.allow` names."""
-        number = len(self.runs)
-        if number not in self._observed:
-            self._observed.clear()
-            self._observed[number] = observe(self)
-        return self._observed[number]
+        return self._once("observations", lambda: observe(self))
 
     @property
     def unmeant(self) -> list[Observation]:
@@ -241,6 +243,9 @@ class Simulation(SimulationResult, Shown):
     @property
     def verdict(self) -> Verdict:
         """What is wrong with it: failing runs, exceeded budgets, second runs that did something, lost effects."""
+        return self._once("verdict", self._judge)
+
+    def _judge(self) -> Verdict:
         return Verdict.from_runs(
             self.runs,
             budget=self.conditions.budget,
@@ -252,14 +257,12 @@ class Simulation(SimulationResult, Shown):
     @property
     def unreached(self) -> tuple[UnreachedLines, ...]:
         """The lines of the plugin that no run reached, by function; raises WorldError if nothing has noted lines."""
-        if self.watch is None:
+        watch = self.watch
+        if watch is None:
             msg = "no lines were noted, so it is not known which no run reached: use simulate(…, unreached=True)"
             raise WorldError(msg)
-        number = len(self.runs)
-        if number not in self._seen:
-            self._seen.clear()
-            self._seen[number] = lines_seen(self.plugin, self.watch)
-        return self._seen[number].after({run.job for run in self.runs if run.outcome.started})
+        seen = self._once("lines", lambda: lines_seen(self.plugin, watch))
+        return seen.after({run.job for run in self.runs if run.outcome.started})
 
     @property
     def unreached_lines(self) -> dict[str, tuple[UnreachedLines, ...]] | None:

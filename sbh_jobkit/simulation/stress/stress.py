@@ -14,8 +14,8 @@ from sbh_jobkit.errors import FaultPlanError, did_you_mean
 from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.simulation.compare.identity import Identities
 from sbh_jobkit.simulation.compare.judgement import Finding, judge
-from sbh_jobkit.simulation.stress.clock_days import day_findings
 from sbh_jobkit.simulation.stress.crash import crash_findings
+from sbh_jobkit.simulation.stress.days import day_findings
 from sbh_jobkit.simulation.stress.kinds import ALL, KINDS
 from sbh_jobkit.simulation.stress.remark import Remark, remarks, shrink_remark
 from sbh_jobkit.simulation.stress.shrink import Broken, shrink

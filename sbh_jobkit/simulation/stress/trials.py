@@ -14,7 +14,7 @@ from sbh_jobkit.fakes.faults.kinds import Outage, RateLimit, SchedulerDown, Slow
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.fakes.faults.validation import EVERY, target_from_url
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.stress.clock_days import CLOCKS
+from sbh_jobkit.simulation.stress.days import CLOCKS
 from sbh_jobkit.simulation.stress.kinds import EASY
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sbh_jobkit.fakes.faults.parse import parse
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
-from sbh_jobkit.simulation.stress.clock_days import day_findings
+from sbh_jobkit.simulation.stress.days import day_findings
 from sbh_jobkit.simulation.stress.scenario import Scenario
 from sbh_jobkit.simulation.stress.stress import run_stress
 
