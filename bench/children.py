@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-from sbh_jobkit.engines.processes import children
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
+from sbh_jobkit.machine.processes import children
 
 ROOT = Path(__file__).parents[1]
 TENANTS = ROOT / "tests/data/tenants"

@@ -22,8 +22,8 @@ from sbh_jobkit import clock
 from sbh_jobkit.engines.calls import job_of
 from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, pack
-from sbh_jobkit.engines.processes import die_with_parent
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.machine.processes import die_with_parent
 from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.capture import Output

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from socket import gethostname
 
-from sbh_jobkit.engines.processes import status
+from sbh_jobkit.machine.processes import status
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SPACE = Path("/proc/self/ns/pid")

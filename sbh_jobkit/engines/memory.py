@@ -11,7 +11,7 @@ import os
 import resource
 from time import perf_counter
 
-from sbh_jobkit.engines.processes import descendants, proportional, resident
+from sbh_jobkit.machine.processes import descendants, proportional, resident
 
 _MB = 1 << 20
 _WALL = 16 << 30

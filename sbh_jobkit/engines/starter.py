@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from sbh_jobkit.engines.cgroup import find_place, remove_left
 from sbh_jobkit.engines.handle import RunHandle
-from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.machine.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:

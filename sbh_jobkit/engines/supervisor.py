@@ -21,8 +21,8 @@ from sbh_jobkit.engines.kept import KeptText, KeptTrace, Redaction
 from sbh_jobkit.engines.lease import elapsed
 from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.messages import Lines, Message, pack
-from sbh_jobkit.engines.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.engines.request import RunRequest
+from sbh_jobkit.machine.processes import become_subreaper, end_children, is_stopped
 
 if TYPE_CHECKING:
     import socket

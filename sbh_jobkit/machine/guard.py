@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit import threads
@@ -20,7 +18,8 @@ from sbh_jobkit.machine.files import EVENTS as FILES
 from sbh_jobkit.machine.files import RealFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from sbh_jobkit.clock import VirtualClock
 
@@ -134,7 +133,11 @@ class Guard:
     @property
     def has_children(self) -> bool:
         """Whether the code has started a process that is still running."""
-        return bool(self._starts) and any(map(_is_running, _children()))
+        if not self._starts:
+            return False
+        from sbh_jobkit.machine.processes import children, status
+
+        return any(status(pid)[:1] not in ([], ["Z"]) for pid in children())  # "Z": ended, and nobody has waited for it
 
     def _check_network(self, event: str, arguments: tuple[Any, ...]) -> None:
         host, where = network.address(event, arguments)
@@ -207,18 +210,3 @@ def _refuse_exit(called: str) -> str | None:
     if os.getpid() != _pid or not in_control():
         return None
     return _watching[-1].refuse_exit(called) if _watching else f"{called}: the run of this thread has ended"
-
-
-def _children() -> Iterator[str]:
-    """Yield the numbers of this process's children; none where the system has no list of them."""
-    for thread in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            yield from thread.read_text(encoding="ascii").split()
-
-
-def _is_running(pid: str) -> bool:
-    """Whether a process has not ended; one that nobody has waited for is still listed."""
-    with suppress(OSError):
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2]
-        return not state.startswith(("Z", "X"))
-    return False

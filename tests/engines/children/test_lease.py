@@ -5,7 +5,7 @@ import signal
 import time
 
 from sbh_jobkit.engines.lease import Lease, elapsed
-from sbh_jobkit.engines.processes import children
+from sbh_jobkit.machine.processes import children
 from sbh_jobkit.run.run import Outcome
 
 WHY = "lost: its worker could not renew its lease, and so it was ended"

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.engines.handle import RunHandle
-from sbh_jobkit.engines.processes import children, is_stopped, scanned
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.machine.processes import children, is_stopped, scanned
 from sbh_jobkit.run.run import Outcome
 
 pytestmark = pytest.mark.usefixtures("measured")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sbh_jobkit.engines.processes import children
 from sbh_jobkit.engines.schema import job_mark, job_run
 from sbh_jobkit.engines.store import Store
+from sbh_jobkit.machine.processes import children
 
 HERE = Path(__file__).parent
 POINTS = ("plan-claim", "claim-ready", "ready-go", "go-end")

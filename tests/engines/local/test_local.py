@@ -14,11 +14,11 @@ from sqlalchemy.exc import OperationalError
 
 from sbh_jobkit.engines import heartbeat, local, planner
 from sbh_jobkit.engines.instants import now
-from sbh_jobkit.engines.processes import children
 from sbh_jobkit.engines.schema import job_mark, job_run, life
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.errors import ClockError
 from sbh_jobkit.live.settings import HistorySettings
+from sbh_jobkit.machine.processes import children
 from sbh_jobkit.run.run import Outcome
 
 HOUR = 3600.0
