@@ -17,6 +17,8 @@ from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.schema import job_run, package
 from sbh_jobkit.engines.store import Store
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 PLUGIN = """
 import os, time
 from src.ext.sdk import job
