@@ -12,7 +12,7 @@ from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
 from sbh_jobkit.report.text import count
-from sbh_jobkit.schedule.policy import policy_lookup
+from sbh_jobkit.schedule.policies import policy_lookup
 from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.simulation.conditions import Conditions
 

@@ -19,7 +19,7 @@ from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.live.secrets import LiveSecrets
 from sbh_jobkit.live.webhook import Webhook
-from sbh_jobkit.schedule.policy import ALL_JOBS
+from sbh_jobkit.schedule.policies import ALL_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -18,13 +18,13 @@ from sbh_jobkit.errors import JobkitError, PluginError
 from sbh_jobkit.live.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.describe import PluginDescription
     from sbh_jobkit.engines.packages import PackageCache
-    from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.planner import Key, PlannedJob
     from sbh_jobkit.engines.store import Store
 
 
@@ -71,6 +71,14 @@ class Catalogue:
         self.plugins: dict[tuple[str, str], PluginDescription] = {}
         """By tenant and slug, as `jobs` found them."""
         self._jobs: dict[_Installed, dict[str, ServedJob]] = {}
+        self._last: dict[tuple[str, str], dict[str, ServedJob]] = {}
+        """By tenant and slug, as they were loaded last."""
+
+    def known(self, keys: Iterable[Key]) -> dict[Key, PlannedJob]:
+        """Return those of jobs that were loaded before, as they were then; nothing is read."""
+        with self._lock:
+            found = {key: self._last.get(key[:2], {}).get(key[2]) for key in keys}
+        return {key: job.planned for key, job in found.items() if job is not None}
 
     def job(self, key: Key) -> ServedJob:
         """Return a job, whose package is in the cache and unchanged; raises PluginError with the reason."""
@@ -124,6 +132,7 @@ class Catalogue:
         with self._lock:
             self._described[installed.package] = described
             self._jobs[installed] = jobs
+            self._last[installed.tenant, installed.plugin] = jobs
         return jobs
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.instants import to_store
-from sbh_jobkit.engines.schema import UNDECIDED, job_run
+from sbh_jobkit.engines.schema import GOING, UNDECIDED, job_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,12 +20,17 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.planner import Key
 
-_MOST = 50
-"""Jobs that are looked at; where none of them may start, the next call of the engine looks again."""
+PAGE = 50
+"""Jobs that are looked at first; most often one of them may start."""
 
 
-def fair(connection: Connection, now: float, tenants: Collection[str] = ()) -> list[Key]:
-    """Return jobs with rows that may start, of these tenants or of all, the one to look at first at the front."""
+def fair(
+    connection: Connection, now: float, tenants: Collection[str] = (), *, skip: int = 0, most: int = PAGE
+) -> list[Key]:
+    """Return jobs with rows that are due, of these tenants or of all, the one to look at first at the front.
+
+    The first `skip` are left out, and at most `most` are returned.
+    """
     c = job_run.c
     ready = func.coalesce(c.not_before, c.fire_time)
     due = c.state.in_(UNDECIDED), c.fire_time <= to_store(now), ready <= to_store(now), c.cancelled_by.is_(None)
@@ -39,5 +43,5 @@ def fair(connection: Connection, now: float, tenants: Collection[str] = ()) -> l
         jobs, going, going.c.tenant == jobs.c.tenant, isouter=True
     )
     by = func.coalesce(going.c.runs, 0), jobs.c.since, jobs.c.tenant, jobs.c.plugin, jobs.c.job
-    rows = connection.execute(found.order_by(*by).limit(_MOST))
+    rows = connection.execute(found.order_by(*by).offset(skip).limit(most))
     return [(row.tenant, row.plugin, row.job) for row in rows]

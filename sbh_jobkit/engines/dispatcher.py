@@ -13,15 +13,17 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, update
 
 from sbh_jobkit.engines import backfill, installations
 from sbh_jobkit.engines.heartbeat import Lives
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.manual import reason_of
+from sbh_jobkit.engines.open_rows import OpenRow, open_rows
 from sbh_jobkit.engines.pauses import Pauses
-from sbh_jobkit.engines.planner import KEY, among, chunks, lock
-from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.engines.planner import KEY, chunks, lock
+from sbh_jobkit.engines.schema import GOING, State, job_run
+from sbh_jobkit.engines.shared import Shared, uses
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, Retry, decide, decide_queued, decide_retry
@@ -32,15 +34,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.installations import Disabled
-    from sbh_jobkit.engines.planner import Key, PlannedJob
+    from sbh_jobkit.engines.planner import PlannedJob
 
     Backfilled = Callable[[int], list[tuple[float, str]]]
     """Returns so many of the fire times that a backfill has to start, with their reasons."""
 
 OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
 """How a fire time ends that does not start."""
-GOING = (State.CLAIMED, State.RUNNING)
-_OPEN = (State.DUE, State.WAITING, State.RETRY, *GOING)
 _PLACE = attrgetter("fire", "attempt")
 _NOTABLE = 1.0
 """Seconds from which on a late start needs a reason."""
@@ -53,6 +53,8 @@ class Dispatched:
     job: PlannedJob
     decisions: list[Decision]
     needs_slot: bool
+    is_held: bool = False
+    """Whether what is left waits for runs of other jobs, which use what it needs."""
 
     @property
     def starts(self) -> list[Decision]:
@@ -80,16 +82,6 @@ def unstarted(job: PlannedJob, decision: Decision) -> Run:
     )
 
 
-class _Row(NamedTuple):
-    fire: float
-    attempt: int
-    not_before: int | None
-    state: str
-    reason: str | None
-    asked_by: str | None
-    backfilled_by: str | None
-
-
 class _Waiting(NamedTuple):
     """A fire time that waits for a run to end, or a further attempt at one."""
 
@@ -109,42 +101,35 @@ def dispatch(
     done, lives, off = [], Lives.read(connection), installations.disabled(connection)
     pauses = Pauses.read(connection)
     writes: list[Mapping[str, object]] = []
-    for chunk in chunks(jobs):
-        if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
+    if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
+        for chunk in chunks(jobs):
             lock(connection, chunk)
-        rows, filled = _open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
+    shared = Shared.lock(connection, jobs)
+    for chunk in chunks(jobs):
+        rows, filled = open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
         for job in chunk:
-            each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=slots)
+            full = shared.full(job)
+            given = 0 if full else int(min(slots, shared.left(job)))
+            each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=given, full=full)
             more = partial(backfill.waiting, connection, job) if job.key in filled else None
-            done.append(each.run(lives, off.get((job.tenant, job.plugin)), pauses.of(job.key), more))
-            slots = each.slots
+            decided = each.run(lives, off.get((job.tenant, job.plugin)), pauses.of(job.key), more)
+            shared.take(job, given - each.slots)
+            slots -= given - each.slots
+            if decided.needs_slot and shared.full(job):
+                decided = replace(decided, needs_slot=False, is_held=True)
+            done.append(decided)
     if writes:
         connection.execute(_DECIDED, writes)
     return done
 
 
 _C = job_run.c
-_OPEN_ROWS = (  # made once, as _DECIDED: to build a statement costs more than to execute it
-    select(*(_C[name] for name in (*KEY, "fire_time", *_Row._fields[1:])))
-    .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
-    .where(or_(_C.cancelled_by.is_(None), _C.state.in_(GOING)))  # others that were cancelled end with the next sweep
-    .where(or_(_C.not_before.is_(None), _C.not_before <= bindparam("now")))
-    .order_by(_C.fire_time, _C.attempt)
-)
-_WRITTEN = ("state", "worker", "reason", "outcome", "finished_at", "retry_after")
+_WRITTEN = ("state", "worker", "reason", "outcome", "finished_at", "retry_after", "uses")
 _DECIDED = (
     update(job_run)
     .where(*(_C[name] == bindparam(f"its_{name}") for name in (*KEY, "fire_time", "attempt")))
     .values({name: bindparam(f"new_{name}") for name in _WRITTEN})
 )
-
-
-def _open_rows(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> dict[Key, list[_Row]]:
-    given = {"keys": [job.key for job in jobs], "now": to_store(now)}
-    rows: dict[Key, list[_Row]] = {}
-    for tenant, plugin, job, fire, *rest in connection.execute(_OPEN_ROWS, given):
-        rows.setdefault((tenant, plugin, job), []).append(_Row(from_store(fire), *rest))
-    return rows
 
 
 class _Dispatch:
@@ -154,17 +139,22 @@ class _Dispatch:
         self,
         writes: list[Mapping[str, object]],
         job: PlannedJob,
-        rows: Sequence[_Row],
+        rows: Sequence[OpenRow],
         *,
         now: float,
         worker: str,
         slots: int,
+        full: str | None,
     ) -> None:
         self._writes = writes
         self._job = job
         self._now = now
         self._worker = worker
         self.slots = slots
+        self._full = full
+        due = (row for row in rows if row.state == State.DUE and not row.asked_by)
+        self._held = {row.fire: row.reason for row in due if row.reason}
+        """Why due rows did not start at an earlier look."""
         self._decided: list[Decision] = []
         self._running = [row.fire for row in rows if row.state in GOING]
         self._filling = sum(row.backfilled_by is not None for row in rows if row.state in GOING)
@@ -181,7 +171,7 @@ class _Dispatch:
         )
         self._has_started = False
 
-    def _retry_of(self, row: _Row) -> Retry | None:
+    def _retry_of(self, row: OpenRow) -> Retry | None:
         if row.not_before is None:
             return None
         most = max(self._job.policy.retry + 1, row.attempt)
@@ -197,6 +187,7 @@ class _Dispatch:
             self._decide_due(lives)
             self._dequeue()
         self._decide_retries(lives)
+        self._note_full()
         left = bool(self._due or self._waiting or self._asked or self._retries)
         if not left and backfilled is not None and off is None and pauses.current is None:
             left = self._fill(backfilled)
@@ -309,7 +300,8 @@ class _Dispatch:
     def _carry_out(self, decision: Decision, *, tried_again: bool = True) -> None:
         if decision.action is Action.START:
             decision = self._explained(decision)
-            claimed = {"worker": self._worker, "retry_after": self._retry_after(decision) if tried_again else None}
+            retry_after = self._retry_after(decision) if tried_again else None
+            claimed = {"worker": self._worker, "uses": uses(self._job), "retry_after": retry_after}
             self._write(decision, state=State.CLAIMED, reason=decision.reason, **claimed)
             self._running.append(decision.fire)
             self._has_started = True
@@ -319,12 +311,18 @@ class _Dispatch:
             self._write(decision, state=State.ENDED, reason=decision.reason, **ended)
         self._decided.append(decision)
 
+    def _note_full(self) -> None:
+        """Write once why rows do not start whose job needs what other runs use; it is their reason when they do."""
+        for fire in self._due if self._full is not None else ():
+            if fire not in self._held:
+                self._write(Decision(fire=fire, action=Action.WAIT), state=State.DUE, reason=self._full)
+
     def _explained(self, decision: Decision) -> Decision:
-        """Give a start that is late for no rule the only reason that is left: other runs had all slots."""
+        """Give a start that is late for no rule the reason that is left: other runs had the slots, or what it needs."""
         late = self._now - decision.fire
         if decision.reason is not None or late < _NOTABLE:
             return decision
-        reason = f"started {times.format_elapsed(late)} late: no slot was free"
+        reason = f"started {times.format_elapsed(late)} late: {self._held.get(decision.fire, 'no slot was free')}"
         return replace(decision, reason=reason)
 
     def _retry_after(self, decision: Decision) -> int | None:

@@ -89,6 +89,8 @@ class LocalEngine:
         """Jobs whose run has ended, so that what waits for it may start."""
         self._queue: dict[Key, None] = {}
         """Jobs that wait for a slot, in this order."""
+        self._held: dict[Key, None] = {}
+        """Jobs that wait for runs of other jobs."""
         self._stopping = self._hurried = False
         self._blocked: str | None = None
         """Why nothing is decided at present."""
@@ -224,7 +226,7 @@ class LocalEngine:
     def _run_over(self, start: Start) -> None:
         with self._changed:
             self._free += 1
-            self._again[start.job.planned.key] = None
+            self._again |= {start.job.planned.key: None, **self._held}
             self._changed.notify_all()
 
     def _report(self, run: Run) -> None:
@@ -296,7 +298,8 @@ class LocalEngine:
         done = self._writer.write(decide)
         with self._changed:
             for each in done:
-                self._queue.pop(each.job.key, None) if not each.needs_slot else self._queue.setdefault(each.job.key)
+                for waiting, is_in in ((self._queue, each.needs_slot), (self._held, each.is_held)):
+                    waiting.setdefault(each.job.key) if is_in else waiting.pop(each.job.key, None)
                 self._free -= len(each.starts)
         for each in done:
             self._carry_out(jobs[each.job.key], each)

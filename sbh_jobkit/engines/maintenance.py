@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select, update
 
 from sbh_jobkit.engines import cancelling, claims, heartbeat, identity, pauses
-from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.planner import among, chunks
-from sbh_jobkit.engines.schema import UNDECIDED, State, job_run
+from sbh_jobkit.engines.schema import GOING, UNDECIDED, State, job_run
 from sbh_jobkit.run.run import Outcome
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-VERSION = 3
+VERSION = 4
 """Of the tables below; a store of a newer one is refused, and one of an older one is migrated."""
 
 
@@ -36,6 +36,8 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+GOING = (State.CLAIMED, State.RUNNING)
+"""The states of what a worker has."""
 UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL, State.RETRY)
 """The states of what has not started and nobody has claimed."""
 _UNOFFERED = text("offered_at IS NULL AND state IN ('due', 'waiting', 'backfill', 'retry')")
@@ -66,13 +68,15 @@ job_run = Table(
     Column("cancelled_by", String(200)),
     Column("version", String(200)),
     Column("offered_at", BigInteger),
+    Column("uses", Text),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
     Index("sbh_job_run_state", "state", "fire_time"),
     Index("sbh_job_run_finished", "tenant", "finished_at"),
     Index("sbh_job_run_unoffered", "fire_time", postgresql_where=_UNOFFERED, sqlite_where=_UNOFFERED),
 )
 """`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows.
-`offered_at` is when an engine was last asked to bring the row to a worker."""
+`offered_at` is when an engine was last asked to bring the row to a worker; `uses` are the names of what the run shares
+with others, once it was claimed."""
 job_mark = Table(
     "sbh_job_mark",
     metadata,

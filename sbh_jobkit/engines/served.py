@@ -11,7 +11,7 @@ from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.errors import JobkitError, PolicyError, SettingsError, did_you_mean
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import ALL_JOBS, policy_lookup
+from sbh_jobkit.schedule.policies import ALL_JOBS, policy_lookup
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:

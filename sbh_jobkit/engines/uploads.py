@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from sbh_jobkit.engines import installations
-from sbh_jobkit.engines.dispatcher import GOING
 from sbh_jobkit.engines.folders import FolderLocks, remove_unused
-from sbh_jobkit.engines.schema import job_run
+from sbh_jobkit.engines.schema import GOING, job_run
 
 if TYPE_CHECKING:
     from sbh_jobkit.engines.store import Store

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from sbh_jobkit.errors import PolicyError, SettingsError, TimeFormatError, did_you_mean
 from sbh_jobkit.live.bucket import Bucket
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import ALL_JOBS, Policy
+from sbh_jobkit.schedule.policies import ALL_JOBS
+from sbh_jobkit.schedule.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live import keys
-from sbh_jobkit.schedule.policy import ALL_JOBS
+from sbh_jobkit.schedule.policies import ALL_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

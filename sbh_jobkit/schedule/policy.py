@@ -6,7 +6,6 @@ running and what is waiting, and it reads no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,21 +14,18 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import PolicyError, TimeFormatError, did_you_mean
-from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.settings import split_setting
+from sbh_jobkit.schedule import concurrency, times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
 OVERLAP = ("skip", "queue_one", "allow")
 CATCH_UP = ("latest", "all", "none")
-_FORM = "SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
 _MAX_CATCH_UP = 100
 """How many missed fire times are caught up at most: after a wrong clock there may be years of them."""
 _MOST_RETRIES = 20
 _SHORTEST_BACKOFF, _LONGEST_BACKOFF = 1.0, 86_400.0
-_NUMBERS = {"max_instances", "retry"}
 TRIED_AGAIN = frozenset({"failed", "crashed", "timed_out", "lost"})
 """The outcomes of runs that are tried again; one that was cancelled, or used too much memory, is not."""
 
@@ -50,6 +46,8 @@ class Policy:
     """How often a run that failed is tried again: for jobs that are idempotent."""
     backoff: str | timedelta = "1m"
     """How long the first of these attempts waits; each further one waits twice as long, a day at most."""
+    concurrency: str = ""
+    """What runs of several jobs share, and how many may use it at once, such as "billing-api:2, tenant:8"."""
 
     def __post_init__(self) -> None:
         """Check the values; raises PolicyError."""
@@ -76,6 +74,7 @@ class Policy:
             ):
                 msg = f"backoff must be a duration from 1s to 1d, got {self.backoff!r}"
                 raise PolicyError(msg)
+        concurrency.parse(self.concurrency)
 
     @property
     def grace(self) -> float | None:
@@ -95,25 +94,6 @@ class Policy:
                 msg = f"unknown policy setting {name!r}{hint}"
                 raise PolicyError(msg)
         return cls(**settings)
-
-
-_LONG = 20
-"""So many digits are not a number of runs."""
-ALL_JOBS = "*"
-"""Stands for every job that has no policy of its own."""
-
-
-def parse(lines: Sequence[str]) -> dict[str, Policy]:
-    """Parse policies of a command line, such as `overlap=queue_one` or `my_job:max_instances=2`; return them by job."""
-    settings: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        name, value = split_setting(line, PolicyError, "a policy", _FORM)
-        job, colon, setting = name.rpartition(":")
-        whole = setting in _NUMBERS and value.isascii() and value.isdecimal() and len(value) < _LONG
-        number = int(value) if whole else value
-        settings.setdefault(job if colon else ALL_JOBS, {})[setting] = number
-    shared = settings.get(ALL_JOBS, {})
-    return {job: Policy.from_settings({**shared, **own}) for job, own in settings.items()}
 
 
 class Action(StrEnum):
@@ -337,13 +317,3 @@ def _local_time(epoch: float, beside: float, tz: ZoneInfo) -> str:
     if at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
         shown += f" {at:%Z}"  # this local time occurs twice
     return shown if at.date() == other.date() else f"{at:%Y-%m-%d} {shown}"
-
-
-def policy_lookup(policy: Policy | Mapping[str, Policy] | None, jobs: Mapping[str, object]) -> Callable[[str], Policy]:
-    """Return a function from a job's name to its policy, given one policy for all jobs or a policy by job."""
-    if not isinstance(policy, Mapping):
-        return lambda _: policy or Policy()
-    for name in policy:
-        if name != ALL_JOBS:
-            jobs[name]  # raises for an unknown job, with a suggestion
-    return lambda job: policy.get(job) or policy.get(ALL_JOBS) or Policy()

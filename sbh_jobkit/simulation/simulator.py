@@ -20,7 +20,7 @@ from sbh_jobkit.run.run import Fire, Run
 from sbh_jobkit.run.runner import Runner
 from sbh_jobkit.run.virtual import VirtualSandbox
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import Policy, policy_lookup
+from sbh_jobkit.schedule.policies import policy_lookup
 from sbh_jobkit.simulation.conditions import Conditions
 from sbh_jobkit.simulation.observations.modules import ModuleState
 from sbh_jobkit.simulation.result import Simulation
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.fakes.faults.plan import FaultPlan
     from sbh_jobkit.machine.lines import LineWatch
+    from sbh_jobkit.schedule.policy import Policy
     from sbh_jobkit.schedule.schedule import Schedule
 
 _SELDOM = 10_000

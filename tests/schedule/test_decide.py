@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule.policies import policy_lookup
 from sbh_jobkit.schedule.policy import (
     CATCH_UP,
     OVERLAP,
@@ -21,7 +22,6 @@ from sbh_jobkit.schedule.policy import (
     decide_queued,
     decide_retry,
     decide_still_down,
-    policy_lookup,
 )
 
 NINE = 1_767_603_600.0

@@ -17,7 +17,8 @@ from sbh_jobkit.errors import PolicyError
 from sbh_jobkit.fakes.faults.plan import FaultPlan, SchedulerCrash, SchedulerDown
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
-from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, decide, parse
+from sbh_jobkit.schedule.policies import parse
+from sbh_jobkit.schedule.policy import CATCH_UP, OVERLAP, Policy, decide
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "policy.json").read_text(encoding="utf-8"))
 START = "2026-01-01"
@@ -80,7 +81,8 @@ def test_the_table_has_every_rule():
     assert len(CASES) >= 30
     assert {each[2] for each in rows} == {"ok", "failed", "crashed", "skipped", "coalesced", "missed"}
     policies = [case.get("policy", {}) for case in CASES]
-    assert {name for policy in policies for name in policy} == set(Policy.__slots__)
+    of_one_job = set(Policy.__slots__) - {"concurrency"}
+    assert {name for policy in policies for name in policy} == of_one_job
     assert {policy["overlap"] for policy in policies if "overlap" in policy} == set(OVERLAP) - {"skip"}
     assert {policy["catch_up"] for policy in policies if "catch_up" in policy} == set(CATCH_UP) - {"latest"}
 
@@ -233,7 +235,7 @@ def test_policies_of_a_command_line(lines, policies):
 
 
 FORM = "is not a policy; write SETTING=VALUE or JOB:SETTING=VALUE, such as overlap=queue_one"
-NAMES = "max_instances, overlap, misfire_grace, catch_up, retry, backoff"
+NAMES = "max_instances, overlap, misfire_grace, catch_up, retry, backoff, concurrency"
 
 
 @pytest.mark.parametrize(

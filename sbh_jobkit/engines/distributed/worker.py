@@ -19,6 +19,7 @@ from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.lease import Lease, elapsed
 from sbh_jobkit.engines.offering import offer_new
 from sbh_jobkit.engines.refusing import refuse
+from sbh_jobkit.engines.shared import Shared
 from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.worker import Start, Worker
 from sbh_jobkit.engines.writer import Writer
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.catalogue import Catalogue
     from sbh_jobkit.engines.dispatcher import Dispatched
     from sbh_jobkit.engines.engine import Engine
-    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.planner import Key, PlannedJob
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.run.run import Run
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("sbh_jobkit.engine")
 _BEAT = 2.0
 """Seconds between two renewals of the lease, which also look for runs to cancel."""
+_WIDER = 10
+"""How many times more jobs are looked at where none of the first may start."""
 AHEAD = 90.0
 """Seconds for which rows are planned and offered ahead."""
 
@@ -133,20 +136,33 @@ class QueueWorker:
 
     def _claim(self) -> Start | None:
         """Claim a row, fairly among tenants; None where nothing can start."""
-        with self._store.read() as connection:
-            keys = choosing.fair(connection, now_in(connection), self._tenants)
-        for key in keys:
-            try:
-                job = self._catalogue.job(key)
-            except JobkitError as error:
-                self._writer.write(partial(refuse, key=key, worker=self.name, why=f"{error}"))
-                _LOG.error("%s/%s: %s", *key[1:], error)
-                continue
-            done = self._writer.write(partial(self._dispatch, job=job.planned))
-            for run in done.unstarted:
-                self._ended(run)
-            for decision in done.starts:
-                return Start(job=job, fire=decision.fire, reason=decision.reason, attempt=decision.attempt)
+        seen, most = 0, choosing.PAGE
+        while True:
+            with self._store.read() as connection:
+                keys = choosing.fair(connection, now_in(connection), self._tenants, skip=seen, most=most)
+                known = self._catalogue.known(keys)
+                shared = Shared.read(connection, known.values())
+            for key in keys:
+                is_held = key in known and shared.full(known[key]) is not None
+                if not is_held and (start := self._claim_one(key)) is not None:
+                    return start
+            if len(keys) < most:
+                return None
+            seen, most = seen + most, most * _WIDER
+
+    def _claim_one(self, key: Key) -> Start | None:
+        """Decide on one job, and claim a row of it if one may start."""
+        try:
+            job = self._catalogue.job(key)
+        except JobkitError as error:
+            self._writer.write(partial(refuse, key=key, worker=self.name, why=f"{error}"))
+            _LOG.error("%s/%s: %s", *key[1:], error)
+            return None
+        done = self._writer.write(partial(self._dispatch, job=job.planned))
+        for run in done.unstarted:
+            self._ended(run)
+        for decision in done.starts:
+            return Start(job=job, fire=decision.fire, reason=decision.reason, attempt=decision.attempt)
         return None
 
     def _dispatch(self, connection: Connection, job: PlannedJob) -> Dispatched:

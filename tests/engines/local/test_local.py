@@ -100,6 +100,24 @@ def test_what_waits_for_a_slot_goes_ahead_of_what_is_due_later(serving, scripted
     assert {run.job for run in ended[:2]} == {"first", "waits"}
 
 
+def test_jobs_that_share_something_wait_for_each_other(serving, scripted, job, rows, wait, at):
+    """One starts as soon as the other has ended; a job that shares nothing with them does not wait."""
+    scripted.hold, ended = True, []
+    jobs = [job("first", at(0), concurrency="api:1"), job("second", at(0), concurrency="api:1"), job("other", at(1))]
+    with serving(jobs, scripted, ended=ended.append):
+        wait(lambda: len(scripted.going()) == 2)
+        (held,) = {"first", "second"} - {run.request.job for run in scripted.going()}
+        time.sleep(0.5)
+        assert len(scripted.going()) == 2
+        next(run for run in scripted.going() if run.request.job != "other").end()
+        wait(lambda: {run.request.job for run in scripted.going()} == {held, "other"})
+        for run in scripted.going():
+            run.end()
+        wait(lambda: len(ended) == 3)
+    (reason,) = (reason for job, reason in rows("job", "reason") if job == held)
+    assert reason is None or reason.endswith("late: 1 run was using api (concurrency=api:1)")
+
+
 def test_stop_lets_runs_finish(serving, scripted, job, rows, wait, at):
     """Nothing new starts, and what goes on has its time."""
     scripted.hold = True
