@@ -6,13 +6,12 @@ import os
 import sys
 from contextlib import suppress
 from tempfile import TemporaryFile
-from weakref import finalize
 
 
 class Descriptors:
     """Keeps what is written to the process's standard output and error: `open` and `close` around each run."""
 
-    __slots__ = ("__weakref__", "_files", "_saved")
+    __slots__ = ("_files", "_saved")
 
     def __init__(self) -> None:
         """Keep nothing yet."""
@@ -21,15 +20,13 @@ class Descriptors:
 
     def __enter__(self) -> None:
         """Remember where both lead, for any number of runs."""
-        if not self._files:
-            self._files = (_file(), _file())
-            finalize(self, _close, self._files)
-        self._saved = _copies()
+        self._files, self._saved = (_file(), _file()), _copies()
 
     def __exit__(self, *_: object) -> None:
-        """Forget it."""
-        _close(self._saved or ())
-        self._saved = None
+        """Forget it, and what was written."""
+        files = (*self._files, *(self._saved or ()))
+        self._files, self._saved = (), None
+        _close(files)
 
     def open(self) -> None:
         """Lead both to a file in memory."""

@@ -63,6 +63,7 @@ class Importing:
         interrupts.begin()
         self._clock.deadline = self._clock.epoch + SECONDS
         undo.callback(self._restore, (sys.stdout, sys.stderr), tuple(sys.path))
+        undo.callback(self._note_printed)
         self._descriptors.open()
         undo.callback(self._descriptors.close)
         sys.stdout, sys.stderr = self._streams
@@ -78,11 +79,14 @@ class Importing:
             watchdog.start(SECONDS)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End: what the module has printed past Python's streams is noted, too."""
-        self._undo.close()
+    def _note_printed(self) -> None:
+        """Note what the module has printed past Python's streams."""
         if self._descriptors.take(_MOST) is not None:
             self._note("prints when it is imported")
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._undo.close()
         for stream in self._streams:
             stream.noted = None
 
