@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -56,69 +58,76 @@ def _program(name):
     return str(found[-1]) if found else shutil.which(name)
 
 
+class PostgresServer:
+    """A server of the tests' own, which ends with this process; it listens on a socket in its folder only."""
+
+    def __init__(self, folder, *, fsync=False):
+        """Make its files."""
+        self.data, self.dsn = Path(folder) / "data", f"host={folder} user=postgres"
+        self.as_user = []
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(folder, "postgres", "postgres")
+            become = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+            self.as_user = ["setpriv", "--pdeathsig", "INT", *become, "--"]
+        made = [_program("initdb"), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
+        subprocess.run([*self.as_user, *made, "-D", str(self.data)], check=True, capture_output=True, timeout=60)
+        settings = ["-c", "listen_addresses=", "-c", f"fsync={'on' if fsync else 'off'}"]
+        self.command = [*self.as_user, _program("postgres"), "-D", str(self.data), "-k", folder, *settings]
+
+    def start(self):
+        """Start, and wait until it answers."""
+        import psycopg
+
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(self.command, **quiet)
+        for _ in range(600):
+            try:
+                psycopg.connect(f"{self.dsn} dbname=postgres").close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        pytest.fail("PostgreSQL did not start within thirty seconds")
+
+    def kill(self):
+        """Kill it, as a machine that loses its power; its other processes end when they see that."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def stop(self):
+        """Stop it, with all connections to it."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+
+
 @pytest.fixture(scope="session")
-def postgres():
+def own_postgres():
+    """Return a function that makes a server which a test may kill, with its files in a new folder."""
+    if _program("initdb") is None:
+        missing = "PostgreSQL is not installed: apt-get install postgresql, or set SBH_TEST_POSTGRES to a DSN"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+
+    @contextmanager
+    def make(*, fsync):
+        with tempfile.TemporaryDirectory(prefix="sbh-pg-", ignore_cleanup_errors=True) as folder:
+            server = PostgresServer(folder, fsync=fsync)
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgres(request):
     """Start a server for the session, which ends with this process, and return how to connect to it."""
     if dsn := os.environ.get("SBH_TEST_POSTGRES"):
         yield dsn
         return
-    if _program("initdb") is None:
-        missing = "PostgreSQL is not installed: apt-get install postgresql, or set SBH_TEST_POSTGRES to a DSN"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    with tempfile.TemporaryDirectory(prefix="sbh-pg-", ignore_cleanup_errors=True) as folder:
-        data = Path(folder) / "data"
-        as_user = []
-        if os.geteuid() == 0:  # the server refuses to run as root
-            shutil.chown(folder, "postgres", "postgres")
-            as_user = [
-                "setpriv",
-                "--pdeathsig",
-                "INT",
-                "--reuid",
-                "postgres",
-                "--regid",
-                "postgres",
-                "--clear-groups",
-                "--",
-            ]
-        made = [
-            *as_user,
-            _program("initdb"),
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-        ]
-        subprocess.run([*made, "-D", str(data)], check=True, capture_output=True, timeout=60)
-        options = ["-D", str(data), "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
-        server = subprocess.Popen(
-            [*as_user, _program("postgres"), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        dsn = f"host={folder} user=postgres"
-        try:
-            _wait_for(dsn)
-            yield dsn
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-def _wait_for(dsn):
-    """Wait until the server answers."""
-    import psycopg
-
-    for _ in range(200):
-        try:
-            psycopg.connect(f"{dsn} dbname=postgres").close()
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("PostgreSQL did not start within ten seconds")
+    with request.getfixturevalue("own_postgres")(fsync=False) as server:
+        yield server.dsn
 
 
 @pytest.fixture

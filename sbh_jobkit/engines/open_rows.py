@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, or_, select
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.planner import KEY, among
-from sbh_jobkit.engines.schema import GOING, State, job_run
+from sbh_jobkit.engines.schema import GOING, IS_OPEN, State, job_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class OpenRow(NamedTuple):
 _C = job_run.c
 _OPEN_ROWS = (  # made once, since to build a statement costs more than to execute it
     select(*(_C[name] for name in (*KEY, "fire_time", *OpenRow._fields[1:])))
-    .where(among(job_run), _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
+    .where(among(job_run), IS_OPEN, _C.state.in_(_OPEN), _C.fire_time <= bindparam("now"))
     .where(or_(_C.cancelled_by.is_(None), _C.state.in_(GOING)))  # others that were cancelled end with the next sweep
     .where(or_(_C.not_before.is_(None), _C.not_before <= bindparam("now")))
     .order_by(_C.fire_time, _C.attempt)

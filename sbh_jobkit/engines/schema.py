@@ -40,6 +40,9 @@ GOING = (State.CLAIMED, State.RUNNING)
 """The states of what a worker has."""
 UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL, State.RETRY)
 """The states of what has not started and nobody has claimed."""
+IS_OPEN = text("sbh_job_run.state <> 'ended'")
+"""Written out, so that a database sees that the index of the rows which have not ended is the one to use."""
+_OPEN = text("state <> 'ended'")
 _UNOFFERED = text("offered_at IS NULL AND state IN ('due', 'waiting', 'backfill', 'retry')")
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
@@ -69,9 +72,10 @@ job_run = Table(
     Column("version", String(200)),
     Column("offered_at", BigInteger),
     Column("uses", Text),
-    Index("sbh_job_run_open", "tenant", "plugin", "job", "state", "fire_time"),
+    Index("sbh_job_run_open", "tenant", "plugin", "job", "fire_time", postgresql_where=_OPEN, sqlite_where=_OPEN),
     Index("sbh_job_run_state", "state", "fire_time"),
     Index("sbh_job_run_finished", "tenant", "finished_at"),
+    Index("sbh_job_run_finished_at", "finished_at"),
     Index("sbh_job_run_unoffered", "fire_time", postgresql_where=_UNOFFERED, sqlite_where=_UNOFFERED),
 )
 """`not_before` is when a further attempt may start; `retry_after` is how long the next one waits, if one follows.
