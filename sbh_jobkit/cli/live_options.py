@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError, did_you_mean
@@ -16,6 +17,7 @@ _LARGEST_PORT = 65_535
 STORE = "sqlite:///jobs.db"
 _STORE = f"the store: sqlite:///FILE or postgresql://… (default: {STORE})"
 _KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
+_NAME = "what you call this process; one that is alive and has the same name is named, and nothing starts"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
 
 
@@ -34,6 +36,7 @@ def add_serve(commands: Commands) -> None:
     serve.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
     text = "run jobs in this process, or plan them for workers (default: local)"
     serve.add_argument("--engine", default="local", type=_engine, metavar="local|distributed", help=text)
+    serve.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
@@ -58,6 +61,7 @@ def add_worker(commands: Commands) -> None:
     text = "run the jobs that serve --engine distributed plans"
     worker = commands.add_parser("worker", help=text, description=f"{text.capitalize()}.")
     worker.add_argument("--store", required=True, metavar="URL", help="the store: postgresql://…")
+    worker.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     worker.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
@@ -158,6 +162,13 @@ def _engine(text: str) -> str:
     if text not in {"local", "distributed"}:
         hint = did_you_mean(text, ("local", "distributed")) or "; it is local or distributed"
         msg = f"there is no engine {text!r}{hint}"
+        raise JobkitError(msg)
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", text):
+        msg = f"--name {text[:60]!r} is not a name: use up to 50 letters, digits, '.', '_' and '-'"
         raise JobkitError(msg)
     return text
 

@@ -51,6 +51,7 @@ def worker(options: Namespace) -> bool:
                 slots=options.runs,
                 tenants=tenants,
                 ended=notified([screen.ended]),
+                called=options.name,
             )
             running.start()
             serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)

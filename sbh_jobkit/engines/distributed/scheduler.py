@@ -56,8 +56,9 @@ class QueueScheduler:
         history: Callable[[Key], HistorySettings],
         changed: Callable[[], object] = lambda: None,
         ended: Callable[[Run], object] = lambda _: None,
+        called: str | None = None,
     ) -> None:
-        """Prepare. `history` says how long runs are kept.
+        """Prepare. `history` says how long runs are kept, and `called` what its operator calls it.
 
         `changed` is called when other jobs are served, and `ended` with each run that a worker has ended.
         """
@@ -67,6 +68,7 @@ class QueueScheduler:
         self._history = history
         self._changed = changed
         self._ended = ended
+        self._called = called
         self._endings = Endings()
         self._writer = Writer(store)
         self._jobs: Mapping[Key, ServedJob] = {}
@@ -83,7 +85,10 @@ class QueueScheduler:
         """Why nothing is planned at present; None where all is well."""
 
     def start(self, *, begin_now: bool = False) -> None:
-        """Plan, and go on planning; with `begin_now`, what was due before is forgotten. Raises ClockError."""
+        """Plan, and go on planning; with `begin_now`, what was due before is forgotten.
+
+        Raises ClockError, and NameTaken.
+        """
         try:
             self._read_jobs()
             self._writer.write(partial(self._begin, begin_now=begin_now))
@@ -100,6 +105,8 @@ class QueueScheduler:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        if self._called is not None:
+            self._guarded(partial(self._writer.write, self._leave))
         self._writer.close()
 
     def hurry(self) -> None:
@@ -175,7 +182,10 @@ class QueueScheduler:
             maintenance.forget_undecided(connection, jobs, at)
         else:
             heartbeat.check_clock(connection, at)
-        heartbeat.beat(connection, self.name, at)
+        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)
+
+    def _leave(self, connection: Connection) -> None:
+        heartbeat.leave(connection, self.name, now_in(connection))
 
     def _be_called(self) -> None:
         self._engine.tick(self._tick_or_say, stop=self._stop)
