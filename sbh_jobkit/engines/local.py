@@ -105,7 +105,7 @@ class LocalEngine:
     def start(self, *, begin_now: bool = False) -> None:
         """Settle what happened while no scheduler was alive, and begin.
 
-        With `begin_now`, what was due since then is forgotten. Raises NameTaken, and ClockError for a clock that jumped.
+        With `begin_now`, what was due since then is forgotten. Raises NameTaken, and ClockError where a clock jumped.
         """
         try:
             self._starter.check()

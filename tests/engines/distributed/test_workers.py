@@ -248,7 +248,7 @@ WRONG = [
     ),
     (["serve", "shop", "--engine", "remote"], "there is no engine 'remote'; it is local or distributed"),
     (["store", "migrat"], "store cannot 'migrat'; did you mean 'migrate'?"),
-    (["store", "drop"], "store cannot 'drop'; it can migrate"),
+    (["store", "drop"], "store cannot 'drop'; it can migrate or copy"),
 ]
 
 
