@@ -11,6 +11,8 @@ import pytest
 from sbh_jobkit.cli.main import main
 from sbh_jobkit.engines import heartbeat, vault
 from sbh_jobkit.engines.distributed import queue_schema
+from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.keyring import Keys, new_key
 from sbh_jobkit.engines.schema import VERSION, store_version
@@ -95,6 +97,15 @@ def test_a_user_who_may_not_make_all_tables_makes_none(capsys, owner, user, righ
 
 
 TABLE = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA"
+
+
+def manual_sql():
+    """Return what the manual says that the user of servers and workers needs."""
+    page = (Path(__file__).parents[3] / "docs/workers.md").read_text()
+    (found,) = re.findall(r"```sql\n(GRANT.*?)```", page, re.DOTALL)
+    return found.splitlines()
+
+
 NO_TABLE = "permission denied for table sbh_store; its user needs SELECT, INSERT, UPDATE and DELETE on its tables"
 MAY_NOT = "the user 'NAME' may not {} of the store 'URL'; let its owner type: GRANT {} {} TO \"NAME\""
 RIGHTS = {
@@ -124,10 +135,13 @@ def test_a_user_who_may_not_write_all_tables(capsys, owner, user, command, has):
         owner.execute(f"GRANT {grant} TO {name}")
     shown = url.replace("/tmp/", "%2Ftmp%2F")  # noqa: S108  as SQLAlchemy writes it
     assert refused(capsys, command, url).replace(shown, "URL").replace(name, "NAME") == says
-    # what the manual says a user of workers needs
-    owner.execute(f"GRANT USAGE ON SCHEMA sbh_queue TO {name}")
-    owner.execute(f"GRANT {TABLE} public, sbh_queue TO {name}")
-    queue_schema.open_shared(url).close()
+    for line in manual_sql():
+        owner.execute(line.replace("TO jobs", f"TO {name}"))
+    opened = queue_schema.open_shared(url)
+    with opened.write() as connection:
+        ready = Due(tenant="acme", plugin="shop", job="work", fire=1.0, attempt=1, ready=1.0)
+        ProcrastinateEngine(opened.engine.url).offer(connection, [ready])
+    opened.close()
 
 
 @pytest.mark.usefixtures("folder")
