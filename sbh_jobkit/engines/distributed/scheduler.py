@@ -81,8 +81,8 @@ class QueueScheduler:
         self._looked = monotonic()
         self.problems: Mapping[tuple[str, str], str] = {}
         """Why plugins cannot be loaded, by tenant and slug."""
-        self.blocked: str | None = None
-        """Why nothing is planned at present; None where all is well."""
+        self._failed: dict[str, str] = {}
+        """Why the ticks, or the looks at the store, have failed the last time."""
 
     def start(self, *, begin_now: bool = False) -> None:
         """Plan, and go on planning; with `begin_now`, what was due before is forgotten.
@@ -106,7 +106,7 @@ class QueueScheduler:
         for thread in self._threads:
             thread.join()
         if self._called is not None:
-            self._guarded(partial(self._writer.write, self._leave))
+            self._guarded("end", partial(self._writer.write, self._leave))
         self._writer.close()
 
     def hurry(self) -> None:
@@ -116,6 +116,11 @@ class QueueScheduler:
     def jobs(self) -> Mapping[Key, ServedJob]:
         """What is served."""
         return self._jobs
+
+    @property
+    def blocked(self) -> str | None:
+        """Why nothing is planned at present; None where all is well."""
+        return next(iter(self._failed.values()), None)
 
     @property
     def is_alive(self) -> bool:
@@ -192,7 +197,7 @@ class QueueScheduler:
 
     def _look_on(self) -> None:
         while not self._stop.wait(_BEAT):
-            self._guarded(self._look)
+            self._guarded("look", self._look)
 
     def _look(self) -> None:
         for run in self._writer.write(self._beat):
@@ -213,21 +218,22 @@ class QueueScheduler:
             self._changed()
 
     def _tick_or_say(self) -> None:
-        self._guarded(self._tick)
+        self._guarded("tick", self._tick)
 
-    def _guarded(self, work: Callable[[], object]) -> None:
+    def _guarded(self, what: str, work: Callable[[], object]) -> None:
         try:
             work()
-            self.blocked = None
         except ClockError as error:
-            self._block(f"{error}")
+            self._block(what, f"{error}")
         except SQLAlchemyError as error:
-            self._block(f"the store cannot be used: {why(error)}")
+            self._block(what, f"the store cannot be used: {why(error)}")
+        else:
+            self._failed.pop(what, None)
 
-    def _block(self, why: str) -> None:
-        if self.blocked != why:
+    def _block(self, what: str, why: str) -> None:
+        if why not in self._failed.values():
             _LOG.error("%s", why)
-        self.blocked = why
+        self._failed[what] = why
 
     def _tick(self) -> None:
         """Plan, settle and offer: what any of the schedulers does, in three transactions that repeat without harm."""
