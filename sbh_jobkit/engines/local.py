@@ -67,8 +67,7 @@ class LocalEngine:
         """Prepare; nothing runs yet.
 
         At most `slots` runs go on at a time. `history` says how long the runs of a job are kept, without it for ever.
-        `ended` is called with each run that has ended, also with those that did not start. `called` is what its
-        operator calls it.
+        `ended` is called with each run that has ended or did not start; `called` is its operator's name for it.
         """
         self._store = store
         self._jobs: Mapping[Key, ServedJob] = {job.planned.key: job for job in jobs}

