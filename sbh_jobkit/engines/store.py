@@ -60,31 +60,23 @@ class Store:
         for one that is new, or older. `beside` is called in the transaction that makes or migrates the tables, to make
         others beside them, so that all of it is done or nothing.
         """
-        parsed = _parse(url)
-        if parsed.get_backend_name() == "sqlite":
-            parsed = _absolute(parsed)
-            _check_folder(parsed)
-            if not create and not Path(parsed.database or "").exists():
-                msg = f"there is no store {url!r}; serve makes it, or name another one with --store"
-                raise StoreError(msg)
-            engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
-            _configure_sqlite(engine)
-        else:
-            with needed("a store in PostgreSQL", "postgres"):
-                engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        try:
-            with engine.connect() as connection:
-                _check_tables(connection, engine, migrates=migrates)
-                if beside is not None:
-                    beside(connection)
-                connection.commit()
-        except StoreError:
-            engine.dispose()
-            raise
-        except DBAPIError as error:
-            engine.dispose()
-            raise StoreError(_explain(parsed, error, migrates=migrates)) from error
+        engine = _engine(url, create=create)
+        with _usable(engine, migrates=migrates), engine.connect() as connection:
+            _check_tables(connection, engine, migrates=migrates)
+            if beside is not None:
+                beside(connection)
+            connection.commit()
         return cls(engine)
+
+    @classmethod
+    def attach(cls, url: str) -> Self:
+        """Open a store that the process which has started this one knows; raises StoreError where it is away.
+
+        Its version is not asked for: a newer kit may have migrated it meanwhile, and what it adds does no harm here.
+        """
+        engine = _engine(url, create=False)
+        with _usable(engine, migrates=False), engine.connect():
+            return cls(engine)
 
     @property
     def shown(self) -> str:
@@ -117,6 +109,35 @@ def why(error: SQLAlchemyError) -> str:
     """Return what is the matter with the database, in one line and without the statement."""
     text = f"{error.orig if isinstance(error, DBAPIError) else error}".strip()
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def _engine(url: str, *, create: bool) -> Engine:
+    """Return what opens connections to a database; raises StoreError for a URL, or a folder, that cannot be used."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        parsed = _absolute(parsed)
+        _check_folder(parsed)
+        if not create and not Path(parsed.database or "").exists():
+            msg = f"there is no store {url!r}; serve makes it, or name another one with --store"
+            raise StoreError(msg)
+        engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
+        _configure_sqlite(engine)
+        return engine
+    with needed("a store in PostgreSQL", "postgres"):
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+
+@contextmanager
+def _usable(engine: Engine, *, migrates: bool) -> Iterator[None]:
+    """Close everything where a store cannot be used, and say why."""
+    try:
+        yield
+    except StoreError:
+        engine.dispose()
+        raise
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreError(_explain(engine.url, error, migrates=migrates)) from error
 
 
 def _explain(url: URL, error: DBAPIError, *, migrates: bool) -> str:

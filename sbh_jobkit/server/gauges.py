@@ -71,24 +71,22 @@ class Gauges:
         yield from self._processes(connection, at)
         due = _C.state.in_(_OPEN), _ready_at <= to_store(at)
         counted = connection.execute(select(_C.state, func.count()).where(*due).group_by(_C.state)).all()
-        yield _labelled(
-            "sbh_rows", _ROWS, "state", dict.fromkeys(_OPEN, 0.0) | {State(row[0]): row[1] for row in counted}
-        )
+        yield _labelled("sbh_rows", _ROWS, "state", dict.fromkeys(_OPEN, 0.0) | {row[0]: row[1] for row in counted})
         undecided = or_(_C.state == State.DUE, _C.state == State.RETRY), _ready_at <= to_store(at)
         oldest = connection.execute(select(func.min(_ready_at)).where(*undecided)).scalar()
         yield GaugeMetricFamily("sbh_oldest_due_seconds", _OLDEST, 0.0 if oldest is None else at - from_store(oldest))
         recent = _C.tenant.in_(list(self._service.tenants)), _C.finished_at >= to_store(at - _RECENTLY)
         outcomes = connection.execute(select(_C.outcome, func.count()).where(*recent).group_by(_C.outcome)).all()
-        ended = {Outcome(row[0]): row[1] for row in outcomes if row[0] is not None}
+        ended = {row[0]: row[1] for row in outcomes if row[0] is not None}
         yield _labelled("sbh_recent_runs", _RECENT, "outcome", dict.fromkeys(Outcome, 0.0) | ended)
         if self._workers and (ahead := self._ahead(connection, at)) is not None:
             yield GaugeMetricFamily("sbh_planned_ahead_seconds", _AHEAD, ahead)
 
     def _processes(self, connection: Connection, at: float) -> Iterator[GaugeMetricFamily]:
         roles = list(Role) if self._workers else [Role.SCHEDULER]
-        last: dict[Role, dict[str, float]] = {role: {} for role in roles}
+        last: dict[str, dict[str, float]] = {role: {} for role in roles}
         for each in Lives.read(connection).alive(at):
-            role = Role(each.role or Role.SCHEDULER)
+            role = each.role or Role.SCHEDULER
             if role in last:
                 last[role][each.worker] = max(each.end, last[role].get(each.worker, 0.0))
         yield _labelled("sbh_processes_alive", _ALIVE, "role", {role: len(each) for role, each in last.items()})

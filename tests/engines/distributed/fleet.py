@@ -1,5 +1,6 @@
 """A server and workers as operators start them: processes of the command line, in one folder, on one PostgreSQL."""
 
+import io
 import json
 import os
 import signal
@@ -8,11 +9,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
+import httpx
+
+MANIFEST = '{"slug": "shop", "name": "Shop"}'
 PLUGIN = """
 import os, time
 from src.ext.sdk import job
+
+VERSION = 1
 
 def note(ctx, what):
     with open(ctx.secrets.get("NOTES"), "a") as file:
@@ -26,6 +33,18 @@ def every_minute(ctx):
 def quick(ctx):
     print("on my way")
     return {"pid": os.getppid()}
+
+@job("count", schedule=None)
+def count(ctx):
+    note(ctx, f"count {VERSION}")
+    print(VERSION)
+
+@job("steady", schedule=None)
+def steady(ctx):
+    note(ctx, f"steady {VERSION} began")
+    while not os.path.exists(ctx.secrets.get("NOTES") + ".go"):
+        time.sleep(0.05)
+    note(ctx, f"steady {VERSION} ended")
 
 @job("slow", schedule=None)
 def slow(ctx):
@@ -45,7 +64,7 @@ class Fleet:
         self.environment = {**os.environ, "ACME_NOTES": f"{folder}/notes"}
         self.processes = []
         (folder / "shop").mkdir()
-        (folder / "shop/plugin.json").write_text('{"slug": "shop", "name": "Shop"}')
+        (folder / "shop/plugin.json").write_text(MANIFEST)
         (folder / "shop/main.py").write_text(PLUGIN)
         (folder / "tenant.toml").write_text('id = "acme"\nsecrets = ["env:ACME_"]\n[limits]\nseconds = 120\n')
 
@@ -56,18 +75,18 @@ class Fleet:
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def start(self, *words):
-        """Start a command, and wait until it serves."""
+    def start(self, *words, **more):
+        """Start a command with more variables, and wait until it serves."""
         command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", self.url, "--key-file", "key"]
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True)
+        environment = {**self.environment, **more}
+        process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         process.first = json.loads(process.stdout.readline())
         return process
 
     def call(self, method, path, body=None):
         """Call the REST API."""
-        token = (self.folder / "token").read_text().strip()
-        headers = {"Authorization": f"Bearer {token}", "X-Tenant-Slug": "acme", "Content-Type": "application/json"}
+        headers = {**self.headers, "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(f"{self.server.first['url']}{path}", method=method, headers=headers, data=data)  # noqa: S310  our own server
         try:
@@ -101,6 +120,25 @@ class Fleet:
         while note not in self.notes() and time.monotonic() < until:
             time.sleep(0.05)
         assert note in self.notes()
+
+    def go(self):
+        """Let the steady runs end."""
+        Path(self.folder, "notes.go").touch()
+
+    def upload(self, text):
+        """Upload another version of the plugin."""
+        written = io.BytesIO()
+        with zipfile.ZipFile(written, "w") as archive:
+            archive.writestr("plugin.json", MANIFEST)
+            archive.writestr("main.py", text)
+        with httpx.Client(base_url=self.server.first["url"], headers=self.headers, timeout=60) as client:
+            return client.post("/api/plugins/upload", files={"file": ("shop.zip", written.getvalue())}).json()["data"]
+
+    @property
+    def headers(self):
+        """Who calls, and for whom."""
+        token = (self.folder / "token").read_text().strip()
+        return {"Authorization": f"Bearer {token}", "X-Tenant-Slug": "acme"}
 
     def stop(self, process, number=signal.SIGTERM):
         """Stop a process, and return its exit code."""
