@@ -14,20 +14,6 @@ from sbh_jobkit.engines.store import Store
 pytestmark = pytest.mark.usefixtures("measured")
 
 
-@pytest.fixture
-def fleet(tmp_path, postgres_url):
-    """Make the tables, and start a server."""
-    started = Fleet(tmp_path, postgres_url)
-    try:
-        done = started.run("store", "migrate", "--store", postgres_url)
-        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: schema.sql"])
-        words = ("--engine", "distributed", "--port", "0", "--token-file", "token", "--grace", "0s")
-        started.server = started.start("serve", "shop", *words)
-        yield started
-    finally:
-        started.close()
-
-
 def test_runs_by_hand_go_to_a_worker(fleet):
     """The answer waits for the worker, has its output, and names the version that ran."""
     worker = fleet.start("worker", "--runs", "2")
