@@ -137,7 +137,7 @@ def test_a_store_of_version_3_is_migrated_while_its_worker_goes_on(old):
     claimed = worker.claim()
     worker.finish(claimed)
     with (fleet.folder / "tenant.toml").open("a") as file:
-        file.write('[policy.every_minute]\noverlap = "allow"\n')
+        file.write('[policy.every_minute]\noverlap = "allow"\nmax_instances = 9\n')
     fleet.start("serve", "shop", "--engine", "distributed", "--port", "0")
     fleet.start("worker")
     until = time.monotonic() + 60
