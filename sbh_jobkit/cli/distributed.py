@@ -60,6 +60,7 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
                 history=partial(_kept, {tenant.id: tenant for tenant in tenants}),
                 changed=lambda: service.know(catalogue.plugins),
                 ended=lambda run: [each(run) for each in ends],
+                called=options.name,
             )
             service = web.service(store, scheduler, starter, tenants, Found(plugins={}, problems={}), packs=True)
             alerting = Alerting(store, lambda: scheduler.jobs, lambda: list(service.tenants.values()))

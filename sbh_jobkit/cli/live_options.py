@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError, did_you_mean
@@ -14,9 +16,16 @@ if TYPE_CHECKING:
 
 _LARGEST_PORT = 65_535
 STORE = "sqlite:///jobs.db"
-_STORE = f"the store: sqlite:///FILE or postgresql://… (default: {STORE})"
+VARIABLE = "SBH_JOBKIT_STORE"
+"""Names the store where no option does: a command line can be read by everybody on the machine."""
+_STORE = f"the store: sqlite:///FILE or postgresql://… (default: the variable {VARIABLE}, else {STORE})"
 _KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
+_NAME = "what you call this process; one that is alive and has the same name is named, and nothing starts"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
+
+
+def _add_store(parser: Any) -> None:
+    parser.add_argument("--store", default=os.environ.get(VARIABLE) or STORE, metavar="URL", help=_STORE)
 
 
 def add_all(commands: Commands) -> None:
@@ -31,9 +40,10 @@ def add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help=text, description=f"{text.capitalize()}.")
     serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
-    serve.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    _add_store(serve)
     text = "run jobs in this process, or plan them for workers (default: local)"
     serve.add_argument("--engine", default="local", type=_engine, metavar="local|distributed", help=text)
+    serve.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
@@ -57,7 +67,9 @@ def add_worker(commands: Commands) -> None:
     """Add `worker`, and `store`."""
     text = "run the jobs that serve --engine distributed plans"
     worker = commands.add_parser("worker", help=text, description=f"{text.capitalize()}.")
-    worker.add_argument("--store", required=True, metavar="URL", help="the store: postgresql://…")
+    text = f"the store: postgresql://… (default: the variable {VARIABLE})"
+    worker.add_argument("--store", default=os.environ.get(VARIABLE) or None, metavar="URL", help=text)
+    worker.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     worker.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
@@ -68,10 +80,11 @@ def add_worker(commands: Commands) -> None:
     worker.add_argument("--cache", metavar="FOLDER", help=text)
     text = "the address of the REST API, for links to files"
     worker.add_argument("--url", metavar="URL", help=text)
-    text = "make or migrate the tables of a store"
-    store = commands.add_parser("store", help=text, description=f"{text.capitalize()}.")
-    store.add_argument("action", metavar="migrate", help="what to do")
-    store.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    text = "make or migrate the tables of a store, or copy a store from SQLite into PostgreSQL"
+    store = commands.add_parser("store", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    store.add_argument("action", metavar="migrate|copy", help="what to do")
+    store.add_argument("--from", dest="source", metavar="URL", help="with copy: the store in SQLite, sqlite:///FILE")
+    _add_store(store)
 
 
 def add_token(commands: Commands) -> None:
@@ -83,7 +96,7 @@ def add_token(commands: Commands) -> None:
     text = "what it may do: read, or operate (default: operate)"
     token.add_argument("--role", default="operate", metavar="read|operate", help=text)
     token.add_argument("--tenant", metavar="NAME", help="the only tenant that it is for (default: all)")
-    token.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    _add_store(token)
 
 
 def add_secrets(commands: Commands) -> None:
@@ -91,7 +104,7 @@ def add_secrets(commands: Commands) -> None:
     text = "encrypt the secrets in a store with a new key, or print a new key"
     secrets = commands.add_parser("secrets", help=text, description=f"{text.capitalize()}.")
     secrets.add_argument("action", metavar="rotate|new-key", help="what to do")
-    secrets.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    _add_store(secrets)
     secrets.add_argument("--key-file", metavar="FILE", help=_KEY)
 
 
@@ -100,7 +113,7 @@ def add_history(commands: Commands) -> None:
     text = "show the runs of a scheduler, newest first"
     history = commands.add_parser("history", help=text, description=f"{text.capitalize()}.")
     history.add_argument("plugin", nargs="?", metavar="PLUGIN", help="only this plugin, by its slug")
-    history.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    _add_store(history)
     history.add_argument("--tenant", metavar="NAME", help="only this tenant")
     history.add_argument("--job", metavar="NAME", help="only this job")
     history.add_argument("--failed", action="store_true", help="only runs that are not ok")
@@ -120,7 +133,7 @@ def add_pauses(commands: Commands) -> None:
         parser.add_argument("job", nargs="?", metavar="JOB", help="the job (default: all jobs of the plugin)")
         parser.add_argument("--all", action="store_true", help="the jobs of all plugins")
         parser.add_argument("--tenant", metavar="NAME", help="only at this tenant")
-        parser.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+        _add_store(parser)
 
 
 def add_backfill(commands: Commands) -> None:
@@ -134,7 +147,7 @@ def add_backfill(commands: Commands) -> None:
     text = "start nothing more of the job's backfills; what runs goes on"
     backfill.add_argument("--cancel", action="store_true", help=text)
     backfill.add_argument("--tenant", metavar="NAME", help="the tenant (default: the only one that has the job)")
-    backfill.add_argument("--store", default=STORE, metavar="URL", help=_STORE)
+    _add_store(backfill)
 
 
 def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:
@@ -158,6 +171,13 @@ def _engine(text: str) -> str:
     if text not in {"local", "distributed"}:
         hint = did_you_mean(text, ("local", "distributed")) or "; it is local or distributed"
         msg = f"there is no engine {text!r}{hint}"
+        raise JobkitError(msg)
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", text):
+        msg = f"--name {text[:60]!r} is not a name: use up to 50 letters, digits, '.', '_' and '-'"
         raise JobkitError(msg)
     return text
 

@@ -79,7 +79,10 @@ def serve(options: Namespace) -> bool:
             closing.callback(web.address.uploads.close)
             ends: list[Callable[[Run], object]] = [screen.ended, web.metrics.ended]
             kept = _history(jobs, tenants)
-            engine = LocalEngine(store, jobs, starter, slots=options.runs, history=kept, ended=notified(ends))
+            ended = notified(ends)
+            engine = LocalEngine(
+                store, jobs, starter, slots=options.runs, history=kept, ended=ended, called=options.name
+            )
             serving = serving_of(plugins, tenants, store, jobs, web)
             service = web.service(store, engine, starter, tenants, found)
             alerting = Alerting(store, lambda: engine.jobs, lambda: list(service.tenants.values()))

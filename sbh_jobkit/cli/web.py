@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import streams
-from sbh_jobkit.engines import installations, vault
+from sbh_jobkit.engines import heartbeat, installations, vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.keyring import Keys, require_private, write_private
@@ -75,6 +75,7 @@ class Web:
         """
         beside = beside_store(store)
         key_file = Path(options.key_file or beside("key")).absolute()
+        heartbeat.check_name(store, options.name)
         _require_token(options, store, shows=shows)
         keys = Keys.load_or_make(key_file)
         with store.read() as connection:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.cli.live_options import VARIABLE
 from sbh_jobkit.cli.served import logging_on, modules, notified, screen_for
 from sbh_jobkit.errors import SettingsError
 from sbh_jobkit.live.optional import needed
@@ -23,10 +24,13 @@ def worker(options: Namespace) -> bool:
     """Work until Ctrl-C or SIGTERM."""
     grace = times.duration(options.grace, zero=True).total_seconds()
     tenants = [name.strip() for name in (options.tenants or "").split(",") if name.strip()]
+    if options.store is None:
+        msg = f"a worker needs a store; name it with --store postgresql://…, or set {VARIABLE}"
+        raise SettingsError(msg)
     with needed("sbh-jobkit worker", "distributed"):
         from sbh_jobkit.cli.lifetime import Lifetime
         from sbh_jobkit.cli.web import beside_store
-        from sbh_jobkit.engines import identity
+        from sbh_jobkit.engines import heartbeat, identity
         from sbh_jobkit.engines.catalogue import Catalogue
         from sbh_jobkit.engines.distributed import queue_schema
         from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
@@ -35,6 +39,7 @@ def worker(options: Namespace) -> bool:
         from sbh_jobkit.engines.starter import Starter
     store = queue_schema.open_shared(options.store)
     try:
+        heartbeat.check_name(store, options.name)
         beside = beside_store(store)
         more = _for_tenants(options, store, Path(options.key_file or beside("key")).absolute())
         screen = screen_for(with_tenant=True, with_plugin=True)
@@ -51,6 +56,7 @@ def worker(options: Namespace) -> bool:
                 slots=options.runs,
                 tenants=tenants,
                 ended=notified([screen.ended]),
+                called=options.name,
             )
             running.start()
             serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)
@@ -63,12 +69,11 @@ def worker(options: Namespace) -> bool:
 
 def _for_tenants(options: Namespace, store: Store, key_file: Path) -> dict[str, Any]:
     """Return what the tenants of runs need; raises SettingsError for a key that does not fit the store's secrets."""
-    from sbh_jobkit.engines import vault
-    from sbh_jobkit.engines.keyring import VARIABLE, Keys
+    from sbh_jobkit.engines import keyring, vault
 
-    keys = Keys.load(key_file)
+    keys = keyring.Keys.load(key_file)
     if keys is None:
-        msg = f"a worker needs the key of the store's secrets; name its file with --key-file, or set {VARIABLE}"
+        msg = f"a worker needs the key of the store's secrets; name its file with --key-file, or set {keyring.VARIABLE}"
         raise SettingsError(msg)
     with store.read() as connection:
         vault.check(connection, keys)

@@ -6,15 +6,16 @@ A scheduler whose machine slept, or that was stopped and let go on, was not aliv
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import and_, case, delete, func, select, update
+from sqlalchemy import and_, case, delete, func, select, text, update
 
 from sbh_jobkit.engines import identity
-from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.instants import from_store, now_in, to_store
 from sbh_jobkit.engines.lease import LEASE
 from sbh_jobkit.engines.schema import insert, life
-from sbh_jobkit.errors import ClockError
+from sbh_jobkit.errors import ClockError, JobkitError
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Window
 
@@ -23,19 +24,40 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from sbh_jobkit.engines.store import Store
+
 MAX_GAP = 40 * 86_400.0
 """Seconds that may lie between two signs of life; beyond that a clock has jumped, and planning would write years."""
 MAX_BACK = 300.0
 """Seconds by which a clock may go back before nothing is planned: schedulers' clocks differ a little."""
 
 
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('sbh_life'))")
+
+
+class NameTaken(JobkitError):  # noqa: N818  what is the matter, not an error of the program
+    """A name that another process has, which is alive."""
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    SCHEDULER = "scheduler"
+    """It plans; on one machine it also runs jobs."""
+    WORKER = "worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
-    """When one scheduler was alive, in epoch seconds."""
+    """When one scheduler or worker was alive, in epoch seconds."""
 
     worker: str
     start: float
     end: float
+    role: str | None = None
+    """None where an older kit wrote it."""
+    name: str | None = None
+    """What its operator calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +72,20 @@ class Lives:
     def read(cls, connection: Connection) -> Self:
         """Read all of them."""
         found = connection.execute(select(life).order_by(life.c.started_at))
-        return cls([Life(row.worker, from_store(row.started_at), from_store(row.alive_at)) for row in found])
+        return cls(
+            [
+                Life(row.worker, from_store(row.started_at), from_store(row.alive_at), row.role, row.name)
+                for row in found
+            ]
+        )
 
     def fresh(self, now: float) -> set[str]:
         """Return the schedulers that have given a sign of life not long ago."""
         return {each.worker for each in self.lives if each.end >= now - LEASE}
+
+    def alive(self, now: float) -> list[Life]:
+        """Return those that go on, as far as anybody can know."""
+        return [each for each in self.lives if self._goes_on(each, now)]
 
     def downtime(self, since: float, now: float) -> Window | None:
         """Return the last time, not before `since`, in which no scheduler was alive; None where one always was."""
@@ -84,8 +115,52 @@ def beat(connection: Connection, worker: str, now: float, *, lease: float = LEAS
     mine = and_(life.c.worker == worker, life.c.alive_at >= to_store(now - lease))
     later = case((life.c.alive_at < moment, moment), else_=life.c.alive_at)
     if connection.execute(update(life).where(mine).values(alive_at=later)).rowcount == 0:
-        new = {"worker": worker, "started_at": moment, "alive_at": moment}
+        before = select(life).where(life.c.worker == worker).order_by(life.c.alive_at.desc()).limit(1)
+        known = connection.execute(before).first()
+        role, name = (None, None) if known is None else (known.role, known.name)
+        if name is not None and _owner(connection, worker, name, now) is not None:
+            name = None  # it was taken for dead, and another process has the name now
+        new = {"worker": worker, "started_at": moment, "alive_at": moment, "role": role, "name": name}
         connection.execute(insert(connection, life).values(new).on_conflict_do_nothing())
+
+
+def join(connection: Connection, worker: str, now: float, role: Role, name: str | None = None) -> None:
+    """Show for the first time that a process is alive, and what it is; raises NameTaken."""
+    require_free(connection, worker, now, name)
+    beat(connection, worker, now)
+    connection.execute(update(life).where(life.c.worker == worker).values(role=role, name=name))
+
+
+def leave(connection: Connection, worker: str, now: float) -> None:
+    """Give the last sign of life of a process, and its name to whichever process wants it next."""
+    beat(connection, worker, now)
+    connection.execute(update(life).where(life.c.worker == worker).values(name=None))
+
+
+def check_name(store: Store, name: str | None) -> None:
+    """Raise NameTaken before a process makes anything; whether the name is still free when it joins is asked again."""
+    if name is not None:
+        with store.read() as connection:
+            require_free(connection, identity.identify(), now_in(connection), name)
+
+
+def require_free(connection: Connection, worker: str, now: float, name: str | None) -> None:
+    """Raise NameTaken for a name that another process has; one that has ended, or is silent for long, has none."""
+    if name is None:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ONE_AT_A_TIME)
+    owner = _owner(connection, worker, name, now)
+    if owner is not None:
+        msg = f"the name {name!r} is taken by {identity.describe(owner.worker)}, which was alive"
+        msg += f" {times.format_elapsed(round(max(0.0, now - owner.end)))} ago; stop it, or choose another --name"
+        raise NameTaken(msg)
+
+
+def _owner(connection: Connection, worker: str, name: str, now: float) -> Life | None:
+    """Return the other process that has a name, and is alive."""
+    alive = Lives.read(connection).alive(now)
+    return next((each for each in alive if each.name == name and each.worker != worker), None)
 
 
 def check_clock(connection: Connection, now: float) -> None:

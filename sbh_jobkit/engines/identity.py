@@ -30,6 +30,12 @@ def has_ended(worker: str) -> bool:
     return boot != this_boot or _began(int(pid)) != began
 
 
+def describe(worker: str) -> str:
+    """Return which process a worker is, as its operator looks for it."""
+    machine, _, pid, _ = (worker.rsplit(":", 3) + [""] * 3)[:4]
+    return f"process {pid} on {machine.partition('/')[0]}"
+
+
 def _began(pid: int) -> str:
     found = status(pid)
     return found[_STARTED] if len(found) > _STARTED and found[0] != "Z" else "ended"

@@ -62,11 +62,12 @@ class LocalEngine:
         slots: int = SLOTS,
         history: Mapping[Key, HistorySettings] | None = None,
         ended: Ended = lambda _: None,
+        called: str | None = None,
     ) -> None:
         """Prepare; nothing runs yet.
 
         At most `slots` runs go on at a time. `history` says how long the runs of a job are kept, without it for ever.
-        `ended` is called with each run that has ended, also with those that did not start.
+        `ended` is called with each run that has ended or did not start; `called` is its operator's name for it.
         """
         self._store = store
         self._jobs: Mapping[Key, ServedJob] = {job.planned.key: job for job in jobs}
@@ -76,6 +77,7 @@ class LocalEngine:
         """Whose old runs are to be removed next, from the end."""
         self._ended = ended
         self.name = identity.identify()
+        self._called = called
         self._writer = Writer(store)
         self._worker = Worker(self.name, starter, self._writer, slots=slots, over=self._run_over, ended=self._report)
         self._ticks = Ticks(self._planned, self._due)
@@ -102,7 +104,7 @@ class LocalEngine:
     def start(self, *, begin_now: bool = False) -> None:
         """Settle what happened while no scheduler was alive, and begin.
 
-        With `begin_now`, what was due since then is forgotten. Raises ClockError for a clock that has jumped.
+        With `begin_now`, what was due since then is forgotten. Raises NameTaken, and ClockError where a clock jumped.
         """
         try:
             self._starter.check()
@@ -124,7 +126,7 @@ class LocalEngine:
         self._worker.stop(who)
         self._thread.join()
         self._worker.close()
-        self._writer.write(partial(heartbeat.beat, worker=self.name, now=now()))
+        self._writer.write(partial(heartbeat.leave, worker=self.name, now=now()))
         self._writer.close()
 
     def hurry(self) -> None:
@@ -214,7 +216,7 @@ class LocalEngine:
             maintenance.forget_undecided(connection, self._planned, at)
         else:
             heartbeat.check_clock(connection, at)
-        heartbeat.beat(connection, self.name, at)
+        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)
         maintenance.bury_dead(connection, self.name, at)
         maintenance.retire(connection, self._planned, at)
 

@@ -1,7 +1,8 @@
 """Older stores brought up to date: the tables of version 1 become those of today, with all that is in them.
 
-A store of version 1 has a row for each due instant, not for each attempt, and may lack columns and tables that came
-later under the same version. Each table that differs is made again and filled from the old one, in one transaction.
+All of it is one transaction. What came after version 2 only adds: tables, indexes, and columns that may be empty. So
+processes of the older kit, which do not know them, go on meanwhile and afterwards. A store of version 1 has a row for
+each due instant, not for each attempt: its tables are made again and filled from the old ones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, inspect, literal, select, text, update
-from sqlalchemy.schema import MetaData, Table
+from sqlalchemy.schema import CreateColumn, MetaData, Table
 
 from sbh_jobkit.engines import schema
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 OLDEST = 1
+_PATIENCE = "SET LOCAL lock_timeout = '5s'"
+"""How long PostgreSQL waits for others, such as a backup: workers wait behind it, and their leases go on."""
 
 
 def migrate(connection: Connection) -> None:
@@ -25,17 +28,30 @@ def migrate(connection: Connection) -> None:
     version = select(schema.store_version.c.version).with_for_update()
     if connection.execute(version).scalar_one() == schema.VERSION:
         return
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_PATIENCE))
     there = inspect(connection).get_table_names()
     for table in schema.metadata.sorted_tables:
-        if table.name in there and _differs(connection, table):
-            _make_again(connection, table)
+        if table.name in there:
+            _bring_up(connection, table)
     schema.metadata.create_all(connection)
     connection.execute(update(schema.store_version).values(version=schema.VERSION))
 
 
-def _differs(connection: Connection, table: Table) -> bool:
+def _bring_up(connection: Connection, table: Table) -> None:
     found = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    return found != set(table.c.keys())
+    new = [column for column in table.c if column.name not in found]
+    if found - set(table.c.keys()) or not all(column.nullable for column in new):
+        _make_again(connection, table)
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    for column in new:
+        described = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {described}"))
+    indexes = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+    for index in table.indexes:
+        if index.name not in indexes:
+            index.create(connection)
 
 
 def _make_again(connection: Connection, table: Table) -> None:

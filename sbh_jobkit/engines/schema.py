@@ -171,8 +171,10 @@ life = Table(
     Column("worker", String(200), primary_key=True),
     Column("started_at", BigInteger, primary_key=True),
     Column("alive_at", BigInteger, nullable=False),
+    Column("role", String(20)),
+    Column("name", String(50)),
 )
-"""When each scheduler was alive; where none was, fire times were missed."""
+"""When each scheduler and each worker was alive; where none was, fire times were missed. The name is the operator's."""
 
 
 def insert(connection: Connection, table: Table) -> Any:

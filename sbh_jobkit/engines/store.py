@@ -18,7 +18,7 @@ from sbh_jobkit.live.keys import without_password
 from sbh_jobkit.live.optional import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SCHEMES = ("sqlite", "postgresql")
 _OWN = {table.name for table in schema.metadata.sorted_tables}
 MIGRATE = "type: sbh-jobkit store migrate --store URL"
+_NO_RIGHTS = ("42501", "3F000")
+"""What PostgreSQL calls a right that is missing, and that no schema may be used."""
 _PATIENCE = 30_000
 """Milliseconds for which SQLite waits for another process to end its transaction."""
 
@@ -43,36 +45,38 @@ class Store:
         return f"<Store {self.shown}>"
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, migrates: bool = True) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        migrates: bool = True,
+        beside: Callable[[Connection], object] | None = None,
+    ) -> Self:
         """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
 
         One of an older version is brought up to date. Raises StoreError for a URL, a folder or a database that cannot
         be used, for a store of a newer version, without `create` for a file that is not there, and without `migrates`
-        for one that is new, or older.
+        for one that is new, or older. `beside` is called in the transaction that makes or migrates the tables, to make
+        others beside them, so that all of it is done or nothing.
         """
-        parsed = _parse(url)
-        if parsed.get_backend_name() == "sqlite":
-            parsed = _absolute(parsed)
-            _check_folder(parsed)
-            if not create and not Path(parsed.database or "").exists():
-                msg = f"there is no store {url!r}; serve makes it, or name another one with --store"
-                raise StoreError(msg)
-            engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
-            _configure_sqlite(engine)
-        else:
-            with needed("a store in PostgreSQL", "postgres"):
-                engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        try:
-            with engine.connect() as connection:
-                _check_tables(connection, engine, migrates=migrates)
-        except StoreError:
-            engine.dispose()
-            raise
-        except DBAPIError as error:
-            engine.dispose()
-            msg = f"cannot open the store {_shown(parsed)!r}: {str(error.orig).strip()}"
-            raise StoreError(msg) from error
+        engine = _engine(url, create=create)
+        with _usable(engine, migrates=migrates), engine.connect() as connection:
+            _check_tables(connection, engine, migrates=migrates)
+            if beside is not None:
+                beside(connection)
+            connection.commit()
         return cls(engine)
+
+    @classmethod
+    def attach(cls, url: str) -> Self:
+        """Open a store that the process which has started this one knows; raises StoreError where it is away.
+
+        Its version is not asked for: a newer kit may have migrated it meanwhile, and what it adds does no harm here.
+        """
+        engine = _engine(url, create=False)
+        with _usable(engine, migrates=False), engine.connect():
+            return cls(engine)
 
     @property
     def shown(self) -> str:
@@ -107,8 +111,48 @@ def why(error: SQLAlchemyError) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
+def _engine(url: str, *, create: bool) -> Engine:
+    """Return what opens connections to a database; raises StoreError for a URL, or a folder, that cannot be used."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        parsed = _absolute(parsed)
+        _check_folder(parsed)
+        if not create and not Path(parsed.database or "").exists():
+            msg = f"there is no store {url!r}; serve makes it, or name another one with --store"
+            raise StoreError(msg)
+        engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
+        _configure_sqlite(engine)
+        return engine
+    with needed("a store in PostgreSQL", "postgres"):
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+
+@contextmanager
+def _usable(engine: Engine, *, migrates: bool) -> Iterator[None]:
+    """Close everything where a store cannot be used, and say why."""
+    try:
+        yield
+    except StoreError:
+        engine.dispose()
+        raise
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreError(_explain(engine.url, error, migrates=migrates)) from error
+
+
+def _explain(url: URL, error: DBAPIError, *, migrates: bool) -> str:
+    msg = f"cannot open the store {_shown(url)!r}: {why(error)}"
+    if getattr(error.orig, "sqlstate", None) in _NO_RIGHTS:
+        needs = "SELECT, INSERT, UPDATE and DELETE on its tables"
+        if migrates:
+            needs = "CREATE on the database and on its schema, and to own the tables that are there"
+        msg += f"; its user needs {needs}"
+    return msg
+
+
 def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    plain = url.set(drivername=url.get_backend_name())
+    return without_password(plain.render_as_string(hide_password=True))
 
 
 def _parse(url: str) -> URL:
@@ -170,9 +214,8 @@ def _check_tables(connection: Connection, engine: Engine, *, migrates: bool) -> 
             raise StoreError(msg)
         if engine.dialect.name == "sqlite":
             connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr] # open
-        with connection.begin():
-            schema.metadata.create_all(connection)
-            connection.execute(schema.store_version.insert().values(version=schema.VERSION))
+        schema.metadata.create_all(connection)
+        connection.execute(schema.store_version.insert().values(version=schema.VERSION))
         return
     version = connection.execute(select(schema.store_version.c.version)).scalar_one()
     connection.rollback()
@@ -181,8 +224,7 @@ def _check_tables(connection: Connection, engine: Engine, *, migrates: bool) -> 
             msg = f"the store {_shown(engine.url)!r} has version {version}, and this kit needs {schema.VERSION}"
             msg += f"; {MIGRATE}"
             raise StoreError(msg)
-        with connection.begin():
-            migrate(connection)
+        migrate(connection)
     elif version != schema.VERSION:
         msg = f"the store {_shown(engine.url)!r} has version {version}, and this kit knows"
         msg += f" {schema.VERSION}; install the kit that wrote it, or name another store"

@@ -75,7 +75,7 @@ def _stored(given: Mapping[str, Any], tenant: str) -> Callable[[], Source] | Non
         from sbh_jobkit.engines.store import Store
         from sbh_jobkit.engines.vault import StoredSecrets
 
-        return StoredSecrets(Store.open(given["store"]), keys, tenant, given["plugin"])
+        return StoredSecrets(Store.attach(given["store"]), keys, tenant, given["plugin"])
 
     return open_source
 
@@ -91,7 +91,7 @@ def _job_rows(url: str, tenant: str) -> list[Row]:
     from sbh_jobkit.engines.jobs import job_rows
     from sbh_jobkit.engines.store import Store
 
-    store = Store.open(url)
+    store = Store.attach(url)
     try:
         with store.read() as connection:
             return job_rows(connection, tenant, now())

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, as the platform's guide names them, by tenant, plugin and job."""
+"""Numbers for Prometheus: of runs, as the platform's guide names them, and of the store and its processes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from sbh_jobkit.run.run import Outcome
+
 if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
+    from sbh_jobkit.server.gauges import Gauges
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _LABELS = ("tenant", "plugin", "job")
@@ -33,22 +36,35 @@ class Metrics:
         self._rate = Gauge("job_success_rate", text, _LABELS, registry=self._registry)
         text = "The most memory, in bytes, that the last execution used."
         self._memory = Gauge("job_memory_usage", text, _LABELS, registry=self._registry)
+        text = "Fire times that ended without an execution."
+        self._unstarted = Counter("job_unstarted", text, (*_LABELS, "outcome"), registry=self._registry)
+        text = "How many executions have failed one after another, up to the last one."
+        self._failures = Gauge("job_consecutive_failures", text, _LABELS, registry=self._registry)
         self._recent: dict[tuple[str, str, str], deque[bool]] = {}
         self._lock = threading.Lock()
 
     def ended(self, run: Run) -> None:
         """Count a run; one that did not start is no execution."""
-        if run.started_at is None:
-            return
         key = run.tenant, run.plugin, run.job
+        if run.started_at is None:
+            self._unstarted.labels(*key, run.outcome.value).inc()
+            return
         with self._lock:
             recent = self._recent.setdefault(key, deque(maxlen=_LAST))
             recent.append(run.ok)
             self._rate.labels(*key).set(sum(recent) / len(recent))
+        if run.ok:
+            self._failures.labels(*key).set(0)
+        elif run.outcome is not Outcome.CANCELLED:
+            self._failures.labels(*key).inc()
         self._total.labels(*key, run.outcome.value).inc()
         self._seconds.labels(*key).observe(run.duration.total_seconds())
         if run.memory_mb is not None:
             self._memory.labels(*key).set(run.memory_mb * (1 << 20))
+
+    def watch(self, gauges: Gauges) -> None:
+        """Ask for the numbers of a store at each scrape, too."""
+        self._registry.register(gauges)
 
     def text(self) -> bytes:
         """Return all of them as Prometheus reads them."""

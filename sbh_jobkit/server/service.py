@@ -93,7 +93,8 @@ class Service:
         self.keys = keys
         self.address = address
         self._plugins = dict(plugins)
-        self._packs = packs
+        self.packs = packs
+        """Whether workers run the jobs."""
         self.problems = dict(problems)
         """What is not served as its owner wants it, with a sentence each."""
         self._changing = threading.Lock()
@@ -135,7 +136,7 @@ class Service:
         settings = self.tenants[tenant]
         jobs = list(serve_plugin(plugin, settings, self.store.url, self.address.for_tenants))
         history = {job.planned.key: settings.kept(job.planned.job) for job in jobs}
-        packed = pack(Path(plugin.path)) if self._packs else None
+        packed = pack(Path(plugin.path)) if self.packs else None
         with self._changing:
             with self.store.write() as connection:
                 installations.install(connection, tenant, plugin.slug, plugin.path, now(), uploaded=uploaded)

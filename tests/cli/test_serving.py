@@ -167,8 +167,8 @@ BAD = {
     "serve tea --store redis://h": "unknown store 'redis://h'; use sqlite://… or postgresql://…",
     "serve tea --store sqlite:///no/jobs.db": "the store '{folder}/no/jobs.db' cannot be made: there is no folder"
     " '{folder}/no'",
-    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version 4, and this kit"
-    " knows 3; install the kit that wrote it, or name another store",
+    "serve tea --store sqlite:///newer.db": "the store 'sqlite:///{folder}/newer.db' has version "
+    f"{VERSION + 1}, and this kit knows {VERSION}; install the kit that wrote it, or name another store",
     "serve tea same": "two plugins are called 'tea': tea and same; serve one of them, or rename one",
     "serve tea broken worse": "broken: main.py:1: ",
     "serve manual": "manual have no job, no route and no hook, so there is nothing to serve",

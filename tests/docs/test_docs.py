@@ -118,6 +118,7 @@ def _read_sh(text):
 
 SETTINGS = {f"sbh_{name}" for name, _, _ in options.SETTINGS}
 _READ = {"json": _read_json, "toml": _read_toml, "ini": _read_ini, "yaml": _read_yaml, "sh": _read_sh}
+_READ["sql"] = str  # tests/engines/distributed executes it
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -105,6 +105,33 @@ def test_a_migrated_store_has_the_tables_of_a_new_one(url):
     Store.open(url).close()
 
 
+THIRD = """
+ALTER TABLE sbh_life DROP COLUMN role;
+ALTER TABLE sbh_life DROP COLUMN name;
+UPDATE sbh_store SET version = 3;
+INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
+"""
+"""What version 3 did not have."""
+
+
+def test_a_store_of_version_3_only_gets_more(url):
+    """Its tables stay where they are, so processes of the older kit go on reading and writing them."""
+    Store.open(url).close()
+    write(url.replace("postgresql:", "postgresql+psycopg:"), THIRD)
+    older = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    store = Store.open(url)
+    with older.begin() as connection:
+        connection.execute(text("UPDATE sbh_life SET alive_at = 200 WHERE worker = 'w'"))
+        connection.execute(text("INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('x', 20, 30)"))
+    older.dispose()
+    assert read(store, schema.life) == [
+        {"worker": "w", "started_at": 10, "alive_at": 200},
+        {"worker": "x", "started_at": 20, "alive_at": 30},
+    ]
+    assert read(store, schema.store_version) == [{"version": schema.VERSION}]
+    store.close()
+
+
 def test_many_processes_migrate_once(sqlite_url):
     """All of them open it at the same time, and each finds it up to date."""
     write(sqlite_url, FIRST + LATER)

@@ -61,7 +61,15 @@ def serving(folder, paths=(TEA,), **options):
     for name, text in TENANTS.items():
         (folder / f"{name}.toml").write_text(text)
         settings.append(Settings.load(folder / f"{name}.toml"))
-    given = {"host": "127.0.0.1", "port": 0, "url": None, "token_file": None, "key_file": None, "uploads": None}
+    given = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "url": None,
+        "token_file": None,
+        "key_file": None,
+        "uploads": None,
+        "name": None,
+    }
     store = Store.open(f"sqlite:///{folder / 'jobs.db'}")
     web = Web.open(Namespace(**{**given, **options}), store, shows=True)
     with Starter.start(["sbh_jobkit.engines.tenant", "sbh_jobkit.live.preload"]) as starter:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from sbh_jobkit.engines import schema
 from sbh_jobkit.engines.store import MIGRATE, Store
 from sbh_jobkit.errors import StoreError
 from sbh_jobkit.live.optional import needed
@@ -20,6 +21,17 @@ SCHEMA = "sbh_queue"
 _OLDEST = 130_000
 """The oldest version of PostgreSQL that will do."""
 _FIND = text(f"SELECT to_regclass('{SCHEMA}.applied')")
+_MISSING = text(f"""
+    SELECT name, schema, "right", current_user AS who
+    FROM (
+        SELECT oid, relname AS name, relnamespace::regnamespace::text AS schema
+        FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = to_regnamespace('{SCHEMA}')
+           OR oid IN (SELECT to_regclass(own) FROM unnest(CAST(:own AS text[])) AS own)
+    ) AS found, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS "right"
+    WHERE NOT has_table_privilege(oid, "right") OR NOT has_schema_privilege(schema, 'USAGE')
+    ORDER BY schema, name LIMIT 1
+""")  # noqa: S608  our own name
 _APPLIED = text(f"SELECT name FROM {SCHEMA}.applied")  # noqa: S608  our own name
 
 
@@ -30,6 +42,9 @@ def open_shared(url: str) -> Store:
         raise StoreError(msg)
     store = Store.open(url, migrates=False)
     try:
+        with store.read() as connection:
+            require_version(connection, store.shown)
+            require_rights(connection, store.shown)
         require(store)
     except BaseException:
         store.close()
@@ -39,7 +54,6 @@ def open_shared(url: str) -> Store:
 
 def require(store: Store) -> None:
     """Raise StoreError for a store without the queue's tables, or with others than this Procrastinate knows."""
-    _require_version(store)
     with store.read() as connection:
         found = _found(connection)
     newest = _steps()[-1].name
@@ -55,36 +69,63 @@ def require(store: Store) -> None:
     raise StoreError(msg)
 
 
-def _require_version(store: Store) -> None:
-    """Raise StoreError for a PostgreSQL that is too old."""
-    with store.read() as connection:
-        version = connection.execute(text("SELECT current_setting('server_version_num')")).scalar_one()
-    if int(version) < _OLDEST:
-        msg = f"workers need PostgreSQL 13 or newer, and the store {store.shown!r} is version {int(version) // 10_000}"
+def require_version(connection: Connection, shown: str, version: int | None = None) -> None:
+    """Raise StoreError for a PostgreSQL that is too old; without `version`, the server is asked for its own."""
+    if version is None:
+        version = int(connection.execute(text("SELECT current_setting('server_version_num')")).scalar_one())
+    if version < _OLDEST:
+        msg = f"workers need PostgreSQL 13 or newer, and the store {shown!r} is version {version // 10_000}"
+        raise StoreError(msg)
+
+
+def require_rights(connection: Connection, shown: str) -> None:
+    """Raise StoreError for a user who may not read and write all tables, with what its owner has to type."""
+    found = connection.execute(_MISSING, {"own": [table.name for table in schema.metadata.sorted_tables]}).first()
+    if found is not None:
+        msg = f"the user {found.who!r} may not {found.right} the table {found.name} of the store {shown!r}; let its"
+        msg += f" owner type: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {found.schema} TO"
+        msg += f' "{found.who}"'
         raise StoreError(msg)
 
 
 def migrate(store: Store) -> list[str]:
     """Make the queue's tables, or bring them up to date; return what was applied."""
-    _require_version(store)
     with store.write() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sbh_queue'))"))  # one at a time
-        found, steps = _found(connection), _steps()
-        if found is None:
-            todo = ["schema.sql"]
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-            connection.execute(text(f"CREATE TABLE {SCHEMA}.applied (name text PRIMARY KEY)"))
-            scripts = [_sql("schema.sql")]
-        else:
-            scripts = [step for step in steps if step.name > found]
-            todo = [step.name for step in scripts]
-        driver = connection.connection.driver_connection
-        connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
-        for script in scripts:
-            driver.execute(script.read_text(encoding="utf-8"))  # type: ignore[union-attr] # the connection is open
-        connection.execute(text(f"DELETE FROM {SCHEMA}.applied"))  # noqa: S608  our own name
-        connection.execute(text(f"INSERT INTO {SCHEMA}.applied VALUES (:name)"), {"name": steps[-1].name})  # noqa: S608
+        return apply(connection, store.shown)
+
+
+def apply(connection: Connection, shown: str) -> list[str]:
+    """Do the same in the transaction of the caller; raises StoreError."""
+    require_version(connection, shown)
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sbh_queue'))"))  # one at a time
+    found, steps = _found(connection), _steps()
+    if found is None:
+        todo = ["schema.sql"]
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        connection.execute(text(f"CREATE TABLE {SCHEMA}.applied (name text PRIMARY KEY)"))
+        scripts = [_sql("schema.sql")]
+    else:
+        scripts = [step for step in steps if step.name > found]
+        todo = [step.name for step in scripts]
+    before = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
+    for script in scripts:
+        _execute(connection, script, shown)
+    connection.exec_driver_sql(f"SET LOCAL search_path TO {before}")
+    connection.execute(text(f"DELETE FROM {SCHEMA}.applied"))  # noqa: S608  our own name
+    connection.execute(text(f"INSERT INTO {SCHEMA}.applied VALUES (:name)"), {"name": steps[-1].name})  # noqa: S608
     return todo
+
+
+def _execute(connection: Connection, script: Traversable, shown: str) -> None:
+    from psycopg import Error
+
+    driver = connection.connection.driver_connection
+    try:
+        driver.execute(script.read_text(encoding="utf-8"))  # type: ignore[union-attr] # the connection is open
+    except Error as error:
+        msg = f"the queue of the store {shown!r} cannot be migrated by {script.name}: {f'{error}'.splitlines()[0]}"
+        raise StoreError(msg) from error
 
 
 def _found(connection: Connection) -> str | None:

@@ -56,8 +56,9 @@ class QueueScheduler:
         history: Callable[[Key], HistorySettings],
         changed: Callable[[], object] = lambda: None,
         ended: Callable[[Run], object] = lambda _: None,
+        called: str | None = None,
     ) -> None:
-        """Prepare. `history` says how long runs are kept.
+        """Prepare. `history` says how long runs are kept, and `called` what its operator calls it.
 
         `changed` is called when other jobs are served, and `ended` with each run that a worker has ended.
         """
@@ -67,6 +68,7 @@ class QueueScheduler:
         self._history = history
         self._changed = changed
         self._ended = ended
+        self._called = called
         self._endings = Endings()
         self._writer = Writer(store)
         self._jobs: Mapping[Key, ServedJob] = {}
@@ -79,11 +81,14 @@ class QueueScheduler:
         self._looked = monotonic()
         self.problems: Mapping[tuple[str, str], str] = {}
         """Why plugins cannot be loaded, by tenant and slug."""
-        self.blocked: str | None = None
-        """Why nothing is planned at present; None where all is well."""
+        self._failed: dict[str, str] = {}
+        """Why the ticks, or the looks at the store, have failed the last time."""
 
     def start(self, *, begin_now: bool = False) -> None:
-        """Plan, and go on planning; with `begin_now`, what was due before is forgotten. Raises ClockError."""
+        """Plan, and go on planning; with `begin_now`, what was due before is forgotten.
+
+        Raises ClockError, and NameTaken.
+        """
         try:
             self._read_jobs()
             self._writer.write(partial(self._begin, begin_now=begin_now))
@@ -100,6 +105,8 @@ class QueueScheduler:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        if self._called is not None:
+            self._guarded("end", partial(self._writer.write, self._leave))
         self._writer.close()
 
     def hurry(self) -> None:
@@ -109,6 +116,11 @@ class QueueScheduler:
     def jobs(self) -> Mapping[Key, ServedJob]:
         """What is served."""
         return self._jobs
+
+    @property
+    def blocked(self) -> str | None:
+        """Why nothing is planned at present; None where all is well."""
+        return next(iter(self._failed.values()), None)
 
     @property
     def is_alive(self) -> bool:
@@ -175,14 +187,17 @@ class QueueScheduler:
             maintenance.forget_undecided(connection, jobs, at)
         else:
             heartbeat.check_clock(connection, at)
-        heartbeat.beat(connection, self.name, at)
+        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)
+
+    def _leave(self, connection: Connection) -> None:
+        heartbeat.leave(connection, self.name, now_in(connection))
 
     def _be_called(self) -> None:
         self._engine.tick(self._tick_or_say, stop=self._stop)
 
     def _look_on(self) -> None:
         while not self._stop.wait(_BEAT):
-            self._guarded(self._look)
+            self._guarded("look", self._look)
 
     def _look(self) -> None:
         for run in self._writer.write(self._beat):
@@ -203,21 +218,22 @@ class QueueScheduler:
             self._changed()
 
     def _tick_or_say(self) -> None:
-        self._guarded(self._tick)
+        self._guarded("tick", self._tick)
 
-    def _guarded(self, work: Callable[[], object]) -> None:
+    def _guarded(self, what: str, work: Callable[[], object]) -> None:
         try:
             work()
-            self.blocked = None
         except ClockError as error:
-            self._block(f"{error}")
+            self._block(what, f"{error}")
         except SQLAlchemyError as error:
-            self._block(f"the store cannot be used: {why(error)}")
+            self._block(what, f"the store cannot be used: {why(error)}")
+        else:
+            self._failed.pop(what, None)
 
-    def _block(self, why: str) -> None:
-        if self.blocked != why:
+    def _block(self, what: str, why: str) -> None:
+        if why not in self._failed.values():
             _LOG.error("%s", why)
-        self.blocked = why
+        self._failed[what] = why
 
     def _tick(self) -> None:
         """Plan, settle and offer: what any of the schedulers does, in three transactions that repeat without harm."""

@@ -61,8 +61,12 @@ class QueueWorker:
         slots: int,
         tenants: Collection[str] = (),
         ended: Callable[[Run], object] = lambda _: None,
+        called: str | None = None,
     ) -> None:
-        """Prepare; nothing runs yet. `name` is that of this process, see `identity`."""
+        """Prepare; nothing runs yet.
+
+        `name` is that of this process, see `identity`; `called` is what its operator calls it.
+        """
         self.name = name
         self._store = store
         self._engine = engine
@@ -71,6 +75,7 @@ class QueueWorker:
         self._slots = slots
         self._tenants = tenants
         self._ended = ended
+        self._called = called
         self._lease = Lease()
         self._writer = Writer(store)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
@@ -96,9 +101,15 @@ class QueueWorker:
         return self._lease.age
 
     def start(self) -> None:
-        """Take the first lease, and begin."""
-        self._starter.check()
-        self._renew()
+        """Take the first lease, and begin; raises NameTaken."""
+        try:
+            self._starter.check()
+            self._writer.write(self._join)
+            self._renew()
+        except BaseException:
+            self._worker.close()
+            self._writer.close()
+            raise
         self._beats.start()
         self._calls.start()
 
@@ -113,6 +124,8 @@ class QueueWorker:
         self._ending.set()
         self._calls.join()
         self._beats.join()
+        if self._called is not None:
+            self._give_up_name()
         self._writer.close()
 
     def hurry(self) -> None:
@@ -120,6 +133,18 @@ class QueueWorker:
         self._worker.give_up()
         for event in list(self._going.values()):
             event.set()
+
+    def _join(self, connection: Connection) -> None:
+        heartbeat.join(connection, self.name, now_in(connection), heartbeat.Role.WORKER, self._called)
+
+    def _leave(self, connection: Connection) -> None:
+        heartbeat.leave(connection, self.name, now_in(connection))
+
+    def _give_up_name(self) -> None:
+        try:
+            self._writer.write(self._leave)
+        except SQLAlchemyError as error:
+            self._note(f"the name {self._called!r} is kept for a while: {why(error)}")
 
     def _be_called(self) -> None:
         self._engine.work(self._run_what_is_due, slots=self._slots, stop=self._stop)

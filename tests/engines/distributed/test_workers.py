@@ -1,16 +1,10 @@
 """A server and two workers as operators start them, on one PostgreSQL, some of them killed."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
+from fleet import Fleet
 from sqlalchemy import select, text
 
 from sbh_jobkit.engines.instants import now
@@ -18,131 +12,6 @@ from sbh_jobkit.engines.schema import job_run, package
 from sbh_jobkit.engines.store import Store
 
 pytestmark = pytest.mark.usefixtures("measured")
-
-PLUGIN = """
-import os, time
-from src.ext.sdk import job
-
-def note(ctx, what):
-    with open(ctx.secrets.get("NOTES"), "a") as file:
-        file.write(f"{what}\\n")
-
-@job("every_minute", schedule="* * * * *")
-def every_minute(ctx):
-    note(ctx, "minute")
-
-@job("quick", schedule=None)
-def quick(ctx):
-    print("on my way")
-    return {"pid": os.getppid()}
-
-@job("slow", schedule=None)
-def slow(ctx):
-    note(ctx, "slow began")
-    while True:
-        note(ctx, f"alive {time.time()}")
-        time.sleep(0.2)
-"""
-
-
-class Fleet:
-    """Processes of the command line, in one folder."""
-
-    def __init__(self, folder, url):
-        """Write a plugin and a tenant."""
-        self.folder, self.url = folder, url
-        self.environment = {**os.environ, "ACME_NOTES": f"{folder}/notes"}
-        self.processes = []
-        (folder / "shop").mkdir()
-        (folder / "shop/plugin.json").write_text('{"slug": "shop", "name": "Shop"}')
-        (folder / "shop/main.py").write_text(PLUGIN)
-        (folder / "tenant.toml").write_text('id = "acme"\nsecrets = ["env:ACME_"]\n[limits]\nseconds = 120\n')
-
-    def run(self, *words):
-        """Run a command to its end."""
-        command = [sys.executable, "-m", "sbh_jobkit", *words]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def start(self, *words):
-        """Start a command, and wait until it serves."""
-        command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", self.url, "--key-file", "key"]
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True)
-        self.processes.append(process)
-        process.first = json.loads(process.stdout.readline())
-        return process
-
-    def call(self, method, path, body=None):
-        """Call the REST API."""
-        token = (self.folder / "token").read_text().strip()
-        headers = {"Authorization": f"Bearer {token}", "X-Tenant-Slug": "acme", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(f"{self.server.first['url']}{path}", method=method, headers=headers, data=data)  # noqa: S310  our own server
-        try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  our own server
-                return json.loads(answer.read())["data"]
-        except urllib.error.HTTPError as error:
-            return json.loads(error.read())["error"]
-
-    def run_now(self, job, *, wait="true"):
-        """Ask for a run by hand."""
-        return self.call("POST", f"/api/plugins/shop/jobs/{job}/run-now?wait={wait}", {})
-
-    def ended(self, job, run, seconds=60):
-        """Wait for the end of a run, and return it."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            found = self.call("GET", f"/api/plugins/shop/jobs/{job}/runs/{run}")
-            if found["state"] == "ended":
-                return found
-            time.sleep(0.2)
-        return found
-
-    def notes(self):
-        """Return what the jobs wrote."""
-        path = Path(self.folder, "notes")
-        return path.read_text().splitlines() if path.exists() else []
-
-    def wait_for(self, note, seconds=30):
-        """Wait until a job has written something."""
-        until = time.monotonic() + seconds
-        while note not in self.notes() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert note in self.notes()
-
-    def stop(self, process, number=signal.SIGTERM):
-        """Stop a process, and return its exit code."""
-        process.send_signal(number)
-        process.stdout.close()
-        return process.wait(60)
-
-    def close(self):
-        """End all that goes on, the servers last."""
-        for process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-            process.stdout.close()
-
-
-@pytest.fixture
-def fleet(tmp_path, postgres_url):
-    """Make the tables, and start a server."""
-    started = Fleet(tmp_path, postgres_url)
-    try:
-        done = started.run("store", "migrate", "--store", postgres_url)
-        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: schema.sql"])
-        words = ("--engine", "distributed", "--port", "0", "--token-file", "token", "--grace", "0s")
-        started.server = started.start("serve", "shop", *words)
-        yield started
-    finally:
-        started.close()
 
 
 def test_runs_by_hand_go_to_a_worker(fleet):
@@ -248,7 +117,7 @@ WRONG = [
     ),
     (["serve", "shop", "--engine", "remote"], "there is no engine 'remote'; it is local or distributed"),
     (["store", "migrat"], "store cannot 'migrat'; did you mean 'migrate'?"),
-    (["store", "drop"], "store cannot 'drop'; it can migrate"),
+    (["store", "drop"], "store cannot 'drop'; it can migrate or copy"),
 ]
 
 
