@@ -17,6 +17,7 @@ from sbh_jobkit.simulation.compare.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.crash import crash_findings
 from sbh_jobkit.simulation.stress.days import day_findings
 from sbh_jobkit.simulation.stress.kinds import ALL, KINDS
+from sbh_jobkit.simulation.stress.order import order_findings
 from sbh_jobkit.simulation.stress.remark import Remark, remarks, shrink_remark
 from sbh_jobkit.simulation.stress.shrink import Broken, shrink
 from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
@@ -121,6 +122,12 @@ def run_stress(
         others, more = tenant_findings(load, used, other_world(), plain, usual, identities=search.identities, path=path)
         search.add(others)
         names.append("tenants")
+        notes += more
+    if "order" in kinds:
+        progress("other processes, where sets have another order")
+        others, more = order_findings(plain, search.identities, path)
+        search.add(others)
+        names += [] if more else ["order"]
         notes += more
     return Stress(
         broken=tuple(search.smallest()),

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _DAYS = {(2, 29): "February has a 29th day", (3, 1): "February has ended", (1, 1): "the year turns"}
 """The days of `calendar`, and what is special about them."""
 _LEAST_OUTAGE = timedelta(hours=3)
+_SOME_HOURS = _LEAST_OUTAGE.total_seconds() / 2
+_OFTEN = 3.5
+"""How many intervals of a job an outage takes, so that the job meets it three times."""
 _FULL = timedelta(days=1)
 _BEFORE = timedelta(minutes=30)
 _WRONG = "outage with wrong answers"
@@ -60,10 +63,11 @@ def trials(plain: Scenario, kinds: Collection[str], usual: Usual) -> tuple[dict[
     if len(rest) > 1:
         found[" + ".join(rest)] = Trial(_under(plain, rest, usual), judged=False)
     if "outage" in rest:
-        found |= _outages_one_by_one(plain, usual)
+        found |= dict(_outages_one_by_one(plain, usual))
+        found |= dict(_long_outages(plain, usual))
         found[_WRONG] = Trial(_under(plain, [_WRONG], usual))
     if "late" in rest:
-        found |= _late_one_by_one(plain, usual)
+        found |= dict(_late_one_by_one(plain, usual))
     scenarios = [each.scenario for each in found.values()]
     new = (each not in (plain, *scenarios[:number]) for number, each in enumerate(scenarios))
     return dict(compress(found.items(), new)), list(_without_effect(plain, kinds, usual))
@@ -89,6 +93,20 @@ def _outages_one_by_one(plain: Scenario, usual: Usual) -> Iterator[tuple[str, Tr
     for host in list(hosts)[:_MOST_HOSTS] if len(hosts) > 1 else ():
         faults = (*plain.plan.faults, *_host_outages(plain, {host: hosts[host]}, usual))
         yield f"outage of {host}", Trial(replace(plain, plan=FaultPlan(*faults, seed=plain.plan.seed)))
+
+
+def _long_outages(plain: Scenario, usual: Usual) -> Iterator[tuple[str, Trial]]:
+    """Yield a trial for each service with the jobs that run too rarely to meet its outage of some hours."""
+    for service, users in usual.services.items():
+        rare = {job: seconds for job in sorted(users) if (seconds := usual.intervals.get(job, 0)) > _SOME_HOURS}
+        if not rare:
+            continue
+        start = plain.start.astimezone(UTC) + _third(plain)
+        span = _span(plain, start, timedelta(seconds=_OFTEN * max(rare.values())))
+        for answer in (None, "text") if service == "llm" else (None,):
+            plan = FaultPlan(*plain.plan.faults, Outage(service, *span, answer=answer), seed=plain.plan.seed)
+            name = f"long outage of {service}{' with wrong answers' if answer else ''}"
+            yield name, Trial(replace(plain, jobs=tuple(rare), plan=plan))
 
 
 def _calendar_days(plain: Scenario) -> Iterator[datetime]:
@@ -158,7 +176,7 @@ def _host_outages(
     """Yield an outage of each host, as long as the jobs that call it need to run three times."""
     intervals, start = usual.intervals, scenario.start.astimezone(UTC) + _third(scenario)
     for host, jobs in hosts.items():
-        longest = max(timedelta(seconds=3.5 * intervals.get(job, 0)) for job in jobs)
+        longest = max(timedelta(seconds=_OFTEN * intervals.get(job, 0)) for job in jobs)
         yield Outage(host, *_span(scenario, start, max(longest, _LEAST_OUTAGE)), answer=wrong)
 
 

@@ -60,19 +60,19 @@ class Usual:
         return dict(hosts)
 
     @cached_property
-    def services(self) -> list[str]:
-        """The services besides HTTP that runs used."""
+    def services(self) -> dict[str, set[str]]:
+        """The services besides HTTP that runs used, and the jobs that used them."""
         used = {
-            "llm": any(run.llm_calls for run in self.runs),
-            "db": any(run.rows_read for run in self.runs),
-            "files": self.uploads,
+            "llm": {run.job for run in self.runs if run.llm_calls},
+            "db": {run.job for run in self.runs if run.rows_read},
+            "files": {run.job for run in self.runs if run.files},
         }
-        return [name for name, is_used in used.items() if is_used]
+        return {name: jobs for name, jobs in used.items() if jobs}
 
     @cached_property
     def uploads(self) -> bool:
         """Whether any run changed a file."""
-        return any(run.files for run in self.runs)
+        return "files" in self.services
 
     @cached_property
     def rates(self) -> dict[str, int]:
