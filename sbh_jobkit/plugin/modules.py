@@ -25,6 +25,7 @@ from sbh_jobkit.errors import PluginError, TimeLimitExceeded
 from sbh_jobkit.machine import interrupts, lines
 from sbh_jobkit.machine.guard import note_import
 from sbh_jobkit.machine.importing import SECONDS, Importing
+from sbh_jobkit.plugin import silent
 from sbh_jobkit.plugin.places import PACKAGE, call_place, explain, raised_at
 from sbh_jobkit.schedule import times
 
@@ -46,7 +47,7 @@ class ModuleSpace:
         `compiled` has the code of an earlier space of the same folder, by path, which then counts instead of the files.
         """
         self.root = root
-        self._guarded = guarded
+        self.guarded = guarded
         self.notes: tuple[str, ...] = ()
         """What the modules did to the machine when they were imported, each with its line."""
         self.reached: set[tuple[str, int]] | None = None
@@ -54,7 +55,7 @@ class ModuleSpace:
         self.compiled = {} if compiled is None else compiled
         """The code of the modules that have been imported, by path."""
         self.package = f"{PACKAGE}.p{next(_numbers)}"
-        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._builtins = {**vars(builtins), "__import__": self._import, silent.NAME: silent.swallowed}
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
         self._entry: tuple[str, Path] | None = None
         self._edited: str | None = None
@@ -76,7 +77,7 @@ class ModuleSpace:
         self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
         try:
             with sleep_bound(), self._noted_lines():
-                return self._imported(self._entry[0]) if self._guarded else import_module(self._entry[0])
+                return self._imported(self._entry[0]) if self.guarded else import_module(self._entry[0])
         except BaseException as error:
             self.close()
             if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
@@ -88,7 +89,7 @@ class ModuleSpace:
             raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
 
     def _noted_lines(self) -> AbstractContextManager[object]:
-        if not self._guarded or not lines.is_cheap():
+        if not self.guarded or not lines.is_cheap():
             return nullcontext()
         watch = lines.LineWatch([], self.root)
         self.reached = watch.reached
@@ -171,7 +172,8 @@ class _Loader(SourceFileLoader):
         if nul:
             msg = "there is a NUL byte; save the file as UTF-8"
             raise SyntaxError(msg, (self.path, before.count(b"\n") + 1, None, None))
-        return self.source_to_code(data, self.path)
+        heard = silent.compile_heard(data, self.path) if _spaces[_package_of(fullname)].guarded else None
+        return self.source_to_code(data, self.path) if heard is None else heard
 
     def exec_module(self, module: ModuleType) -> None:
         space = _spaces[_package_of(module.__name__)]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OBSERVATIONS = {
     "answer-ignored": "a request or a prompt failed, or a file was not stored; the job did not look, and said success",
+    "answer-kept": "a job kept an answer that was not what it had asked for, and said success",
+    "exception-swallowed": "a handler that does nothing swallowed a mistake, and left out what it happened to",
     "file-grows": "a file is larger after every run, though no more rows were read",
     "file-overwritten": "several jobs write a file of the same name, each over what another one wrote",
     "items-failed": "the returned value counts failed items and none that worked, and says success",
@@ -31,7 +33,20 @@ OBSERVATIONS = {
     "status-unknown": "the returned value reports a failure in words that the platform does not know",
 }
 """Every kind of observation, and its meaning."""
+WRONG_ANSWERS = {
+    "html": "This service is under maintenance (fault plan).",
+    "text": "I am sorry, I cannot answer that as JSON (fault plan).",
+}
+"""What a service says, by the kind of the injected answer that is not what a job asks for."""
+_WRONG_BYTES = tuple((kind, answer.encode()) for kind, answer in WRONG_ANSWERS.items())
 _LOOKS = frozenset({"status_code", "error", "usage"})
+
+
+def wrong_answer_in(content: str | bytes) -> str | None:
+    """Return the kind of injected wrong answer that a text or the content of a file contains."""
+    if isinstance(content, str):
+        return next((kind for kind, answer in WRONG_ANSWERS.items() if answer in content), None)
+    return next((kind for kind, answer in _WRONG_BYTES if answer in content), None)
 
 
 class Note(NamedTuple):

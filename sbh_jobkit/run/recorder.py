@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.places import call_place
 from sbh_jobkit.run import sent
-from sbh_jobkit.run.notes import OBSERVATIONS, FailedAnswer, Note, drops_result
+from sbh_jobkit.run.notes import OBSERVATIONS, FailedAnswer, Note, drops_result, wrong_answer_in
 from sbh_jobkit.run.outcome import json_problem
 from sbh_jobkit.run.run import Event, Fault, FileChange, HttpCall, LlmCall, make_event
 from sbh_jobkit.run.spellings import SHORTEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
     from types import FrameType
@@ -105,6 +105,11 @@ class Recorder:
         """Note something that is probably not meant, with the plugin's line that did it."""
         self.notes.append(Note(kind, subject, call_place(sys._getframe(1), self.root)))  # noqa: SLF001  who called us
 
+    def _note_wrong(self, subject: str, content: str | bytes) -> None:
+        """Note that an injected wrong answer is in what the job sends or stores."""
+        if (kind := wrong_answer_in(content)) is not None:
+            self.note("answer-kept", (kind, subject))
+
     def watch(self, subject: str, answer: Mapping[str, Any]) -> FailedAnswer:
         """Return an answer that failed in a form that knows whether the job looks at it."""
         place = call_place(sys._getframe(1), self.root)  # noqa: SLF001  who called us
@@ -146,14 +151,16 @@ class Recorder:
         if not self._unredacted:
             return
         self._unredacted, redactor = False, self._redactor()
-        for event in self.events:
-            self._sent_before(
-                "ctx.emit", f"the event {event.type!r}", f"{event.type}\n{json.dumps(event.payload)}", place
-            )
-        for prompt in self.llm_calls:
-            self._sent_before("ctx.llm.run", "a prompt to the language model", prompt.prompt, place)
-        for file in self.files:
-            self._sent_before("ctx.files.upload", "the key of an uploaded file", file.key, place)
+        sent_before = [
+            *(
+                ("ctx.emit", f"the event {each.type!r}", f"{each.type}\n{json.dumps(each.payload)}")
+                for each in self.events
+            ),
+            *(("ctx.llm.run", "a prompt to the language model", each.prompt) for each in self.llm_calls),
+            *(("ctx.files.upload", "the key of an uploaded file", each.key) for each in self.files),
+        ]
+        for member, where, text in sent_before:
+            self._find_secrets(member, f"{where}, sent before it was set", text, placed=False, place=place)
         entry: Any
         for entry in (*self.events, *self.http_calls, *self.llm_calls, *self.files, *self.faults):
             for name in entry.__slots__:
@@ -163,9 +170,6 @@ class Recorder:
                 ):  # the tenant's logs hold the same entry: it changes, too
                     object.__setattr__(entry, name, redactor.value(value))
 
-    def _sent_before(self, member: str, where: str, text: str, place: str | None) -> None:
-        self._find_secrets(member, f"{where}, sent before it was set", text, placed=False, place=place)
-
     def event(self, type_: str, payload: Any, text: str, at: datetime) -> Event:
         """Record an event; `text` is what to look for secrets in, such as its payload as JSON."""
         redactor = self._redactor()
@@ -174,6 +178,7 @@ class Recorder:
             payload = redactor.value(payload)
         if concerned or shown != type_:
             self._find_secrets("ctx.emit", f"the event {type_!r}", f"{type_}\n{text}")
+        self._note_wrong(f"the event {shown!r}", text)
         event = make_event(type=shown, payload=payload, at=at)
         self._keep(self.events, event)
         return event
@@ -198,6 +203,7 @@ class Recorder:
                 f"ctx.http.{method.lower()}", f"the URL of a {method} request", redactor.after_base(url), but=self._own
             )
         text, mark = sent.shown_body(body, redactor.text) if body else ("", "")
+        self._note_wrong(f"what {method} {shown} sent", body)
         call = HttpCall(
             method=method,
             url=shown,
@@ -226,11 +232,12 @@ class Recorder:
         """Record an upload."""
         redactor = self._redactor()
         shown = redactor.text(key)
+        self._note_wrong(f"the file {shown!r}", data)
         self._keep(self.files, FileChange(action="uploaded", key=shown, size=len(data), digest=sent.digest(data)))
         if shown != key:
             self._find_secrets("ctx.files.upload", "the key of an uploaded file", key)
         if len(redactor):
-            for text in _texts(data):
+            for text in sent.texts(data):
                 self._find_secrets("ctx.files.upload", f"the uploaded file {key!r}", text)
             self._find_secrets("ctx.files.upload", f"the content type of the uploaded file {key!r}", content_type)
 
@@ -336,15 +343,3 @@ class Recorder:
         entries.append(entry)
         if self._sink is not None:
             self._sink(entry)
-
-
-def _texts(data: bytes) -> Iterator[str]:
-    """Yield what a file's bytes say in the encodings in which a secret may stand in them."""
-    try:
-        yield data.decode()
-    except UnicodeDecodeError:
-        yield data.decode("latin-1")
-    if b"\0" in data:
-        yield data.decode("utf-16-le", "replace")
-        yield data.decode("utf-16-be", "replace")
-        yield data.replace(b"\0", b"").decode("latin-1")

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.plugin.places import authors_terms
+from sbh_jobkit.plugin.silent import Listener
 from sbh_jobkit.run.capture import redacted
 from sbh_jobkit.run.run import make_run
 from sbh_jobkit.schedule.schedule import Schedule
@@ -52,8 +53,13 @@ class Runner:
         late = started is not None and started != fire
         started_at = datetime.fromtimestamp(started or fire, zone) if late else fire_time
         with self._tenant.open(job, fire, zone) as session:
-            call = self._sandbox.call(job, session)
-            recorder, result, output = session.recorder, call.result, call.output
+            recorder = session.recorder
+            before, Listener.current = Listener.current, Listener(recorder.note)
+            try:
+                call = self._sandbox.call(job, session)
+            finally:
+                Listener.current = before
+            result, output = call.result, call.output
             error = result.error
             if output.stdout or output.stderr or output.logs:
                 recorder.output(*output, place=job.place)

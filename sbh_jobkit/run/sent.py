@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 NO_HEADERS: Mapping[str, str] = {}
 _MOST = 4_000
@@ -49,3 +49,15 @@ def _value(name: str, value: str, redact: Callable[[str], str]) -> str:
         scheme = _SCHEME.match(shown)
         return f"{scheme['scheme']} {_HIDDEN}" if scheme else _HIDDEN
     return shown if len(shown) <= _LONGEST_HEADER else f"{shown[:_LONGEST_HEADER]}…"
+
+
+def texts(data: bytes) -> Iterator[str]:
+    """Yield what a file's bytes say in the encodings in which a secret may stand in them."""
+    try:
+        yield data.decode()
+    except UnicodeDecodeError:
+        yield data.decode("latin-1")
+    if b"\0" in data:
+        yield data.decode("utf-16-le", "replace")
+        yield data.decode("utf-16-be", "replace")
+        yield data.replace(b"\0", b"").decode("latin-1")

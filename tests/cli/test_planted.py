@@ -242,6 +242,34 @@ confirm: event visit.confirmed never happened, 2 times; the run was coalesced,
 invite: POST https://letters.example.com/invites never happened, 3 times; the
   run met outage of letters.example.com, and said success""",
     ),
+    "a visit that is left out because it has no room": (
+        "clinic",
+        ["a visit without a room"],
+        "simulate case --for 4d --job confirm",
+        OK,
+        """\
+  main.py:71: confirm: swallowed KeyError: 'room' without a word, and said
+    success [exception-swallowed]""",
+    ),
+    "a set written as a list": (
+        "clinic",
+        ["rooms as a set"],
+        "simulate case --for 2d --job day_list --stress order",
+        FAILED,
+        """\
+day_list: file uploaded lists/#-#-#.json has another content, 2 times; only in
+  another process, where sets have another order: sort what comes out of a set""",
+    ),
+    "an answer of the model that is no JSON": (
+        "library",
+        ["any answer is kept"],
+        "simulate case --for 4d --job sort_wishes --stress outage",
+        FAILED,
+        """\
+main.py:71: sort_wishes: the file 'shelves.json' has an answer that is words
+  instead of data, and the job said success [answer-kept]; the run met words
+  instead of the JSON of llm""",
+    ),
     "cents that are cut off": (
         "clinic",
         ["money cut off"],

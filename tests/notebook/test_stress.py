@@ -93,8 +93,9 @@ def test_all_kinds(notebook, clinic):
     """`all` is every kind of the command line."""
     notebook.run(f"%load_plugin {clinic}")
     found = notebook.run("%simulate 2d --stress all")
-    kinds = "dst", "calendar", "overlap", "outage", "late", "storage", "rate_limit", "crash", "tenants"
+    kinds = "dst", "calendar", "overlap", "outage", "late", "storage", "rate_limit", "crash", "tenants", "order"
     assert found.kinds == kinds
+    assert "order: a notebook does not try it; the command line does, in other processes" in found.notes
     assert found.scenarios[-1] == "tenants"
 
 

@@ -400,7 +400,7 @@ def test_the_examples_can_be_exported(ran, exported, name):
     assert month(two, World.for_folder(folder)) == month(one, World.for_folder(EXAMPLES / name))
     assert (done.notes, check(folder)) == ((), [])
     ours, theirs = (json.loads((at / "plugin.json").read_text()) for at in (folder, EXAMPLES / name))
-    permissions = sorted(theirs.get("permissions", ["db.read", "emit_webhook"]))
+    permissions = sorted(theirs.get("permissions", ["db.read", "emit_webhook", "files.read", "files.write"]))
     assert (ours["permissions"], ours.get("secrets")) == (permissions, theirs.get("secrets"))
     code, _ = command("ruff", "format", "--isolated", "--line-length", "120", "--check", ".", cwd=folder)
     assert code == 0

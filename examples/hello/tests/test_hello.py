@@ -6,11 +6,12 @@ plugin = Plugin.load(Path(__file__).parents[1])
 
 
 def test_newcomers_are_welcomed_once():
-    """Who joined yesterday is welcomed; who joined before is not."""
+    """Who joined in the last week is welcomed once; who joined before is not."""
     world = World()
-    world.db.insert("users", [{"name": "Ada", "joined_at": "2026-01-01"}, {"name": "Grace", "joined_at": "2026-01-04"}])
-    run = run_job(plugin.jobs["welcome"], world, at="2026-01-04T08:00")
-    assert (run.value, run.stdout) == ({"status": "success", "welcomed": 1}, "Welcome, Grace!\n")
+    world.db.insert("users", [{"name": "Ada", "joined_at": "2026-01-01"}, {"name": "Grace", "joined_at": "2026-01-11"}])
+    first, second = (run_job(plugin.jobs["welcome"], world, at=f"2026-01-{day}T08:00") for day in (12, 13))
+    assert (first.value, first.stdout) == ({"status": "success", "welcomed": 1}, "Welcome, Grace!\n")
+    assert (second.value, second.stdout) == ({"status": "success", "welcomed": 0}, "")
 
 
 def test_month():

@@ -4,8 +4,7 @@ import pytest
 @pytest.mark.sbh_at("2026-01-05T08:00")
 @pytest.mark.sbh_tables(users=[{"name": "Ada", "joined_at": "2026-01-04T14:30"}])
 def test_newcomers_are_welcomed(sbh_run, sbh_world):
-    run = sbh_run("welcome")
-    assert run.ok
+    assert sbh_run("welcome").ok
     assert [event.payload for event in sbh_world.events] == [{"name": "Ada"}]
 
 

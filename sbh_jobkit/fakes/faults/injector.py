@@ -30,6 +30,7 @@ from sbh_jobkit.fakes.faults.kinds import (
 )
 from sbh_jobkit.fakes.faults.validation import EVERY, SERVICES, format_setting
 from sbh_jobkit.plugin.places import call_place
+from sbh_jobkit.run.notes import WRONG_ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,8 +49,8 @@ _ALWAYS_USED = (SchedulerDown, SchedulerCrash)
 _PRECEDENCE = (Latency, Outage, RateLimit, Errors)
 """Latency comes first; then the first kind that refuses the request decides its answer."""
 _ANSWERS = {
-    "html": "<!doctype html><title>Please wait</title><p>This service is under maintenance (fault plan).</p>\n",
-    "text": "I am sorry, I cannot answer that as JSON (fault plan).",
+    "html": f"<!doctype html><title>Please wait</title><p>{WRONG_ANSWERS['html']}</p>\n",
+    "text": WRONG_ANSWERS["text"],
 }
 WRONG_ANSWER = " instead of "
 """What the summary of an outage with a wrong answer contains."""

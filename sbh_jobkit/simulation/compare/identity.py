@@ -22,12 +22,22 @@ if TYPE_CHECKING:
     from sbh_jobkit.fakes.world import World
     from sbh_jobkit.run.effects import Effect
 
-_NAMING = re.compile(
-    r"(.*[_-])?(id|uuid|key|slug|ref|sku|number|email|mail|recipient|to|user|customer|subject|title|name|date|day|month|week"
-    r"|period|url|path|file)|.*[a-z](Id|Key|Email|Date)",
-    re.IGNORECASE,
+_NOUNS = (
+    *("id", "uuid", "key", "slug", "ref", "sku", "number", "email", "mail", "recipient", "to", "user", "customer"),
+    *("subject", "title", "name", "date", "day", "month", "week", "period", "url", "path", "file"),
 )
-"""Fields that say which thing an effect is about."""
+_THINGS = (
+    *("user", "customer", "client", "account", "contact", "member", "tenant", "order", "invoice", "ticket", "message"),
+    *("item", "product", "project", "job", "task", "event", "session", "device", "document", "record", "file"),
+)
+_NAMING = re.compile(
+    rf"(?i:(.*[_.-])?({'|'.join(_NOUNS)})|({'|'.join(_THINGS)})(id|key|name|email|number|ref))"
+    rf"|.*[a-z0-9]({'|'.join(noun.title() for noun in _NOUNS)}|ID|UUID|URL|SKU)"
+)
+"""Fields that say which thing an effect is about: a noun as the last word, as in `user_id`, `userId` and `userid`.
+
+The end of a longer word, as in `paid` and `monkey`, is none.
+"""
 _PASSING = re.compile(
     r"(?i:(.*[_-])?(at|on|time|timestamp|ts|now|since|until|duration|elapsed|took|seconds|secs|ms|millis|minutes|age"
     r"|datetime|uptime|runtime|request_id|trace_id|run_id|nonce|idempotency_key))|.*[a-z](At|Time|Ms|Seconds)"

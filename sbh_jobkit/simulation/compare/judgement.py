@@ -66,10 +66,13 @@ class Finding:
 def judge(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities) -> list[Finding]:
     """Return what is lost or doubled after a disturbance, and is no job's report."""
     runs = {(run.job, run.fire_time.timestamp()): run for run in disturbed}
+    last = {run.job: run.fire_time.timestamp() for run in disturbed if run.outcome.started}
 
     def blame(change: EffectChange) -> str | None:
         run = runs.get(_instant(change))
         if run is not None and run.outcome in _UNSTARTED:
+            if last.get(run.job, 0) <= run.fire_time.timestamp():
+                return None  # the range ends before another run could make up for it
             # what nothing identifies, such as a report of how things are, is replaced by that of the next run
             named = change.effect.kind == "file" or identities.key(change.effect).identity
             return f"the run was {run.outcome.value}, and no later run made up for it" if named else None

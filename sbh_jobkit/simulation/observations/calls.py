@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.run.notes import wrong_answer_in
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.simulation.observations.observation import Observation, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sbh_jobkit.run.notes import Note
     from sbh_jobkit.run.run import Run
@@ -20,6 +22,9 @@ _MOST_ROUTES = 20
 _FEWEST = 2
 """How many runs must leave out a page: one may have had its reason."""
 _LONGEST = 60
+_WORD = re.compile(r"[\w-]+")
+_DATA = re.compile(r"\.(jsonl?|csv|tsv|xml|ya?ml)'$", re.IGNORECASE)
+_NOT = {"html": "a page of HTML instead of data", "text": "words instead of data"}
 
 
 def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
@@ -38,6 +43,9 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         elif note.kind == "answer-ignored" and run.outcome is Outcome.OK and run.ok:  # else a fault says it
             message = f"{note.subject}, the job did not look at that, and said success"
             advice = 'check the result, such as answer["status_code"], and return {"status": "error", …}'
+        elif note.kind == "exception-swallowed" and run.outcome is Outcome.OK:
+            message = f"swallowed {note.subject} without a word, and said success"
+            advice = "look for what may be missing, as .get(…) does, and count or print what is left out"
         else:
             continue
         yield Observation(
@@ -59,6 +67,44 @@ def _prompts(run: Run) -> Iterator[Observation]:
                 advice='add world.llm.reply("…", when=r"…") to world.py',
                 first=run.fire_time,
             )
+
+
+def kept_answers(runs: Iterable[Run]) -> Iterator[Observation]:
+    """Yield what runs kept of injected wrong answers, where the job needs what it asked for.
+
+    A model is asked for data if all its other answers to the job are JSON or single words; a page of HTML is wrong in
+    a file that says that it is JSON, CSV or XML.
+    """
+    seen = list(runs)
+    for run in seen:
+        for note in run.notes if run.ok else ():
+            if note.kind != "answer-kept":
+                continue
+            kind, subject = note.subject
+            if _asks_for_data(seen, run.job) if kind == "text" else _DATA.search(subject):
+                yield Observation(
+                    kind=note.kind,
+                    job=run.job,
+                    place=note.place,
+                    message=f"{subject} has an answer that is {_NOT[kind]}, and the job said success",
+                    advice="check an answer before it is kept: that it is JSON, or one of the words that you expect",
+                    first=run.fire_time,
+                )
+
+
+def _asks_for_data(runs: Iterable[Run], job: str) -> bool:
+    answers = [call.text for run in runs if run.job == job for call in run.llm_calls]
+    right = [text for text in answers if text and wrong_answer_in(text) is None]
+    return bool(right) and all(map(_is_data, right))
+
+
+def _is_data(text: str) -> bool:
+    if _WORD.fullmatch(text.strip()):
+        return True
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except ValueError:
+        return False
 
 
 def page_observations(simulation: Observed) -> Iterator[Observation]:

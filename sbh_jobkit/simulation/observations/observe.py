@@ -9,7 +9,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.simulation.observations.calls import call_observations, page_observations, route_observations
+from sbh_jobkit.simulation.observations.calls import (
+    call_observations,
+    kept_answers,
+    page_observations,
+    route_observations,
+)
 from sbh_jobkit.simulation.observations.lasting import changed_variables, growing_files, not_called, overwritten_files
 from sbh_jobkit.simulation.observations.observation import Observation, Observed, merged
 from sbh_jobkit.simulation.observations.searches import search_observations
@@ -34,6 +39,7 @@ def _all(simulation: Observed) -> Iterator[Observation]:
         yield from call_observations(run, replies=replies)
         yield from value_observations(run)
     yield from chain(
+        kept_answers(simulation.runs),
         search_observations(simulation),
         page_observations(simulation),
         growing_files(simulation),

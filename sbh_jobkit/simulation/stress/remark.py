@@ -1,21 +1,30 @@
-"""What jobs returned under stress that the platform takes for success, though it says otherwise."""
+"""What jobs said success of under stress, though what they returned, were answered or kept says otherwise."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.fakes.faults.plan import FaultPlan
 from sbh_jobkit.simulation.compare.judgement import met_faults
+from sbh_jobkit.simulation.observations.calls import call_observations, kept_answers
 from sbh_jobkit.simulation.observations.observation import Observation, merged
 from sbh_jobkit.simulation.observations.values import value_observations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
 
     from sbh_jobkit.fakes.faults.validation import InjectedFault
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.stress.scenario import Load, Scenario
+
+_NUMBERS = re.compile(r"\d+")
+_IGNORED = frozenset({"answer-ignored", "exception-swallowed"})
+_STORED = "the file "
+"""How the message about a file begins that was not stored: nothing can be done about a mark that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +40,7 @@ class Remark:
     @property
     def signature(self) -> tuple[str, ...]:
         """What equal remarks of several scenarios share."""
-        return self.observation.kind, self.observation.job or "", self.observation.message
+        return self.observation.kind, self.observation.job or "", _NUMBERS.sub("#", self.observation.message)
 
     @property
     def line(self) -> str:
@@ -40,17 +49,22 @@ class Remark:
 
 
 def remarks(runs: Iterable[Run], allowed: Collection[str]) -> Iterator[Remark]:
-    """Yield what runs that met an injected fault returned, without the kinds that are allowed."""
-    met: dict[tuple[str, str | None, str], str] = {}
-    found = []
-    for run in runs:
-        if run.ok and run.injected_faults:
-            for each in value_observations(run):
-                if each.kind not in allowed:
-                    met.setdefault((each.kind, each.job, each.message), met_faults(run))
-                    found.append(each)
-    for each in merged(found):
-        yield Remark(observation=each, met=met[each.kind, each.job, each.message])
+    """Yield what runs that met an injected fault returned, ignored or kept, without the kinds that are allowed."""
+    seen = list(runs)
+    met: dict[tuple[str | None, datetime | None], str] = {
+        (run.job, run.fire_time): met_faults(run) for run in seen if run.ok and run.injected_faults
+    }
+    answered = (each for run in seen if (run.job, run.fire_time) in met for each in _observations(run))
+    for each in merged(each for each in chain(answered, kept_answers(seen)) if each.kind not in allowed):
+        yield Remark(observation=each, met=met[each.job, each.first])
+
+
+def _observations(run: Run) -> Iterator[Observation]:
+    """Yield what a run returned, and the answers of hosts and models that it did not look at."""
+    yield from value_observations(run)
+    for each in call_observations(run, replies=False):
+        if each.kind in _IGNORED and not each.message.startswith(_STORED):
+            yield each
 
 
 def shrink_remark(load: Load, scenario: Scenario, remark: Remark, usual: Collection[InjectedFault]) -> Scenario:

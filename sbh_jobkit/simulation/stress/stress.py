@@ -17,11 +17,13 @@ from sbh_jobkit.simulation.compare.judgement import Finding, judge
 from sbh_jobkit.simulation.stress.crash import crash_findings
 from sbh_jobkit.simulation.stress.days import day_findings
 from sbh_jobkit.simulation.stress.kinds import ALL, KINDS
+from sbh_jobkit.simulation.stress.order import order_findings
 from sbh_jobkit.simulation.stress.remark import Remark, remarks, shrink_remark
 from sbh_jobkit.simulation.stress.shrink import Broken, shrink
 from sbh_jobkit.simulation.stress.shrink_finding import shrink_finding
 from sbh_jobkit.simulation.stress.tenants import tenant_findings
 from sbh_jobkit.simulation.stress.trials import trials
+from sbh_jobkit.simulation.stress.usual import Usual
 from sbh_jobkit.simulation.verdict import is_failure
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def run_stress(
     progress("a plain range")
     loaded = load()
     usual = list(plain.runs(lambda: loaded))
-    tried, notes = trials(plain, kinds, usual)
+    tried, notes = trials(plain, kinds, Usual(usual))
     search = _Search(load, plain, usual, loaded[1], path=path, progress=progress)
     search.identities.check(effect for run in usual for effect in run.effects)
     for trial in tried.values():
@@ -120,6 +122,12 @@ def run_stress(
         others, more = tenant_findings(load, used, other_world(), plain, usual, identities=search.identities, path=path)
         search.add(others)
         names.append("tenants")
+        notes += more
+    if "order" in kinds:
+        progress("other processes, where sets have another order")
+        others, more = order_findings(plain, search.identities, path)
+        search.add(others)
+        names += [] if more else ["order"]
         notes += more
     return Stress(
         broken=tuple(search.smallest()),
@@ -164,7 +172,12 @@ class _Search:
             found = day_findings(runs, trial.day, trial.happens)
             self.add(replace(each, command=scenario.command(self._path)) for each in found)
         elif trial.judged:
-            self.add(self._smaller(scenario, judge(self._usual, runs, self.identities)))
+            self.add(self._smaller(scenario, judge(self._usual_of(scenario), runs, self.identities)))
+
+    def _usual_of(self, scenario: Scenario) -> list[Run]:
+        """Return the runs without stress; those of a scenario with other jobs are simulated again, without the rest."""
+        same = scenario.jobs == self._plain.jobs
+        return self._usual if same else list(replace(self._plain, jobs=scenario.jobs).runs(self._load))
 
     def add(self, found: Iterable[Finding]) -> None:
         """Keep the findings that are new."""

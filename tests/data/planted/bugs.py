@@ -39,6 +39,13 @@ BUGS = {
         "    warned = 0\n",
         '    warned = 0\n    SEEN.append("x" * 100)\n    ctx.files.upload("cards/log.txt", "".join(SEEN))\n',
     ),
+    "any answer is kept": (
+        'try:\n            shelves = json.loads(answer["text"])\n        except ValueError:\n'
+        '            return {"status": "error", "error": "the model\'s answer is not JSON"}\n',
+        'ctx.files.upload("shelves.json", answer["text"])\n        try:\n'
+        '            shelves = json.loads(answer["text"])\n'
+        "        except ValueError:\n            shelves = {}\n",
+    ),
     # the clinic
     "only 200 is accepted": ('if answer["status_code"] in (200, 202):', 'if answer["status_code"] == 200:'),
     "tried again whatever was said": (
@@ -64,6 +71,15 @@ BUGS = {
         'if not send(ctx, {"to": patient["number"], "until": until.isoformat()}):\n'
         '            return {"status": "error", "error": "a letter was not accepted", "sent": sent}\n',
         'send(ctx, {"to": patient["number"], "until": until.isoformat()})\n',
+    ),
+    "a visit without a room": (
+        'room = rooms.get(visit.get("room"), "by phone")',
+        'try:\n            room = rooms[visit["room"]]\n        except KeyError:\n            continue',
+    ),
+    "rooms as a set": (
+        'content = json.dumps({"day": today.isoformat(),',
+        'rooms = {room["name"] for room in ctx.db.query("rooms", limit=1000)}\n'
+        '    content = json.dumps({"day": today.isoformat(), "rooms": list(rooms),',
     ),
     "money cut off": ('round(visit["price"] * 100)', 'int(visit["price"] * 100)'),
     "the same day next year": ("until = today + timedelta(days=365)", "until = today.replace(year=today.year + 1)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from sbh_jobkit.errors import WorldError
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.report.html.comparison import comparison_page
 from sbh_jobkit.report.terminal.comparison import comparison_lines
+from sbh_jobkit.run.effects import Effect
+from sbh_jobkit.simulation.compare.identity import Identities
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLANTED = Path(__file__).parents[2] / "data" / "planted"
 SPEC = importlib.util.spec_from_file_location("planted_bugs", PLANTED / "bugs.py")
 BUGS = importlib.util.module_from_spec(SPEC)
@@ -30,6 +34,51 @@ def library(*bugs, duration="10d"):
 def unchanged():
     """Return what the careful library does in ten days."""
     return library()
+
+
+NAMING = [
+    *("id", "ID", "Id", "user_id", "user-id", "user.id", "userId", "userID", "userid", "USER_ID", "order2Id", "key"),
+    *("licenceKey", "licence_key", "to", "replyTo", "email", "customerEmail", "customer", "customername", "dueDate"),
+    *("due_date", "date", "month", "billing_period", "file", "file_path", "fileUrl", "invoiceNumber", "title", "sku"),
+]
+OTHER = [
+    *(
+        "paid",
+        "valid",
+        "avoided",
+        "grid",
+        "bid",
+        "void",
+        "monkey",
+        "turkey",
+        "update",
+        "candidate",
+        "outdated",
+        "surname_",
+    ),
+    *(
+        "today",
+        "holiday",
+        "into",
+        "photo",
+        "profile",
+        "refund",
+        "preference",
+        "superuser",
+        "count",
+        "total",
+        "rows",
+        "text",
+    ),
+    *("sent_at", "sentAt", "created_on", "request_id", "duration_ms", "age", "status", "weekly", "monthly", "fileset"),
+]
+
+
+@pytest.mark.parametrize(("field", "names"), [*((name, True) for name in NAMING), *((name, False) for name in OTHER)])
+def test_a_field_names_what_an_effect_is_about_by_its_last_word(field, names):
+    """A noun that is a word of its own names something; the end of another word does not, and neither does a time."""
+    effect = Effect(kind="event", name="done", content={field: 7}, at=NOW, job="work", fire_time=NOW)
+    assert Identities().key(effect).identity == (f'{{"{field}": 7}}' if names else "")
 
 
 def test_a_plugin_does_not_differ_from_itself(unchanged):

@@ -6,15 +6,16 @@ import importlib.util
 import json
 import re
 import shlex
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from sbh_jobkit import Plugin, World, simulate
+from sbh_jobkit import Plugin, World, every, simulate
 from sbh_jobkit.cli.main import FAILED, OK, main
 from sbh_jobkit.fakes.faults.parse import parse
 from sbh_jobkit.fakes.faults.plan import FaultPlan
+from sbh_jobkit.fakes.script import WorldScript
 from sbh_jobkit.plugin.sdk import job
 from sbh_jobkit.schedule import times
 from sbh_jobkit.simulation.stress.days import day_findings
@@ -86,7 +87,7 @@ SWALLOWED = {
 }
 READER = """
 import json
-from datetime import date
+from datetime import date, timedelta
 from src.ext.sdk import job
 
 def read(ctx):
@@ -141,7 +142,7 @@ def test_a_wrong_answer_that_is_taken_for_an_empty_one(tmp_path, capsys, body, m
 
 
 WEEKLY = """
-from datetime import date
+from datetime import date, timedelta
 from src.ext.sdk import job
 
 @job("weekly", schedule="0 6 * * *")
@@ -223,6 +224,54 @@ def test_a_daily_effect_that_a_clock_change_takes_away():
     assert list(day_findings(around("2026-05-01"), date(2026, 5, 4))) == []
 
 
+@pytest.mark.parametrize(("hours", "found"), [(24, 1), (48, 0)], ids=["one day", "two days"])
+def test_a_daily_job_that_comes_late_leaves_out_what_came_before(hours, found):
+    """It looks at the last 24 hours, counted from when it starts; one that looks further back meets its marks."""
+
+    @job("greet", schedule="0 8 * * *")
+    def greet(ctx):
+        from datetime import datetime
+
+        since = datetime.now() - timedelta(hours=hours)  # noqa: DTZ005, TID251  as jobs do
+        for user in ctx.db.query("users", {"at": {"$gte": since.isoformat()}}, limit=1000):
+            if not ctx.files.get(f"greeted/{user['id']}"):
+                ctx.emit("greeted", {"id": user["id"]})
+                ctx.files.upload(f"greeted/{user['id']}", "")
+
+    @job("watch", schedule="0 * * * *")
+    def watch(ctx):
+        ctx.db.count("users")
+
+    def join(world, now):
+        world.db.insert("users", {"at": now.isoformat()})
+
+    def world():
+        world = World()
+        world.db.create("users")
+        world.script = WorldScript.from_names({"join": every("0 * * * *")(join)})
+        return world
+
+    zone = times.zone("UTC")
+    start, end = (times.instant(at, zone) for at in ("2026-01-01", "2026-01-09"))
+    plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
+    stress = run_stress(lambda: (Plugin.load({"greet": greet, "watch": watch}), world()), plain, ("late",))
+    why = [each.why for each in stress.findings]
+    assert why == ["the run started late, and said success"] * found
+
+
+def test_nothing_is_said_of_runs_that_no_later_one_could_make_up_for(monkeypatch, capsys):
+    """While the scheduler is down until after the end of the range, nobody knows what the next run does."""
+    monkeypatch.chdir(PLANTED / "library")
+    down = "scheduler_down start=2026-01-03T12:00+01:00 end=2026-01-0{}T12:00+01:00"
+    words = ["simulate", ".", "--for", "4d", "--job", "export_loans", "--json", "--fault"]
+    assert main([*words, down.format(6)]) == FAILED  # a run is missing, which says enough
+    assert json.loads(capsys.readouterr().out)["lost"] == []
+    words[3] = "5d"
+    assert main([*words, down.format(5)]) == FAILED
+    (lost,) = json.loads(capsys.readouterr().out)["lost"]
+    assert "2026-01-03.csv never happened; the run was coalesced" in lost
+
+
 @pytest.mark.parametrize(("hours", "found"), [((19,), 1), ((7, 19), 0), (range(24), 0)], ids=["one", "two", "all"])
 def test_a_job_that_looks_for_its_hour_comes_too_late(hours, found):
     """Down from half an hour before the one hour at which a job acts each day, later runs find the hour over."""
@@ -240,7 +289,7 @@ def test_a_job_that_looks_for_its_hour_comes_too_late(hours, found):
     plain = Scenario(start=start, end=end, zone=zone, plan=FaultPlan())
     stress = run_stress(lambda: (Plugin.load({"nudge": nudge}), World()), plain, ("late",))
     lost = [each.line for each in stress.findings if each.first.content.get("hour") == 19]
-    line = "nudge: event nudged never happened; the run was coalesced, and no later run made up for it"
+    line = "nudge: event nudged never happened, 2 times; the run was coalesced, and no later run made up for it"
     assert lost == [line] * found
 
 

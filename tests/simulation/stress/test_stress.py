@@ -20,7 +20,7 @@ from sbh_jobkit.simulation.stress.stress import read, run_stress
 
 ROOT = Path(__file__).parents[3]
 ALL = "dst,overlap,outage,late"
-ONE_OF = "use one of dst, calendar, overlap, outage, late, storage, rate_limit, crash, tenants or all"
+ONE_OF = "use one of dst, calendar, overlap, outage, late, storage, rate_limit, crash, tenants, order or all"
 NO_CHANGE = "note: dst: the clocks do not change in UTC within a year of 2026-01-01\n"
 NO_HOST = "note: outage: no job used HTTP, a model, files or tables in the range\n"
 COMMAND = "sbh-jobkit simulate examples/pitfalls/"

@@ -65,10 +65,11 @@ def confirm(ctx):
         mark = f"confirmed/{visit['id']}"
         if mark in known:
             continue
+        room = rooms.get(visit.get("room"), "by phone")
         cents = round(visit["price"] * 100)
         ctx.emit(
             "visit.confirmed",
-            {"id": visit["id"], "clinic": ctx.tenant_id, "room": rooms[visit["room"]], "cents": cents},
+            {"id": visit["id"], "clinic": ctx.tenant_id, "room": room, "cents": cents},
         )
         ctx.files.upload(mark, "")
         confirmed += 1
