@@ -19,7 +19,7 @@ class TestClock:
 
     def __init__(self, at: str, zone: ZoneInfo) -> None:
         """Start at a time; a naive time is in the zone."""
-        self.virtual = VirtualClock(times.instant(at, zone), zone)
+        self.virtual = VirtualClock(times.instant_in_range(at, zone), zone)
         """The clock that `with` starts and stops."""
 
     def __repr__(self) -> str:
@@ -33,7 +33,7 @@ class TestClock:
 
     def move_to(self, at: str | datetime) -> datetime:
         """Set the virtual time, earlier or later, and return it."""
-        self.virtual.move_to(times.instant(at, self.virtual.zone))
+        self.virtual.move_to(times.instant_in_range(at, self.virtual.zone))
         return self.now
 
     def advance(self, duration: str) -> datetime:

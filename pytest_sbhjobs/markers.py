@@ -143,7 +143,7 @@ def _try_values(mark: pytest.Mark) -> None:
 
     world = World()
     if mark.name == "sbh_at":
-        times.instant(mark.args[0], world.zone)
+        times.instant_in_range(mark.args[0], world.zone)
     elif mark.name == "sbh_secrets":
         world.secrets.update(mark.kwargs)
     elif mark.name == "sbh_tables":

@@ -145,7 +145,7 @@ def _check(config: pytest.Config, given: dict[str, str]) -> None:
 
     check("simulate", times.duration)
     check("tz", times.zone)
-    check("from", lambda text: times.instant(text, times.zone(given["tz"] or "UTC")))
+    check("from", lambda text: times.instant_in_range(text, times.zone(given["tz"] or "UTC")))
     report = _absolute(config, given["report"], "report")
     if report is not None and report.is_dir():
         msg = f"{_source(config, 'report')}: {given['report']!r} is a directory; give a file in it, such as report.html"

@@ -25,7 +25,7 @@ def fire_times(
     Raises ScheduleError if the schedule has no fire time in the range.
     """
     parsed = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
-    begin = times.instant(start, parsed.tz)
+    begin = times.instant_in_range(start, parsed.tz)
     end = times.add(begin, times.duration(duration))
     first = next(parsed.epochs(begin.timestamp(), end.timestamp()), None)
     if first is None:

@@ -38,8 +38,8 @@ def _ask(connection: Connection, key: Key, options: Namespace) -> str:
     from sbh_jobkit.engines.pauses import Pauses
 
     at, tz = now(), rows.zone_of(connection, key)
-    start = times.instant(options.start, tz)
-    end = datetime.fromtimestamp(at, UTC) if options.end is None else times.instant(options.end, tz)
+    start = times.instant_in_range(options.start, tz)
+    end = datetime.fromtimestamp(at, UTC) if options.end is None else times.instant_in_range(options.end, tz, end=True)
     found = rows.ask(connection, key, Window(start=start.timestamp(), end=end.timestamp()), person(), at)
     sentence = f"backfill of {key[2]}: {found.sentence}"
     if found.asked and (paused := Pauses.read(connection).of(key).current) is not None:

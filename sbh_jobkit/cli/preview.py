@@ -88,4 +88,4 @@ def _of_plugin(options: Namespace) -> _Preview:
 
 
 def _start(options: Namespace, zone: ZoneInfo) -> datetime:
-    return times.instant(options.start, zone) if options.start else clock.now(zone)
+    return times.instant_in_range(options.start, zone) if options.start else clock.now(zone)

@@ -49,7 +49,7 @@ def _alone(simulator: Simulator, options: Namespace) -> Run:
 
 def _in_simulation(simulator: Simulator, options: Namespace) -> Run:
     """Simulate up to the run, so that it meets the same world as in the simulation."""
-    job, at = simulator.plugin.jobs[options.job], times.instant(options.at, simulator.zone)
+    job, at = simulator.plugin.jobs[options.job], times.instant_in_range(options.at, simulator.zone)
     if at < simulator.start:
         msg = f"--at {options.at} is before --from {options.start}"
         raise TimeFormatError(msg)

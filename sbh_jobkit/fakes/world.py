@@ -191,7 +191,7 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         """
         if not self._begun:
             self._zone = times.zone(tz) if tz is not None else self.zone
-        beginning = times.instant(at, self.zone)
+        beginning = times.instant_in_range(at, self.zone)
         self.files.begin(beginning)  # in a world that has begun, it dates files that were written since
         if self._begun:
             return

@@ -73,7 +73,7 @@ class Preview(Shown):
         `others` are schedules by job name; those that are due at the same times are collisions. Raises TimeFormatError
         if the range has too many fire times to list.
         """
-        first = times.instant(start, schedule.tz)
+        first = times.instant_in_range(start, schedule.tz)
         last = times.end_of(first, end, duration, default=DURATION)
         epochs = list(islice(schedule.epochs(first.timestamp(), last.timestamp()), _MOST + 1))
         if len(epochs) > _MOST:

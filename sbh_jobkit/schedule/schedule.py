@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _DAY = 86_400
 _HOURS = 24
 _EPOCH = date(1970, 1, 1).toordinal()
-_FIRST, _LAST = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal()
+_FIRST, _LAST = date(times.FIRST_YEAR, 1, 1).toordinal() - 2, date(times.LAST_YEAR, 12, 31).toordinal() + 2
+"""The days that are looked at: two more than there are, since a range can be of another zone."""
 _BACK = (2, 62, 800, 3_700)
 """How many days to look back for the last fire time, first few, then more: 29 February can be 8 years away."""
 
@@ -51,7 +52,8 @@ class Schedule(Shown):
     """When a job is due: five-field cron, or a name such as `@daily`, in a time zone.
 
     Every range is [start, end). Times may be datetimes or ISO text; naive ones are in the schedule's zone.
-    Raises ScheduleError for an expression that is not cron, TimeFormatError for an unknown zone.
+    Raises ScheduleError for an expression that is not cron, TimeFormatError for an unknown zone, and for a time outside
+    the years 1000 to 9998.
     """
 
     __slots__ = ("_deltas", "_seconds", "_utc", "cron", "expression", "tz")
@@ -81,8 +83,8 @@ class Schedule(Shown):
 
     def fires(self, start: str | datetime, end: str | datetime) -> Iterator[datetime]:
         """Yield the fire times in [start, end) as aware datetimes in the schedule's zone."""
-        first, last = self._instant(start).timestamp(), self._instant(end).timestamp()
-        return chain.from_iterable(self._datetimes(first, last))
+        first, last = self._instant(start), self._instant(end, end=True)
+        return chain.from_iterable(self._datetimes(first.timestamp(), last.timestamp()))
 
     def epochs(self, start: float, end: float) -> Iterator[int]:
         """Yield the fire times in [start, end) as seconds since 1970; much faster than `fires`."""
@@ -90,26 +92,26 @@ class Schedule(Shown):
 
     def next(self, after: str | datetime) -> datetime:
         """Return the first fire time later than `after`."""
-        found = self.next_or_none(after)
+        found = self.next_or_none(self._instant(after))
         if found is None:
-            msg = f"schedule {self.expression!r} has no fire time after {after}"
+            msg = f"schedule {self.expression!r} has no fire time after {after} before the year {times.LAST_YEAR + 1}"
             raise ScheduleError(msg)
         return found
 
-    def next_or_none(self, after: str | datetime) -> datetime | None:
-        """Return the first fire time later than `after`; None at the end of the years that Python knows."""
-        first = floor(self._instant(after).timestamp()) + 1
-        found = next(self.epochs(first, (_LAST - _EPOCH) * _DAY), None)
+    def next_or_none(self, after: datetime) -> datetime | None:
+        """Return the first fire time later than `after`; None at the end of the years in which jobs can be due."""
+        _, last = times.years(self.tz)
+        found = next(self.epochs(floor(after.timestamp()) + 1, last.timestamp()), None)
         return None if found is None else datetime.fromtimestamp(found, self.tz)
 
     def previous(self, before: str | datetime) -> datetime:
         """Return the last fire time earlier than `before`."""
-        end = self._instant(before).timestamp()
+        end, (first, _) = self._instant(before, end=True).timestamp(), times.years(self.tz)
         for days in _BACK:
-            latest = deque(self.epochs(end - days * _DAY, end), maxlen=1)
+            latest = deque(self.epochs(max(end - days * _DAY, first.timestamp()), end), maxlen=1)
             if latest:
                 return datetime.fromtimestamp(latest[0], self.tz)
-        msg = f"schedule {self.expression!r} has no fire time before {before}"
+        msg = f"schedule {self.expression!r} has no fire time before {before} from the year {times.FIRST_YEAR} on"
         raise ScheduleError(msg)
 
     def describe(self, *, clocks: bool = True) -> str:
@@ -140,7 +142,7 @@ class Schedule(Shown):
         """Yield the days on which clock changes alter how often it is due: how often then, and on other days."""
         if self.cron.fixed or self._utc or len(self.cron.hours) == _HOURS:
             return
-        for day in times.clock_changes(self._instant(start), self.tz):
+        for day in times.clock_changes(times.instant(start, self.tz), self.tz):
             following = datetime.fromordinal(day.toordinal() + 1).replace(tzinfo=self.tz)
             due = sum(1 for _ in self.epochs(day.timestamp(), following.timestamp()))
             usual = len(self._seconds) if self.cron.matches_day(day.day, day.month, day.isoweekday() % 7) else 0
@@ -170,8 +172,8 @@ class Schedule(Shown):
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  local time
         return (midnight + delta for step in (0, 1) for delta in (timedelta(days=step) + each for each in self._deltas))
 
-    def _instant(self, value: str | datetime) -> datetime:
-        return times.instant(value, self.tz)
+    def _instant(self, value: str | datetime, *, end: bool = False) -> datetime:
+        return times.instant_in_range(value, self.tz, end=end)
 
     def _integers(self, start: float, end: float) -> Iterator[list[int]]:
         seconds = self._seconds

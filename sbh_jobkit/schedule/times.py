@@ -26,6 +26,8 @@ _ISO_DURATION = re.compile(
 _LONGEST_SHOWN = 40
 _MONTHS, _YEAR = {"y": 12, "mo": 1}, 12
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+FIRST_YEAR, LAST_YEAR = 1000, 9998
+"""When jobs can be due: years of four digits, but the last one, in which another zone has no date for some instants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,24 @@ def _in_zone(parsed: datetime, tz: tzinfo) -> datetime:
     return local
 
 
+def instant_in_range(value: str | date | datetime, tz: tzinfo, *, end: bool = False) -> datetime:
+    """Parse a time as `instant` does; raises TimeFormatError outside the years in which jobs can be due.
+
+    With `end`, the end of the last year is one, too.
+    """
+    found = instant(value, tz)
+    first, last = years(tz)
+    if not first <= found <= last or (found == last and not end):
+        msg = f"{found.isoformat()} is outside the years {FIRST_YEAR} to {LAST_YEAR}, in which jobs can be due"
+        raise TimeFormatError(msg)
+    return found
+
+
+def years(tz: tzinfo) -> tuple[datetime, datetime]:
+    """Return the instants between which jobs can be due."""
+    return datetime(FIRST_YEAR, 1, 1, tzinfo=tz), datetime(LAST_YEAR + 1, 1, 1, tzinfo=tz)
+
+
 def parse(value: str | date | datetime) -> datetime:
     """Parse an ISO 8601 time, or a date as its midnight; a time without an offset stays naive."""
     if isinstance(value, datetime):
@@ -186,8 +206,8 @@ def end_of(
         msg = "give an end or a duration, not both"
         raise TimeFormatError(msg)
     if end is None:
-        return add(start, duration(default if length is None else length))
-    found = instant(end, start.tzinfo or UTC)
+        end = add(start, duration(default if length is None else length))
+    found = instant_in_range(end, start.tzinfo or UTC, end=True)
     if found <= start:
         msg = f"the end {found.isoformat()} is not after the start {start.isoformat()}"
         raise TimeFormatError(msg)

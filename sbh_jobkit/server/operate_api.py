@@ -52,8 +52,8 @@ def run_past(call: Call) -> Answer:
     def ask(connection: Connection) -> backfill.Backfill:
         at, tz = now(), planned.schedule.tz
         planner.plan(connection, [planned], at)  # which knows the job from then on
-        start = times.instant(call.body["start"], tz).timestamp()
-        end = times.instant(call.body["end"], tz).timestamp() if "end" in call.body else at
+        start = times.instant_in_range(call.body["start"], tz).timestamp()
+        end = times.instant_in_range(call.body["end"], tz, end=True).timestamp() if "end" in call.body else at
         return backfill.ask(connection, key, Window(start=start, end=end), call.caller.name, at)
 
     try:

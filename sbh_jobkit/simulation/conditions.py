@@ -106,7 +106,7 @@ class Conditions:
 
     def range_in(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return start and end in a zone."""
-        start = times.instant(self.start, zone)
+        start = times.instant_in_range(self.start, zone)
         return start, times.end_of(start, self.end, self.duration, default=DURATION)
 
     def only(self, jobs: Collection[str]) -> Self:

@@ -51,7 +51,7 @@ def run_under(conditions: Conditions, job: Job, world: World, at: str | datetime
     in_force = asked or times.zone(job.manifest.timezone or "UTC")
     schedule = job.schedule_in(asked)
     zone = schedule.tz if schedule else in_force
-    moment = times.instant(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
+    moment = times.instant_in_range(at, zone) if at is not None else _clock.now(UTC).astimezone(zone)
     plan = ActivePlan.for_jobs(conditions.plan, in_force, job.peers)
     tenant = FakeTenant(world, plan=plan, time_limit=conditions.time_limit)
     with VirtualClock(moment, zone) as clock, VirtualSandbox(clock) as sandbox:

@@ -174,7 +174,7 @@ class Simulator:
 
     def until(self, at: str | datetime) -> Simulator:
         """Return the same simulator with another end: the fire times at `at` are its last."""
-        last = times.instant(at, self.zone)
+        last = times.instant_in_range(at, self.zone)
         if last < self.start:
             msg = f"{last.isoformat()} is before the start {self.start.isoformat()}"
             raise TimeFormatError(msg)

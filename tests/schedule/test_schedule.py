@@ -20,6 +20,7 @@ from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit.errors import ScheduleError, TimeFormatError
+from sbh_jobkit.schedule.preview import Preview
 from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.schedule.times import zone
 
@@ -467,13 +468,56 @@ def test_a_thousand_years():
     assert perf_counter() - begun < 1
 
 
-@pytest.mark.parametrize("direction", ["next", "previous"])
-def test_end_of_the_calendar(direction):
-    """There is no fire time before or after the years that datetime has."""
-    at, word = ("9998-12-31T12:00", "after") if direction == "next" else ("0001-12-31T12:00", "before")
+@pytest.mark.parametrize(
+    ("direction", "at", "message"),
+    [
+        ("next", "9998-12-31T12:00", "has no fire time after 9998-12-31T12:00 before the year 9999"),
+        ("previous", "1000-01-01T02:00", "has no fire time before 1000-01-01T02:00 from the year 1000 on"),
+    ],
+)
+def test_end_of_the_calendar(direction, at, message):
+    """There is no fire time before or after the years in which jobs can be due."""
     with pytest.raises(ScheduleError) as caught:
         getattr(Schedule("0 2 * * *"), direction)(at)
-    assert str(caught.value) == f"schedule '0 2 * * *' has no fire time {word} {at}"
+    assert str(caught.value) == f"schedule '0 2 * * *' {message}"
+
+
+OUTSIDE = ["0001-01-01", "0001-12-31T23:59", "0999-12-31", "9999-01-01T00:01", "9999-12-31T23:59"]
+QUESTIONS = {
+    "fires from": lambda schedule, at: list(schedule.fires(at, "9998-01-01")),
+    "fires to": lambda schedule, at: next(schedule.fires("2026-01-01", at)),
+    "next": lambda schedule, at: schedule.next(at),
+    "previous": lambda schedule, at: schedule.previous(at),
+    "preview from": lambda schedule, at: Preview.from_schedule(schedule, start=at),
+    "preview to": lambda schedule, at: Preview.from_schedule(schedule, start="2026-01-01", end=at),
+}
+
+
+@pytest.mark.parametrize("at", OUTSIDE)
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("tz", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+def test_outside_of_the_calendar(question, at, tz):
+    """A time outside of these years is an error, and never a schedule that is not due."""
+    with pytest.raises(TimeFormatError, match=f"{at}.* is (outside the years|not after the start)"):
+        QUESTIONS[question](Schedule("0 0 31 12 *", tz), at)
+
+
+@pytest.mark.parametrize("tz", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+def test_the_first_and_the_last_day(tz):
+    """At both ends of these years, every fire time counts in every zone."""
+    schedule = Schedule("0 */12 * * *", tz)
+    first, last = ["1000-01-01T00:00", "1000-01-01T12:00"], ["9998-12-31T00:00", "9998-12-31T12:00"]
+    assert [f"{at:%Y-%m-%dT%H:%M}" for at in schedule.fires("1000-01-01", "1000-01-02")] == first
+    assert [f"{at:%Y-%m-%dT%H:%M}" for at in schedule.fires("9998-12-31", "9999-01-01")] == last
+    assert f"{schedule.next('9998-12-31T11:00'):%Y-%m-%dT%H:%M}" == last[1]
+    assert f"{schedule.previous('9999-01-01'):%Y-%m-%dT%H:%M}" == last[1]
+    assert f"{schedule.previous('1000-01-01T11:00'):%Y-%m-%dT%H:%M}" == first[0]
+
+
+def test_a_range_of_another_zone_has_the_whole_last_day():
+    """In Kiritimati the last day of Honolulu is a date of the year after."""
+    end = datetime(9999, 1, 1, tzinfo=zone("Pacific/Honolulu")).timestamp()
+    assert len(list(Schedule("0 * * * *", "Pacific/Kiritimati").epochs(end - 86_400, end))) == 24
 
 
 @pytest.mark.parametrize("tz", ["UTC", UTC, zone("UTC")], ids=["text", "datetime.UTC", "ZoneInfo"])
