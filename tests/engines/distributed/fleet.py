@@ -75,9 +75,9 @@ class Fleet:
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def start(self, *words, **more):
+    def start(self, *words, store=None, **more):
         """Start a command with more variables, and wait until it serves."""
-        command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", self.url, "--key-file", "key"]
+        command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", store or self.url, "--key-file", "key"]
         environment = {**self.environment, **more}
         process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
