@@ -28,6 +28,11 @@ _OWN = {table.name for table in schema.metadata.sorted_tables}
 MIGRATE = "type: sbh-jobkit store migrate --store URL"
 _NO_RIGHTS = ("42501", "3F000")
 """What PostgreSQL calls a right that is missing, and that no schema may be used."""
+NETWORK = {
+    **{"connect_timeout": 10, "tcp_user_timeout": 20_000},
+    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+}
+"""Settings of connections to PostgreSQL, by which one whose other end is gone is given up within half a minute."""
 _PATIENCE = 30_000
 """Milliseconds for which SQLite waits for another process to end its transaction."""
 
@@ -123,8 +128,9 @@ def _engine(url: str, *, create: bool) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
         _configure_sqlite(engine)
         return engine
+    given = {name: value for name, value in NETWORK.items() if name not in parsed.query}
     with needed("a store in PostgreSQL", "postgres"):
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=given, pool_pre_ping=True)
 
 
 @contextmanager
