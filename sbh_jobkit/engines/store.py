@@ -29,8 +29,11 @@ MIGRATE = "type: sbh-jobkit store migrate --store URL"
 _NO_RIGHTS = ("42501", "3F000")
 """What PostgreSQL calls a right that is missing, and that no schema may be used."""
 NETWORK = {
-    **{"connect_timeout": 10, "tcp_user_timeout": 20_000},
-    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+    "connect_timeout": 10,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
 }
 """Settings of connections to PostgreSQL, by which one whose other end is gone is given up within half a minute."""
 _PATIENCE = 30_000
