@@ -158,6 +158,10 @@ def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:
     add_range(parity)
     text = "let the scheduler's side have the policies of this tenant (default: the same as the simulation)"
     parity.add_argument("--tenant", metavar="FILE", help=text)
+    text = "whose decisions: those of one process, or of planners and workers with their queue (default: local)"
+    parity.add_argument("--engine", default="local", metavar="local|distributed", help=text)
+    text = "with --engine distributed: an empty PostgreSQL database, postgresql://…, which is emptied again"
+    parity.add_argument("--store", metavar="URL", help=text)
     add_common(parity)
 
 

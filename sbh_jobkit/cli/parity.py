@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
+from sbh_jobkit.errors import JobkitError, did_you_mean
 from sbh_jobkit.live.optional import needed
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.runs import time_with_zone
@@ -18,29 +21,31 @@ from sbh_jobkit.simulation.conditions import Conditions
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sbh_jobkit.engines.rehearsal import Decided
+    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.rehearsal import Decided, Side
+    from sbh_jobkit.engines.store import Store
     from sbh_jobkit.run.run import Run
     from sbh_jobkit.simulation.simulator import Simulator
 
+    MakeSide = Callable[[Sequence[PlannedJob]], Side]
+
 _MOST = 20
+_ENGINES = ("local", "distributed")
 
 
 def parity(options: Namespace) -> bool:
     """Print each fire time on which both decide differently, and return whether there is none."""
     with needed("sbh-jobkit parity", "serve"):
-        from sbh_jobkit.engines.store import Store
-
+        import sbh_jobkit.engines.store  # noqa: F401  that it can be imported is found out before the simulation
+    _require_engine(options)
     simulator = given.simulator(Conditions.from_options(vars(options)), options.path, None)
     given.require_jobs(simulator.plugin)
     tenant = Settings.load(options.tenant) if options.tenant else None
     runs = list(simulator.runs())
-    store = Store.open("sqlite:///:memory:")
-    try:
-        decided = rehearse(store, simulator, runs, tenant)
-    finally:
-        store.close()
+    with _opened(options.engine, options.store) as (store, side):
+        decided = rehearse(store, simulator, runs, tenant, side)
     differing = list(find_differences(runs, decided))
     fires = len({(each.job.job, each.fire) for each in decided})
     if options.json:
@@ -50,7 +55,46 @@ def parity(options: Namespace) -> bool:
     return not differing
 
 
-def rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Settings | None) -> list[Decided]:
+@contextmanager
+def _opened(engine: str, url: str | None) -> Iterator[tuple[Store, MakeSide | None]]:
+    """Open an empty store, and leave nothing of it; with an engine, also return how to make the side that uses it."""
+    from sbh_jobkit.engines.store import Store
+
+    if engine == "local":
+        store = Store.open("sqlite:///:memory:")
+        try:
+            yield store, None
+        finally:
+            store.close()
+        return
+    with needed("sbh-jobkit parity --engine distributed", "distributed"):
+        from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+        from sbh_jobkit.engines.distributed.rehearsal import QueueSide, empty_store
+    with empty_store(url or "") as store:
+        yield store, partial(QueueSide, ProcrastinateEngine(store.engine.url))
+
+
+def _require_engine(options: Namespace) -> None:
+    """Raise JobkitError for an engine that is not known, or without what it needs."""
+    if options.engine not in _ENGINES:
+        hint = did_you_mean(options.engine, _ENGINES) or f"; it is {' or '.join(_ENGINES)}"
+        msg = f"there is no engine {options.engine!r}{hint}"
+    elif options.engine == "local" and options.store is not None:
+        msg = "parity with the local engine uses a database in memory; leave out --store, or add --engine distributed"
+    elif options.engine != "local" and options.store is None:
+        msg = "parity --engine distributed needs an empty PostgreSQL database; name it with --store postgresql://…"
+    else:
+        return
+    raise JobkitError(msg)
+
+
+def rehearse(
+    store: Store,
+    simulator: Simulator,
+    runs: Sequence[Run],
+    tenant: Settings | None,
+    make_side: MakeSide | None = None,
+) -> list[Decided]:
     """Let the core decide on the same fire times, with runs that take as long as in the simulation."""
     from sbh_jobkit.engines.planner import PlannedJob
     from sbh_jobkit.engines.rehearsal import Rehearsal, RunEnd
@@ -74,6 +118,7 @@ def rehearse(store: Any, simulator: Simulator, runs: Sequence[Run], tenant: Sett
         simulator.end.timestamp(),
         ends=lambda job, fire, attempt: ends.get((job.job, fire, attempt), RunEnd()),
         down=simulator.conditions.plan.downtime(simulator.zone),
+        side=make_side(jobs) if make_side is not None else None,
     )
     return rehearsal.run()
 
@@ -122,6 +167,8 @@ def _key(run: Run) -> tuple[str, float, int]:
 
 
 def _is_same(run: Run, row: Decided) -> bool:
+    if not _is_offered_once(row):
+        return False
     if run.started_at is None or row.started is None:
         unstarted = run.started_at is None and row.started is None
         return unstarted and (run.outcome, run.reason) == (row.outcome, row.reason)
@@ -133,6 +180,13 @@ def _is_same(run: Run, row: Decided) -> bool:
     return run.started_at.timestamp() == row.started and (run.reason or "").endswith(reason)
 
 
+def _is_offered_once(row: Decided) -> bool:
+    """Whether an engine was asked once to bring a row, at its fire time; for one that did not start, also not at all."""
+    if not row.offered:
+        return row.offered is None or row.started is None
+    return len(row.offered) == 1 and (row.attempt > 1 or row.offered[0] == row.fire)
+
+
 def _shown_run(run: Run | None) -> str:
     return "not due" if run is None else _shown(run.outcome, run.started_at, run.reason)
 
@@ -141,7 +195,10 @@ def _shown_row(row: Decided | None) -> str:
     if row is None:
         return "not due"
     started = None if row.started is None else datetime.fromtimestamp(row.started, row.job.schedule.tz)
-    return _shown(row.outcome, started, row.reason)
+    shown = _shown(row.outcome, started, row.reason)
+    if _is_offered_once(row):
+        return shown
+    return f"{shown} (the queue was asked {len(row.offered or ())} times to bring it)"
 
 
 def _shown(outcome: str, started: datetime | None, reason: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -12,10 +12,10 @@ from sbh_jobkit.engines.planner import KEY
 from sbh_jobkit.engines.schema import UNDECIDED, job_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
-
-    from sbh_jobkit.engines.engine import Engine
 
 PATIENCE = 15.0
 """Seconds after which a row that was offered and is due is offered again; the queue may have lost it."""
@@ -31,19 +31,26 @@ _OFFERED = (
 )
 
 
-def offer_new(connection: Connection, engine: Engine, now: float, ahead: float) -> int:
+class Takes(Protocol):
+    """What rows are offered to, such as an engine."""
+
+    def offer(self, connection: Connection, rows: Sequence[Due]) -> None:
+        """Bring each row to a worker, once its instant has come."""
+
+
+def offer_new(connection: Connection, engine: Takes, now: float, ahead: float) -> int:
     """Offer what was never offered and may start up to `now + ahead`; return how many rows."""
     new = _C.offered_at.is_(None), _READY.between(0, to_store(now + ahead))
     return _offer(connection, engine, now, _MOST, *new)
 
 
-def offer_again(connection: Connection, engine: Engine, now: float) -> int:
+def offer_again(connection: Connection, engine: Takes, now: float) -> int:
     """Offer again what was due for a while and has not started; return how many rows."""
     before = to_store(now - PATIENCE)
     return _offer(connection, engine, now, _MOST_AGAIN, _READY.between(0, before), _C.offered_at <= before)
 
 
-def _offer(connection: Connection, engine: Engine, now: float, most: int, *which: ColumnElement[bool]) -> int:
+def _offer(connection: Connection, engine: Takes, now: float, most: int, *which: ColumnElement[bool]) -> int:
     """Offer the oldest undecided rows of a kind, but for those that somebody else offers just now."""
     found = select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.attempt, _READY)
     found = found.where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)

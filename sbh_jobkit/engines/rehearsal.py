@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sqlalchemy import select, update
 
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from sbh_jobkit.engines.dispatcher import Dispatched
     from sbh_jobkit.engines.planner import PlannedJob
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.schedule.policy import Decision
 
     Ends = Callable[[PlannedJob, float, int], "RunEnd"]
 
-_WORKER = "rehearsal"
+WORKER = "rehearsal"
+"""Whose claims they are."""
 _SLOTS = 1_000_000
 _FOR_EVER = 1e9
 """Seconds: there is no sign of life between two events."""
@@ -55,11 +57,43 @@ class Decided:
     outcome: str
     reason: str | None
     attempt: int = 1
+    offered: Sequence[float] | None = None
+    """When an engine was to bring it to a worker, for each time that it was asked; None where there is no engine."""
 
     @property
     def at(self) -> datetime:
         """The fire time, in the zone of the schedule."""
         return datetime.fromtimestamp(self.fire, self.job.schedule.tz)
+
+
+class Side(Protocol):
+    """How a scheduler plans and decides."""
+
+    def plan(self, connection: Connection, jobs: Sequence[PlannedJob], now: float, ahead: float) -> None:
+        """Write the rows that are due up to now; those of the next `ahead` seconds may be written, too."""
+
+    def dispatch(self, connection: Connection, jobs: Sequence[PlannedJob], now: float) -> Sequence[Dispatched]:
+        """Decide, and claim what starts."""
+
+    def offered(self, job: PlannedJob, fire: float, attempt: int) -> Sequence[float] | None:
+        """Return when an engine was asked to bring a row; None where there is no engine."""
+
+
+class LocalSide:
+    """A scheduler that runs jobs itself: it plans what is due, and decides on it at once."""
+
+    def plan(self, connection: Connection, jobs: Sequence[PlannedJob], now: float, ahead: float) -> None:
+        """Write the rows that are due now."""
+        del ahead
+        plan(connection, jobs, now)
+
+    def dispatch(self, connection: Connection, jobs: Sequence[PlannedJob], now: float) -> Sequence[Dispatched]:
+        """Decide on these jobs."""
+        return dispatch(connection, jobs, now, WORKER, slots=_SLOTS)
+
+    def offered(self, job: PlannedJob, fire: float, attempt: int) -> Sequence[float] | None:  # noqa: ARG002
+        """Return None: nobody is asked."""
+        return None
 
 
 class _Event(NamedTuple):
@@ -82,6 +116,7 @@ class Rehearsal:
         *,
         ends: Ends,
         down: Sequence[Window] = (),
+        side: Side | None = None,
     ) -> None:
         """Let an attempt at a fire time of a job end as `ends(job, fire, attempt)` says."""
         self._store = store
@@ -89,6 +124,7 @@ class Rehearsal:
         self._start, self._end = start, end
         self._ends = ends
         self._down = down
+        self._side = side or LocalSide()
         self._events = [
             _Event(fire, _FIRE, number) for number, job in enumerate(jobs) for fire in job.schedule.epochs(start, end)
         ]
@@ -136,7 +172,8 @@ class Rehearsal:
         due = {event.job for event in happened if event.job >= 0}
         everyone = any(event.kind == _UP for event in happened)
         jobs = [job for number, job in enumerate(self._jobs) if everyone or number in due]
-        plan(connection, jobs, min(now, self._end - 1))
+        last = self._end - 1
+        self._side.plan(connection, jobs, min(now, last), max(0.0, last - now))
         if now >= self._end:
             self._close(connection)
         while self._start_some(connection, jobs, now):
@@ -148,7 +185,7 @@ class Rehearsal:
 
     def _start_some(self, connection: Connection, jobs: Sequence[PlannedJob], now: float) -> bool:
         started = False
-        for done in dispatch(connection, jobs, now, _WORKER, slots=_SLOTS):
+        for done in self._side.dispatch(connection, jobs, now):
             for decision in done.starts:
                 started = True
                 self._begin_run(connection, done.job, decision, now)
@@ -171,7 +208,7 @@ class Rehearsal:
     def _claim(self, event: _Event) -> claims.Claim:
         job = self._jobs[event.job]
         names = {"tenant": job.tenant, "plugin": job.plugin, "job": job.job}
-        return claims.Claim(**names, fire=event.fire, worker=_WORKER, attempt=event.attempt)
+        return claims.Claim(**names, fire=event.fire, worker=WORKER, attempt=event.attempt)
 
     def _finish(self, connection: Connection, job: int, claim: claims.Claim, now: float) -> None:
         end = self._runs.pop(claim)
@@ -211,6 +248,7 @@ class Rehearsal:
                 outcome=row.outcome or row.state,
                 reason=row.reason,
                 attempt=row.attempt,
+                offered=self._side.offered(job, from_store(row.fire_time), row.attempt),
             )
             for row in found
         ]

@@ -37,9 +37,7 @@ _APPLIED = text(f"SELECT name FROM {SCHEMA}.applied")  # noqa: S608  our own nam
 
 def open_shared(url: str) -> Store:
     """Open a store that has all tables for workers; raises StoreError with what to do about another one."""
-    if url.startswith("sqlite"):
-        msg = f"workers need a store in PostgreSQL, and {url!r} is SQLite; name one with --store postgresql://…"
-        raise StoreError(msg)
+    require_shared(url)
     store = Store.open(url, migrates=False)
     try:
         with store.read() as connection:
@@ -50,6 +48,13 @@ def open_shared(url: str) -> Store:
         store.close()
         raise
     return store
+
+
+def require_shared(url: str) -> None:
+    """Raise StoreError for the URL of a SQLite file."""
+    if url.startswith("sqlite"):
+        msg = f"workers need a store in PostgreSQL, and {url!r} is SQLite; name one with --store postgresql://…"
+        raise StoreError(msg)
 
 
 def require(store: Store) -> None:

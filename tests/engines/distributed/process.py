@@ -1,7 +1,7 @@
 """A planner or a worker in a process of its own, which tests kill and cut.
 
 `process.py ROLE URL COUNTS CUTS LEASE AHEAD`; `AHEAD` is by how many seconds its clock is wrong.
-Its jobs are due every second. Now and then, at each of the steps of a claim, it cuts all its connections to the
+Its jobs are due every two seconds. Now and then, at each of the steps of a claim, it cuts all its connections to the
 database, and notes where.
 """
 
@@ -35,12 +35,12 @@ from sbh_jobkit.schedule.policy import Policy
 
 PLUGIN = Path(__file__).parents[2] / "data/counting"
 POLICIES = {"count": Policy(overlap="allow", catch_up="all"), "other": Policy(), "slow": Policy(overlap="queue_one")}
-ONE_IN = 40
+ONE_IN = 12
 """How seldom a step cuts the connections."""
 
 
 class Jobs:
-    """What `Catalogue` is where plugins come from the store: three jobs that are due every second."""
+    """What `Catalogue` is where plugins come from the store: three jobs that are due every two seconds."""
 
     def __init__(self, count_file):
         """Make the jobs."""
@@ -48,7 +48,7 @@ class Jobs:
         settings = {"secrets": {"COUNT_FILE": count_file}}
         given = {"plugin": str(PLUGIN), "slug": "counting", "tenant": "acme", "factory": "dict_tenant:make"}
         for name, policy in POLICIES.items():
-            planned = PlannedJob(tenant="acme", plugin="counting", job=name, schedule=EverySeconds(1), policy=policy)
+            planned = PlannedJob(tenant="acme", plugin="counting", job=name, schedule=EverySeconds(2), policy=policy)
             template = RunRequest(job=name, fire=0.0, settings=settings, **given)
             self.served[planned.key] = ServedJob(planned=planned, template=template)
 
