@@ -34,14 +34,12 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
         from sbh_jobkit.engines import identity
         from sbh_jobkit.engines.alerting import Alerting
         from sbh_jobkit.engines.catalogue import Catalogue
-        from sbh_jobkit.engines.distributed import queue_schema
-        from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+        from sbh_jobkit.engines.distributed import adapters
         from sbh_jobkit.engines.distributed.scheduler import QueueScheduler
         from sbh_jobkit.engines.packages import PackageCache
         from sbh_jobkit.engines.served import serve_plugins
         from sbh_jobkit.engines.starter import Starter
-    store = queue_schema.open_shared(options.store)
-    try:
+    with adapters.opened(options.engine, options.store) as (store, engine):
         serve_plugins(plugins, tenants, store.url)  # says what is wrong before anything is made
         web = Web.open(options, store, shows=sys.stdout.isatty())
         with ExitStack() as closing:
@@ -55,7 +53,7 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
             scheduler = QueueScheduler(
                 identity.identify(),
                 store,
-                ProcrastinateEngine(store.engine.url),
+                engine,
                 catalogue,
                 history=partial(_kept, {tenant.id: tenant for tenant in tenants}),
                 changed=lambda: service.know(catalogue.plugins),
@@ -73,8 +71,6 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
             serving = serving_of(served, tenants, store, list(scheduler.jobs.values()), web)
             ready = f"planning {count(len(scheduler.jobs), 'job')} for workers"
             Lifetime(scheduler, screen, grace, lambda: None, ready=lambda: ready).run(serving, web.note)
-    finally:
-        store.close()
     return True
 
 

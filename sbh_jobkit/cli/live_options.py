@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import JobkitError, did_you_mean
+from sbh_jobkit.errors import JobkitError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -41,8 +41,8 @@ def add_serve(commands: Commands) -> None:
     serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
     _add_store(serve)
-    text = "run jobs in this process, or plan them for workers (default: local)"
-    serve.add_argument("--engine", default="local", type=_engine, metavar="local|distributed", help=text)
+    text = "run jobs in this process, or plan them for workers; NAME is an engine of an extension (default: local)"
+    serve.add_argument("--engine", default="local", metavar="local|distributed|NAME", help=text)
     serve.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
@@ -65,11 +65,13 @@ def add_serve(commands: Commands) -> None:
 
 def add_worker(commands: Commands) -> None:
     """Add `worker`, and `store`."""
-    text = "run the jobs that serve --engine distributed plans"
+    text = "run the jobs that serve --engine plans for workers"
     worker = commands.add_parser("worker", help=text, description=f"{text.capitalize()}.")
     text = f"the store: postgresql://… (default: the variable {VARIABLE})"
     worker.add_argument("--store", default=os.environ.get(VARIABLE) or None, metavar="URL", help=text)
     worker.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
+    text = "what brings rows to workers: the name that serve was given, too (default: distributed)"
+    worker.add_argument("--engine", default="distributed", metavar="distributed|NAME", help=text)
     worker.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
     worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
@@ -85,6 +87,8 @@ def add_worker(commands: Commands) -> None:
     store.add_argument("action", metavar="migrate|copy", help="what to do")
     store.add_argument("--from", dest="source", metavar="URL", help="with copy: the store in SQLite, sqlite:///FILE")
     _add_store(store)
+    text = "the engine that serve and workers are to use; distributed has tables of its own (default: distributed)"
+    store.add_argument("--engine", default="distributed", metavar="local|distributed|NAME", help=text)
 
 
 def add_token(commands: Commands) -> None:
@@ -169,14 +173,6 @@ def add_live(run: ArgumentParser) -> None:
     """Add the options by which `run` runs a job for real."""
     run.add_argument("--live", action="store_true", help="run it for real and now, on the services of a tenant")
     run.add_argument("--dry", action="store_true", help="with --live: show what would be written, and do not do it")
-
-
-def _engine(text: str) -> str:
-    if text not in {"local", "distributed"}:
-        hint = did_you_mean(text, ("local", "distributed")) or "; it is local or distributed"
-        msg = f"there is no engine {text!r}{hint}"
-        raise JobkitError(msg)
-    return text
 
 
 def _name(text: str) -> str:

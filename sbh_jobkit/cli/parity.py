@@ -71,7 +71,7 @@ def _opened(engine: str, url: str | None) -> Iterator[tuple[Store, MakeSide | No
         from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
         from sbh_jobkit.engines.distributed.rehearsal import QueueSide, empty_store
     with empty_store(url or "") as store:
-        yield store, partial(QueueSide, ProcrastinateEngine(store.engine.url))
+        yield store, partial(QueueSide, ProcrastinateEngine(store.url))
 
 
 def _require_engine(options: Namespace) -> None:

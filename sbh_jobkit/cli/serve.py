@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.live.settings import HistorySettings, Settings
     from sbh_jobkit.run.run import Run
 
-DISTRIBUTED = "distributed"
+LOCAL = "local"
 
 
 def serve(options: Namespace) -> bool:
@@ -45,7 +45,7 @@ def serve(options: Namespace) -> bool:
     tenants = load_tenants(options.tenant)
     if options.check:
         return check_services(tenants)
-    if options.engine == DISTRIBUTED:
+    if options.engine != LOCAL:
         from sbh_jobkit.cli.distributed import serve_distributed
 
         return serve_distributed(options, tenants)

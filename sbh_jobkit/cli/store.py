@@ -41,17 +41,18 @@ def store(options: Namespace) -> bool:
 def _migrate(options: Namespace) -> None:
     """Make or migrate all tables that serve and workers need, in one transaction."""
     from sbh_jobkit.engines import schema
+    from sbh_jobkit.engines.distributed import adapters, queue_schema
     from sbh_jobkit.engines.store import Store
 
     if options.source is not None:
         msg = "store migrate takes no --from; store copy does"
         raise JobkitError(msg)
-    if options.store.startswith("sqlite"):
+    if options.engine != adapters.LOCAL:
+        adapters.require(options.engine)
+    if options.store.startswith("sqlite") or options.engine != adapters.DISTRIBUTED:
         Store.open(options.store).close()
         print(f"the store {without_password(options.store)!r} has version {schema.VERSION}")
         return
-    from sbh_jobkit.engines.distributed import queue_schema
-
     applied: list[str] = []
     shown = without_password(options.store)
     opened = Store.open(options.store, beside=lambda made: applied.extend(queue_schema.apply(made, shown)))
@@ -63,7 +64,7 @@ def _migrate(options: Namespace) -> None:
 def _copy(options: Namespace) -> None:
     """Copy a store from SQLite into PostgreSQL, whose tables are there and empty."""
     from sbh_jobkit.engines import copying
-    from sbh_jobkit.engines.distributed import queue_schema
+    from sbh_jobkit.engines.distributed import adapters, queue_schema
     from sbh_jobkit.engines.store import Store
 
     source = options.source or ""
@@ -73,7 +74,7 @@ def _copy(options: Namespace) -> None:
         )
         msg += ", or use pg_dump between two databases of PostgreSQL"
         raise StoreError(msg)
-    target = queue_schema.open_shared(options.store)
+    target = queue_schema.open_shared(options.store, has_queue=options.engine == adapters.DISTRIBUTED)
     try:
         from_ = Store.open(source, create=False)
         try:

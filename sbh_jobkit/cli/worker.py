@@ -32,13 +32,11 @@ def worker(options: Namespace) -> bool:
         from sbh_jobkit.cli.web import beside_store
         from sbh_jobkit.engines import heartbeat, identity
         from sbh_jobkit.engines.catalogue import Catalogue
-        from sbh_jobkit.engines.distributed import queue_schema
-        from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+        from sbh_jobkit.engines.distributed import adapters
         from sbh_jobkit.engines.distributed.worker import QueueWorker
         from sbh_jobkit.engines.packages import PackageCache
         from sbh_jobkit.engines.starter import Starter
-    store = queue_schema.open_shared(options.store)
-    try:
+    with adapters.opened(options.engine, options.store) as (store, engine):
         heartbeat.check_name(store, options.name)
         beside = beside_store(store)
         more = _for_tenants(options, store, Path(options.key_file or beside("key")).absolute())
@@ -50,7 +48,7 @@ def worker(options: Namespace) -> bool:
             running = QueueWorker(
                 identity.identify(),
                 store,
-                ProcrastinateEngine(store.engine.url),
+                engine,
                 starter,
                 Catalogue(store, cache, more),
                 slots=options.runs,
@@ -62,8 +60,6 @@ def worker(options: Namespace) -> bool:
             serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)
             ready = f"up to {count(options.runs, 'run')} at a time"
             Lifetime(running, screen, grace, lambda: None, ready=lambda: ready).run(serving, None)
-    finally:
-        store.close()
     return True
 
 

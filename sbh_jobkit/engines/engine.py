@@ -1,7 +1,10 @@
 """What an engine is: it brings rows that are due to workers, and decides nothing.
 
-What becomes of a row is decided where it is claimed, with all rows of the store in view. So an engine may bring a row
-twice, late, or in any order; it must not keep one back for ever, and must not bring one before its time.
+What becomes of a row is decided where it is claimed, with all rows of the store in view. So a row that is brought twice
+or late starts once. A row that has not started is offered again after a while, but one that is brought before its time
+is not waited for: an engine brings nothing early. What workers have left that died is the engine's to remove.
+
+`pytest_sbhjobs.engines` has the tests of an engine; an extension offers one by the hook `sbh_engines`.
 """
 
 from __future__ import annotations
@@ -30,20 +33,17 @@ class Due:
 
 
 class Engine(Protocol):
-    """Brings rows to workers, which may be on any machine."""
+    """Brings rows to workers, which may be on any machine; each process opens its own."""
 
     def offer(self, connection: Connection, rows: Sequence[Due]) -> None:
         """Bring each row to a worker, once its instant has come.
 
         `connection` is in the transaction that writes the rows. An engine that keeps what it is given in the same
-        database does that there, so that both are committed or neither is.
+        database does that there, so that both are committed or neither is. A row may be offered several times.
         """
 
     def withdraw(self, connection: Connection, rows: Sequence[Due]) -> None:
-        """Forget rows that are no longer due; one that is brought all the same starts nothing."""
-
-    def forget(self, connection: Connection) -> None:
-        """Remove what workers have left that died; called now and then."""
+        """Do not bring rows that have not been brought yet; one that cannot be found any more is left alone."""
 
     def work(self, start: Callable[[], object], *, slots: int, stop: Event) -> None:
         """Call `start` once for each row that is brought to this process, at most `slots` at a time, until `stop`.

@@ -44,9 +44,9 @@ def offer_new(connection: Connection, engine: Takes, now: float, ahead: float) -
     return _offer(connection, engine, now, _MOST, *new)
 
 
-def offer_again(connection: Connection, engine: Takes, now: float) -> int:
+def offer_again(connection: Connection, engine: Takes, now: float, patience: float = PATIENCE) -> int:
     """Offer again what was due for a while and has not started; return how many rows."""
-    before = to_store(now - PATIENCE)
+    before = to_store(now - patience)
     return _offer(connection, engine, now, _MOST_AGAIN, _READY.between(0, before), _C.offered_at <= before)
 
 

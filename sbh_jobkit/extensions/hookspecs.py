@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pluggy import HookimplMarker, HookspecMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.ports import LiveService, Service
@@ -57,3 +57,12 @@ def sbh_fault_kinds() -> Mapping[str, str] | None:
 @hookspec
 def sbh_run(run: Run) -> None:
     """Look at a run that has ended, in virtual time; simulations also report runs that did not start."""
+
+
+@hookspec
+def sbh_engines() -> Mapping[str, Callable[[str], Any]] | None:
+    """Offer engines by name: `{"rq": RqEngine}` is `serve --engine rq` and `worker --engine rq`.
+
+    What a name stands for is called with the URL of the store, once in each process that uses it, and returns an
+    `sbh_jobkit.engines.engine.Engine`. It makes what it needs itself, wherever it keeps that.
+    """

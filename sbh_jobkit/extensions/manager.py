@@ -7,6 +7,7 @@ a world is asked for a name that the kit does not have. If no package offers an 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain, count
 from pathlib import Path
@@ -73,6 +74,20 @@ def call(hook: HookCaller, **given: Any) -> Any:
         names = [impl.plugin_name for impl in theirs[:1] or hook.get_hookimpls()]
         msg = f"extension {' or '.join(names)}: {hook.name}{raised(error, theirs[0].function if theirs else None)}"
         raise ExtensionError(msg) from error
+
+
+def answers(manager: PluginManager | None, hook: str, **given: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Ask one extension after the other, so that each answer has a name; None is not an answer."""
+    if manager is None:
+        return
+    everyone = manager.get_plugins()
+    for name, extension in manager.list_name_plugin():
+        found = call(manager.subset_hook_caller(hook, everyone - {extension}), **given)
+        for answer in found if isinstance(found, list) else [found]:
+            if not isinstance(answer, Mapping):
+                msg = f"extension {name}: {hook} must return a mapping, got {answer!r}"
+                raise ExtensionError(msg)
+            yield name, answer
 
 
 def raised(error: BaseException, function: Callable[..., Any] | None = None) -> str:

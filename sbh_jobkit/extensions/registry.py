@@ -6,16 +6,15 @@ A mistake in an extension is seldom its user's, so every error here names the ex
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sbh_jobkit.errors import ExtensionError, PermissionDenied
-from sbh_jobkit.extensions.manager import call, raised
+from sbh_jobkit.extensions.manager import answers, call, raised
 from sbh_jobkit.ports import MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Mapping
 
     from pluggy import PluginManager
 
@@ -49,7 +48,7 @@ class Extensions(Generic[_S]):
         self._kits = kinds
         self._kinds: dict[str, tuple[str, str]] = {}
         self._services: dict[str, tuple[str, _S]] | None = None
-        for owner, answer in self._answers("sbh_fault_kinds"):
+        for owner, answer in answers(manager, "sbh_fault_kinds"):
             for kind, meaning in answer.items():
                 self._declare(owner, kind, meaning)
 
@@ -108,19 +107,6 @@ class Extensions(Generic[_S]):
             call(self.manager.hook.sbh_run, run=run)
         return run
 
-    def _answers(self, hook: str, **given: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-        """Ask one extension after the other, so that each answer has a name; None is not an answer."""
-        if self.manager is None:
-            return
-        everyone = self.manager.get_plugins()
-        for name, extension in self.manager.list_name_plugin():
-            answers = call(self.manager.subset_hook_caller(hook, everyone - {extension}), **given)
-            for answer in answers if isinstance(answers, list) else [answers]:
-                if not isinstance(answer, Mapping):
-                    msg = f"extension {name}: {hook} must return a mapping, got {answer!r}"
-                    raise ExtensionError(msg)
-                yield name, answer
-
     def _declare(self, owner: str, kind: Any, meaning: Any) -> None:
         wrong = None
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
@@ -149,7 +135,7 @@ class Extensions(Generic[_S]):
     def _found(self) -> dict[str, tuple[str, _S]]:
         found: dict[str, tuple[str, _S]] = {}
         hook, given = self._asked
-        for owner, answer in self._answers(hook, **given):
+        for owner, answer in answers(self.manager, hook, **given):
             for name, service in answer.items():
                 wrong = None
                 if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or iskeyword(name):

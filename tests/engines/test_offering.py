@@ -64,7 +64,8 @@ def test_what_was_not_started_is_offered_again(store, engine):
         assert offer_again(connection, engine, NINE + PATIENCE - 1) == 0
         assert offer_again(connection, engine, NINE + PATIENCE) == 1
         assert offer_again(connection, engine, NINE + PATIENCE + 1) == 0
-    assert engine.take() == [("a", 0, 0, 1)]
+        assert offer_again(connection, engine, NINE + PATIENCE + 1, patience=0) == 1
+    assert engine.take() == [("a", 0, 0, 1)] * 2
 
 
 @pytest.mark.parametrize("state", ["claimed", "running", "ended"])

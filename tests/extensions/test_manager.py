@@ -15,7 +15,7 @@ from sbh_jobkit import hookimpl
 from sbh_jobkit.errors import ExtensionError
 from sbh_jobkit.extensions.manager import call, loaded, manager
 
-HOOKS = "sbh_configure_world, sbh_fault_kinds, sbh_live_services, sbh_run, sbh_services"
+HOOKS = "sbh_configure_world, sbh_engines, sbh_fault_kinds, sbh_live_services, sbh_run, sbh_services"
 
 
 def extension(**hooks):

@@ -86,7 +86,7 @@ def serving(folder, url):
     places = {"key_file": folder / "key", "uploads": folder / "uploads"}
     web = Web.open(Namespace(**given, **places), store, shows=True)
     catalogue = Catalogue(store, PackageCache(store, folder / "packages"), web.address.for_tenants)
-    engine = ProcrastinateEngine(store.engine.url)
+    engine = ProcrastinateEngine(store.url)
     kept = HistorySettings()
     scheduler = QueueScheduler(identity.identify(), store, engine, catalogue, history=lambda _: kept)
     with Starter.start(["sbh_jobkit.engines.tenant"]) as starter:

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.engine import make_url
+
 from sbh_jobkit.engines.distributed.queue_schema import SCHEMA
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.live.optional import needed
@@ -26,20 +28,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from threading import Event
 
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.engine import Due
 
-_RUNS, _TICKS = "runs", "ticks"
+_RUNS, _TICKS, _CLEAN = "runs", "ticks", "clean"
 _EVERY = "* * * * * */10"
 """When the rows are planned and settled: every ten seconds, which croniter has last."""
+_MINUTELY = "* * * * *"
 _POLL = 0.5
 """Seconds between two looks for entries whose time has come; for new ones there is a notification."""
 _PAUSE = 1.0
 _LOOK = 0.2
 _OPTIONS = {"options": f"-c search_path={SCHEMA}"}
 _WITHDRAW = "DELETE FROM procrastinate_jobs WHERE queue_name = %s AND status = 'todo' AND args ->> 'row' = ANY(%s)"
-_FORGET = (
+_REMOVE = (
     "DELETE FROM procrastinate_jobs AS entry WHERE status = 'doing' AND NOT EXISTS (SELECT FROM procrastinate_workers"
     " AS worker WHERE worker.id = entry.worker_id AND worker.last_heartbeat > now() - interval '90 seconds')"
 )
@@ -52,10 +55,9 @@ _LOG = logging.getLogger("sbh_jobkit.engine")
 class ProcrastinateEngine:
     """Brings rows to workers by Procrastinate."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, store: str) -> None:
         """Use the database of this URL; nothing is opened yet."""
-        self.url = url
-        self.dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.dsn = make_url(store).set(drivername="postgresql").render_as_string(hide_password=False)
         self._inserts = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=self.dsn))
         for name, level in _LEVELS.items():
             logging.getLogger(name).setLevel(level)
@@ -77,21 +79,26 @@ class ProcrastinateEngine:
         with _in_schema(connection) as driver:
             driver.execute(_WITHDRAW, [_RUNS, [_name(row) for row in rows]])
 
-    def forget(self, connection: Connection) -> None:
-        """Remove the entries that dead workers have left."""
-        with _in_schema(connection) as driver:
-            driver.execute(_FORGET)
-
     def work(self, start: Callable[[], object], *, slots: int, stop: Event) -> None:
         """Call `start` for each entry, in threads, until `stop` is set; a database that is away is waited for."""
-        self._serve(_RUNS, lambda app: _task(app, _RUNS, lambda row: start()), slots, stop)  # noqa: ARG005  the rows say which
-
-    def tick(self, call: Callable[[], object], *, stop: Event) -> None:
-        """Call a function every few seconds, in one of the processes that ask for it."""
 
         def add(app: Any) -> None:
-            task = _task(app, _TICKS, lambda timestamp: call(), queueing_lock=_TICKS)  # noqa: ARG005  the clock of the rows counts
+            app.task(lambda row: start(), name=_RUNS, queue=_RUNS)  # noqa: ARG005  the rows say which
+
+        self._serve(_RUNS, add, slots, stop)
+
+    def tick(self, call: Callable[[], object], *, stop: Event) -> None:
+        """Call a function every few seconds, in one of the processes that ask; remove what dead workers have left."""
+
+        def add(app: Any) -> None:
+            async def clean(timestamp: int) -> None:
+                del timestamp
+                await app.connector.execute_query_async(_REMOVE)
+
+            once = {"queue": _TICKS, "queueing_lock": _TICKS}
+            task = app.task(lambda timestamp: call(), name=_TICKS, **once)  # noqa: ARG005  the clock of the rows counts
             app.periodic(cron=_EVERY)(task)
+            app.periodic(cron=_MINUTELY)(app.task(clean, name=_CLEAN, **once | {"queueing_lock": _CLEAN}))
 
         self._serve(_TICKS, add, 1, stop)
 
@@ -106,10 +113,6 @@ class ProcrastinateEngine:
             except (OperationalError, procrastinate.exceptions.ConnectorException) as error:
                 _LOG.error("the queue cannot be used: %s", f"{error.__cause__ or error}".strip().splitlines()[0])
             stop.wait(_PAUSE)
-
-
-def _task(app: Any, name: str, function: Callable[..., object], **more: Any) -> Any:
-    return app.task(function, name=name, queue=name, **more)
 
 
 async def _run(app: Any, queue: str, slots: int, stop: Event) -> None:

@@ -35,15 +35,19 @@ _MISSING = text(f"""
 _APPLIED = text(f"SELECT name FROM {SCHEMA}.applied")  # noqa: S608  our own name
 
 
-def open_shared(url: str) -> Store:
-    """Open a store that has all tables for workers; raises StoreError with what to do about another one."""
+def open_shared(url: str, *, has_queue: bool = True) -> Store:
+    """Open a store that has all tables for workers; raises StoreError with what to do about another one.
+
+    With another engine than Procrastinate, those of its queue need not be there.
+    """
     require_shared(url)
     store = Store.open(url, migrates=False)
     try:
         with store.read() as connection:
             require_version(connection, store.shown)
             require_rights(connection, store.shown)
-        require(store)
+        if has_queue:
+            require(store)
     except BaseException:
         store.close()
         raise

@@ -23,7 +23,7 @@ from sbh_jobkit.engines.retention import prune
 from sbh_jobkit.engines.schema import UNDECIDED
 from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.writer import Writer
-from sbh_jobkit.errors import ClockError
+from sbh_jobkit.errors import ClockError, ExtensionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -223,7 +223,7 @@ class QueueScheduler:
     def _guarded(self, what: str, work: Callable[[], object]) -> None:
         try:
             work()
-        except ClockError as error:
+        except (ClockError, ExtensionError) as error:
             self._block(what, f"{error}")
         except SQLAlchemyError as error:
             self._block(what, f"the store cannot be used: {why(error)}")
@@ -260,7 +260,6 @@ class QueueScheduler:
         """Remove what is too old of the next job, so that all of them never wait for it."""
         if not self._kept:
             maintenance.forget(connection, now_in(connection) - 2 * planner.LONGEST_PAST)
-            self._engine.forget(connection)
             self._kept = list(known)
             return
         key = self._kept[-1]

@@ -17,7 +17,7 @@ from sbh_jobkit.engines import cancelling, choosing, claims, heartbeat
 from sbh_jobkit.engines.dispatcher import dispatch
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.lease import Lease, elapsed
-from sbh_jobkit.engines.offering import offer_new
+from sbh_jobkit.engines.offering import offer_again, offer_new
 from sbh_jobkit.engines.refusing import refuse
 from sbh_jobkit.engines.shared import Shared
 from sbh_jobkit.engines.store import why
@@ -101,11 +101,15 @@ class QueueWorker:
         return self._lease.age
 
     def start(self) -> None:
-        """Take the first lease, and begin; raises NameTaken."""
+        """Take the first lease, and begin; raises NameTaken.
+
+        What is due is offered again: an earlier worker may have been called for it while it stopped.
+        """
         try:
             self._starter.check()
             self._writer.write(self._join)
             self._renew()
+            self._writer.write(self._offer_all)
         except BaseException:
             self._worker.close()
             self._writer.close()
@@ -145,6 +149,9 @@ class QueueWorker:
             self._writer.write(self._leave)
         except SQLAlchemyError as error:
             self._note(f"the name {self._called!r} is kept for a while: {why(error)}")
+
+    def _offer_all(self, connection: Connection) -> None:
+        offer_again(connection, self._engine, now_in(connection), patience=0.0)
 
     def _be_called(self) -> None:
         self._engine.work(self._run_what_is_due, slots=self._slots, stop=self._stop)

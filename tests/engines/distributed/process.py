@@ -122,7 +122,7 @@ def main(role, url, count_file, cuts_file, lease, ahead):  # noqa: PLR0917  the 
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     store = Store.open(f"{url}&application_name={name()}")
-    engine, jobs = ProcrastinateEngine(store.engine.url), Jobs(count_file)
+    engine, jobs = ProcrastinateEngine(store.url), Jobs(count_file)
     if role == "plan":
         running = QueueScheduler(identity.identify(), store, engine, jobs, history=lambda _: HistorySettings())
         serve(running, stopped)

@@ -140,7 +140,7 @@ def test_a_user_who_may_not_write_all_tables(capsys, owner, user, command, has):
     opened = queue_schema.open_shared(url)
     with opened.write() as connection:
         ready = Due(tenant="acme", plugin="shop", job="work", fire=1.0, attempt=1, ready=1.0)
-        ProcrastinateEngine(opened.engine.url).offer(connection, [ready])
+        ProcrastinateEngine(opened.url).offer(connection, [ready])
     opened.close()
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from sbh_jobkit.engines.distributed import queue_schema
+from sbh_jobkit.engines.distributed import adapters, queue_schema
 from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
 from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.instants import now, now_in
@@ -31,7 +31,7 @@ def store(postgres_url):
 @pytest.fixture
 def engine(store):
     """Return the engine of the store."""
-    return ProcrastinateEngine(store.engine.url)
+    return ProcrastinateEngine(store.url)
 
 
 def due(number, ready):
@@ -108,40 +108,29 @@ def test_what_a_dead_worker_had_is_forgotten(store, engine):
         engine.offer(connection, [due(1, 0.0), due(2, 0.0)])
         connection.execute(text("SET LOCAL search_path TO sbh_queue"))
         connection.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = 1"))
-        engine.forget(connection)
-    assert entries(store) == 1
-
-
-def test_one_of_those_who_ask_is_called(store, engine):
-    """Every ten seconds."""
-    del store
-    calls, stop = [], threading.Event()
-
-    def call(name):
-        calls.append((name, time.monotonic()))
-
-    threads = [
-        threading.Thread(
-            target=ProcrastinateEngine(engine.url).tick, args=(lambda n=n: call(n),), kwargs={"stop": stop}
-        )
-        for n in "ab"
-    ]
-    for thread in threads:
-        thread.start()
-    time.sleep(23)
+    stop, until = threading.Event(), time.monotonic() + 30
+    ticks = threading.Thread(target=engine.tick, args=(lambda: None,), kwargs={"stop": stop})
+    ticks.start()
+    while entries(store) > 1 and time.monotonic() < until:
+        time.sleep(0.05)
     stop.set()
-    for thread in threads:
-        thread.join()
-    assert 2 <= len(calls) <= 3
+    ticks.join()
+    assert entries(store) == 1
 
 
 def test_a_store_without_a_queue(postgres_url):
     """The message has the command."""
-    with pytest.raises(StoreError, match=r"has no tables yet; type: sbh-jobkit store migrate --store URL$"):
-        queue_schema.open_shared(postgres_url)
+    with (
+        pytest.raises(StoreError, match=r"has no tables yet; type: sbh-jobkit store migrate --store URL$"),
+        adapters.opened("distributed", postgres_url),
+    ):
+        pass
     Store.open(postgres_url).close()
-    with pytest.raises(StoreError, match=r"has no queue for workers yet; type: sbh-jobkit store migrate --store URL$"):
-        queue_schema.open_shared(postgres_url)
+    with (
+        pytest.raises(StoreError, match=r"has no queue for workers yet; type: sbh-jobkit store migrate --store URL$"),
+        adapters.opened("distributed", postgres_url),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -154,12 +143,12 @@ def test_a_store_without_a_queue(postgres_url):
         ),
     ],
 )
-def test_a_queue_of_another_version(store, postgres_url, applied, says):
+def test_a_queue_of_another_version(store, applied, says):
     """An older one is migrated by a command, a newer one is not touched."""
     with store.write() as connection:
         connection.execute(text("UPDATE sbh_queue.applied SET name = :name"), {"name": applied})
     with pytest.raises(StoreError, match=says):
-        queue_schema.open_shared(postgres_url)
+        queue_schema.require(store)
 
 
 def test_a_database_that_goes_away_is_waited_for(store, engine):

@@ -1,7 +1,9 @@
 """A server and two workers as operators start them, on one PostgreSQL, some of them killed."""
 
+import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from fleet import Fleet
@@ -97,6 +99,37 @@ def test_a_worker_that_is_cut_off_ends_its_runs(fleet):
     del worker
 
 
+TABLES = """
+from table_engine import TableEngine
+from sbh_jobkit import hookimpl
+
+@hookimpl
+def sbh_engines():
+    return {"table": TableEngine}
+"""
+
+
+def test_an_engine_of_an_extension(tmp_path, postgres_url):
+    """Server and worker take it by its name, and a run by hand comes to the worker."""
+    installed = tmp_path / "site/acme_tables-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tables\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[sbh_jobkit]\ntables = acme_tables\n")
+    (tmp_path / "site/acme_tables.py").write_text(TABLES)
+    fleet = Fleet(tmp_path, postgres_url)
+    path = [installed.parent, Path(__file__).parents[2] / "data/engines", os.environ.get("PYTHONPATH", "")]
+    fleet.environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
+    try:
+        done = fleet.run("store", "migrate", "--store", postgres_url, "--engine", "table")
+        assert (done.returncode, done.stderr) == (0, "")
+        fleet.server = fleet.start("serve", "shop", "--engine", "table", "--port", "0", "--token-file", "token")
+        worker = fleet.start("worker", "--engine", "table")
+        assert fleet.run_now("quick")["result"]["success"] is True
+        assert (fleet.stop(worker), fleet.stop(fleet.server)) == (0, 0)
+    finally:
+        fleet.close()
+
+
 NOT_SHARED = "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite"
 NEW = "has no tables yet; type: sbh-jobkit store migrate --store URL"
 SERVE = ["serve", "shop", "--engine", "distributed"]
@@ -115,7 +148,9 @@ WRONG = [
         ["serve", "shop", "--engine", "distributed"],
         "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite",
     ),
-    (["serve", "shop", "--engine", "remote"], "there is no engine 'remote'; it is local or distributed"),
+    (["serve", "shop", "--engine", "remote"], "there is no engine 'remote' for workers; use distributed"),
+    (["worker", "--engine", "local", "--store", "URL"], "there is no engine 'local' for workers; use distributed"),
+    (["store", "migrate", "--engine", "rq"], "there is no engine 'rq' for workers; use distributed"),
     (["store", "migrat"], "store cannot 'migrat'; did you mean 'migrate'?"),
     (["store", "drop"], "store cannot 'drop'; it can migrate or copy"),
 ]
