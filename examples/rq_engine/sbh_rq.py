@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.engine import Due
+    from sbh_jobkit.engines.engine import Due, Engine
 
 PERIOD = 5
 POLL = 0.5
@@ -78,6 +78,6 @@ def _id(row: Due) -> str:
 
 
 @hookimpl
-def sbh_engines() -> dict[str, Callable[[str], RqEngine]]:
+def sbh_engines() -> dict[str, Callable[[str], Engine]]:
     """Offer it; the URL of the store is not needed."""
     return {"rq": lambda store: RqEngine(os.environ.get("SBH_RQ_REDIS", "redis://127.0.0.1:6379/0"))}

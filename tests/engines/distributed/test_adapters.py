@@ -169,15 +169,15 @@ class Failing:
 
 
 def test_an_engine_that_fails_is_named(caplog):
-    """What it does all the time is begun again."""
+    """What it does all the time is begun again, and what is wrong is said once."""
     engine = GuardedEngine("engine 'rq'", Failing(ConnectionError("redis is away")))
-    for member in (engine.offer, engine.withdraw):
-        with pytest.raises(ExtensionError, match=r"^engine 'rq': offer raised ConnectionError: redis is away \("):
-            member(None, [])
+    for name in ("offer", "withdraw"):
+        with pytest.raises(ExtensionError, match=rf"^engine 'rq': {name} raised ConnectionError: redis is away \("):
+            getattr(engine, name)(None, [])
     stop, calls = threading.Event(), []
     with caplog.at_level(logging.ERROR):
         engine.work(lambda: calls.append(1), slots=1, stop=stop)
-    assert (calls, stop.is_set(), len(caplog.records)) == ([1], True, 2)
+    assert (calls, stop.is_set(), len(caplog.records)) == ([1], True, 1)
     assert caplog.messages[0].startswith("engine 'rq': work raised ConnectionError: redis is away (")
 
 
