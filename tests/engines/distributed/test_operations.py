@@ -91,6 +91,21 @@ def test_a_worker_is_drained(fleet, rows):
     assert fleet.notes().count("count 1") == 1
 
 
+def test_a_name_belongs_to_one_process(fleet):
+    """A second one is refused, whichever command it is; the name is free at once when the first one was killed."""
+    first = fleet.start("worker", "--name", "night")
+    more = ["--name", "night", "--store", fleet.url, "--key-file", "key"]
+    for words in (["worker"], ["serve", "shop", "--engine", "distributed", "--port", "0"]):
+        refused = fleet.run(*words, *more)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert f"the name 'night' is taken by process {first.pid} on " in refused.stderr
+    fleet.stop(first, signal.SIGKILL)
+    second = fleet.start("worker", "--name", "night")
+    assert fleet.run_now("quick")["result"]["success"] is True
+    assert fleet.stop(second) == 0
+    assert fleet.start("worker", "--name", "night").poll() is None
+
+
 def test_a_plugin_is_replaced_while_it_runs(fleet, rows):
     """What has begun ends as the version that it began with, what starts later is the new one, and each runs once."""
     for _ in range(2):
