@@ -3,11 +3,14 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from sbh_jobkit.engines import schema
+from sbh_jobkit.engines import migration, schema
+from sbh_jobkit.engines import store as store_module
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.errors import StoreError
 
@@ -145,6 +148,30 @@ def test_a_store_of_version_3_only_gets_more(url):
         {"worker": "w", "started_at": 10, "alive_at": 200},
         {"worker": "x", "started_at": 20, "alive_at": 30},
     ]
+    assert read(store, schema.store_version) == [{"version": schema.VERSION}]
+    store.close()
+
+
+@pytest.mark.parametrize("seconds", [0.5, None], ids=["for a while", "for long"])
+def test_tables_that_others_hold(postgres_url, monkeypatch, seconds):
+    """A migration tries again, as long as workers can wait for it, and then gives up; nothing is half done."""
+    monkeypatch.setattr(migration, "_PATIENCE", "SET LOCAL lock_timeout = '200ms'")
+    monkeypatch.setattr(store_module, "_TRIES", 5 if seconds else 2)
+    Store.open(postgres_url).close()
+    write(postgres_url.replace("postgresql:", "postgresql+psycopg:"), THIRD)
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT count(*) FROM sbh_life")  # as pg_dump does
+        if seconds is None:
+            with pytest.raises(
+                StoreError, match=r"lock timeout; others use its tables, such as a backup: try again when"
+            ):
+                Store.open(postgres_url)
+            assert holder.execute("SELECT version FROM sbh_store").fetchone() == (3,)
+            return
+        timer = threading.Timer(seconds, holder.rollback)
+        timer.start()
+        store = Store.open(postgres_url)
+        timer.join()
     assert read(store, schema.store_version) == [{"version": schema.VERSION}]
     store.close()
 
