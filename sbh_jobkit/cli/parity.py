@@ -181,7 +181,7 @@ def _is_same(run: Run, row: Decided) -> bool:
 
 
 def _is_offered_once(row: Decided) -> bool:
-    """Whether an engine was asked once to bring a row, at its fire time; for one that did not start, also not at all."""
+    """Whether an engine was asked once to bring a row, at its fire time; not at all will do for one without a start."""
     if not row.offered:
         return row.offered is None or row.started is None
     return len(row.offered) == 1 and (row.attempt > 1 or row.offered[0] == row.fire)

@@ -103,10 +103,11 @@ def _ready(engine: Scheduler) -> str:
 
 
 def _require_something(paths: Sequence[str], plugins: Sequence[PluginDescription], store: Store) -> None:
-    """Raise JobkitError where there is nothing to serve."""
-    from sbh_jobkit.engines import installations
+    """Raise JobkitError where there is nothing to serve, or the store may not be written."""
+    from sbh_jobkit.engines import installations, rights
 
     with store.read() as connection:
+        rights.require(connection, store.shown)
         if any(each.is_uploaded for each in installations.read(connection)):
             return
     if not paths:

@@ -211,9 +211,7 @@ class LocalEngine:
     def _begin(self, connection: Connection, *, begin_now: bool) -> None:
         at = now()
         if begin_now:
-            heartbeat.forget_future(connection, at)
-            planner.begin_now(connection, self._planned, at)
-            maintenance.forget_undecided(connection, self._planned, at)
+            maintenance.begin_now(connection, self.name, self._planned, at)
         else:
             heartbeat.check_clock(connection, at)
         heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
-from sbh_jobkit.engines import cancelling, claims, heartbeat, identity, pauses
+from sbh_jobkit.engines import cancelling, claims, heartbeat, identity, pauses, planner
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.planner import among, chunks
 from sbh_jobkit.engines.schema import GOING, UNDECIDED, State, job_run
@@ -44,6 +44,14 @@ def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Cl
     if alive.issuperset(workers):
         return []
     return claims.bury(connection, alive, now, why="its scheduler died while it ran")
+
+
+def begin_now(connection: Connection, worker: str, jobs: Sequence[PlannedJob], now: float) -> None:
+    """Forget what was due before now, since somebody wants that, also what a clock that was ahead has written."""
+    heartbeat.forget_future(connection, now)
+    bury_dead(connection, worker, now)  # what they had only claimed is due again, and would start
+    planner.begin_now(connection, jobs, now)
+    forget_undecided(connection, jobs, now)
 
 
 def forget_undecided(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:

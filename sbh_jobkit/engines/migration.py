@@ -15,8 +15,9 @@ from sqlalchemy.schema import CreateColumn, MetaData, Table
 from sbh_jobkit.engines import schema
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Index
     from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import ReflectedIndex
 
 OLDEST = 1
 _PATIENCE = "SET LOCAL lock_timeout = '5s'"
@@ -48,10 +49,21 @@ def _bring_up(connection: Connection, table: Table) -> None:
     for column in new:
         described = CreateColumn(column).compile(dialect=connection.dialect)
         connection.execute(text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {described}"))
-    indexes = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+    indexes = {index["name"]: index for index in inspect(connection).get_indexes(table.name)}
     for index in table.indexes:
-        if index.name not in indexes:
-            index.create(connection)
+        found_index = indexes.get(index.name)
+        if found_index is not None and _is_same(index, found_index, connection.dialect.name):
+            continue
+        if found_index is not None:
+            index.drop(connection)
+        index.create(connection)
+
+
+def _is_same(index: Index, found: ReflectedIndex, dialect: str) -> bool:
+    """Whether an index has the same columns, and leaves rows out if it is to do so."""
+    is_partial = index.dialect_options[dialect]["where"] is not None
+    was_partial = f"{dialect}_where" in found.get("dialect_options", {})
+    return [column.name for column in index.columns] == found["column_names"] and is_partial == was_partial
 
 
 def _make_again(connection: Connection, table: Table) -> None:

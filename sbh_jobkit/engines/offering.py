@@ -12,10 +12,14 @@ from sbh_jobkit.engines.planner import KEY
 from sbh_jobkit.engines.schema import UNDECIDED, job_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
+
+    from sbh_jobkit.engines.engine import Engine
+
+    Offer = Callable[[Connection, Sequence[Due]], None]
 
 PATIENCE = 15.0
 """Seconds after which a row that was offered and is due is offered again; the queue may have lost it."""
@@ -41,16 +45,21 @@ class Takes(Protocol):
 def offer_new(connection: Connection, engine: Takes, now: float, ahead: float) -> int:
     """Offer what was never offered and may start up to `now + ahead`; return how many rows."""
     new = _C.offered_at.is_(None), _READY.between(0, to_store(now + ahead))
-    return _offer(connection, engine, now, _MOST, *new)
+    return _offer(connection, engine.offer, now, _MOST, *new)
 
 
-def offer_again(connection: Connection, engine: Takes, now: float, patience: float = PATIENCE) -> int:
+def offer_again(connection: Connection, engine: Engine, now: float, patience: float = PATIENCE) -> int:
     """Offer again what was due for a while and has not started; return how many rows."""
+
+    def offer(connection: Connection, rows: Sequence[Due]) -> None:
+        engine.withdraw(connection, rows)  # or a night without workers would fill the queue
+        engine.offer(connection, rows)
+
     before = to_store(now - patience)
-    return _offer(connection, engine, now, _MOST_AGAIN, _READY.between(0, before), _C.offered_at <= before)
+    return _offer(connection, offer, now, _MOST_AGAIN, _READY.between(0, before), _C.offered_at <= before)
 
 
-def _offer(connection: Connection, engine: Takes, now: float, most: int, *which: ColumnElement[bool]) -> int:
+def _offer(connection: Connection, offer: Offer, now: float, most: int, *which: ColumnElement[bool]) -> int:
     """Offer the oldest undecided rows of a kind, but for those that somebody else offers just now."""
     found = select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.attempt, _READY)
     found = found.where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)
@@ -60,7 +69,7 @@ def _offer(connection: Connection, engine: Takes, now: float, most: int, *which:
         for tenant, plugin, job, fire, attempt, ready in connection.execute(query).all()
     ]
     if rows:
-        engine.offer(connection, rows)
+        offer(connection, rows)
         connection.execute(_OFFERED, [{**_key(row), "at": to_store(now)} for row in rows])
     return len(rows)
 

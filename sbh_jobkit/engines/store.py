@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import create_engine, event, inspect, select
@@ -36,6 +37,10 @@ NETWORK = {
     "keepalives_count": 3,
 }
 """Settings of connections to PostgreSQL, by which one whose other end is gone is given up within half a minute."""
+_HELD = ("40P01", "55P03")
+"""What it calls a deadlock, and a lock that others have for too long."""
+_TRIES, _PAUSE = 5, 1.0
+"""How often a migration is tried that meets what others hold, and the seconds between, in which workers write."""
 _PATIENCE = 30_000
 """Milliseconds for which SQLite waits for another process to end its transaction."""
 
@@ -69,11 +74,19 @@ class Store:
         others beside them, so that all of it is done or nothing.
         """
         engine = _engine(url, create=create)
-        with _usable(engine, migrates=migrates), engine.connect() as connection:
-            _check_tables(connection, engine, migrates=migrates)
-            if beside is not None:
-                beside(connection)
-            connection.commit()
+        with _usable(engine, migrates=migrates):
+            for left in reversed(range(_TRIES)):
+                try:
+                    with engine.connect() as connection:
+                        _check_tables(connection, engine, migrates=migrates)
+                        if beside is not None:
+                            beside(connection)
+                        connection.commit()
+                    break
+                except DBAPIError as error:
+                    if not left or getattr(error.orig, "sqlstate", None) not in _HELD:
+                        raise
+                    sleep(_PAUSE)
         return cls(engine)
 
     @classmethod
@@ -156,6 +169,8 @@ def _explain(url: URL, error: DBAPIError, *, migrates: bool) -> str:
         if migrates:
             needs = "CREATE on the database and on its schema, and to own the tables that are there"
         msg += f"; its user needs {needs}"
+    if getattr(error.orig, "sqlstate", None) in _HELD:
+        msg += "; others use its tables, such as a backup: try again when they have ended"
     return msg
 
 

@@ -75,7 +75,7 @@ class Gauges:
         undecided = or_(_C.state == State.DUE, _C.state == State.RETRY), _ready_at <= to_store(at)
         oldest = connection.execute(select(func.min(_ready_at)).where(*undecided)).scalar()
         yield GaugeMetricFamily("sbh_oldest_due_seconds", _OLDEST, 0.0 if oldest is None else at - from_store(oldest))
-        recent = _C.tenant.in_(list(self._service.tenants)), _C.finished_at >= to_store(at - _RECENTLY)
+        recent = _C.state == State.ENDED, _C.finished_at >= to_store(at - _RECENTLY)
         outcomes = connection.execute(select(_C.outcome, func.count()).where(*recent).group_by(_C.outcome)).all()
         ended = {row[0]: row[1] for row in outcomes if row[0] is not None}
         yield _labelled("sbh_recent_runs", _RECENT, "outcome", dict.fromkeys(Outcome, 0.0) | ended)

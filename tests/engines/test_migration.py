@@ -3,11 +3,14 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from sbh_jobkit.engines import schema
+from sbh_jobkit.engines import migration, schema
+from sbh_jobkit.engines import store as store_module
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.errors import StoreError
 
@@ -105,21 +108,38 @@ def test_a_migrated_store_has_the_tables_of_a_new_one(url):
     Store.open(url).close()
 
 
+def indexes(store):
+    """Return the indexes of all tables: name, columns, and whether it leaves rows out."""
+    found = inspect(store.engine)
+    return sorted(
+        (index["name"], index["column_names"], any("where" in each for each in index.get("dialect_options", {})))
+        for table in found.get_table_names()
+        for index in found.get_indexes(table)
+    )
+
+
 THIRD = """
+DROP INDEX sbh_job_run_open;
+CREATE INDEX sbh_job_run_open ON sbh_job_run (tenant, plugin, job, state, fire_time);
+DROP INDEX sbh_job_run_finished_at;
+ALTER TABLE sbh_job_run DROP COLUMN uses;
 ALTER TABLE sbh_life DROP COLUMN role;
 ALTER TABLE sbh_life DROP COLUMN name;
 UPDATE sbh_store SET version = 3;
 INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
 """
-"""What version 3 did not have."""
+"""What version 3 did not have, or had otherwise."""
 
 
 def test_a_store_of_version_3_only_gets_more(url):
     """Its tables stay where they are, so processes of the older kit go on reading and writing them."""
-    Store.open(url).close()
+    fresh = Store.open(url)
+    expected = indexes(fresh)
+    fresh.close()
     write(url.replace("postgresql:", "postgresql+psycopg:"), THIRD)
     older = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     store = Store.open(url)
+    assert indexes(store) == expected
     with older.begin() as connection:
         connection.execute(text("UPDATE sbh_life SET alive_at = 200 WHERE worker = 'w'"))
         connection.execute(text("INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('x', 20, 30)"))
@@ -128,6 +148,30 @@ def test_a_store_of_version_3_only_gets_more(url):
         {"worker": "w", "started_at": 10, "alive_at": 200},
         {"worker": "x", "started_at": 20, "alive_at": 30},
     ]
+    assert read(store, schema.store_version) == [{"version": schema.VERSION}]
+    store.close()
+
+
+@pytest.mark.parametrize("seconds", [0.5, None], ids=["for a while", "for long"])
+def test_tables_that_others_hold(postgres_url, monkeypatch, seconds):
+    """A migration tries again, as long as workers can wait for it, and then gives up; nothing is half done."""
+    monkeypatch.setattr(migration, "_PATIENCE", "SET LOCAL lock_timeout = '200ms'")
+    monkeypatch.setattr(store_module, "_TRIES", 5 if seconds else 2)
+    Store.open(postgres_url).close()
+    write(postgres_url.replace("postgresql:", "postgresql+psycopg:"), THIRD)
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT count(*) FROM sbh_life")  # as pg_dump does
+        if seconds is None:
+            with pytest.raises(
+                StoreError, match=r"lock timeout; others use its tables, such as a backup: try again when"
+            ):
+                Store.open(postgres_url)
+            assert holder.execute("SELECT version FROM sbh_store").fetchone() == (3,)
+            return
+        timer = threading.Timer(seconds, holder.rollback)
+        timer.start()
+        store = Store.open(postgres_url)
+        timer.join()
     assert read(store, schema.store_version) == [{"version": schema.VERSION}]
     store.close()
 

@@ -27,6 +27,11 @@ class Kept:
         del connection
         self.rows += [(row.job, row.fire - NINE, row.ready - NINE, row.attempt) for row in rows]
 
+    def withdraw(self, connection, rows):
+        """Note for which jobs."""
+        del connection
+        self.rows += [("withdrawn", row.job) for row in rows]
+
     def take(self):
         """Return what was offered since."""
         rows, self.rows = self.rows, []
@@ -59,13 +64,13 @@ def test_each_row_is_offered_once(store, engine):
 
 
 def test_what_was_not_started_is_offered_again(store, engine):
-    """Since the queue may have lost it; what is not due yet, or was offered just now, is left alone."""
+    """Since the queue may have lost it; what it may have kept goes, and what is not due yet is left alone."""
     with store.write() as connection:
         assert offer_again(connection, engine, NINE + PATIENCE - 1) == 0
         assert offer_again(connection, engine, NINE + PATIENCE) == 1
         assert offer_again(connection, engine, NINE + PATIENCE + 1) == 0
         assert offer_again(connection, engine, NINE + PATIENCE + 1, patience=0) == 1
-    assert engine.take() == [("a", 0, 0, 1)] * 2
+    assert engine.take() == [("withdrawn", "a"), ("a", 0, 0, 1)] * 2
 
 
 @pytest.mark.parametrize("state", ["claimed", "running", "ended"])

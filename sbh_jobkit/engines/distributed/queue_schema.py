@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from sbh_jobkit.engines import schema
+from sbh_jobkit.engines import rights
 from sbh_jobkit.engines.store import MIGRATE, Store
 from sbh_jobkit.errors import StoreError
 from sbh_jobkit.live.optional import needed
@@ -21,17 +21,6 @@ SCHEMA = "sbh_queue"
 _OLDEST = 130_000
 """The oldest version of PostgreSQL that will do."""
 _FIND = text(f"SELECT to_regclass('{SCHEMA}.applied')")
-_MISSING = text(f"""
-    SELECT name, schema, "right", current_user AS who
-    FROM (
-        SELECT oid, relname AS name, relnamespace::regnamespace::text AS schema
-        FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = to_regnamespace('{SCHEMA}')
-           OR oid IN (SELECT to_regclass(own) FROM unnest(CAST(:own AS text[])) AS own)
-    ) AS found, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS "right"
-    WHERE NOT has_table_privilege(oid, "right") OR NOT has_schema_privilege(schema, 'USAGE')
-    ORDER BY schema, name LIMIT 1
-""")  # noqa: S608  our own name
 _APPLIED = text(f"SELECT name FROM {SCHEMA}.applied")  # noqa: S608  our own name
 
 
@@ -45,7 +34,7 @@ def open_shared(url: str, *, has_queue: bool = True) -> Store:
     try:
         with store.read() as connection:
             require_version(connection, store.shown)
-            require_rights(connection, store.shown)
+            rights.require(connection, store.shown, SCHEMA)
         if has_queue:
             require(store)
     except BaseException:
@@ -84,16 +73,6 @@ def require_version(connection: Connection, shown: str, version: int | None = No
         version = int(connection.execute(text("SELECT current_setting('server_version_num')")).scalar_one())
     if version < _OLDEST:
         msg = f"workers need PostgreSQL 13 or newer, and the store {shown!r} is version {version // 10_000}"
-        raise StoreError(msg)
-
-
-def require_rights(connection: Connection, shown: str) -> None:
-    """Raise StoreError for a user who may not read and write all tables, with what its owner has to type."""
-    found = connection.execute(_MISSING, {"own": [table.name for table in schema.metadata.sorted_tables]}).first()
-    if found is not None:
-        msg = f"the user {found.who!r} may not {found.right} the table {found.name} of the store {shown!r}; let its"
-        msg += f" owner type: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {found.schema} TO"
-        msg += f' "{found.who}"'
         raise StoreError(msg)
 
 

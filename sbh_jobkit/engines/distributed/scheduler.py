@@ -182,9 +182,7 @@ class QueueScheduler:
     def _begin(self, connection: Connection, *, begin_now: bool) -> None:
         at, jobs = now_in(connection), [job.planned for job in self._jobs.values()]
         if begin_now:
-            heartbeat.forget_future(connection, at)
-            planner.begin_now(connection, jobs, at)
-            maintenance.forget_undecided(connection, jobs, at)
+            maintenance.begin_now(connection, self.name, jobs, at)
         else:
             heartbeat.check_clock(connection, at)
         heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)

@@ -34,10 +34,14 @@ def quick(ctx):
     print("on my way")
     return {"pid": os.getppid()}
 
-@job("count", schedule=None)
+@job("count", schedule="0 0 1 1 *")
 def count(ctx):
     note(ctx, f"count {VERSION}")
     print(VERSION)
+
+@job("tally", schedule="0 0 1 1 *")
+def tally(ctx):
+    note(ctx, f"tally {VERSION}")
 
 @job("steady", schedule=None)
 def steady(ctx):

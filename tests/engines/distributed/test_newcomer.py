@@ -42,16 +42,7 @@ class Shell:
             self.environment[name] = value.replace(STORE, self.url)
             return ""
         if not line.startswith(GOES_ON):
-            done = subprocess.run(  # noqa: S602  the manual's own commands
-                line,
-                shell=True,
-                cwd=self.folder,
-                env=self.environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            done = self.run(line)
             assert (done.returncode, done.stderr) == (0, ""), line
             return done.stdout
         more = " --port 0 --token-file token --grace 1s" if "serve" in line else ""
@@ -66,6 +57,17 @@ class Shell:
         self.going.append(process)
         process.first = json.loads(process.stdout.readline())
         return process.first["kind"]
+
+    def run(self, line):
+        """Run a line to its end."""
+        run = {"shell": True, "cwd": self.folder, "env": self.environment, "capture_output": True, "text": True}
+        return subprocess.run(line, **run, timeout=60, check=False)
+
+    def refused(self, line):
+        """Type a line that is refused, and return its sentence."""
+        done = self.run(line)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        return done.stderr
 
     def run_now(self):
         """Run a job by hand on the server that goes on."""
@@ -101,9 +103,11 @@ def test_the_manuals_way_to_two_workers(shell):
     first, *others = manual_commands()
     assert shell.type(first) == "serving"
     assert shell.run_now() == "ended"
-    before = json.loads(shell.type("sbh-jobkit history --json"))
+    before = json.loads(shell.type("sbh-jobkit history --json --store sqlite:///jobs.db"))
+    said = [shell.type(line) for line in others[:2]]
+    assert "is served by process" in shell.refused(others[2])
     assert shell.stop() == [0]
-    said = [shell.type(line) for line in others]
+    said += [shell.type(line) for line in others[2:]]
     assert said[2].splitlines()[1:5] == [
         "  states of alerts: 0",
         "  jobs: 9",
