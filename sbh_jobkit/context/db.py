@@ -12,7 +12,7 @@ from sbh_jobkit.errors import FilterError, Members, PermissionDenied, UnknownTab
 from sbh_jobkit.plugin.members import SYNONYMS, WRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sbh_jobkit.context.backends import Hints, Row, RowBackend
     from sbh_jobkit.context.gate import Gate
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 _MANY = 100
 """The limit from which a full page is probably taken for all rows; a smaller one is a batch that is meant."""
+_FEW = 25
+"""The limit from which the same batch in every run is probably taken for all rows."""
+_FULL = frozenset({"query-limit", "query-batch"})
 _INSTEAD = "keep what a job makes with ctx.files.upload, or send it to an API with ctx.http"
 
 
@@ -73,18 +76,25 @@ class Database(OfOneRun, Members):
         found = self._ask("query", table, lambda: self._backend.page(table, filters, first, end))
         self._recorder.rows_read += len(found)
         if len(found) == limit > 0 or offset:
-            self._note_limit(table, filters, offset, end if len(found) == limit else None)
+            self._note_limit(table, filters, offset, found if len(found) == limit else None)
         if filters and not offset and table != "plugin_jobs":
             self._recorder.found("query", (table, *filters)) if found else self._note_empty(table, filters)
         return found
 
-    def _note_limit(self, table: str, filters: Mapping[str, Any] | None, offset: int, end: int | None) -> None:
+    def _note_limit(
+        self, table: str, filters: Mapping[str, Any] | None, offset: int, full: Sequence[Row] | None
+    ) -> None:
         """Note that more rows match than a query returned, until the same run asks for the next ones."""
         notes, asked = self._recorder.notes, (table, repr(filters))
-        notes[:] = [each for each in notes if each.kind != "query-limit" or each.subject != (*asked, offset)]
+        notes[:] = [each for each in notes if each.kind not in _FULL or each.subject[:3] != (*asked, offset)]
         has_row = getattr(self._backend, "has_row", None)
-        if end is not None and end - offset >= _MANY and has_row is not None and has_row(table, filters, end):
-            self._recorder.note("query-limit", (*asked, end))
+        if full is None or len(full) < _FEW or has_row is None or not has_row(table, filters, offset + len(full)):
+            return
+        subject = (*asked, offset + len(full))
+        if len(full) >= _MANY:
+            self._recorder.note("query-limit", subject)
+        else:
+            self._recorder.note("query-batch", (*subject, repr(full[-1].get("id"))))
 
     def _note_empty(self, table: str, filters: Mapping[str, Any]) -> None:
         self._recorder.note("query-empty", (table, dict(filters)))

@@ -12,7 +12,7 @@ from sbh_jobkit.errors import Members
 from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
     from sbh_jobkit.context.backends import FileBackend
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.recorder import Recorder
 
 BINARY = "application/octet-stream"
+_ENDS = frozenset({"", "/"})
+"""The ends of prefixes that match whole folders."""
 _NOT_UTF8 = "upload bytes; data.encode(errors='replace') writes '?' for characters that UTF-8 does not have"
 
 
@@ -53,7 +55,16 @@ class Files(OfOneRun, Members):
             for key, size, _, modified in self._backend.list(prefix)
         ]
         self._note("list", prefix, found=bool(entries))
+        if prefix[-1:] not in _ENDS:
+            self._note_folders(prefix, (f"{entry['key']}" for entry in entries))
         return entries
+
+    def _note_folders(self, prefix: str, keys: Iterable[str]) -> None:
+        """Note the folders that a prefix matches which is only the beginning of their names."""
+        parts = (key[len(prefix) :].partition("/") for key in keys)
+        folders = dict.fromkeys(f"{prefix}{name}/" for name, slash, _ in parts if slash)
+        if len(folders) > 1:
+            self._recorder.note("prefix-wide", (prefix, tuple(folders)))
 
     def _note(self, what: str, key: str, *, found: bool) -> None:
         if found:

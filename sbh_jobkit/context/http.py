@@ -101,7 +101,7 @@ class Http(OfOneRun, Members):
             answer = failed(format_error(error))
         finally:  # also when a limit ends the run within the request
             seconds = (clock.now(UTC) - since).total_seconds()  # elapsed, also where the zone's clocks change
-            self._recorder.http_call(
+            call = self._recorder.http_call(
                 method,
                 address,
                 answer["status_code"],
@@ -111,10 +111,13 @@ class Http(OfOneRun, Members):
                 headers=headers,
                 body=body,
             )
-        return self._noted(method, address, answer, since, body)
+        return self._noted(method, call.url, answer, since, body)
 
     def _noted(self, method: str, url: str, answer: dict[str, Any], since: datetime, body: bytes) -> dict[str, Any]:
-        """Watch an answer that failed; count the same answers to the same request, and what was accepted twice."""
+        """Watch an answer that failed; count the same answers to the same request, and what was accepted twice.
+
+        The URL is without secrets.
+        """
         status = answer["status_code"]
         if not 0 < status < _FAILED:
             return self._recorder.watch(f"{method} {url} answered {status or answer['error']}", answer)
@@ -124,7 +127,7 @@ class Http(OfOneRun, Members):
             self._same[url] = (answer["text"], number + 1 if same else 1, clock.now(self._zone))
             if same and number + 1 == _REPEATED:
                 self._recorder.note("request-repeated", f"{method} {url}")
-            self._pages.asked(url, answer["json"])
+            self._pages.asked(url, answer["json"], answer["headers"])
         elif body:
             number = self._accepted[method, url, body] = self._accepted.get((method, url, body), 0) + 1
             if number == 2:  # noqa: PLR2004  once more

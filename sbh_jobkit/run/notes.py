@@ -23,7 +23,8 @@ OBSERVATIONS = {
     "list-empty": "files were looked for where there never are any, and there are some in a place with a similar name",
     "module-state": "a variable of the plugin changes from run to run; a restart loses it",
     "not-simulated": "the plugin has hooks or routes, which a simulation does not call",
-    "page-unread": "jobs go through the pages of a list, and never ask for the last one",
+    "page-unread": "jobs never ask for the last page of a list, or for any but the first though there are more",
+    "prefix-wide": "files of several folders were deleted, because a prefix without its last slash matches them all",
     "prompt-unmatched": "no reply of the world matches a prompt",
     "query-empty": "a filter never matched a row; its field or value is similar to those of the rows, but another",
     "query-limit": "a query returned as many rows as its limit, more rows match, and nothing asked for them",
@@ -38,15 +39,16 @@ WRONG_ANSWERS = {
     "text": "I am sorry, I cannot answer that as JSON (fault plan).",
 }
 """What a service says, by the kind of the injected answer that is not what a job asks for."""
-_WRONG_BYTES = tuple((kind, answer.encode()) for kind, answer in WRONG_ANSWERS.items())
+_MARK = "(fault plan)"
 _LOOKS = frozenset({"status_code", "error", "usage"})
 
 
 def wrong_answer_in(content: str | bytes) -> str | None:
     """Return the kind of injected wrong answer that a text or the content of a file contains."""
-    if isinstance(content, str):
-        return next((kind for kind, answer in WRONG_ANSWERS.items() if answer in content), None)
-    return next((kind for kind, answer in _WRONG_BYTES if answer in content), None)
+    if (_MARK not in content) if isinstance(content, str) else (_MARK.encode() not in content):
+        return None
+    text = (content if isinstance(content, str) else content.decode("utf-8", "replace")).lower()
+    return next((kind for kind, answer in WRONG_ANSWERS.items() if answer.lower() in text), None)
 
 
 class Note(NamedTuple):

@@ -270,6 +270,62 @@ main.py:71: sort_wishes: the file 'shelves.json' has an answer that is words
   instead of data, and the job said success [answer-kept]; the run met words
   instead of the JSON of llm""",
     ),
+    "the first part of a list": (
+        "shop",
+        ["the first part of a list"],
+        "simulate case --for 4d --job sync_contacts",
+        OK,
+        """\
+  main.py:19: sync_contacts: no run asked for more than one part of
+    https://crm.example.com/contacts, and each answer says that there is more
+    [page-unread]""",
+    ),
+    "the first page of a table": (
+        "shop",
+        ["the first page"],
+        "simulate case --for 7d --job dunning",
+        OK,
+        """\
+  main.py:74: dunning: a query of 'orders' returned the same 50 rows in every
+    run; more match, and nothing asked for them [query-limit]""",
+    ),
+    "a prefix that is the beginning of two folders": (
+        "shop",
+        ["a prefix without slash"],
+        "simulate case --for 2d --job purge",
+        OK,
+        """\
+  main.py:60: purge: deleted files under 'backlog/' and 'backups/', because the
+    prefix 'back' matches them all [prefix-wide]""",
+    ),
+    "an export without rows while the tables are away": (
+        "shop",
+        ["no rows where there is no table"],
+        "simulate case --for 6d --job close_day --stress outage",
+        FAILED,
+        """\
+close_day: file uploaded turnover/#-#-#.csv has less in it, 4 times; the run met
+  outage of db, and said success""",
+    ),
+    "any word of the model taken for a team": (
+        "shop",
+        ["any team"],
+        "simulate case --for 4d --job triage --stress outage",
+        FAILED,
+        """\
+main.py:107: triage: the event 'ticket.assigned' has an answer that is words
+  instead of data, and the job said success [answer-kept]; the run met words
+  instead of the JSON of llm""",
+    ),
+    "a weekly job and the year of another week": (
+        "shop",
+        ["the year of another week"],
+        "simulate case --for 20d --job digest --stress calendar",
+        FAILED,
+        """\
+digest: digests/2025-W01.json is written on 2026-01-05, which is in week
+  2026-W01: 2025-W01 is another one; about that day the year turns""",
+    ),
     "cents that are cut off": (
         "clinic",
         ["money cut off"],

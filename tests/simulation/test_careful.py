@@ -19,6 +19,7 @@ CAREFUL = {
     "library": ROOT / "tests" / "data" / "planted" / "library",
     "clinic": ROOT / "tests" / "data" / "planted" / "clinic",
     "office": ROOT / "tests" / "data" / "planted" / "office",
+    "shop": ROOT / "tests" / "data" / "planted" / "shop",
 }
 ONLY_REPORTS = {"hub_ops"}
 """An example whose events only say what happened."""

@@ -26,11 +26,13 @@ _DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
 _NUMBERS = re.compile(r"\d+")
 _UNSTARTED = frozenset({Outcome.COALESCED, Outcome.MISSED})
 _FULL = "storage full"
+_DOWN = ("outage of ", "errors of ")
 _VERBS = {
     "lost": " never happened",
     "doubled": " happened again",
     "added": " happened",
     "changed": " has another content",
+    "smaller": " has less in it",
 }
 
 
@@ -81,7 +83,8 @@ def judge(plain: Sequence[Run], disturbed: Sequence[Run], identities: Identities
             return "the run started late, and said success" if named and run.outcome is Outcome.OK else None
         return _blame(change, run)
 
-    return list(findings(_changes(plain, disturbed, identities), blame))
+    changes = [*_changes(plain, disturbed, identities), *_smaller_files(plain, disturbed)]
+    return list(findings(changes, blame))
 
 
 def findings(
@@ -98,7 +101,7 @@ def findings(
             continue
         names = {name_of(change.effect) for change in members}
         what = names.pop() if len(names) == 1 else alike
-        first = members[0].after if word == "changed" and members[0].after else members[0].effect
+        first = members[0].after if word in {"changed", "smaller"} and members[0].after else members[0].effect
         yield Finding(job=job, word=word, what=what, count=len(members), first=first, why=why)
 
 
@@ -124,6 +127,24 @@ def lasting(plain: Iterable[Effect], disturbed: Iterable[Effect], identities: Id
             yield change
 
 
+def _smaller_files(plain: Sequence[Run], disturbed: Sequence[Run]) -> Iterator[EffectChange]:
+    """Yield each file that in the end has less in it, because a run met an outage when it wrote it."""
+    usual, last = ({e.name: e for run in runs for e in run.effects if _is_upload(e)} for runs in (plain, disturbed))
+    met = {
+        (run.job, run.fire_time.timestamp())
+        for run in disturbed
+        if run.injected_faults and all(fault.startswith(_DOWN) for fault in run.injected_faults)
+    }
+    for name, effect in last.items():
+        before = usual.get(name)
+        if before is not None and effect.size < before.size and (effect.job, effect.fire_time.timestamp()) in met:
+            yield EffectChange(word="smaller", before=before, after=effect)
+
+
+def _is_upload(effect: Effect) -> bool:
+    return effect.kind == "file" and effect.name.startswith("uploaded ")
+
+
 def _is_late(run: Run) -> bool:
     return run.started_at is not None and run.started_at > run.fire_time
 
@@ -144,7 +165,8 @@ def _counter(effect: Effect) -> str:
 
 
 def _instant(change: EffectChange) -> tuple[str, float]:
-    return change.effect.job, change.effect.fire_time.timestamp()
+    effect = change.after if change.word == "smaller" and change.after else change.effect
+    return effect.job, effect.fire_time.timestamp()
 
 
 def _blame(change: EffectChange, run: Run | None) -> str | None:

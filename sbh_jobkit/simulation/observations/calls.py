@@ -12,7 +12,7 @@ from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.simulation.observations.observation import Observation, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sbh_jobkit.run.notes import Note
     from sbh_jobkit.run.run import Run
@@ -21,7 +21,9 @@ _NO_REPLY = re.compile(r"\[fake answer to a prompt of \d+ characters\]")
 _MOST_ROUTES = 20
 _FEWEST = 2
 """How many runs must leave out a page: one may have had its reason."""
+_MANY_RUNS = 3
 _LONGEST = 60
+_NUMBERS = re.compile(r"\d+")
 _WORD = re.compile(r"[\w-]+")
 _DATA = re.compile(r"\.(jsonl?|csv|tsv|xml|ya?ml)'$", re.IGNORECASE)
 _NOT = {"html": "a page of HTML instead of data", "text": "words instead of data"}
@@ -40,6 +42,10 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         elif note.kind == "request-doubled":
             message = f"sent {note.subject} again with the same body in one run, though it was accepted"
             advice = "end the loop that tries again as soon as the status says that it worked: from 200 to 299"
+        elif note.kind == "prefix-wide" and len(folders := _emptied(run, note.subject[1])) > 1:
+            named = " and ".join(map(repr, folders))
+            message = f"deleted files under {named}, because the prefix {note.subject[0]!r} matches them all"
+            advice = 'end the prefix with "/", so that it is one folder'
         elif note.kind == "answer-ignored" and run.outcome is Outcome.OK and run.ok:  # else a fault says it
             message = f"{note.subject}, the job did not look at that, and said success"
             advice = 'check the result, such as answer["status_code"], and return {"status": "error", …}'
@@ -55,6 +61,13 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         yield from _prompts(run)
 
 
+def _emptied(run: Run, folders: Sequence[str]) -> list[str]:
+    """Return the folders in which a run deleted files; those that differ only in numbers, such as days, are one."""
+    deleted = [file.key for file in run.files if file.action == "deleted"]
+    found = [folder for folder in folders if any(key.startswith(folder) for key in deleted)]
+    return [*{_NUMBERS.sub("#", folder): folder for folder in reversed(found)}.values()][::-1]
+
+
 def _prompts(run: Run) -> Iterator[Observation]:
     for call in run.llm_calls:
         if _NO_REPLY.fullmatch(call.text):
@@ -66,6 +79,29 @@ def _prompts(run: Run) -> Iterator[Observation]:
                 message=f"no reply of the world matches the prompt {re.sub(chr(92) + 'd+', '#', begin)!r}",
                 advice='add world.llm.reply("…", when=r"…") to world.py',
                 first=run.fire_time,
+            )
+
+
+def batch_observations(simulation: Observed) -> Iterator[Observation]:
+    """Yield each small query that returned the same first rows in every run, though there are always more."""
+    asked: defaultdict[tuple[str, tuple[str, str, int]], list[tuple[Run, Note]]] = defaultdict(list)
+    for run in simulation.runs:
+        for note in run.notes:
+            if note.kind == "query-batch" and run.ok and not run.injected_faults:
+                asked[run.job, note.subject[:3]].append((run, note))
+    for (job, _), seen in asked.items():
+        first, note = seen[0]
+        if len({run.fire_time for run, _ in seen}) >= _MANY_RUNS and len({each.subject for _, each in seen}) == 1:
+            table, _, end, _ = note.subject
+            yield Observation(
+                kind="query-limit",
+                job=job,
+                place=note.place,
+                message=f"a query of {table!r} returned the same {end:,} rows in every run; more match, and nothing "
+                "asked for them",
+                advice="ask for the next ones with offset=…, or give a limit that no tenant reaches",
+                count=len(seen),
+                first=first.fire_time,
             )
 
 
@@ -137,6 +173,28 @@ def _leaves_last_page(first: int, last: int, pages: int) -> bool:
 
 def _numbers(first: int, _: int, pages: int) -> str:
     return f"0 to {pages - 1}" if first == 0 else f"1 to {pages}"
+
+
+def more_observations(simulation: Observed) -> Iterator[Observation]:
+    """Yield each list of which no run of a job asked for more than one part, though every answer says there is."""
+    asked: defaultdict[tuple[str, str], list[tuple[Run, Note]]] = defaultdict(list)
+    for run in simulation.runs:
+        for note in run.notes:
+            if note.kind == "list-part" and run.ok and not run.injected_faults:
+                asked[run.job, note.subject[0]].append((run, note))
+    for (job, listed), seen in asked.items():
+        parts = {part for _, note in seen for part in note.subject[2]}
+        if len(seen) >= _FEWEST and len(parts) == 1 and all(note.subject[1] for _, note in seen):
+            run, note = seen[0]
+            yield Observation(
+                kind="page-unread",
+                job=job,
+                place=note.place,
+                message=f"no run asked for more than one part of {listed}, and each answer says that there is more",
+                advice="go on until an answer says that it is the last one",
+                count=len(seen),
+                first=run.fire_time,
+            )
 
 
 def route_observations(simulation: Observed) -> Iterator[Observation]:

@@ -10,8 +10,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.simulation.observations.calls import (
+    batch_observations,
     call_observations,
     kept_answers,
+    more_observations,
     page_observations,
     route_observations,
 )
@@ -42,6 +44,8 @@ def _all(simulation: Observed) -> Iterator[Observation]:
         kept_answers(simulation.runs),
         search_observations(simulation),
         page_observations(simulation),
+        more_observations(simulation),
+        batch_observations(simulation),
         growing_files(simulation),
         overwritten_files(simulation),
         changed_variables(simulation),

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from sbh_jobkit.run.run import Run
 
 _BAD_WORD = re.compile(
-    r"(?i)fail(ed|ure|ing)?|err(ored)?|errors|crash(ed)?|time(d[ _-]?)?out|partial(ly)?|abort(ed)?|invalid|denied"
+    r"(?i)fail(ed|ure|ing)?|err(or(ed|s)?)?|crash(ed)?|time(d[ _-]?)?out|partial(ly)?|abort(ed)?|invalid|denied"
     r"|refused|unavailable|broken|unhealthy|exception|ko|nok|rejected"
+    r"|unsuccessful|not[ _-]?ok|incomplete"
 )
+_OTHER_NAMES = frozenset({"state", "result", "outcome"})
+"""Names that are sometimes used in place of `status`."""
+_YES_OR_NO = frozenset({"ok", "success", "successful", "succeeded"})
+_NO = frozenset({"false", "0", "no", "none"})
+_HTTP_FAILED = 400
 _FAILED = re.compile(r"(?i)(.*_)?(failed|failures?|errors?|errored|error_count|failure_count)")
 _WORKED = re.compile(
     r"(?i)(.*_)?(done|sent|ok|success(es|ful)?|succeeded|processed|created|updated|written|synced|imported|exported|emitted"
@@ -47,13 +53,22 @@ def _unknown_word(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return None
     status = value.get("status")
+    if isinstance(status, int) and status >= _HTTP_FAILED:
+        return f"returned the status {status}, which the platform takes for success; its word is 'error'"
     if isinstance(status, str) and _BAD_WORD.fullmatch(status.strip()):
         return f"returned the status {status!r}, which the platform takes for success; its word is 'error'"
-    for name in ("ok", "successful", "succeeded"):
-        if value.get(name) is False and status is None:
-            return f"returned {{{name!r}: False}}, which the platform takes for success"
-    if status is None and value.get("success") is not True and value.get("error"):
-        text = json.dumps(jsonable(value["error"]), ensure_ascii=False)
+    return _without_status(value) if status is None else None
+
+
+def _without_status(value: Mapping[Any, Any]) -> str | None:
+    """Return what is said of a value that has no status, but says that something failed."""
+    for name, given in value.items():
+        word = name in _OTHER_NAMES and isinstance(given, str) and _BAD_WORD.fullmatch(given.strip())
+        if word or (name in _YES_OR_NO and not isinstance(given, (list, dict)) and f"{given}".lower() in _NO):
+            return f"returned {{{name!r}: {given!r}}}, which the platform takes for success"
+    error = value.get("error") or value.get("errors")
+    if value.get("success") is not True and error and not isinstance(error, int):
+        text = json.dumps(jsonable(error), ensure_ascii=False)
         return f"returned an error without a status, which the platform takes for success: {_cut(text)}"
     return None
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DAYS = {(2, 29): "February has a 29th day", (3, 1): "February has ended", (1, 1): "the year turns"}
 """The days of `calendar`, and what is special about them."""
+_WEEK = 7 * DAY
 _LEAST_OUTAGE = timedelta(hours=3)
 _SOME_HOURS = _LEAST_OUTAGE.total_seconds() / 2
 _OFTEN = 3.5
@@ -84,7 +85,11 @@ def _days_of(
             yield " + ".join((f"dst {day.date()}", *rest)), Trial(_under(there, rest, usual), judged=False)
     for day in _calendar_days(plain) if "calendar" in kinds else ():
         there = replace(plain, start=_days(day, -3), end=_days(day, 4))
-        yield f"calendar {day.date()}", Trial(there, day.date(), _DAYS[day.month, day.day])
+        happens = _DAYS[day.month, day.day]
+        yield f"calendar {day.date()}", Trial(there, day.date(), happens)
+        if rare := tuple(job for job, seconds in usual.intervals.items() if DAY < seconds <= _WEEK):
+            weeks = replace(there, start=_days(day, -3 * 7), end=_days(day, 3 * 7), jobs=rare)
+            yield f"calendar {day.date()} by week", Trial(weeks, day.date(), happens)
 
 
 def _outages_one_by_one(plain: Scenario, usual: Usual) -> Iterator[tuple[str, Trial]]:

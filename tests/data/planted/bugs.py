@@ -85,6 +85,26 @@ BUGS = {
     "the same day next year": ("until = today + timedelta(days=365)", "until = today.replace(year=today.year + 1)"),
 }
 
+BUGS |= {  # the shop
+    "the first part of a list": (
+        'cursor = r["json"]["next_cursor"]\n        if not cursor:\n            break\n',
+        "break\n",
+    ),
+    "the first page": ("        if len(orders) < 50:\n            break\n        offset += 50\n", "        break\n"),
+    "a prefix without slash": (
+        'ctx.files.list("backups/"):\n        day = date.fromisoformat(f["key"].split("/")[1][:10])\n',
+        'ctx.files.list("back"):\n        name = f["key"].split("/")[1]\n'
+        '        day = date.fromisoformat(name[:10]) if name[:2] == "20" else date.min\n',
+    ),
+    "no rows where there is no table": (
+        "rows = orders_between(ctx, day, day + timedelta(days=1))\n",
+        "try:\n            rows = orders_between(ctx, day, day + timedelta(days=1))\n"
+        '        except Exception as error:\n            print(f"no orders: {error}")\n            rows = []\n',
+    ),
+    "any team": ("if team not in TEAMS:", "if not team:"),
+    "the year of another week": ("{week:%G-W%V}.json", "{week:%Y-W%V}.json"),
+}
+
 
 def plant(text, *names):
     """Return the text of main.py with some mistakes."""

@@ -44,6 +44,13 @@ VALUES = [
     ({"status": "Timed out"}, "status-unknown", f"returned the status 'Timed out', {SAID}; its word is 'error'"),
     (False, "status-unknown", f"returned False, {SAID}"),
     ({"ok": False}, "status-unknown", f"returned {{'ok': False}}, {SAID}"),
+    ({"status": "ERROR"}, "status-unknown", f"returned the status 'ERROR', {SAID}; its word is 'error'"),
+    ({"status": "not ok"}, "status-unknown", f"returned the status 'not ok', {SAID}; its word is 'error'"),
+    ({"status": 503}, "status-unknown", f"returned the status 503, {SAID}; its word is 'error'"),
+    ({"state": "failed"}, "status-unknown", f"returned {{'state': 'failed'}}, {SAID}"),
+    ({"success": "false"}, "status-unknown", f"returned {{'success': 'false'}}, {SAID}"),
+    ({"success": 0}, "status-unknown", f"returned {{'success': 0}}, {SAID}"),
+    ({"errors": ["boom"]}, "status-unknown", f'returned an error without a status, {SAID}: ["boom"]'),
     ({"error": "boom"}, "status-unknown", f'returned an error without a status, {SAID}: "boom"'),
     ({"status": "success", "done": 0, "failed": 5}, "items-failed", "items failed inside a success: done 0, failed 5"),
     ({"sent": 0, "mail_errors": 2, "total": 2}, "items-failed", "items failed inside a success: sent 0, mail_errors 2"),
@@ -62,6 +69,11 @@ FINE = [
     {"status": "success", "sent": 0, "failed": 0},
     {"success": True, "error": ""},
     {"ok": True, "errors": 0},
+    {"errors": 2},
+    {"errors": []},
+    {"state": "done"},
+    {"status": 200},
+    {"success": 1, "error": None},
 ]
 
 
@@ -144,8 +156,40 @@ def _replies(world):
     world.llm.reply("yes", when="^Is")
 
 
+def _page_for_all(ctx):
+    ctx.db.query("users", {"status": "active"}, 50)
+
+
+def _rows_between(ctx):
+    ctx.db.query("users", limit=50)
+    ctx.db.query("users", limit=50, offset=51)
+    ctx.db.query("users", limit=50, offset=101)
+
+
 SEEN = [
     (_limit, [("query-limit", "a query of 'users' returned 100 rows, more match, and nothing asked for them", 6)], {}),
+    (
+        _page_for_all,
+        [
+            (
+                "query-limit",
+                "a query of 'users' returned the same 50 rows in every run; more match, and nothing asked for them",
+                6,
+            )
+        ],
+        {},
+    ),
+    (
+        _rows_between,
+        [
+            (
+                "query-limit",
+                "a query of 'users' returned the same 50 rows in every run; more match, and nothing asked for them",
+                6,
+            )
+        ],
+        {},
+    ),
     (_prefix, [("list-empty", "no run found a file under 'report/'; there are files under 'reports/'", 6)], {}),
     (
         _key,
@@ -233,6 +277,12 @@ def _batch(ctx):
     ctx.db.query("users", limit=10)
 
 
+def _position(ctx):
+    seen = len(ctx.files.list("position/")) * 25
+    ctx.db.query("users", {"id": {"$gt": seen}}, limit=25)
+    ctx.files.upload(f"position/{seen}", "")
+
+
 def _all(ctx):
     ctx.db.query("users", limit=500)
 
@@ -292,13 +342,106 @@ def _caches(ctx):
     CACHE[len(CACHE)] = ctx.tenant_id
 
 
-MEANT = [_pages, _batch, _all, _time, _new_prefix, _looked, _handed_on, _error_reported, _polls, _caches]
+MEANT = [_pages, _batch, _position, _all, _time, _new_prefix, _looked, _handed_on, _error_reported, _polls, _caches]
 
 
 @pytest.mark.parametrize("work", MEANT)
 def test_calls_that_are_meant(work):
     """Pages, small batches, conditions that nothing meets yet, answers that the job looked at, polling, caches."""
     assert seen(work) == []
+
+
+ANSWERS = {
+    "has_more": ({"items": [1], "has_more": True}, {}),
+    "a cursor": ({"items": [1], "next_cursor": "abc"}, {}),
+    "a token": ({"items": [1], "nextPageToken": "abc"}, {}),
+    "within": ({"items": [1], "meta": {"pagination": {"next": "https://a.example/list?page=2"}}}, {}),
+    "pages": ({"items": [1], "total_pages": 3}, {}),
+    "a header": ([1], {"link": '<https://a.example/list?page=2>; rel="next"'}),
+}
+LAST = {
+    "no more": ({"items": [1], "has_more": False, "next": None}, {}),
+    "one page": ({"items": [1], "total_pages": 1}, {}),
+    "a first page": ([1], {"link": '<https://a.example/list?page=1>; rel="first"'}),
+    "another next": ({"next": False, "more": "yes", "next_run": "tomorrow"}, {}),
+}
+
+
+def lists(answer, headers, work):
+    """Return what is said of a job that asks for a list."""
+
+    def setup(world):
+        world.http.get("https://a.example/list").respond(json=answer, headers=headers)
+
+    return [kind for kind, _, _ in seen(work, setup)]
+
+
+def _first_part(ctx):
+    ctx.http.get("https://a.example/list", params={"q": "new"})
+
+
+@pytest.mark.parametrize(("answer", "headers"), ANSWERS.values(), ids=ANSWERS)
+def test_a_list_of_which_only_the_first_part_is_asked_for(answer, headers):
+    """Each answer says that there is more, and no run asks on."""
+    assert lists(answer, headers, _first_part) == ["page-unread"]
+
+
+@pytest.mark.parametrize(("answer", "headers"), LAST.values(), ids=LAST)
+def test_a_list_that_has_one_part(answer, headers):
+    """Nothing says that there is more."""
+    assert lists(answer, headers, _first_part) == []
+
+
+def _next_part(ctx):
+    for cursor in ("", "abc"):
+        ctx.http.get("https://a.example/list", params={"cursor": cursor})
+
+
+def _a_part_a_day(ctx):
+    from datetime import date
+
+    ctx.http.get("https://a.example/list", params={"offset": date.today().day})  # noqa: DTZ011  as jobs do
+
+
+def _the_latest(ctx):
+    ctx.http.get("https://a.example/list", params={"limit": 5})
+
+
+@pytest.mark.parametrize("work", [_next_part, _a_part_a_day, _the_latest])
+def test_a_list_that_goes_on(work):
+    """Also from run to run; a few of it are a number that is meant."""
+    assert lists(*ANSWERS["a cursor"], work) == []
+
+
+def _sweep(prefix):
+    def sweep(ctx):
+        for file in ctx.files.list(prefix):
+            ctx.files.delete(file["key"])
+
+    return sweep
+
+
+SWEPT = {
+    "two folders": (
+        "log",
+        [("prefix-wide", "deleted files under 'logbook/' and 'logs/', because the prefix 'log' matches them all", 1)],
+    ),
+    "one folder": ("logs/", []),
+    "days": ("days/2026-", []),
+    "the beginning of a name": ("logs/a", []),
+    "everything": ("", []),
+}
+
+
+@pytest.mark.parametrize(("prefix", "found"), SWEPT.values(), ids=SWEPT)
+def test_a_prefix_that_matches_more_than_one_folder(prefix, found):
+    """What is deleted in both is probably not meant; folders of days are."""
+
+    def setup(world):
+        for key in ("logs/a.txt", "logs/ab.txt", "logbook/may.txt", "days/2026-01-01/a", "days/2026-01-02/b"):
+            world.files.write(key, "x")
+
+    assert seen(_sweep(prefix), setup) == found
 
 
 def test_an_upload_that_the_job_checks_is_no_observation():
