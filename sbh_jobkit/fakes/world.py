@@ -44,6 +44,7 @@ TARGETS = {"guide": FakeContext, "host": HostContext}
 """The context of a job by target: as the guide promises, or as today's host behaves."""
 TENANT = "acme"
 """The default tenant."""
+_LONGEST_LIMIT = 365 * 86_400
 _OWN = ("allowed", "permissions", "_time_limit", "_target", "_zone", "_begun")
 _SETTINGS = (*_OWN, *effect_rules.RULES, *network_rules.RULES)
 """The attributes that a snapshot keeps, apart from the services."""
@@ -335,5 +336,8 @@ def check_time_limit(seconds: float) -> float:
     """Return a time limit in seconds as a float; raises WorldError if it is not a number above 0."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
         msg = f"time_limit must be a number of seconds above 0, got {seconds!r}"
+        raise WorldError(msg)
+    if seconds > _LONGEST_LIMIT:
+        msg = f"time_limit must be at most a year, which is {_LONGEST_LIMIT:,} seconds, got {seconds!r}"
         raise WorldError(msg)
     return float(seconds)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeLimitExceeded
-from sbh_jobkit.machine import interrupts
+from sbh_jobkit.machine import handlers, interrupts
 from sbh_jobkit.machine.descriptors import Descriptors
 from sbh_jobkit.machine.guard import Guard
 from sbh_jobkit.machine.watchdog import Watchdog
@@ -69,13 +69,14 @@ class Importing:
         watchdog = Watchdog(self._ring, TimeLimitExceeded)
         undo.enter_context(watchdog)
         undo.callback(watchdog.stop)
-        undo.enter_context(self._guard.watch(self._fault, self._root))
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             undo.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self._alarm))
             undo.callback(signal.setitimer, signal.ITIMER_REAL, *signal.setitimer(signal.ITIMER_REAL, SECONDS, _AGAIN))
             watchdog.start(SECONDS + 1.5 * _AGAIN)  # for a module that takes the alarm away
         else:
             watchdog.start(SECONDS)
+        undo.enter_context(self._guard.watch(self._fault, self._root))
+        undo.callback(handlers.keep)
         return self
 
     def __exit__(self, *_: object) -> None:

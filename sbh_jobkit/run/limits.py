@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
+from sbh_jobkit.machine import handlers
 from sbh_jobkit.machine.watchdog import WATCHER, Watchdog
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class RealTime:
         """Raise TimeLimitExceeded in this thread after that many real seconds, and then each second."""
         self._until = perf_counter() + seconds
         if self._in_main:
-            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            _signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
             self._watchdog.start(seconds + 1.5 * _AGAIN)
         else:
             self._watchdog.start(seconds)
@@ -81,8 +82,11 @@ class RealTime:
     def stop(self) -> None:
         """Stop, and take away what the job has made of the alarm signal; one that still comes does nothing."""
         self._until = 0.0
-        if self._in_main and _signal.getsignal(signal.SIGALRM) != self._ours:
-            signal.signal(signal.SIGALRM, self._ours)
+        if self._in_main:
+            if handlers.taken or handlers.alarms:
+                handlers.restore()
+            if _signal.getsignal(signal.SIGALRM) != self._ours:
+                signal.signal(signal.SIGALRM, self._ours)
         self._watchdog.stop()
 
     def _ring(self, frame: FrameType | None) -> None:
