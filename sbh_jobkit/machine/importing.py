@@ -17,6 +17,7 @@ from sbh_jobkit.errors import TimeLimitExceeded
 from sbh_jobkit.machine import handlers, interrupts
 from sbh_jobkit.machine.descriptors import Descriptors
 from sbh_jobkit.machine.guard import Guard
+from sbh_jobkit.machine.interpreter import Interpreter
 from sbh_jobkit.machine.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Importing:
         undo.enter_context(self._descriptors)
         interrupts.begin()
         self._clock.deadline = self._clock.epoch + SECONDS
-        undo.callback(self._restore, (sys.stdout, sys.stderr), tuple(sys.path))
+        undo.enter_context(Interpreter())
+        undo.callback(self._restore, (sys.stdout, sys.stderr))
         self._descriptors.open()
         undo.callback(self._descriptors.close)
         sys.stdout, sys.stderr = self._streams
@@ -88,10 +90,9 @@ class Importing:
             stream.noted = None
 
     @staticmethod
-    def _restore(streams: tuple[Any, Any], path: tuple[str, ...]) -> None:
-        """Give back the streams, and the folders of modules that were taken away; what was added stays."""
+    def _restore(streams: tuple[Any, Any]) -> None:
+        """Give back the streams."""
         sys.stdout, sys.stderr = streams
-        sys.path += [each for each in path if each not in sys.path]
 
     def _written(self, text: str) -> None:
         if text.strip():
