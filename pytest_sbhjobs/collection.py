@@ -32,12 +32,12 @@ class PluginFile(pytest.File):
 
     def collect(self) -> Iterator[JobItem]:
         """Load the plugin, and yield a test for each job."""
-        if self._is_foreign():
+        if (why := self._foreign()) is not None:
             shown = os.path.relpath(self.path)
             folder = os.path.dirname(shown) or shown  # noqa: PTH120  text for people
             self.warn(
                 pytest.PytestWarning(
-                    f"{shown} is not the manifest of a plugin with jobs (it has no slug), so it is skipped; "
+                    f"{shown} is not the manifest of a plugin with jobs ({why}), so it is skipped; "
                     f"name yours with --sbh-plugin=PATH, or leave this one out with --ignore={folder}"
                 )
             )
@@ -55,19 +55,22 @@ class PluginFile(pytest.File):
                 item.add_marker(pytest.mark.skip(reason=skips[job.name]))
             yield item
 
-    def _is_foreign(self) -> bool:
-        """Whether this is a `plugin.json` of something else, which nobody named and no code beside it explains."""
+    def _foreign(self) -> str | None:
+        """Return why this is a `plugin.json` of something else, which nobody named and no code beside it explains."""
         if self.path.name != MANIFEST or self.session.isinitpath(self.path):
-            return False
+            return None
         if self.path == self.config.stash[OPTIONS].plugin:
-            return False
+            return None
         try:
             data = json.loads(self.path.read_bytes())
         except (ValueError, OSError, RecursionError):
             data = None
-        if isinstance(data, dict) and "slug" in data:
-            return False
-        return not any(_SDK in path.read_bytes() for path in self.path.parent.glob("*.py"))
+        modules = [path for path in self.path.parent.glob("*.py") if path.is_file()]
+        if any(_SDK in path.read_bytes() for path in modules):
+            return None
+        if not isinstance(data, dict) or "slug" not in data:
+            return "it has no slug"
+        return None if modules or "entry" in data else "there is no Python module beside it"
 
     def _warn(self) -> None:
         warnings = list(self.plugin.warnings)
@@ -80,18 +83,20 @@ class PluginFile(pytest.File):
         """Yield the jobs that have no run, each with the reason."""
         options = self.config.stash[OPTIONS]
         for name, job in self.plugin.jobs.items():
-            if options.duration is None:
+            if not options.simulates:
                 yield name, "simulate it with pytest --sbh-simulate=30d"
             elif job.expression is None:
                 yield name, "manual only (no schedule)"
-        if options.duration is None:
+        if not options.simulates:
             return
         simulator = Simulator.under(options.conditions, self.plugin, World())
         for due in simulator.due:
             following = next(due.schedule.epochs(simulator.start.timestamp(), simulator.end.timestamp()), None)
             if following is None:
-                later = due.schedule.next(simulator.end)
-                yield due.job.name, f"not due within {options.duration}; next at {later:%Y-%m-%d %H:%M %Z}"
+                within = f"within {options.duration}" if options.duration else f"before {options.end}"
+                later = due.schedule.next_or_none(simulator.end)
+                again = f"; next at {later:%Y-%m-%d %H:%M %Z}" if later is not None else ""
+                yield due.job.name, f"not due {within}{again}"
 
 
 class JobItem(pytest.Function):

@@ -81,7 +81,7 @@ def rerun(config: pytest.Config, path: Path, simulation: Simulation) -> Callable
     options = config.stash[OPTIONS]
     if config.hook.pytest_sbh_configure_world.get_hookimpls():
         file = os.path.relpath(path, config.invocation_params.dir)
-        arguments = [f"--sbh-simulate={options.duration}"]
+        arguments = [f"--sbh-simulate={options.duration}" if options.duration else f"--sbh-to={options.end}"]
         arguments += [f"--sbh-from={options.start}"] if options.start else []
         arguments += [f"--sbh-tz={options.tz}"] if options.tz else []
         return lambda run: shlex.join(["pytest", f"{file}::{run.job}", *arguments])

@@ -169,7 +169,7 @@ def _errors_as_text() -> Iterator[None]:
     try:
         yield
     except sbh_jobkit.JobkitError as error:
-        pytest.fail(f"{error}", pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _raise_at_call(function: Callable[..., Any]) -> Callable[..., Any]:

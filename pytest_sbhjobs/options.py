@@ -11,12 +11,14 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sbh_jobkit.simulation.conditions import Conditions
 
 MANIFEST = "plugin.json"
 SETTINGS = (
     ("simulate", "DURATION", "simulate this long, such as 30d: each job of each plugin found becomes a test"),
+    ("to", "ISO", "simulate until then, instead of for a duration"),
     ("from", "ISO", "start of the simulated time (default: 2026-01-01T00:00)"),
     ("tz", "ZONE", "time zone of the simulation (default: the manifest's, else UTC)"),
     ("plugin", "PATH", "the plugin to simulate and to test, instead of the plugins found"),
@@ -26,9 +28,10 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options; `duration` is None if nothing is simulated."""
+    """The options; nothing is simulated if neither `duration` nor `end` is given."""
 
     duration: str | None
+    end: str | None
     start: str | None
     tz: str | None
     plugin: Path | None
@@ -38,18 +41,30 @@ class Options:
     must_find_plugin: bool
     """Whether it is an error to find no plugin; it is not if only the ini file asks and paths were given."""
 
+    @property
+    def simulates(self) -> bool:
+        """Whether plugins are simulated."""
+        return (self.duration or self.end) is not None
+
+    @property
+    def length(self) -> str:
+        """How long they are simulated, in words."""
+        return self.duration if self.duration is not None else f"to {self.end}"
+
     def wants(self, path: Path) -> bool:
         """Whether a file is a plugin to simulate."""
-        return self.duration is not None and (path == self.plugin if self.plugin else path.name == MANIFEST)
+        return self.simulates and (path == self.plugin if self.plugin else path.name == MANIFEST)
 
     @property
     def conditions(self) -> Conditions:
         """The conditions of the simulations."""
         from sbh_jobkit.simulation.conditions import Conditions
 
-        return Conditions.from_options({"start": self.start, "duration": self.duration, "tz": self.tz})
+        return Conditions.from_options({"start": self.start, "end": self.end, "duration": self.duration, "tz": self.tz})
 
 
+_LENGTHS = ("simulate", "to")
+"""One of these says that plugins are simulated, and for how long."""
 OPTIONS = pytest.StashKey[Options]()
 
 
@@ -71,12 +86,14 @@ def add(parser: pytest.Parser) -> None:
 def read(config: pytest.Config) -> Options:
     """Read the options; the command line wins over the ini file. Raises UsageError for a bad value."""
     given = {name: _value(config, name) for name, _, _ in SETTINGS}
-    if given["simulate"]:
+    if any(_typed(config, name) for name in _LENGTHS):
+        given |= {name: "" for name in _LENGTHS if not _typed(config, name)}
+    if given["simulate"] or given["to"]:
         _check(config, given)
     else:
         for name in ("from", "tz", "report"):
             if config.getoption(f"sbh_{name}"):
-                msg = f"--sbh-{name} needs --sbh-simulate, such as --sbh-simulate=30d"
+                msg = f"--sbh-{name} needs --sbh-simulate, such as --sbh-simulate=30d, or --sbh-to"
                 raise pytest.UsageError(msg)
     plugin = _absolute(config, given["plugin"], "plugin")
     if plugin is not None and not plugin.exists():
@@ -86,13 +103,14 @@ def read(config: pytest.Config) -> Options:
         plugin /= MANIFEST
     return Options(
         duration=given["simulate"] or None,
+        end=given["to"] or None,
         start=given["from"] or None,
         tz=given["tz"] or None,
         plugin=plugin,
         report=_absolute(config, given["report"], "report"),
         update=config.getoption("sbh_update"),
         strict=config.getoption("sbh_strict") or config.getini("sbh_strict"),
-        must_find_plugin=bool(config.getoption("sbh_simulate")) or not _paths_given(config),
+        must_find_plugin=any(_typed(config, name) for name in _LENGTHS) or not _paths_given(config),
     )
 
 
@@ -114,6 +132,10 @@ def _paths_given(config: pytest.Config) -> bool:
 def _value(config: pytest.Config, name: str) -> str:
     option = config.getoption(f"sbh_{name}")
     return str(config.getini(f"sbh_{name}") if option is None else option)
+
+
+def _typed(config: pytest.Config, name: str) -> bool:
+    return bool(config.getoption(f"sbh_{name}"))
 
 
 def _source(config: pytest.Config, name: str) -> str:
@@ -143,9 +165,13 @@ def _check(config: pytest.Config, given: dict[str, str]) -> None:
             msg = f"{_source(config, name)}: {error}"
             raise pytest.UsageError(msg) from None
 
+    def start() -> datetime:
+        return times.instant_in_range(given["from"] or times.START, times.zone(given["tz"] or "UTC"))
+
     check("simulate", times.duration)
     check("tz", times.zone)
-    check("from", lambda text: times.instant_in_range(text, times.zone(given["tz"] or "UTC")))
+    check("from", lambda _: start())
+    check("to", lambda text: times.end_of(start(), text, given["simulate"] or None, default=""))
     report = _absolute(config, given["report"], "report")
     if report is not None and report.is_dir():
         msg = f"{_source(config, 'report')}: {given['report']!r} is a directory; give a file in it, such as report.html"

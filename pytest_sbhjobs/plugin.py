@@ -33,7 +33,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options; the modules that simulate are loaded only if `--sbh-simulate` is given."""
+    """Read the options; the modules that simulate are loaded only if `--sbh-simulate` or `--sbh-to` is given."""
     for line in markers.LINES:
         config.addinivalue_line("markers", line)
     given = config.stash[options.OPTIONS] = options.read(config)
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_sbhjobs.debugger import Debugger
 
         config.pluginmanager.register(Debugger(), "sbhjobs-debugger")
-    if given.duration is not None:
+    if given.simulates:
         from pytest_sbhjobs.reporter import Reporter
 
         options.add_paths(config, given)
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect plugins: every one found if `--sbh-simulate` is given, else only one whose path was given."""
     given = parent.config.stash[options.OPTIONS]
-    named = given.duration is None and file_path.name == options.MANIFEST and parent.session.isinitpath(file_path)
+    named = not given.simulates and file_path.name == options.MANIFEST and parent.session.isinitpath(file_path)
     if not named and not given.wants(file_path):
         return None
     from pytest_sbhjobs.collection import PluginFile

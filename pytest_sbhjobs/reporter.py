@@ -28,7 +28,7 @@ _COUNTED = ("sbh_runs", "sbh_failed", "sbh_expected", "sbh_skipped")
 
 
 class Reporter:
-    """A pytest plugin that is registered only if `--sbh-simulate` is given."""
+    """A pytest plugin that is registered only if something is simulated."""
 
     def __init__(self, config: pytest.Config) -> None:
         """Start with no results."""
@@ -45,7 +45,9 @@ class Reporter:
         """Show the range that is simulated."""
         options = self._options
         zone = f" in {options.tz}" if options.tz else ""
-        return f"sbh: simulating {options.duration} from {options.start or START}{zone}"
+        until = f" to {options.end}" if options.end else ""
+        length = f"{options.duration} " if options.duration else ""
+        return f"sbh: simulating {length}from {options.start or START}{until}{zone}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collect_file(self, file_path: Path) -> None:
@@ -89,7 +91,7 @@ class Reporter:
         """Print a line for each plugin, the path of the report, and errors."""
         if not self._counts and not self._errors:
             return
-        terminalreporter.write_sep("=", f"simulated {self._options.duration}")
+        terminalreporter.write_sep("=", f"simulated {self._options.length}")
         slugs = Counter(slug for slug, _ in self._counts)
         for (slug, file), jobs in self._counts.items():
             name = slug if slugs[slug] == 1 else f"{slug} ({file})"

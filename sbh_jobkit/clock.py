@@ -165,8 +165,9 @@ class VirtualClock:
 
     def since(self, epoch: float) -> timedelta:
         """Return the virtual time that has passed since an instant, in microseconds."""
-        passed = self._ns - _nanoseconds(epoch)
-        return timedelta(microseconds=passed // 1_000) if passed else _NONE
+        if epoch == self.epoch:
+            return _NONE
+        return timedelta(microseconds=(self._ns - _nanoseconds(epoch)) // 1_000)
 
     @property
     def now(self) -> datetime:

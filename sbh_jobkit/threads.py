@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 from concurrent.futures import thread as pools
+from contextlib import suppress
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,10 @@ _WAITS: frozenset[CodeType] = frozenset(
     )
 )
 """What a thread does that waits for another one."""
+_JOINS = {
+    threading.Thread.join.__code__,
+    getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join).__code__,  # until Python 3.12
+}
 _NEXT_TASK = {queue.Queue.get.__code__, _WORKER}
 """What a thread does that has nothing to do."""
 _POOL = "multiprocessing/pool.py"
@@ -210,13 +215,28 @@ def raise_in(ident: int, error: type[BaseException] | None) -> None:
             raise interrupt from None
 
 
+def interrupt(ident: int, error: type[BaseException]) -> None:
+    """Raise an exception in another thread, also if it waits for a third one by what `threading` and `queue` have.
+
+    What waits in C code is not woken: `Lock.acquire`, a pipe, a process.
+    """
+    raise_in(ident, error)
+    frame: Any = sys._current_frames().get(ident)  # noqa: SLF001  there is no public way
+    if frame is not None and frame.f_code is threading.Condition.wait.__code__:
+        waiter = frame.f_locals.get("waiter")
+        with suppress(AttributeError, RuntimeError):  # it does not wait yet, or somebody has woken it
+            waiter.release()
+    elif frame is not None and frame.f_code in _JOINS:
+        end(thread for thread in alive() if thread.ident != ident and not _has_nothing_to_do(thread))
+
+
 def end(threads: Iterable[threading.Thread]) -> None:
     """End threads, at their next step, without a word of Python about the exception that ends them."""
     asked = [thread for thread in threads if thread.ident is not None]
     for thread in asked:
         _ended.add(thread)
         vars(thread)["_invoke_excepthook"] = lambda *_: None
-        raise_in(thread.ident or 0, SystemExit)
+        interrupt(thread.ident or 0, SystemExit)
     until = perf_counter() + _END
     for thread in asked:
         while not has_ended(thread) and not _has_nothing_to_do(thread) and perf_counter() < until:

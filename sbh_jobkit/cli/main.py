@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _LENGTHS = "such as 30d, 12h, 2w, 1mo or 1y"
+_LONG_WORD = re.compile(r"(?<=[^\s:'\"]{200})[^\s:'\"]+")
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -47,12 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ok = command(options)
         protection.check()
     except JobkitError as error:
-        print(f"sbh-jobkit: error: {error}", file=sys.stderr)
-        return WRONG_USE
+        return _report(f"{error}")
+    except OSError as error:
+        if error.filename is None:  # no file that was asked for
+            raise
+        return _report(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         print("sbh-jobkit: interrupted", file=sys.stderr)
         return INTERRUPTED
     return OK if ok else FAILED
+
+
+def _report(problem: str) -> int:
+    """Print a problem on standard error, and return the exit code of wrong use."""
+    print(f"sbh-jobkit: error: {_LONG_WORD.sub('…', problem)}", file=sys.stderr)
+    return WRONG_USE
 
 
 class _Parser(argparse.ArgumentParser):

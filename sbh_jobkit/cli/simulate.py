@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.simulation.result import Simulation
 
+_MOST_PROCESSES, _DIGITS = 1_000, 20
+
 
 def simulate(options: Namespace) -> bool:
     """Simulate, print the result, and return whether it is ok; Ctrl-C prints what was done so far."""
@@ -104,7 +106,7 @@ def _simulate_fleet(options: Namespace, fleet: Fleet) -> FleetSimulation:
 def _processes(text: str) -> int:
     if text == "auto":
         return os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        msg = f"--jobs {text!r} is neither a number of processes from 1 nor auto"
+    if not text.isdecimal() or not 0 < int(text[:_DIGITS]) <= _MOST_PROCESSES:
+        msg = f"--jobs {text!r} is neither a number of processes from 1 to {_MOST_PROCESSES:,} nor auto"
         raise FleetError(msg)
     return int(text)

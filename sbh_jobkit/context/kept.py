@@ -42,7 +42,7 @@ def end(context: PluginContext) -> None:
         _going[:] = [each for each in _going if each is not context]
     kind, own = type(context), vars(context)
     own["_gate"].shut = _refuse
-    if not own.keys() <= _initial[kind]:  # it has members
+    if len(own) > len(_initial[kind]):  # it has members
         for name in [name for name in own if name[0] != "_" and name not in _OWN]:
             _keep(own[name], name)
         for name, access in own["_accesses"].items():

@@ -22,6 +22,11 @@ class NetworkRules:
     _network_modules: frozenset[str] = frozenset()
 
     @property
+    def own_modules(self) -> frozenset[str]:
+        """The modules of `network_modules`, as a set."""
+        return self._network_modules
+
+    @property
     def network_modules(self) -> Collection[str]:
         """Modules that reach the network past Python's sockets, in addition to the kit's list: a fault to load one.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
 import weakref
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from traceback import format_exception
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +21,7 @@ from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -113,16 +115,16 @@ class WorldScript:
         world = arguments[0]
         interrupts.begin()
         try:
-            with redirect_stdout(_Aside(world)):
+            with _aside(world):
                 function(*arguments)
         except BaseException as error:  # SystemExit, too, is a mistake in world.py
             if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
                 raise
             where = explain(error, self.root, otherwise=defined_at(function, self.root) or self.file, beside=self.file)
             what = self.file if self.file.endswith(".py") else f"the world of {self.file}"
-            msg = f"{what} failed: {where}"
-            shown = world.redactor().text(msg)
-            raise WorldError(shown) from (error if shown == msg else None)
+            msg, redacted = f"{what} failed: {where}", world.redactor().text
+            everything = "".join(format_exception(error))
+            raise WorldError(redacted(msg)) from (error if redacted(everything) == everything else None)
 
 
 class _Aside(StringIO):
@@ -131,10 +133,29 @@ class _Aside(StringIO):
     def __init__(self, world: Any) -> None:
         super().__init__()
         self._world = world
+        self._stderr = sys.stderr
 
     def write(self, text: str) -> int:
-        sys.stderr.write(self._world.redactor().text(text))
+        self._stderr.write(self._world.redactor().text(text))
         return len(text)
+
+
+@contextmanager
+def _aside(world: Any) -> Iterator[None]:
+    """Lead what a world prints to standard error, and take secrets from that and from its warnings."""
+    show, stream = warnings.showwarning, _Aside(world)
+
+    def show_redacted(message: Any, *where: Any, **more: Any) -> None:
+        text = f"{message}"
+        shown = world.redactor().text(text)
+        show(message if shown == text else shown, *where, **more)
+
+    warnings.showwarning = show_redacted
+    try:
+        with redirect_stdout(stream), redirect_stderr(stream):
+            yield
+    finally:
+        warnings.showwarning = show
 
 
 def _near_setup(names: Mapping[str, Any]) -> str | None:

@@ -111,7 +111,7 @@ class FakeSession:
         seconds = world.time_limit if tenant.time_limit is None else tenant.time_limit
         lives = self.injector.seconds_left() if self.injector is not None else seconds
         length = min(seconds, lives, SECONDS if on_host else inf)
-        memory, modules = world.memory, frozenset(world.network_modules)
+        memory, modules = world.memory, world.own_modules
         self.limits = tenant.limited(length, memory.limit_mb, memory.measured, not on_host, world.loopback, modules)
         host = HostRules(job, self.recorder, seconds=seconds, limit_mb=world.memory.limit_mb) if on_host else None
         self.rules: Rules | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from math import inf
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +26,7 @@ from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot, make_snapshot
 from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
+from sbh_jobkit.run.limits import check_time_limit
 from sbh_jobkit.run.recorder import known_kinds
 from sbh_jobkit.schedule import times
 
@@ -76,8 +76,8 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         `extensions` are modules or objects to use in addition to the installed extensions.
         """
         super().__init__(tenant_id, user_id, role)
-        self.tz = times.zone(tz) if tz is not None else None
-        self._zone = self.tz
+        self._begun = False
+        self.tz = tz
         if extensions:
             self._extensions = Extensions(manager(extensions), self, known_kinds())
         if permissions is not None:
@@ -88,7 +88,6 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         self.target = target
         self.expectations: list[Expectation] = []
         self.script: WorldScript | None = None
-        self._begun = False
         self._origins: tuple[World, ...] = ()
         """The worlds of which this one has the state, and so perhaps the functions."""
         self.reached: float | None = None
@@ -106,6 +105,20 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         if self._begun or self.script is None or self.script.setup is None:
             return ""
         return f"; setup of {self.script.file} has not run yet: the first run calls it, or world.begin({times.START!r})"
+
+    @property
+    def tz(self) -> ZoneInfo | None:
+        """The zone of naive times; None leaves it to the plugin."""
+        return self._tz
+
+    @tz.setter
+    def tz(self, zone: ZoneInfo | str | None) -> None:
+        if self._begun:
+            msg = (
+                f"the world has begun in the zone {self.zone}; give another one before, as in World(tz='Europe/Paris')"
+            )
+            raise WorldError(msg)
+        self._tz = self._zone = times.zone(zone) if zone is not None else None
 
     @property
     def time_limit(self) -> float:
@@ -329,11 +342,3 @@ def _check_names(what: str, names: Collection[str], known: Collection[str]) -> f
             msg = f"unknown {what} {name!r}{hint}"
             raise WorldError(msg)
     return frozenset(given)
-
-
-def check_time_limit(seconds: float) -> float:
-    """Return a time limit in seconds as a float; raises WorldError if it is not a number above 0."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
-        msg = f"time_limit must be a number of seconds above 0, got {seconds!r}"
-        raise WorldError(msg)
-    return float(seconds)

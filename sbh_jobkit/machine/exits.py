@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import ProcessExit
+from sbh_jobkit.machine import handlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,13 +67,14 @@ def install(refuse: Refuse, controls: Callable[[], bool]) -> None:
     for module in (os, sys.modules.get("posix", os)):
         module._exit, module.abort = _exit, _abort  # type: ignore[attr-defined] # noqa: SLF001  its name in Python
     signal.raise_signal, atexit.register = raise_signal, register
-    _install_others()
+    _install_senders()
+    _install_timers(controls)
+    handlers.install(controls, _check)
 
 
-def _install_others() -> None:
-    """Replace what sends a signal in other ways: to the main thread, by a descriptor of a process, or after a while."""
+def _install_senders() -> None:
+    """Replace what sends a signal in other ways: to the main thread, or by a descriptor of a process."""
     interrupt, by_descriptor = _thread.interrupt_main, getattr(signal, "pidfd_send_signal", None)
-    alarm, set_timer = signal.alarm, signal.setitimer
 
     def interrupt_main(signum: signal.Signals = signal.SIGINT, /) -> None:
         if ends_process(signum):
@@ -84,19 +86,30 @@ def _install_others() -> None:
             _check(f"signal.pidfd_send_signal({_name(sig)})")
         by_descriptor(pidfd, sig, siginfo, flags)  # type: ignore[misc]  # only where there is one
 
+    _thread.interrupt_main = interrupt_main
+    if by_descriptor is not None:
+        signal.pidfd_send_signal = pidfd_send_signal
+
+
+def _install_timers(controls: Callable[[], bool]) -> None:
+    """Replace what sends a signal after a while."""
+    alarm, set_timer = signal.alarm, signal.setitimer
+
     def set_alarm(seconds: int, /) -> int:
         if seconds and ends_process(signal.SIGALRM):
             _check(f"signal.alarm({seconds!r})")
+        if controls():
+            handlers.alarms.add(signal.ITIMER_REAL)
         return alarm(seconds)
 
     def setitimer(which: int, seconds: float, interval: float = 0.0, /) -> tuple[float, float]:
         if seconds and ends_process(_OF_TIMERS.get(which, 0)):
             _check(f"signal.setitimer({_name(_OF_TIMERS[which])})")
+        if controls():
+            handlers.alarms.add(which)
         return set_timer(which, seconds, interval)
 
-    _thread.interrupt_main, signal.alarm, signal.setitimer = interrupt_main, set_alarm, setitimer
-    if by_descriptor is not None:
-        signal.pidfd_send_signal = pidfd_send_signal
+    signal.alarm, signal.setitimer = set_alarm, setitimer
 
 
 def _process_of(descriptor: int) -> int | None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeLimitExceeded
-from sbh_jobkit.machine import interrupts
+from sbh_jobkit.machine import handlers, interrupts
 from sbh_jobkit.machine.descriptors import Descriptors
 from sbh_jobkit.machine.guard import Guard
+from sbh_jobkit.machine.interpreter import Interpreter
 from sbh_jobkit.machine.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Importing:
         undo.enter_context(self._descriptors)
         interrupts.begin()
         self._clock.deadline = self._clock.epoch + SECONDS
-        undo.callback(self._restore, (sys.stdout, sys.stderr), tuple(sys.path))
+        undo.enter_context(Interpreter())
+        undo.callback(self._restore, (sys.stdout, sys.stderr))
         undo.callback(self._note_printed)
         self._descriptors.open()
         undo.callback(self._descriptors.close)
@@ -70,13 +72,14 @@ class Importing:
         watchdog = Watchdog(self._ring, TimeLimitExceeded)
         undo.enter_context(watchdog)
         undo.callback(watchdog.stop)
-        undo.enter_context(self._guard.watch(self._fault, self._root))
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             undo.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self._alarm))
             undo.callback(signal.setitimer, signal.ITIMER_REAL, *signal.setitimer(signal.ITIMER_REAL, SECONDS, _AGAIN))
             watchdog.start(SECONDS + 1.5 * _AGAIN)  # for a module that takes the alarm away
         else:
             watchdog.start(SECONDS)
+        undo.enter_context(self._guard.watch(self._fault, self._root))
+        undo.callback(handlers.keep)
         return self
 
     def _note_printed(self) -> None:
@@ -91,10 +94,9 @@ class Importing:
             stream.noted = None
 
     @staticmethod
-    def _restore(streams: tuple[Any, Any], path: tuple[str, ...]) -> None:
-        """Give back the streams, and the folders of modules that were taken away; what was added stays."""
+    def _restore(streams: tuple[Any, Any]) -> None:
+        """Give back the streams."""
         sys.stdout, sys.stderr = streams
-        sys.path += [each for each in path if each not in sys.path]
 
     def _written(self, text: str) -> None:
         if text.strip():

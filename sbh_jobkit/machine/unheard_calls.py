@@ -24,8 +24,9 @@ def install() -> None:
     """Replace the functions; only the first call does."""
     if not _installed.is_set():
         _installed.set()
-        os.open = _with_folder(os.open)
-        os.mkfifo, os.mknod = _announced(os.mkfifo), _announced(os.mknod)
+        opened, made, node = _with_folder(os.open), _announced(os.mkfifo), _announced(os.mknod)
+        for module in (os, sys.modules.get("posix", os)):
+            module.open, module.mkfifo, module.mknod = opened, made, node  # type: ignore[attr-defined] # as in os
 
 
 def folder_of_open() -> int | None:

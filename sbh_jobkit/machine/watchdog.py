@@ -92,7 +92,7 @@ class Watchdog:
         else:
             self._ring(None)
             self._raised = True
-            threads.raise_in(self._ident, self._error)
+            threads.interrupt(self._ident, self._error)
 
     def rung(self, frame: FrameType | None) -> None:
         """Ring, in the thread itself."""

@@ -177,13 +177,8 @@ class JobMagics(Magics):
         "path", metavar="PATH", nargs="?", help="a plugin to load (default: the loaded plugin and the jobs of cells)"
     )
     @argument("--from", dest="start", metavar="ISO", default=START, help=f"start of the range (default: {START})")
-    @argument(
-        "--for",
-        dest="duration",
-        metavar="DURATION",
-        default="30d",
-        help="length of the range, such as 30d, 12h or 2w (default: 30d)",
-    )
+    @argument("--for", dest="duration", metavar="DURATION", help=f"{LENGTHS} (default: 30d)")
+    @argument("--to", **TO)
     @under_conditions
     def job_dashboard(self, line: str) -> Dashboard:
         """Show widgets to run and simulate jobs, look at each run and repeat it with edits; returns a Dashboard."""
@@ -200,6 +195,7 @@ class JobMagics(Magics):
             lambda: self._world(given),
             start=given.start,
             duration=given.duration,
+            end=given.end,
             tz=given.tz,
             policy=conditions.policy,
             faults=conditions.plan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,8 @@ def read(text: str | bytes, where: str = FILE) -> Manifest:
     duplicates: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        names = Counter(name for name, _ in pairs)
+        duplicates.extend(sorted(name for name, times in names.items() if times > 1))
         return dict(pairs)
 
     try:

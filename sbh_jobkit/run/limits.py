@@ -8,10 +8,12 @@ import threading
 import tracemalloc
 from asyncio import BaseEventLoop, Handle
 from inspect import CO_COROUTINE
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
+from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded, WorldError
+from sbh_jobkit.machine import handlers
 from sbh_jobkit.machine.watchdog import WATCHER, Watchdog
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _OWN_ALARM = "an alarm that the job has set rang, and nothing handles it"
 _LOOK = 0.02
 """Seconds of processor time between two looks at the memory."""
 _MB = 1 << 20
+_LONGEST_LIMIT = 365 * 86_400
 
 
 class RealTime:
@@ -73,7 +76,7 @@ class RealTime:
         """Raise TimeLimitExceeded in this thread after that many real seconds, and then each second."""
         self._until = perf_counter() + seconds
         if self._in_main:
-            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            _signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
             self._watchdog.start(seconds + 1.5 * _AGAIN)
         else:
             self._watchdog.start(seconds)
@@ -81,8 +84,11 @@ class RealTime:
     def stop(self) -> None:
         """Stop, and take away what the job has made of the alarm signal; one that still comes does nothing."""
         self._until = 0.0
-        if self._in_main and _signal.getsignal(signal.SIGALRM) != self._ours:
-            signal.signal(signal.SIGALRM, self._ours)
+        if self._in_main:
+            if handlers.taken or handlers.alarms:
+                handlers.restore()
+            if _signal.getsignal(signal.SIGALRM) != self._ours:
+                signal.signal(signal.SIGALRM, self._ours)
         self._watchdog.stop()
 
     def _ring(self, frame: FrameType | None) -> None:
@@ -157,6 +163,17 @@ class RealMemory:
             self.passed = True
             if self._ends and not between_tasks(frame):
                 raise MemoryLimitExceeded
+
+
+def check_time_limit(seconds: float) -> float:
+    """Return a time limit in seconds as a float; raises WorldError if it is not a number above 0."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < inf:
+        msg = f"time_limit must be a number of seconds above 0, got {seconds!r}"
+        raise WorldError(msg)
+    if seconds > _LONGEST_LIMIT:
+        msg = f"time_limit must be at most a year, which is {_LONGEST_LIMIT:,} seconds, got {seconds!r}"
+        raise WorldError(msg)
+    return float(seconds)
 
 
 def between_tasks(frame: FrameType | None) -> bool:

@@ -121,11 +121,14 @@ class Redactor:
         """Return a copy of what a job returned or emitted, with names in place of values in every text."""
         return self.copy(value)[0]
 
-    def copy(self, value: Any) -> tuple[Any, frozenset[str]]:
-        """Return such a copy, and the names of the secrets that were in it, except mere addresses of APIs."""
+    def copy(self, value: Any, *, plain: bool | None = None) -> tuple[Any, frozenset[str]]:
+        """Return such a copy, and the names of the secrets that were in it, except mere addresses of APIs.
+
+        `plain` says whether the value is plain, where that is known.
+        """
         if value is None:
             return None, _NONE
-        if is_plain(value) and not self.concerns(texts_of(value)):
+        if (is_plain(value) if plain is None else plain) and not self.concerns(texts_of(value)):
             return (dict(value) if type(value) is dict else value), _NONE
         copy = _Copy(self)
         return copy.copy(value), frozenset(copy.names) if copy.names else _NONE

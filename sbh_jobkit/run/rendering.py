@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def rendered(result: CallResult, job: Job, session: Session) -> CallResult:
     """Return the end of a call with names in place of secrets' values; each secret in it is a fault."""
     redactor, recorder, error = session.redactor(), session.recorder, result.error
-    if not is_plain(result.value) and (session.rules is None or session.rules.awaits):  # today's host has its own rule
+    plain = is_plain(result.value)
+    if not plain and (session.rules is None or session.rules.awaits):  # today's host has its own rule
         recorder.returned(result.value, job.place)
-    value, names = redactor.copy(result.value)
+    value, names = redactor.copy(result.value, plain=plain)
     if error is None and result.reason is None:
         if names:
             recorder.leaked("return", "what the job returned", names, job.place)

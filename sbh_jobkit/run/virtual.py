@@ -10,6 +10,7 @@ from sbh_jobkit import threads
 from sbh_jobkit.errors import MemoryLimitExceeded, TimeLimitExceeded
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.machine.guard import Guard
+from sbh_jobkit.machine.interpreter import Interpreter
 from sbh_jobkit.plugin.places import raised_at, shown_path
 from sbh_jobkit.run import eventloop, tracebacks
 from sbh_jobkit.run.capture import Capture
@@ -34,7 +35,10 @@ _STILL_RUNS = (
 class VirtualSandbox:
     """Calls jobs under a virtual clock: open it, inside the open clock, around any number of calls."""
 
-    __slots__ = ("_began", "_capture", "_clock", "_guard", "_interrupts", "_level", "_loops", "_real_time")
+    __slots__ = (
+        *("_began", "_capture", "_clock", "_guard", "_interpreter", "_interrupts", "_level", "_loops"),
+        "_real_time",
+    )
 
     def __init__(self, clock: VirtualClock) -> None:
         """Measure time by the clock, which the jobs' sleeps advance."""
@@ -43,6 +47,7 @@ class VirtualSandbox:
         self._guard = Guard(clock)
         self._real_time = RealTime(clock, self._capture.look)
         self._interrupts = interrupts.Listening()
+        self._interpreter = Interpreter()
         self._loops = eventloop.VirtualLoops(clock)
         self._level = logging.NOTSET
         self._began = 0.0
@@ -56,12 +61,14 @@ class VirtualSandbox:
         self._loops.__enter__()
         self._real_time.__enter__()
         self._interrupts.__enter__()
+        self._interpreter.__enter__()
         self._capture.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Restore the logger and the signals."""
         self._capture.end()
+        self._interpreter.__exit__()
         self._interrupts.__exit__()
         self._real_time.__exit__()
         self._loops.__exit__()

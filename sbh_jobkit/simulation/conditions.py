@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit.errors import JobkitError, TimeFormatError
 from sbh_jobkit.fakes.faults.parse import parse as parse_fault
 from sbh_jobkit.fakes.faults.plan import FaultPlan
-from sbh_jobkit.fakes.world import TENANT, World, check_time_limit
+from sbh_jobkit.fakes.world import TENANT, World
+from sbh_jobkit.run.limits import check_time_limit
 from sbh_jobkit.schedule import policies, times
 from sbh_jobkit.simulation.budget import Budget
 

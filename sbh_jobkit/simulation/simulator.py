@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.schedule import Schedule
 
 _SELDOM = 10_000
-"""New objects between two looks of the garbage collector, while all runs are kept."""
+"""New objects between two looks of the garbage collector."""
 
 
 class SeldomCollected:
-    """While it is open, the collector looks for cycles less often: nearly all that is new is kept, and no cycle."""
+    """While it is open, the collector looks for cycles less often: a run makes none, but what its job makes."""
 
     __slots__ = ("_before",)
 
@@ -165,7 +165,7 @@ class Simulator:
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant(snapshots=False)
         timeline = self._timeline(tenant)
         try:
-            with clock, VirtualSandbox(clock) as sandbox:
+            with clock, VirtualSandbox(clock) as sandbox, SeldomCollected():
                 for run in timeline.steps(clock, Runner(tenant, sandbox)):
                     look(run)
                     self.world.forget()

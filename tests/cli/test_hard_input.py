@@ -69,6 +69,15 @@ LONG = "is outside the years 1 to 9999; use a shorter duration"
         (["simulate", "p", "--tenants", "9" * 5000], "--tenants 99999999999999999999… is not a number of tenants"),
         (["simulate", "p", "--tenants", "0"], "--tenants 0 is not a number of tenants"),
         (["simulate", "p", "--tenants=-1"], "--tenants -1 is not a number of tenants"),
+        (["simulate", "p", "--tenants", "\udcff"], "tenants are a number from 1, or names such as 'acme'"),
+        (["simulate", "p", "--jobs", "9" * 5000], "--jobs '99999999999999999999"),
+        (["simulate", "p", "--time-limit", "1e13"], "time_limit must be at most a year, which is 31,536,000 seconds"),
+        (["simulate", "p", "--tz", "x" * 5000], "unknown time zone 'xxx"),
+        (["simulate", "x" * 300], f"{'x' * 200}…: File name too long"),
+        (["simulate", "p", "--against", "x" * 300], "xxx…: File name too long"),
+        (["check", "x" * 300], "xxx…: File name too long"),
+        (["preview", "x" * 300], "xxx…: File name too long"),
+        (["run", "x" * 300, "hourly"], "xxx…: File name too long"),
         (["simulate", "p", "--from", "9999-12-31", "--for", "30d"], RANGE),
         (["simulate", "p", "--from", "10000-01-01"], "10000-01-01"),
         (["preview", "0 0 * * *", "--from", "9998-12-30", "--for", "9d"], RANGE),
@@ -82,6 +91,7 @@ def test_wrong_use_is_one_sentence(said, words, part):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("sbh-jobkit: error: ")
     assert part in err
+    assert len(err) < 600
 
 
 OUTSIDE = ["0001-01-01", "0001-06-01T00:00+14:00", "0999-12-31T23:59", "9999-01-01T00:01", "9999-12-31T23:59"]
@@ -231,7 +241,7 @@ def test_the_plugin_of_the_current_folder_is_the_default(said, monkeypatch, tmp_
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
 def test_a_number_of_processes_is_checked_for_one_plugin_too(said, number):
     """Although it would need only one."""
-    message = f"sbh-jobkit: error: --jobs {number!r} is neither a number of processes from 1 nor auto\n"
+    message = f"sbh-jobkit: error: --jobs {number!r} is neither a number of processes from 1 to 1,000 nor auto\n"
     assert said("simulate", "p", f"--jobs={number}") == (2, "", message)
 
 

@@ -45,6 +45,16 @@ def test_what_is_no_world_is_refused(given, error, message):
     assert str(refused.value) == message
 
 
+def test_a_world_takes_its_zone_until_it_begins():
+    """By its name, too; afterwards files and rows have times in it."""
+    world = World()
+    world.tz = "Europe/Paris"
+    world.begin("2026-01-05T09:00")
+    assert f"{world.zone}" == "Europe/Paris"
+    with pytest.raises(WorldError, match="the world has begun in the zone Europe/Paris; give another one before"):
+        world.tz = "UTC"
+
+
 @pytest.mark.parametrize("allow", ["secret-missing", ["secret-missing"], {"secret-missing", "table-unknown"}])
 def test_one_name_or_several_will_do(ran, allow):
     """A kind of fault may be given alone."""

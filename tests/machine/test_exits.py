@@ -47,6 +47,10 @@ ENDS = {
         "import signal; signal.signal(signal.SIGALRM, signal.SIG_DFL); signal.alarm(1)",
         "ProcessExit: signal.alarm(1) ends the whole process, and with it every other run",
     ),
+    "an alarm that nobody handles any more": (
+        "import signal; signal.alarm(9); signal.signal(signal.SIGALRM, signal.SIG_DFL)",
+        "ProcessExit: signal.signal(SIGALRM, SIG_DFL) ends the whole process, and with it every other run",
+    ),
     "a timer that nobody handles": (
         "import signal; signal.setitimer(signal.ITIMER_PROF, 0.1)",
         "ProcessExit: signal.setitimer(SIGPROF) ends the whole process, and with it every other run",

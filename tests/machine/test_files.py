@@ -117,6 +117,25 @@ CHANGES = {
         "at = os.open('tree', 0); os.mkfifo('n', dir_fd=at); os.close(at)",
         "made a real file: {0}/tree/n",
     ),
+    "the module below os": ("import posix; posix.mknod('new')", "made a real file: {0}/new"),
+    "a database that is attached by a parameter": (
+        "import sqlite3; sqlite3.connect(':memory:').execute('attach ? as other', ['new.db'])",
+        "wrote a real file: {0}/new.db",
+    ),
+    "one by a URI in a parameter": (
+        (
+            "import sqlite3; name = 'file:' + os.path.abspath('new.db')\n"
+            "sqlite3.connect('file::memory:', uri=True).execute('ATTACH DATABASE :name AS other', {'name': name})"
+        ),
+        "wrote a real file: {0}/new.db",
+    ),
+    "one of a connection of one's own": (
+        (
+            "import sqlite3\nclass Own(sqlite3.Connection): pass\n"
+            "sqlite3.connect(':memory:', factory=Own).execute('attach ? as other', [\"it's.db\"])"
+        ),
+        "wrote a real file: {0}/it's.db",
+    ),
     "a node": ("os.mknod('new')", "made a real file: {0}/new"),
     "a name with __pycache__ in it": (
         "open('my__pycache__.txt', 'w').close()",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -230,6 +231,34 @@ ENDLESS = {
         "import signal; numbers = signal.SIGALRM, *range(signal.SIGRTMIN, signal.SIGRTMAX); "
         "[signal.signal(number, signal.SIG_IGN) for number in numbers]\nwhile True: pass"
     ),
+    "one that resets every signal": (
+        "import signal; numbers = {*range(1, 65)} & {*signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP}; "
+        "[signal.signal(number, signal.SIG_DFL) for number in numbers]\nwhile True: pass"
+    ),
+    "one that blocks every signal": (
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True: pass"
+    ),
+    "an event": "import threading; threading.Event().wait()",
+    "an event, without signals": (
+        "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGALRM, 39)]\n"
+        "import threading; threading.Event().wait()"
+    ),
+    "a condition": "import threading; given = threading.Condition()\nwith given: given.wait()",
+    "a semaphore": "import threading; threading.Semaphore(0).acquire()",
+    "a barrier": "import threading; threading.Barrier(2).wait()",
+    "an empty queue": "import queue; queue.Queue().get()",
+    "a full queue": "import queue; full = queue.Queue(1); full.put(1); full.put(2)",
+    "a queue that nobody works on": "import queue; todo = queue.Queue(); todo.put(1); todo.join()",
+    "a future": "from concurrent.futures import Future; Future().result()",
+    "a thread": (
+        "import threading; late = threading.Thread(target=threading.Event().wait, daemon=True); late.start()\n"
+        "late.join()"
+    ),
+    "a pool": (
+        "import threading; from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(1) as pool: pool.submit(threading.Event().wait).result()"
+    ),
+    "a task": "import asyncio\nasync def wait(): await asyncio.Event().wait()\nasyncio.run(wait())",
     "a repr": "class Endless:\n    def __repr__(self):\n        while True: pass\nreturn Endless()",
     "an error's text": "class Endless(Exception):\n    def __str__(self):\n        while True: pass\nraise Endless",
     "an endless dict": (
@@ -256,6 +285,23 @@ def test_the_limit_of_real_time_holds(loaded, body, main):
     (run,) = runs
     assert (run.outcome, time.perf_counter() - began < 5) == ("timed_out", True)
     assert run.reason.startswith("timed out: the limit is 0.3 s")
+
+
+TAKEN = {
+    "handlers": "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]",
+    "the mask": "import signal; signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT})",
+}
+
+
+@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN)
+def test_what_a_run_does_to_signals_ends_with_it(ran, body):
+    """Ctrl-C and the others do afterwards what they did before."""
+    state = lambda: (  # noqa: E731  one line
+        *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)),
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+    )
+    before = state()
+    assert (ran(body).outcome, state()) == ("ok", before)
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,9 @@ WRONG = [
     (typed("zone", "Europe/Pariss"), "unknown time zone &#x27;Europe/Pariss&#x27;; did you mean"),
     (typed("start", "yesterday"), "&#x27;yesterday&#x27; is not a time; use ISO 8601"),
     (typed("duration", "soon"), "&#x27;soon&#x27; is not a duration"),
+    (typed("duration", ""), "&#x27;&#x27; is not a duration"),
+    (typed("end", "2026-01-03"), "give an end or a duration, not both"),
+    (typed("start", "0001-01-01"), "is outside the years 1000 to 9998"),
     (
         lambda dashboard: dashboard.controls.run.click(),
         "choose one job to run; &#x27;all jobs&#x27; is for Simulate only",
@@ -333,9 +336,17 @@ def test_errors_are_shown_in_the_dashboard(dashboard, act, sentence):
     assert [dashboard.controls.stop.disabled, dashboard.controls.simulate.disabled] == [True, False]
     assert clean()
     dashboard.controls.zone.value, dashboard.controls.start.value = "", "2026-01-01"
-    dashboard.controls.duration.value = "1d"
+    dashboard.controls.duration.value, dashboard.controls.end.value = "1d", ""
     dashboard.controls.simulate.click()
     assert (errors(dashboard), len(dashboard.runs)) == ("", 2)
+
+
+@pytest.mark.parametrize(("duration", "end", "days"), [("", "2026-01-03", 2), ("1mo", "", 31), ("1y", " ", 365)])
+def test_a_range_is_a_length_or_an_end(dashboard, duration, end, days):
+    """As on the command line."""
+    dashboard.controls.duration.value, dashboard.controls.end.value = duration, end
+    simulation = dashboard.simulate()
+    assert (simulation.end - simulation.start).days == days
 
 
 def break_plugin(dashboard):

@@ -61,6 +61,14 @@ def test_a_changed_cell_counts_at_the_next_click(notebook):
     assert [name for name, _ in dashboard.controls.job.options] == ["all jobs", "fetch", "more"]
 
 
+def test_an_end_in_place_of_a_length(notebook):
+    """`--to`; the field For is empty then."""
+    notebook.run(JOB)
+    dashboard = notebook.run("%job_dashboard --from 2026-02-01 --to 2026-02-03")
+    assert (dashboard.controls.duration.value, dashboard.controls.end.value) == ("", "2026-02-03")
+    assert f"{dashboard.simulate().end:%Y-%m-%d}" == "2026-02-03"
+
+
 def test_a_deleted_job_is_an_error_and_not_all_jobs(notebook):
     """If it was chosen when the cell deleted it."""
     notebook.run(JOB)

@@ -17,7 +17,15 @@ FOREIGN = {
     "null": "null",
     "empty": "",
     "without a name of its own": '{"name": "only a name"}',
+    "with a mark of its encoding": '\ufeff{"type": "panel"}',
+    "nested too deep": "[" * 100_000,
+    "of too many digits": f'{{"version": {"9" * 5000}}}',
 }
+RACK = '{"slug": "Fundamental", "name": "VCV Free", "version": "2.6.0", "license": "GPL-3.0", "modules": []}'
+SKIPPED = (
+    "{0}/plugin.json is not the manifest of a plugin with jobs ({1}), so it is skipped; "
+    "name yours with --sbh-plugin=PATH, or leave this one out with --ignore={0}"
+)
 
 
 @pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
@@ -27,11 +35,18 @@ def test_a_foreign_manifest_is_skipped(repository, text):
     repository.write({"grafana/src/plugin.json": text, "grafana/src/tool.py": "import json\n"})
     result = repository.run("--sbh-simulate=2d", "-W", "default")
     result.assert_outcomes(passed=1, warnings=1)
-    warning = (
-        "grafana/src/plugin.json is not the manifest of a plugin with jobs (it has no slug), so it is skipped; "
-        "name yours with --sbh-plugin=PATH, or leave this one out with --ignore=grafana/src"
-    )
-    assert warning in result.stdout.str()
+    assert SKIPPED.format("grafana/src", "it has no slug") in result.stdout.str()
+
+
+@pytest.mark.parametrize("link", ["gone.py", "folder.py"])
+def test_a_foreign_manifest_with_a_slug_is_skipped(repository, link):
+    """VCV Rack's has slug and name, too, but there is no Python beside it; what is called so may be no file."""
+    repository.plugin(MAIN)
+    repository.write({"rack/plugin.json": RACK, "rack/folder.py/readme.md": ""})
+    (repository.path / "rack" / "gone.py").symlink_to(repository.path / "nowhere" / link)
+    result = repository.run("--sbh-simulate=2d", "-W", "default")
+    result.assert_outcomes(passed=1, warnings=1)
+    assert SKIPPED.format("rack", "there is no Python module beside it") in result.stdout.str()
 
 
 def test_it_can_be_left_out(repository):

@@ -27,9 +27,19 @@ WRONG = {
         "--sbh-plugin: no such path: 'nowhere'; give a plugin's directory, file or zip"
     ),
     "--sbh-simulate=1d --sbh-report=.": ("--sbh-report: '.' is a directory; give a file in it, such as report.html"),
-    "--sbh-from=2026-01-01": "--sbh-from needs --sbh-simulate, such as --sbh-simulate=30d",
-    "--sbh-tz=UTC": "--sbh-tz needs --sbh-simulate, such as --sbh-simulate=30d",
-    "--sbh-report=r.html": "--sbh-report needs --sbh-simulate, such as --sbh-simulate=30d",
+    "--sbh-from=2026-01-01": "--sbh-from needs --sbh-simulate, such as --sbh-simulate=30d, or --sbh-to",
+    "--sbh-tz=UTC": "--sbh-tz needs --sbh-simulate, such as --sbh-simulate=30d, or --sbh-to",
+    "--sbh-report=r.html": "--sbh-report needs --sbh-simulate, such as --sbh-simulate=30d, or --sbh-to",
+    "--sbh-to=2025-12-01": (
+        "--sbh-to: the end 2025-12-01T00:00:00+00:00 is not after the start 2026-01-01T00:00:00+00:00"
+    ),
+    "--sbh-to=2026-02-01 --sbh-simulate=1mo": "--sbh-to: give an end or a duration, not both",
+    "--sbh-to=9999-12-31": (
+        "--sbh-to: 9999-12-31T00:00:00+00:00 is outside the years 1000 to 9998, in which jobs can be due"
+    ),
+    "--sbh-simulate=1d --sbh-from=0001-01-01": (
+        "--sbh-from: 0001-01-01T00:00:00+00:00 is outside the years 1000 to 9998, in which jobs can be due"
+    ),
     "-o sbh_simulate=soon": (
         "ini: sbh_simulate: 'soon' is not a duration; use a number and a unit (y, mo, w, d, h, m, s), "
         "such as '30d' or '12h'"
@@ -43,6 +53,48 @@ def test_a_wrong_value(arguments, repository):
     repository.plugin(GREET)
     result = repository.run(*arguments.split())
     assert (result.ret, [line for line in result.errlines if line]) == (4, [f"ERROR: {WRONG[arguments]}"])
+
+
+TO = {
+    "an end": ("--sbh-to=2026-01-04", "simulating from 2026-01-01T00:00 to 2026-01-04", "simulated to 2026-01-04", 3),
+    "an end and a start": (
+        "--sbh-to=2026-03-01 --sbh-from=2026-02-27",
+        "simulating from 2026-02-27 to 2026-03-01",
+        "simulated to 2026-03-01",
+        2,
+    ),
+    "the ini file": ("-o sbh_to=2026-01-03", "simulating from 2026-01-01T00:00 to 2026-01-03", "simulated to", 2),
+    "in place of the ini file's length": (
+        "-o sbh_simulate=9d --sbh-to=2026-01-03",
+        "simulating from 2026-01-01T00:00 to 2026-01-03",
+        "simulated to 2026-01-03",
+        2,
+    ),
+    "in place of the ini file's end": (
+        "-o sbh_to=2026-01-03 --sbh-simulate=1mo",
+        "simulating 1mo from 2026-01-01T00:00",
+        "simulated 1mo",
+        31,
+    ),
+    "a year": ("--sbh-simulate=1y", "simulating 1y from 2026-01-01T00:00", "simulated 1y", 365),
+}
+
+
+@pytest.mark.parametrize(("arguments", "head", "end", "runs"), TO.values(), ids=TO)
+def test_an_end_in_place_of_a_length(repository, arguments, head, end, runs):
+    """As on the command line; a month and a year are lengths, too."""
+    repository.plugin(GREET)
+    result = repository.run(*arguments.split())
+    assert f"sbh: {head}" in result.outlines
+    assert f" {end}" in result.stdout.str()
+    assert f"1 job, {runs} runs, all as expected" in result.stdout.str()
+
+
+def test_a_job_that_is_not_due_before_the_end(repository):
+    """It is skipped, and the reason says when it is due next."""
+    repository.plugin(GREET.replace("0 6 * * *", "0 6 31 * *"))
+    shown = repository.run("--sbh-to=2026-01-03", "-rs").stdout.str()
+    assert "not due before 2026-01-03; next at 2026-01-31 06:00 UTC" in shown
 
 
 def test_a_report_that_cannot_be_written(repository):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.check.decorators import argument, decorators, jobs, text
-from sbh_jobkit.check.walk import functions
+from sbh_jobkit.check.walk import Function, functions
 from sbh_jobkit.errors import ScheduleError
 from sbh_jobkit.schedule.schedule import Schedule
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.check.finding import Finding
     from sbh_jobkit.check.source import Source
-    from sbh_jobkit.check.walk import Function
 
 
 def findings(source: Source) -> Iterator[Finding]:
@@ -23,9 +22,9 @@ def findings(source: Source) -> Iterator[Finding]:
     for file, tree in source.modules.values():
         for function in functions(tree):
             yield from _schedules(source, file, function)
-        for function in functions(tree):
-            if function in tree.body:
-                yield from _names(source, file, function, first)
+        for statement in tree.body:
+            if isinstance(statement, Function):
+                yield from _names(source, file, statement, first)
 
 
 def _schedules(source: Source, file: str, function: Function) -> Iterator[Finding]:

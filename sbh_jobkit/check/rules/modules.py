@@ -119,11 +119,12 @@ def _missing(tree: ast.Module) -> list[ast.expr]:
     if "*" in bound:
         return []
     first: dict[str, ast.expr] = {}
+    postponed, unbound = _postponed(tree), {*SDK_NAMES} - bound
     for function in functions(tree):
         used = [each.func if isinstance(each, ast.Call) else each for each in function.decorator_list]
-        used += [] if _postponed(tree) else _annotations(function)
+        used += [] if postponed else _annotations(function)
         for node in used:
-            if isinstance(node, ast.Name) and node.id in {*SDK_NAMES} - bound:
+            if isinstance(node, ast.Name) and node.id in unbound:
                 first.setdefault(node.id, node)
     return [*first.values()]
 

@@ -17,13 +17,14 @@ ALL = "all jobs"
 
 
 class Controls:
-    """The fields and buttons; start, duration and zone hold the text that was typed."""
+    """The fields and buttons; start, duration, end and zone hold the text that was typed."""
 
-    def __init__(self, start: str, duration: str, zone: str | None) -> None:
+    def __init__(self, start: str, duration: str, end: str, zone: str | None) -> None:
         """Fill in the fields; the list of jobs is still empty."""
         self.job = Dropdown(options=[(ALL, "")], description="Job", **_width("19em"))
         self.start = Text(start, description="From", placeholder="2026-01-31T02:00", **_width("16em"))
-        self.duration = Text(duration, description="For", placeholder="30d, 12h, 2w", **_width("9em"))
+        self.duration = Text(duration, description="For", placeholder="30d, 12h, 1mo", **_width("9em"))
+        self.end = Text(end, description="To", placeholder="instead of For", **_width("16em"))
         self.zone = Combobox(
             value=zone or "",
             options=sorted(available_timezones()),
@@ -42,7 +43,7 @@ class Controls:
         self.status = HTML()
         self.banner = ErrorBanner()
         rows = (
-            [self.job, self.start, self.duration, self.zone],
+            [self.job, self.start, self.duration, self.end, self.zone],
             [self.run, self.simulate, self.stop, self.bar, self.status],
         )
         row = Layout(flex_flow="row wrap", align_items="center")

@@ -57,7 +57,8 @@ class Dashboard:
         world: World | Callable[[], World] | None = None,
         *,
         start: str = times.START,
-        duration: str = DURATION,
+        duration: str | None = None,
+        end: str | None = None,
         tz: str | None = None,
         policy: Policy | Mapping[str, Policy] | None = None,
         faults: FaultPlan | None = None,
@@ -65,7 +66,7 @@ class Dashboard:
         """Build the widgets; nothing runs yet. Raises the error of a wrong argument or of a broken plugin."""
         self._get_plugin = plugin
         self._get_world = world
-        self._conditions = Conditions(start=start, duration=duration, tz=tz, policy=policy, faults=faults)
+        self._conditions = Conditions(start=start, end=end, duration=duration, tz=tz, policy=policy, faults=faults)
         self._tasks = TaskRunner()
         self._closed = False
         self.simulation: Simulation | None = None
@@ -75,7 +76,7 @@ class Dashboard:
         self.chosen: Run | None = None
         self.again: Rerun | None = None
         """The result of Run again."""
-        self.controls = Controls(start, duration, tz)
+        self.controls = Controls(start, duration or ("" if end else DURATION), end or "", tz)
         self.summary = HTML()
         self.findings = HTML()
         self.slider = Slider(self._show_run)
@@ -266,10 +267,12 @@ class Dashboard:
 
     def _simulator(self) -> Simulator:
         plugin, controls = self.plugin, self.controls
+        end = controls.end.value.strip() or None
         conditions = replace(
             self._conditions,
             start=controls.start.value,
-            duration=controls.duration.value,
+            duration=controls.duration.value if controls.duration.value.strip() or end is None else None,
+            end=end,
             tz=controls.zone_name,
             jobs=None if controls.job_name is None else [controls.job_name],
         )

@@ -151,7 +151,7 @@ def _names(tenants: int | Iterable[str]) -> tuple[str, ...]:
     if isinstance(tenants, int) and not isinstance(tenants, bool) and tenants > 0:
         return (TENANT,) if tenants == 1 else tuple(f"tenant-{n:0{len(str(tenants))}}" for n in range(1, tenants + 1))
     given = (tenants,) if isinstance(tenants, str) else tuple(tenants) if isinstance(tenants, Iterable) else ()
-    if not given or not all(isinstance(name, str) and name.strip() for name in given):
+    if not given or not all(isinstance(name, str) and name.strip() and name.isprintable() for name in given):
         msg = f"tenants are a number from 1, or names such as 'acme', got {tenants!r}"
         raise FleetError(msg)
     name, times_named = Counter(given).most_common(1)[0]

@@ -6,6 +6,7 @@ the simulation did not call at all.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ def observe(simulation: Observed) -> tuple[Observation, ...]:
     """Return what is probably not meant, without the kinds that the world allows."""
     allowed = simulation.world.allowed
     kept = (each for each in _all(simulation) if each.kind not in allowed)
-    return tuple(merged(kept))
+    redacted = simulation.world.redactor().text  # a route, or the name of a file, can have a secret in it
+    return tuple(replace(each, message=redacted(each.message)) for each in merged(kept))
 
 
 def _all(simulation: Observed) -> Iterator[Observation]:

@@ -161,8 +161,8 @@ def test_warnings_are_told_once(write, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--jobs", "0"], "--jobs '0' is neither a number of processes from 1 nor auto"),
-        (["--jobs", "many"], "--jobs 'many' is neither a number of processes from 1 nor auto"),
+        (["--jobs", "0"], "--jobs '0' is neither a number of processes from 1 to 1,000 nor auto"),
+        (["--jobs", "many"], "--jobs 'many' is neither a number of processes from 1 to 1,000 nor auto"),
         (["--tenants", "0"], "--tenants 0 is not a number of tenants: use 1 to 100,000, or names: a,b,c"),
         (["--tenants", "a,,b"], "tenants are a number from 1, or names such as 'acme', got ['a', '', 'b']"),
         (["--job", "bil"], "none of the plugins has a job 'bil' with a schedule"),
