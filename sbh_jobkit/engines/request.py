@@ -57,6 +57,10 @@ class RunRequest:
         """Return the same request for another fire time, in epoch seconds."""
         return replace(self, fire=fire)
 
+    def giving(self, **settings: object) -> Self:
+        """Return the same request with more settings."""
+        return replace(self, settings={**self.settings, **settings})
+
     def to_json(self) -> str:
         """Return the request in one line."""
         return json.dumps(asdict(self))

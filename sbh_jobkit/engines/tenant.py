@@ -31,8 +31,9 @@ def make_tenant(given: Mapping[str, Any]) -> LiveTenant:
     """Return the tenant of the file at `path`.
 
     With `text`, that is what the file says, whatever stands in it by now. `store` is the URL of its history, `plugin`
-    the slug whose run it is for, `keys` the path of the key file, and `links` the address below which links to its
-    files are served; each may be left out.
+    the slug whose run it is for, `keys` the path of the key file, `sealed` the plugin's encrypted secrets, which are
+    read in the store without it, and `links` the address below which links to its files are served; each may be left
+    out.
     """
     path, text = given["path"], given.get("text")
     settings = Settings.load(path) if text is None else Settings.from_text(Path(path), text)
@@ -75,7 +76,8 @@ def _stored(given: Mapping[str, Any], tenant: str) -> Callable[[], Source] | Non
         from sbh_jobkit.engines.store import Store
         from sbh_jobkit.engines.vault import StoredSecrets
 
-        return StoredSecrets(Store.attach(given["store"]), keys, tenant, given["plugin"])
+        attach = partial(Store.attach, given["store"])
+        return StoredSecrets(attach, keys, tenant, given["plugin"], sealed=given.get("sealed"))
 
     return open_source
 

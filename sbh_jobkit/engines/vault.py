@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, select, update
@@ -11,7 +12,7 @@ from sbh_jobkit.engines.schema import insert, secret
 from sbh_jobkit.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
@@ -23,12 +24,21 @@ if TYPE_CHECKING:
 class StoredSecrets:
     """The secrets of one plugin at one tenant; read once, as a run needs them."""
 
-    def __init__(self, store: Store, keys: Keys, tenant: str, plugin: str) -> None:
-        """Read nothing yet."""
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        keys: Keys,
+        tenant: str,
+        plugin: str,
+        *,
+        sealed: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read nothing yet; with `sealed`, which are the encrypted secrets by name, the store is only for writing."""
         self.writable = True
-        self._store = store
+        self._open_store = cache(open_store)
         self._keys = keys
         self._owner = (tenant, plugin)
+        self._sealed = sealed
         self._read: dict[str, str] | None = None
 
     def names(self) -> Iterable[str]:
@@ -42,24 +52,31 @@ class StoredSecrets:
     def put(self, name: str, value: str) -> None:
         """Store a secret."""
         values = self._values()
-        with self._store.write() as connection:
+        with self._open_store().write() as connection:
             put(connection, self._keys, self._owner, name, value)
         values[name] = value
 
     def remove(self, name: str) -> None:
         """Remove a secret that is there."""
-        with self._store.write() as connection:
+        with self._open_store().write() as connection:
             connection.execute(delete(secret).where(_of(self._owner), secret.c.name == name))
         self._values().pop(name, None)
 
     def _values(self) -> dict[str, str]:
         if self._read is None:
-            with self._store.read() as connection:
-                rows = connection.execute(select(secret).where(_of(self._owner)).order_by(secret.c.name)).all()
-            values = {row.name: self._keys.decrypt(row.value) for row in rows}
+            if (found := self._sealed) is None:
+                with self._open_store().read() as connection:
+                    found = sealed(connection, *self._owner)
+            values = {name: self._keys.decrypt(value) for name, value in found.items()}
             _require_all(self._keys, [name for name, value in values.items() if value is None])
             self._read = {name: value for name, value in values.items() if value is not None}
         return self._read
+
+
+def sealed(connection: Connection, tenant: str, plugin: str) -> dict[str, str]:
+    """Return the encrypted secrets of a plugin, by name."""
+    rows = connection.execute(select(secret).where(_of((tenant, plugin))).order_by(secret.c.name))
+    return {row.name: row.value for row in rows}
 
 
 def put(connection: Connection, keys: Keys, owner: tuple[str, str], name: str, value: str) -> None:

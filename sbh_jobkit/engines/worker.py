@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from sbh_jobkit.engines import claims
+from sbh_jobkit.engines import claims, vault
 from sbh_jobkit.engines.claims import Claim
 from sbh_jobkit.engines.instants import now_in
+from sbh_jobkit.engines.store import why
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.run.run import Outcome
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.handle import RunHandle
     from sbh_jobkit.engines.lease import Lease
     from sbh_jobkit.engines.planner import Key
+    from sbh_jobkit.engines.request import RunRequest
     from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.writer import Writer
@@ -156,9 +158,10 @@ class Worker:
 
     def _carry_out(self, claim: Claim, start: Start) -> _Ending:
         try:
-            handle = self._starter.request(start.job.request(start.fire))
-        except JobkitError as error:
-            _LOG.error("%s/%s: %s", *claim.names, error, extra={"facts": claim.facts})
+            handle = self._starter.request(self._request(start))
+        except (JobkitError, DBAPIError) as error:
+            text = why(error) if isinstance(error, DBAPIError) else f"{error}"
+            _LOG.error("%s/%s: %s", *claim.names, text, extra={"facts": claim.facts})
             return self._release(claim)
         with handle:
             with self._lock:
@@ -168,6 +171,13 @@ class Worker:
             finally:
                 with self._lock:
                     del self._going[claim]
+
+    def _request(self, start: Start) -> RunRequest:
+        """Return what the child is asked for, with the secrets of the store: to open that would take the child long."""
+        request, key = start.job.request(start.fire), start.job.planned
+        if not request.settings.get("keys"):
+            return request
+        return request.giving(sealed=self._writer.read(partial(vault.sealed, tenant=key.tenant, plugin=key.plugin)))
 
     def _follow(self, claim: Claim, handle: RunHandle, start: Start) -> _Ending:
         if self._stopped_by is not None:

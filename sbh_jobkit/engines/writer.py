@@ -42,6 +42,11 @@ class Writer:
         """Call a function in a transaction, and return its result once that is committed."""
         return self.submit(function).result()
 
+    def read(self, function: Callable[[Connection], R]) -> R:
+        """Call a function with a connection that reads, at once."""
+        with self._store.read() as connection:
+            return function(connection)
+
     def submit(self, function: Callable[[Connection], R]) -> Future[R]:
         """Let a function be called in a transaction, after those that were given before, and do not wait for it."""
         done: Future[R] = Future()

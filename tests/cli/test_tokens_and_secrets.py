@@ -82,7 +82,7 @@ def test_a_key_is_replaced(run, store):
     new = Keys.load(Path("jobs.db.key"))
     assert stat.S_IMODE(Path("jobs.db.key").stat().st_mode) == 0o600
     assert (len(new.keys), new.keys == old.keys) == (1, False)
-    source = vault.StoredSecrets(store, new, *OWNER)
+    source = vault.StoredSecrets(lambda: store, new, *OWNER)
     assert {name: source.get(name) for name in source.names()} == {"A": "first", "B": "second"}
     with store.read() as connection, pytest.raises(SettingsError) as refused:
         vault.check(connection, old)
@@ -101,7 +101,7 @@ def test_a_rotation_that_was_cut_off_is_repeated(run, store):
     both = Keys.load(Path("jobs.db.key"))
     keep(store, both, B="second")
     assert run("secrets", "rotate")[0] == 0
-    source = vault.StoredSecrets(store, Keys.load(Path("jobs.db.key")), *OWNER)
+    source = vault.StoredSecrets(lambda: store, Keys.load(Path("jobs.db.key")), *OWNER)
     assert [source.get(name) for name in ("A", "B", "C")] == ["first", "second", None]
 
 
@@ -114,7 +114,7 @@ def test_keys_of_the_environment(run, store, monkeypatch):
     monkeypatch.setenv(VARIABLE, f"{second}, {first.strip()}")
     assert run("secrets", "rotate")[0] == code
     monkeypatch.setenv(VARIABLE, second)
-    assert vault.StoredSecrets(store, Keys.load(Path("none")), *OWNER).get("A") == "value"
+    assert vault.StoredSecrets(lambda: store, Keys.load(Path("none")), *OWNER).get("A") == "value"
     assert Keys.load(Path("none"), {}) is None
     assert not Path("jobs.db.key").exists()
 
@@ -123,13 +123,13 @@ def test_a_secret_of_another_key_cannot_be_read(store):
     """The run that needs it says which it is."""
     keep(store, Keys([new_key()], "a"), A="value")
     with pytest.raises(SettingsError, match="b is not the key of these secrets in the store: A; give the key"):
-        vault.StoredSecrets(store, Keys([new_key()], "b"), *OWNER).get("A")
+        vault.StoredSecrets(lambda: store, Keys([new_key()], "b"), *OWNER).get("A")
 
 
 def test_a_source_keeps_and_removes(store):
     """As a dotenv file does."""
     keys = Keys([new_key()], "here")
-    source = vault.StoredSecrets(store, keys, *OWNER)
+    source = vault.StoredSecrets(lambda: store, keys, *OWNER)
     source.put("A", "one")
     source.put("A", "two")
     source.put("B", "three")
@@ -137,4 +137,4 @@ def test_a_source_keeps_and_removes(store):
     source.remove("A")
     with store.read() as connection:
         assert vault.names_of(connection, *OWNER) == ["B"]
-    assert vault.StoredSecrets(store, keys, "acme", "other").get("B") is None
+    assert vault.StoredSecrets(lambda: store, keys, "acme", "other").get("B") is None

@@ -81,7 +81,7 @@ def test_every_row_arrives_as_it_was(stores, upload):
     shop, tea = rows(target, schema.plugin)
     assert (shop[:-1], tea) == (rows(source, schema.plugin)[0][:-1], rows(source, schema.plugin)[1])
     assert shop[-1] == digest_of(upload) == rows(target, schema.package)[0][0]
-    assert vault.StoredSecrets(target, keys, "acme", "shop").get("API_KEY") == "tea with milk"
+    assert vault.StoredSecrets(lambda: target, keys, "acme", "shop").get("API_KEY") == "tea with milk"
 
 
 def test_a_store_that_is_served_is_not_copied(stores):
