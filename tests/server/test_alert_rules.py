@@ -1,11 +1,14 @@
 """The rules for Prometheus: a real server is brought into each bad state, and promtool says which rules fire."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
 from argparse import Namespace
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -28,7 +31,7 @@ from sbh_jobkit.engines.packages import PackageCache
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.live.settings import HistorySettings, Settings
-from sbh_jobkit.run.run import Outcome
+from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.server import tokens
 
 ROOT = Path(__file__).parents[2]
@@ -190,14 +193,14 @@ def planned_for_no_time(server):
 
 def fails(server):
     """Let the server count failures, as when runs end."""
-    from datetime import UTC, datetime, timedelta
+    for outcome in (Outcome.OK, *[Outcome.FAILED] * 3):
+        server.metrics.ended(_run(outcome))
 
-    from sbh_jobkit.run.run import Run
 
+def _run(outcome):
     at = datetime.fromtimestamp(now(), UTC)
     names = {"tenant": "acme", "plugin": "tea", "job": "greet", "duration": timedelta(0)}
-    for outcome in (Outcome.OK, *[Outcome.FAILED] * 3):
-        server.metrics.ended(Run(**names, fire_time=at, started_at=at, outcome=outcome))
+    return Run(**names, fire_time=at, started_at=at, outcome=outcome)
 
 
 STATES = {
@@ -286,6 +289,19 @@ def test_each_rule_has_a_state():
     others = {"SbhStoreUnreachable", "SbhSchedulerBlocked", "SbhNoScheduler", "SbhServerDown", "SbhDiskNearlyFull"}
     assert set().union(*(expected for _, expected in STATES.values())) | others == NAMES
     assert all({"summary", "action"} == rule["annotations"].keys() for rule in RULES)
+
+
+def test_the_manual_has_each_rule_and_each_number(server):
+    """What a rule, or the page of operators, names is exported, and what is exported is explained."""
+    page = (ROOT / "docs/production.md").read_text()
+    assert [name for name in NAMES if f"`{name}`" not in page] == []
+    fails(server)
+    server.metrics.ended(replace(_run(Outcome.SKIPPED), started_at=None))
+    exported = {name for name, _, _ in server.scrape()} - {"job_unstarted_created"}
+    explained = set(re.findall(r"^\| `(\w+)", page, re.MULTILINE)) - NAMES
+    assert explained <= exported
+    assert {name for name in exported if name.startswith("sbh_")} <= explained
+    server.metrics._failures.clear()  # noqa: SLF001  the next test begins well
 
 
 def test_the_scrape_configuration():
