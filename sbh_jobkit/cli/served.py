@@ -65,7 +65,8 @@ def describe_all(
 
 def modules() -> tuple[str, ...]:
     """Return what the starter loads for runs of real tenants."""
-    return FACTORY.partition(":")[0], "sbh_jobkit.engines.vault", "sbh_jobkit.engines.keyring", "sbh_jobkit.live.preload"
+    ours = ("sbh_jobkit.engines.vault", "sbh_jobkit.engines.keyring", "sbh_jobkit.live.preload")
+    return FACTORY.partition(":")[0], *ours
 
 
 def screen_for(*, with_tenant: bool, with_plugin: bool) -> Screen:

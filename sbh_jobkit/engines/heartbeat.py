@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import and_, case, delete, func, select, text, update
@@ -88,10 +89,20 @@ class Lives:
         return [each for each in self.lives if self._goes_on(each, now)]
 
     def downtime(self, since: float, now: float) -> Window | None:
-        """Return the last time, not before `since`, in which no scheduler was alive; None where one always was."""
+        """Return the last time, not before `since`, in which nothing could start; None where there was none.
+
+        That is where no scheduler was alive, and, where workers run the jobs, where none of these was.
+        """
+        schedulers = [each for each in self.lives if each.role != Role.WORKER]
+        workers = [each for each in self.lives if each.role == Role.WORKER]
+        gaps = [self._last_gap(lives, since, now) for lives in (schedulers, workers)]
+        return max((gap for gap in gaps if gap is not None), key=attrgetter("end"), default=None)
+
+    def _last_gap(self, lives: Sequence[Life], since: float, now: float) -> Window | None:
+        """Return the last time in which none of some lives went on, up to the start of one of them."""
         last: Window | None = None
         alive_to: float | None = None
-        for each in self.lives:
+        for each in lives:
             if each.start > now:
                 break
             if alive_to is not None and each.start > alive_to and each.start > since:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sbh_jobkit.engines import dispatcher, heartbeat, planner
-from sbh_jobkit.engines.heartbeat import LEASE, Life, Lives
+from sbh_jobkit.engines.heartbeat import LEASE, Life, Lives, Role
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.schema import life
 from sbh_jobkit.schedule.policy import Policy, Window
@@ -97,6 +97,27 @@ def test_downtime_by_lives(alive, since, now, down):
     lives = [Life(f"w{n}", *(100 * at for at in span)) for n, span in enumerate(alive)]
     found = Lives(lives).downtime(100 * since, 100 * now)
     assert found == (down and Window(start=100 * down[0], end=100 * down[1]))
+
+
+BY_ROLE = [
+    ("sw", [(0, 9), (0, 9)], None),
+    ("sw", [(0, 9), (2, 9)], None),  # before the first worker nobody expected one
+    ("ssw", [(0, 1), (5, 9), (0, 9)], (1, 5)),  # the worker goes on, and nobody plans
+    ("sww", [(0, 9), (0, 1), (5, 9)], (1, 5)),  # there is a plan, and nobody to carry it out
+    ("ssww", [(0, 1), (5, 9), (0, 4), (7, 9)], (4, 7)),
+    ("ssww", [(0, 4), (8, 9), (0, 1), (7, 9)], (4, 8)),
+]
+"""Schedulers and workers, in units of 100 seconds."""
+
+
+@pytest.mark.parametrize(("roles", "alive", "down"), BY_ROLE)
+def test_downtime_by_role(roles, alive, down):
+    """It counts where no scheduler was alive, and where no worker was."""
+    known = {"s": Role.SCHEDULER, "w": Role.WORKER}
+    spans = zip(roles, alive, strict=True)
+    lives = [Life(f"p{n}", *(100 * at for at in span), known[role]) for n, (role, span) in enumerate(spans)]
+    lives.sort(key=lambda each: each.start)
+    assert Lives(lives).downtime(0, 900) == (down and Window(start=100 * down[0], end=100 * down[1]))
 
 
 def test_who_is_alive_now(store, beat):
