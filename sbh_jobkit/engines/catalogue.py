@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from sbh_jobkit.engines import packages
-from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.describe import describe, from_text, to_text
 from sbh_jobkit.engines.instants import now_in, to_store
-from sbh_jobkit.engines.schema import insert, plugin, tenant
+from sbh_jobkit.engines.schema import insert, package, plugin, tenant
 from sbh_jobkit.engines.served import ServedJob, serve_plugin
 from sbh_jobkit.errors import JobkitError, PluginError
 from sbh_jobkit.live.settings import Settings
@@ -122,9 +122,7 @@ class Catalogue:
         if known is not None:
             return known
         if described is None:
-            folder = self._cache.folder(installed.package)
-            found = describe(f"{folder}")
-            described = replace(found, copy=f"{folder}", fingerprint=installed.package[:8])
+            described = self._describe(installed.package)
         with self._store.read() as connection:
             text = connection.execute(select(tenant.c.settings).where(tenant.c.tenant == installed.tenant)).scalar_one()
         settings = Settings.from_text(Path(f"{installed.tenant}.toml"), text)
@@ -134,6 +132,19 @@ class Catalogue:
             self._jobs[installed] = jobs
             self._last[installed.tenant, installed.plugin] = jobs
         return jobs
+
+    def _describe(self, digest: str) -> PluginDescription:
+        """Return what a package has: what stands in the store, or else what its plugin shows when it is loaded."""
+        folder = f"{self._cache.folder(digest)}"
+        this = package.c.digest == digest
+        with self._store.read() as connection:
+            text = connection.execute(select(package.c.described).where(this)).scalar()
+        found = from_text(folder, text)
+        if found is None:
+            found = describe(folder)
+            with self._store.write() as connection:
+                connection.execute(update(package).where(this).values(described=to_text(found)))
+        return replace(found, copy=folder, fingerprint=digest[:8])
 
 
 def _installed(connection: Connection, of: tuple[str, str] | None = None) -> Iterator[_Installed]:

@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.plugin import Plugin
+from sbh_jobkit.version import __version__
 
 LOADING_SECONDS = 60.0
 
@@ -78,6 +79,7 @@ def _route(path: str, methods: list[str]) -> RouteDescription:
     return RouteDescription(path=path, methods=tuple(methods))
 
 
+_OF_PLACE = ("path", "copy", "fingerprint")
 _PARTS: dict[str, Any] = {"jobs": JobDescription, "routes": _route, "hooks": HookDescription}
 
 
@@ -95,6 +97,22 @@ def describe(path: str) -> PluginDescription:
     if "error" in given:
         msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
         raise PluginError(msg)
+    return _description(path, given)
+
+
+def to_text(description: PluginDescription) -> str:
+    """Return a description as a store keeps it, for this version of the kit."""
+    found = asdict(description)
+    return json.dumps({"kit": __version__, **{name: found[name] for name in found if name not in _OF_PLACE}})
+
+
+def from_text(path: str, text: str | None) -> PluginDescription | None:
+    """Return the description that `to_text` wrote, of a plugin that is at `path`; None for one of another version."""
+    given: dict[str, Any] = json.loads(text or "{}")
+    return _description(path, given) if given.pop("kit", None) == __version__ else None
+
+
+def _description(path: str, given: dict[str, Any]) -> PluginDescription:
     given |= {name: tuple(given[name]) for name in ("warnings", "permissions", "secrets")}
     given |= {name: tuple(make(**each) for each in given[name]) for name, make in _PARTS.items()}
     return PluginDescription(path=path, **given)

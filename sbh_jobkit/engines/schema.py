@@ -111,8 +111,10 @@ package = Table(
     Column("digest", String(64), primary_key=True),
     Column("data", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("described", Text),
 )
-"""The files of plugins as zips, for workers; the digest is of the files, not of the zip."""
+"""The files of plugins as zips, for workers; the digest is of the files, not of the zip. `described` is what the plugin
+has, once somebody has loaded it."""
 tenant = Table(
     "sbh_tenant",
     metadata,

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -131,3 +132,15 @@ def test_warnings_come_with_it(write):
     """What the person who serves it should know."""
     path = write(HEAD + JOB, jobs=[{"name": "other", "schedule": "0 9 * * *"}])
     assert any("other" in warning for warning in describe(path).warnings)
+
+
+def test_a_description_is_kept_as_text(write, monkeypatch):
+    """Another process has it without loading the plugin; one of another version of the kit looks for itself."""
+    source = HEAD + "from src.ext.sdk import route\n" + JOB + "@route('/status')\ndef status(ctx):\n    return {}\n"
+    found = describe(write(source, secrets=["KEY"], timezone="Europe/Paris"))
+    kept = chapter.to_text(found)
+    there = chapter.from_text("/elsewhere", kept)
+    assert (there.path, replace(there, path=found.path)) == ("/elsewhere", found)
+    assert chapter.from_text("/elsewhere", None) is None
+    monkeypatch.setattr(chapter, "__version__", "99.0")
+    assert chapter.from_text("/elsewhere", kept) is None
