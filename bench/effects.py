@@ -75,6 +75,7 @@ def stressed(folder: Path, kinds: tuple[str, ...]) -> float:
             lambda: (Plugin.load(folder), World.for_folder(folder)),
             plain,
             kinds,
+            path=f"{folder}",
             other_world=lambda: World.for_folder(folder, "globex"),
         )
 
