@@ -174,6 +174,9 @@ class World(Stores, EffectRules, NetworkRules, Shown):
         `seed` seeds `world.random`. For any tenant but the default one, the tenant's name is part of the seed, so that
         requests do not fail at all tenants in the same minute.
         """
+        if not tenant_id.isprintable():
+            msg = f"a tenant has a name such as 'acme', got {tenant_id!r}"
+            raise WorldError(msg)
         if root is not None and (root / FILE).is_file():
             world = cls.load(root / FILE, tenant_id=tenant_id)
         else:

@@ -87,7 +87,7 @@ class RealTime:
         if self._in_main:
             if handlers.taken or handlers.alarms:
                 handlers.restore()
-            if _signal.getsignal(signal.SIGALRM) != self._ours:
+            if _signal.getsignal(signal.SIGALRM) is not self._ours:
                 signal.signal(signal.SIGALRM, self._ours)
         self._watchdog.stop()
 

@@ -151,7 +151,8 @@ class Timeline:
                     and (ready := queue.ended(decision, run.outcome, self._known(run, clock))) is not None
                 ):
                     heappush(self._later, (ready, _RETRY, index))
-                self._keep(now, run)
+                if self.snapshots is not None:
+                    self._keep(now, run)
                 yield run
             elif decision.action is not Action.WAIT:
                 yield self._not_started(due, decision)

@@ -70,6 +70,7 @@ LONG = "is outside the years 1 to 9999; use a shorter duration"
         (["simulate", "p", "--tenants", "0"], "--tenants 0 is not a number of tenants"),
         (["simulate", "p", "--tenants=-1"], "--tenants -1 is not a number of tenants"),
         (["simulate", "p", "--tenants", "\udcff"], "tenants are a number from 1, or names such as 'acme'"),
+        (["run", "p", "hourly", "--tenant", "\udcff"], "a tenant has a name such as 'acme', got '\\udcff'"),
         (["simulate", "p", "--jobs", "9" * 5000], "--jobs '99999999999999999999"),
         (["simulate", "p", "--time-limit", "1e13"], "time_limit must be at most a year, which is 31,536,000 seconds"),
         (["simulate", "p", "--tz", "x" * 5000], "unknown time zone 'xxx"),
