@@ -1,0 +1,278 @@
+"""Several machines: what one PostgreSQL carries. `python bench/workers.py` measures it on a server of its own.
+
+With `--store postgresql://…`, an empty database of yours, it measures that, and leaves its rows there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from time import monotonic, perf_counter, sleep
+from typing import TYPE_CHECKING
+
+from measure import ROOT, row
+from sqlalchemy import text
+
+from sbh_jobkit.engines import catalogue, installations, offering, packages, planner
+from sbh_jobkit.engines.catalogue import Catalogue
+from sbh_jobkit.engines.distributed import queue_schema
+from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
+from sbh_jobkit.engines.instants import now_in
+from sbh_jobkit.engines.packages import PackageCache
+from sbh_jobkit.engines.store import Store
+from sbh_jobkit.live.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLUGINS, JOBS = 1_000, 5
+RUNS = 400
+IDLE = 30
+TENANT = 'id = "acme"\n[policy."*"]\noverlap = "allow"\nmax_instances = 1000\n'
+HEAD = "from src.ext.sdk import job\n"
+JOB = "\n\n@job('job{number}', schedule='{schedule}')\ndef job{number}(ctx):\n    pass\n"
+YEARLY, MINUTELY = "0 0 1 1 *", "* * * * *"
+_TICKS = os.sysconf("SC_CLK_TCK")
+_DUE = text("""
+    INSERT INTO sbh_job_run (tenant, plugin, job, fire_time, attempt, state, planned_at, is_cut)
+    SELECT 'acme', 'load0', 'job0', CAST(extract(epoch FROM now()) * 1000000 AS bigint) + :first + number * :apart,
+           1, 'due', 0, false
+    FROM generate_series(1, :rows) AS number
+""")
+_LEFT = text("SELECT count(*) FROM sbh_job_run WHERE state <> 'ended'")
+_DELAYS = text("SELECT (started_at - fire_time) / 1000000.0 FROM sbh_job_run WHERE started_at IS NOT NULL")
+_DONE = text("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+_EMPTY = """
+import asyncio, sys, procrastinate
+kwargs = {"options": "-c search_path=sbh_queue"}
+app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=sys.argv[1], kwargs=kwargs))
+@app.task(name="nothing", queue="nothing")
+def nothing(): pass
+async def main():
+    async with app.open_async():
+        if sys.argv[2] == "defer":
+            await app.configure_task("nothing", queue="nothing").batch_defer_async(*[{}] * int(sys.argv[3]))
+        else:
+            await app.run_worker_async(queues=["nothing"], concurrency=4, wait=False, delete_jobs="always")
+asyncio.run(main())
+"""
+"""What the queue does alone, with tasks that do nothing."""
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL that writes to the disk, and return its URL."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folder = tempfile.mkdtemp(prefix="sbh-bench-")
+    user = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        user = ["setpriv", "--pdeathsig", "INT", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]
+    made = [binaries[-1] / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*user, *made, "-D", f"{folder}/data"], check=True, **quiet)  # noqa: S603  Debian's own program
+    command = [*user, binaries[-1] / "postgres", "-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses="]
+    server = subprocess.Popen(command, **quiet)  # noqa: S603  as above
+    try:
+        yield f"postgresql://postgres@/postgres?host={folder}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Processes:
+    """Servers and workers, in a folder of their own."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        """Start nothing yet."""
+        self.folder, self.url = folder, url
+        self.going: list[subprocess.Popen] = []
+        (folder / "tenant.toml").write_text(TENANT)
+
+    def start(self, *words: str) -> subprocess.Popen:
+        """Start a command, and wait until it serves."""
+        command = [sys.executable, "-m", "sbh_jobkit", *words, "--store", self.url, "--key-file", "key"]
+        log = self.folder / f"log{len(self.going)}"
+        with log.open("w") as out:
+            process = subprocess.Popen(command, cwd=self.folder, stdout=out)  # noqa: S603  our own interpreter
+        self.going.append(process)
+        while not log.read_text():
+            sleep(0.1)
+        return process
+
+    def stop(self, *processes: subprocess.Popen) -> None:
+        """Stop some of them, or all."""
+        for process in processes or reversed(self.going):
+            if process.poll() is None:
+                process.terminate()
+                process.wait(60)
+
+    def cpu(self) -> float:
+        """Return the seconds that those which go on have computed, with their children."""
+        going = [process.pid for process in self.going if process.poll() is None]
+        found = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in going]
+        return sum(int(each) for fields in found for each in fields[11:15]) / _TICKS
+
+
+def install(store: Store, folder: Path, plugins: int, jobs: int, schedule: str) -> None:
+    """Keep plugins in the store, as uploads do."""
+    path = folder / "plugin"
+    path.mkdir(exist_ok=True)
+    (path / "main.py").write_text(HEAD + "".join(JOB.format(number=n, schedule=schedule) for n in range(jobs)))
+    with store.write() as connection:
+        catalogue.write_tenant(connection, Settings.from_text(folder / "tenant.toml", TENANT))
+        for number in range(plugins):
+            slug = f"load{number}"
+            (path / "plugin.json").write_text(json.dumps({"slug": slug, "name": slug}))
+            installations.install(connection, "acme", slug, str(path), now_in(connection))
+            catalogue.write_package(connection, "acme", slug, *packages.pack(path))
+
+
+def throughput(store: Store, processes: Processes) -> None:
+    """Measure runs that do nothing: with one worker, with two, and the queue alone."""
+    rates = {}
+    for number in (1, 2):
+        workers = [processes.start("worker", "--runs", "4") for _ in range(number)]
+        rates[number] = _rate(store)
+        processes.stop(*workers)
+    alone = _rate_of_queue(store)
+    row("no-op runs a second, one worker", f"{rates[1]:.0f}", "")
+    row("no-op runs a second, two workers", f"{rates[2]:.0f}", f"{rates[2] / rates[1]:.1f} times those of one")
+    row("empty tasks of the queue a second, two workers", f"{alone:.0f}", f"{alone / rates[2]:.0f} times our runs")
+
+
+def _rate(store: Store) -> float:
+    with store.write() as connection:
+        connection.execute(text("DELETE FROM sbh_job_run"))
+        connection.execute(_DUE, {"first": -RUNS * 1000, "apart": 1000, "rows": RUNS})
+    left = RUNS
+    while left == RUNS:
+        sleep(0.02)
+        left = _read(store, _LEFT)
+    began, first = perf_counter(), left
+    while left:
+        sleep(0.02)
+        left = _read(store, _LEFT)
+    return first / (perf_counter() - began)
+
+
+def _rate_of_queue(store: Store) -> float:
+    dsn = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    command = [sys.executable, "-W", "ignore", "-c", _EMPTY, dsn]
+    quiet = {"stderr": subprocess.DEVNULL}
+    subprocess.run([*command, "defer", str(10 * RUNS)], check=True, **quiet)  # noqa: S603  our own interpreter
+    began = perf_counter()
+    workers = [subprocess.Popen([*command, "work"], **quiet) for _ in range(2)]  # noqa: S603  as above
+    for worker in workers:
+        worker.wait()
+    return 10 * RUNS / (perf_counter() - began)
+
+
+def lateness(store: Store, processes: Processes) -> None:
+    """Measure how late runs start that were planned before."""
+    workers = [processes.start("worker", "--runs", "4") for _ in range(2)]
+    with store.write() as connection:
+        connection.execute(text("DELETE FROM sbh_job_run"))
+        connection.execute(_DUE, {"first": 15_000_000, "apart": 200_000, "rows": 100})
+    while _read(store, _LEFT):
+        sleep(0.2)
+    with store.read() as connection:
+        delays = [float(each) for each in connection.execute(_DELAYS).scalars()]
+    processes.stop(*workers)
+    late = quantiles(delays, n=20)[-1]
+    row("start delay of 5 runs a second, two workers", f"{median(delays) * 1e3:.0f} ms", f"p95 {late * 1e3:.0f} ms")
+
+
+def idle(store: Store, processes: Processes) -> None:
+    """Measure what a server and two workers cost that have nothing to do."""
+    workers = [processes.start("worker", "--runs", "4") for _ in range(2)]
+    sleep(15)
+    before, cpu, began = _read(store, _DONE), processes.cpu(), monotonic()
+    sleep(IDLE)
+    seconds = monotonic() - began
+    done, share = (_read(store, _DONE) - before) / seconds, (processes.cpu() - cpu) / seconds
+    processes.stop(*workers)
+    jobs = f"{PLUGINS * JOBS:,} jobs"
+    row(f"idle: a server, two workers, {jobs}", f"{done:.0f} tx/s", f"{share:.1%} of a core (under 5%)")
+
+
+def planning(store: Store, folder: Path) -> None:
+    """Measure how long the rows of a minute of all jobs take to plan and to offer."""
+    install(store, folder, PLUGINS, JOBS, MINUTELY)
+    found, _ = Catalogue(store, PackageCache(store, folder / "planning"), {}).jobs()
+    served, engine = [job.planned for job in found.values()], ProcrastinateEngine(store.engine.url)
+    with store.write() as connection:
+        planner.plan(connection, served, now_in(connection))
+    spent = []
+    for minute in (1, 2, 3):
+        began = perf_counter()
+        with store.write() as connection:
+            at = now_in(connection)
+            planned = planner.plan(connection, served, at, 60.0 * minute)
+            while offering.offer_new(connection, engine, at, 60.0 * minute):
+                pass
+        spent.append(perf_counter() - began)
+    row(f"plan and offer {planned:,} rows of a minute", f"{median(spent):.1f} s", "60 s ahead needs under 60 s")
+
+
+def _read(store: Store, query) -> int:
+    with store.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def workers(url: str | None = None) -> None:
+    """Measure everything, on one store."""
+    with ExitStack() as closing:
+        url = url or closing.enter_context(postgres())
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
+        store = _opened(url)
+        closing.callback(store.close)
+        queue_schema.migrate(store)
+        install(store, folder, 1, 1, YEARLY)
+        processes = Processes(folder, url)
+        closing.callback(processes.stop)
+        server = processes.start("serve", "--engine", "distributed", "--port", "0", "--token-file", "token")
+        throughput(store, processes)
+        lateness(store, processes)
+        processes.stop(server)
+        with store.write() as connection:
+            connection.execute(text("DELETE FROM sbh_job_run"))
+        install(store, folder, PLUGINS, JOBS, YEARLY)
+        began = perf_counter()
+        processes.start("serve", "--engine", "distributed", "--port", "0", "--token-file", "token")
+        first = perf_counter() - began
+        row(f"first start of a server of {PLUGINS:,} plugins", f"{first:.0f} s", "it loads each one once")
+        idle(store, processes)
+        processes.stop()
+        planning(store, folder)
+
+
+def _opened(url: str) -> Store:
+    """Wait for a database that is just starting."""
+    from sbh_jobkit.errors import StoreError
+
+    until = monotonic() + 30
+    while True:
+        try:
+            return Store.open(url)
+        except StoreError:
+            if monotonic() > until:
+                raise
+            sleep(0.2)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", metavar="URL", help="an empty PostgreSQL database (default: a server of its own)")
+    sys.path.insert(0, str(ROOT))
+    workers(parser.parse_args().store)
