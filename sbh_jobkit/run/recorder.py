@@ -178,7 +178,8 @@ class Recorder:
             payload = redactor.value(payload)
         if concerned or shown != type_:
             self._find_secrets("ctx.emit", f"the event {type_!r}", f"{type_}\n{text}")
-        self._note_wrong(f"the event {shown!r}", text)
+        if (kind := wrong_answer_in(text)) is not None:
+            self.note("answer-kept", (kind, f"the event {shown!r}"))
         event = make_event(type=shown, payload=payload, at=at)
         self._keep(self.events, event)
         return event
