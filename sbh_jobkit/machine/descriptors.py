@@ -7,6 +7,11 @@ import sys
 from contextlib import suppress
 from tempfile import TemporaryFile
 
+_spare: list[tuple[int, int]] = []
+"""Empty files that no session uses: to make two costs more than a short run."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_spare.clear)  # a file's position is shared with the process that was forked
+
 
 class Descriptors:
     """Keeps what is written to the process's standard output and error: `open` and `close` around each run."""
@@ -15,23 +20,33 @@ class Descriptors:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._files: tuple[int, ...] = ()
+        self._files: tuple[int, int] | None = None
         self._saved: tuple[int, ...] | None = None
 
     def __enter__(self) -> None:
         """Remember where both lead, for any number of runs."""
-        self._files, self._saved = (_file(), _file()), _copies()
+        self._files, self._saved = _spare.pop() if _spare else (_file(), _file()), _copies()
 
     def __exit__(self, *_: object) -> None:
         """Forget it, and what was written."""
-        files = (*self._files, *(self._saved or ()))
-        self._files, self._saved = (), None
-        _close(files)
+        files, saved = self._files, self._saved
+        self._files, self._saved = None, None
+        _close(saved or ())
+        if files is not None:
+            self._give_back(files)
+
+    @staticmethod
+    def _give_back(files: tuple[int, int]) -> None:
+        for file in files:
+            if os.lseek(file, 0, os.SEEK_CUR):
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
+        _spare.append(files)
 
     def open(self) -> None:
         """Lead both to a file in memory."""
         _flush()
-        if self._saved:
+        if self._saved and self._files:
             os.dup2(self._files[0], 1)
             os.dup2(self._files[1], 2)
 
@@ -52,7 +67,7 @@ class Descriptors:
 
     def shorten(self, most: int) -> None:
         """Drop what was written beyond so many bytes, but for one that shows it."""
-        for file in self._files:
+        for file in self._files or ():
             with suppress(OSError):
                 if os.lseek(file, 0, os.SEEK_CUR) > 16 * most:
                     os.ftruncate(file, most + 1)

@@ -136,8 +136,9 @@ WRITES = [
 
 
 @pytest.mark.parametrize("statements", WRITES, ids=" / ".join)
-def test_raw_sql_changes_nothing(opened, statements):
+def test_raw_sql_changes_nothing(opened, statements, tmp_path, monkeypatch):
     """Neither a write, nor a second statement, nor one after read-only was turned off: the database refuses."""
+    monkeypatch.chdir(tmp_path)  # where the file is that one of them attaches
     for start in range(len(statements)):  # also without those before, which only one of the databases knows
         for whole in (True, False):  # as it is, and with each error swallowed
             with suppress(ServiceError), opened.database.reading("x") as connection:
