@@ -68,14 +68,15 @@ def forget_undecided(connection: Connection, jobs: Sequence[PlannedJob], now: fl
 def retire(connection: Connection, jobs: Sequence[PlannedJob], now: float) -> None:
     """End undecided rows of jobs that the served plugins do not have any more."""
     c = job_run.c
-    for tenant, plugin in {(job.tenant, job.plugin) for job in jobs}:
-        served = [job.key for job in jobs if (job.tenant, job.plugin) == (tenant, plugin)]
-        gone = c.state.in_(UNDECIDED), c.tenant == tenant, c.plugin == plugin
-        rows = connection.execute(select(c.tenant, c.plugin, c.job).where(*gone).distinct()).all()
-        for job in {row.job for row in rows if tuple(row) not in served}:
+    served = {job.key for job in jobs}
+    plugins = {key[:2] for key in served}
+    undecided = select(c.tenant, c.plugin, c.job).where(c.state.in_(UNDECIDED)).distinct()
+    for tenant, plugin, job in connection.execute(undecided).all():
+        if (tenant, plugin) in plugins and (tenant, plugin, job) not in served:
+            gone = c.state.in_(UNDECIDED), c.tenant == tenant, c.plugin == plugin, c.job == job
             ended = {"state": State.ENDED, "outcome": Outcome.MISSED, "finished_at": to_store(now)}
             reason = "missed: the plugin does not have this job any more"
-            connection.execute(update(job_run).where(*gone, c.job == job).values(**ended, reason=reason))
+            connection.execute(update(job_run).where(*gone).values(**ended, reason=reason))
 
 
 def forget(connection: Connection, before: float) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("sbh_jobkit.engine")
 _BEAT = 5.0
+_PLAN = 20.0
+"""Seconds between two plans of all jobs, so that they are planned for a minute at least."""
 
 
 class QueueScheduler:
@@ -79,6 +81,8 @@ class QueueScheduler:
             threading.Thread(target=self._be_called, name="sbh-ticks", daemon=True),
         ]
         self._looked = monotonic()
+        self._planned = -_PLAN
+        """When all jobs were planned; at once where others are served."""
         self.problems: Mapping[tuple[str, str], str] = {}
         """Why plugins cannot be loaded, by tenant and slug."""
         self._failed: dict[str, str] = {}
@@ -213,6 +217,7 @@ class QueueScheduler:
         is_new = jobs != self._jobs
         self._jobs = jobs
         if is_new:
+            self._planned = -_PLAN
             self._changed()
 
     def _tick_or_say(self) -> None:
@@ -249,8 +254,10 @@ class QueueScheduler:
 
     def _plan(self, connection: Connection, jobs: Iterable[planner.PlannedJob]) -> None:
         at, jobs = now_in(connection), list(jobs)
-        planner.plan(connection, jobs, at, AHEAD)
-        maintenance.retire(connection, jobs, at)
+        if monotonic() >= self._planned + _PLAN:
+            planner.plan(connection, jobs, at, AHEAD)
+            maintenance.retire(connection, jobs, at)
+            self._planned = monotonic()
         offer_new(connection, self._engine, at, AHEAD)
         offer_again(connection, self._engine, at)
 
