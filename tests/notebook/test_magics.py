@@ -373,7 +373,7 @@ def test_stress(notebook):
     assert not found.ok
     assert shown["text/plain"].startswith("Notebook under stress: outage\n")
     assert command in shown["text/plain"]
-    assert "1 kind of effects lost or doubled, in " in shown["text/html"]
+    assert "1 kind of effects lost or doubled and 1 observation, in " in shown["text/html"]
     line = next(line for line in shown["text/plain"].splitlines() if "%simulate" in line).partition(": ")[2]
     assert not notebook.run(line).verdict.ok
     assert notebook.run("%simulate 3d --stress dst").ok
