@@ -89,11 +89,10 @@ def live_through(processes, server, chance):
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def chaos(tmp_path_factory, own_postgres):
+@pytest.fixture
+def chaos(tmp_path, own_postgres):
     """Return what is left after it: rows and marks, the jobs' own lines, where connections were cut, and exit codes."""
-    folder = tmp_path_factory.mktemp("chaos")
-    counts, cuts = folder / "counts", folder / "cuts"
+    counts, cuts = tmp_path / "counts", tmp_path / "cuts"
     path = os.pathsep.join([str(HERE.parents[1] / "data/tenants"), *sys.path])
     environment = {**os.environ, "PYTHONPATH": path}
     with own_postgres(fsync=True) as server:
@@ -102,7 +101,7 @@ def chaos(tmp_path_factory, own_postgres):
         queue_schema.migrate(store)
         arguments = [url, str(counts), str(cuts), str(LEASE)]
         roles = [("plan", "0"), ("plan", "0"), ("work", "0"), ("work", "40")]
-        errors = [folder / f"errors{number}" for number in range(4)]
+        errors = [tmp_path / f"errors{number}" for number in range(4)]
         given = zip(roles, errors, strict=True)
         processes = [Process([role, *arguments, ahead], environment, log) for (role, ahead), log in given]
         try:
@@ -124,30 +123,31 @@ def chaos(tmp_path_factory, own_postgres):
     return rows, marks, [line.split() for line in counts.read_text().splitlines()], cuts.read_text().split(), ends
 
 
-@pytest.fixture
-def by_key(chaos):
-    """Return the rows by job and second."""
-    return {(row.job, row.fire_time // 1_000_000): row for row in chaos[0]}
-
-
-def test_each_due_instant_has_one_row(chaos, by_key):
-    """From the first one to where the jobs are planned."""
-    for mark in chaos[1]:
-        fires = sorted(fire for job, fire in by_key if job == mark.job)
-        assert fires == list(range(fires[0], mark.planned_to // 1_000_000 + 1, 2)), mark.job
-    assert len(chaos[1]) == 3
-
-
-def test_none_starts_twice(chaos):
-    """By the lines that the jobs have written themselves."""
-    started = Counter((job, int(fire)) for job, fire, _ in chaos[2] if job != "slow-ended")
+def test_what_is_left_after_it(chaos):
+    """No instant is lost, none starts twice, the rows are true, nothing is left going, and no job started early."""
+    rows, marks, lines, cuts, ends = chaos
+    by_key = {(row.job, row.fire_time // 1_000_000): row for row in rows}
+    started = Counter((job, int(fire)) for job, fire, _ in lines if job != "slow-ended")
+    each_instant_has_one_row(marks, by_key)
     assert [key for key, number in started.items() if number > 1] == []
     assert len(started) > 100
+    rows_are_true(by_key, started)
+    nothing_is_left_going(by_key, max(fire for _, fire in started))
+    assert min(float(at) - int(fire) for job, fire, at in lines if job != "slow-ended") > 0
+    assert [text for text, code in ends.items() if code != 0] == []
+    connections_were_cut_between_all_steps(Counter(cuts))
 
 
-def test_the_rows_are_true(chaos, by_key):
-    """What ended well was started, what was not started has a reason, and so has each lost run."""
-    started = {(job, int(fire)) for job, fire, _ in chaos[2] if job != "slow-ended"}
+def each_instant_has_one_row(marks, by_key):
+    """From the first one to where the jobs are planned."""
+    for mark in marks:
+        fires = sorted(fire for job, fire in by_key if job == mark.job)
+        assert fires == list(range(fires[0], mark.planned_to // 1_000_000 + 1, 2)), mark.job
+    assert len(marks) == 3
+
+
+def rows_are_true(by_key, started):
+    """Hold the rows against the lines of the jobs; what was not started has a reason, and so has each lost run."""
     for key, row in by_key.items():
         if row.outcome == "ok":
             assert key in started
@@ -160,26 +160,16 @@ def test_the_rows_are_true(chaos, by_key):
     assert {row.reason.split(":")[0] for row in lost} == {"lost"}
 
 
-def test_nothing_is_left_going(chaos, by_key):
+def nothing_is_left_going(by_key, last):
     """Three leases after the last event, no row is a run of a dead worker, and nothing due was forgotten."""
     assert [row for row in by_key.values() if row.state in {"claimed", "running"}] == []
-    last = max(int(fire) for _, fire, _ in chaos[2])
-    waiting = [
-        (row.job, row.state, last - fire, row.reason)
-        for (_, fire), row in by_key.items()
-        if fire < last - 10 and row.state != "ended"
+    left = [
+        (row.job, row.state, row.reason) for (_, fire), row in by_key.items() if fire < last - 10 and not row.outcome
     ]
-    assert waiting == []
+    assert left == []
 
 
-def test_connections_were_cut_between_all_steps(chaos):
-    """At each at least five times; and all processes ended as they were told."""
-    found = Counter(chaos[3])
-    assert set(found) == POINTS
-    assert min(found.values()) >= 5
-    assert [text for text, code in chaos[4].items() if code != 0] == []
-
-
-def test_no_job_started_early(chaos):
-    """Not even by the worker whose clock is 40 s ahead."""
-    assert min(float(at) - int(fire) for job, fire, at in chaos[2] if job != "slow-ended") > 0
+def connections_were_cut_between_all_steps(cuts):
+    """At each at least five times."""
+    assert set(cuts) == POINTS
+    assert min(cuts.values()) >= 5
