@@ -32,7 +32,7 @@ serve-demo: .venv/serve
 	@$(BIN)/python examples/serve_demo/demo.py
 
 test: .venv/dev
-	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 # Small changes of the modules that decide, each of which must make a test fail; it takes a while, and CI leaves it out.
 mutants: .venv/dev

@@ -209,6 +209,6 @@ def most(explained):
 
 
 def none_looks_at_more_rows(few, many):
-    """A page more is no matter, and what is to be removed is."""
+    """Hold the numbers of rows against each other; a page more is no matter, nor is what is removed."""
     kept = {key: rows for key, rows in many.items() if key[0] != "prune"}
     assert [(key, few[key], rows) for key, rows in kept.items() if rows > 2 * few[key] + 200] == []
