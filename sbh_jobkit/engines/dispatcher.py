@@ -234,7 +234,7 @@ class _Dispatch:
         """Start what a person asked for, unless that was before the scheduler was down: they expected it then."""
         tz = self._job.schedule.tz
         for fire, who in list(self._asked.items()):
-            if (down := lives.downtime(fire, self._now)) is not None:
+            if (down := lives.unplanned(fire, self._now)) is not None:
                 since, until = (f"{datetime.fromtimestamp(at, tz):%H:%M:%S}" for at in (down.start, down.end))
                 reason = f"missed: asked for {reason_of(who)}, and the scheduler was down {since}–{until}"
                 decision = Decision(fire=fire, action=Action.MISS, reason=reason)

@@ -93,10 +93,13 @@ class Lives:
 
         That is where no scheduler was alive, and, where workers run the jobs, where none of these was.
         """
-        schedulers = [each for each in self.lives if each.role != Role.WORKER]
         workers = [each for each in self.lives if each.role == Role.WORKER]
-        gaps = [self._last_gap(lives, since, now) for lives in (schedulers, workers)]
+        gaps = [self.unplanned(since, now), self._last_gap(workers, since, now)]
         return max((gap for gap in gaps if gap is not None), key=attrgetter("end"), default=None)
+
+    def unplanned(self, since: float, now: float) -> Window | None:
+        """Return the last time, not before `since`, in which no scheduler was alive, whether workers were or not."""
+        return self._last_gap([each for each in self.lives if each.role != Role.WORKER], since, now)
 
     def _last_gap(self, lives: Sequence[Life], since: float, now: float) -> Window | None:
         """Return the last time in which none of some lives went on, up to the start of one of them."""

@@ -35,7 +35,7 @@ class Proxy:
                     self.stopped.wait(0.05)
                 elif key.fileobj is self.listening:
                     self.connect()
-                else:
+                elif key.fileobj.fileno() != -1:  # closed with its other half, a moment ago
                     self.pass_on(key.fileobj, key.data)
 
     def connect(self):
