@@ -54,7 +54,7 @@ class Capture:
         self._out, self._err = BoundedText(1), BoundedText(2)
         self._lines = LogLines()
         self._descriptors = Descriptors()
-        self._before: tuple[Any, Any, list[logging.Handler]]
+        self._before: tuple[Any, Any, list[logging.Handler]] | None = None
 
     def watch(self, printed: Callable[[str], object] | None, logged: Callable[[str], object] | None) -> None:
         """Call `printed` with each text, and `logged` with each line, while it is being written."""
@@ -71,15 +71,18 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         """Restore the streams and the logger's handlers."""
-        sys.stdout, sys.stderr, logging.root.handlers = self._before
-        self._descriptors.close()
+        if self._before is not None:
+            sys.stdout, sys.stderr, logging.root.handlers = self._before
+            self._descriptors.close()
+            self._before = None
 
     def begin(self) -> None:
         """Get ready for any number of runs."""
         self._descriptors.__enter__()
 
     def end(self) -> None:
-        """Finish with them."""
+        """Finish with them; what Ctrl-C has kept from being restored is restored now."""
+        self.__exit__()
         self._descriptors.__exit__()
 
     def look(self) -> None:

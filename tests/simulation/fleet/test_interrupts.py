@@ -44,6 +44,7 @@ def endless(write, here):
             assert work.poll() is None, work.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        time.sleep(0.2)  # so that the first run has ended, too
         return work
 
     yield begin
