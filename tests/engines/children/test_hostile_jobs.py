@@ -46,7 +46,7 @@ TABLE = {
     "allocate": Case(outcome="out_of_memory", why=MEMORY, stdout="before the memory\n"),
     "allocate_and_swallow": Case(outcome="out_of_memory", why=MEMORY),
     "allocate_beyond_the_wall": Case(outcome="out_of_memory", why=MEMORY),
-    "allocate_in_children": Case(outcome="out_of_memory", why=MEMORY),
+    "allocate_in_children": Case(outcome="out_of_memory", why=MEMORY, within=20.0),
     "map_and_leave": Case(),
     "exit_at_once": Case(outcome="crashed", why=f"the process ended with exit code 0 {BEFORE}", stdout="good bye\n"),
     "abort": Case(outcome="crashed", why=f"the process was ended by SIGABRT {BEFORE}"),
