@@ -73,7 +73,9 @@ class Death:
 
     def come_to(self, point):
         """Die, if this is the point, for the third time."""
-        self.left -= point == self.point
+        if point != self.point:  # another thread may come to one while this process is being killed
+            return
+        self.left -= 1
         if self.left == 0:
             with self.file.open("a", encoding="utf-8") as deaths:
                 deaths.write(json.dumps([point, *getattr(self.at, "run", ())]) + "\n")
