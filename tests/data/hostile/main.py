@@ -93,7 +93,7 @@ def allocate_beyond_the_wall(ctx: PluginContext):
 def allocate_in_children(ctx: PluginContext):
     for _ in range(4):
         if os.fork() == 0:
-            kept = b"x" * 40 * MB
+            kept = os.urandom(40 * MB)
             time.sleep(60)
             os._exit(len(kept))
     time.sleep(60)
