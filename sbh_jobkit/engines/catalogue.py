@@ -38,6 +38,11 @@ class _Installed:
     settings_of: int
     """When the tenant's settings were changed."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The tenant and the plugin."""
+        return self.tenant, self.plugin
+
 
 def write_tenant(connection: Connection, settings: Settings) -> None:
     """Keep what a tenant's file says in the store, for workers."""
@@ -70,14 +75,13 @@ class Catalogue:
         """By package."""
         self.plugins: dict[tuple[str, str], PluginDescription] = {}
         """By tenant and slug, as `jobs` found them."""
-        self._jobs: dict[_Installed, dict[str, ServedJob]] = {}
-        self._last: dict[tuple[str, str], dict[str, ServedJob]] = {}
+        self._jobs: dict[tuple[str, str], tuple[_Installed, dict[str, ServedJob]]] = {}
         """By tenant and slug, as they were loaded last."""
 
     def known(self, keys: Iterable[Key]) -> dict[Key, PlannedJob]:
         """Return those of jobs that were loaded before, as they were then; nothing is read."""
         with self._lock:
-            found = {key: self._last.get(key[:2], {}).get(key[2]) for key in keys}
+            found = {key: self._jobs[key[:2]][1].get(key[2]) for key in keys if key[:2] in self._jobs}
         return {key: job.planned for key, job in found.items() if job is not None}
 
     def job(self, key: Key) -> ServedJob:
@@ -108,7 +112,7 @@ class Catalogue:
             else:
                 jobs |= {job.planned.key: job for job in of_it.values()}
         with self._lock:
-            self._jobs = {each: self._jobs[each] for each in found if each in self._jobs}
+            self._jobs = {each.key: self._jobs[each.key] for each in found if each.key in self._jobs}
             used = {each.package: self._described[each.package] for each in found if each.package in self._described}
             self._described = used
             self.plugins = {(each.tenant, each.plugin): used[each.package] for each in found if each.package in used}
@@ -117,9 +121,9 @@ class Catalogue:
     def _jobs_of(self, installed: _Installed) -> dict[str, ServedJob]:
         """Return the jobs of an installation; what the store says of it is read and loaded once."""
         with self._lock:
-            known = self._jobs.get(installed)
+            loaded, known = self._jobs.get(installed.key, (None, {}))
             described = self._described.get(installed.package)
-        if known is not None:
+        if loaded == installed:
             return known
         if described is None:
             described = self._describe(installed.package)
@@ -129,8 +133,7 @@ class Catalogue:
         jobs = {job.planned.job: job for job in serve_plugin(described, settings, self._store.url, self._more)}
         with self._lock:
             self._described[installed.package] = described
-            self._jobs[installed] = jobs
-            self._last[installed.tenant, installed.plugin] = jobs
+            self._jobs[installed.key] = installed, jobs
         return jobs
 
     def _describe(self, digest: str) -> PluginDescription:

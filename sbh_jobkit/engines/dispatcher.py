@@ -108,9 +108,8 @@ def dispatch(
     for chunk in chunks(jobs):
         rows, filled = open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
         for job in chunk:
-            full = shared.full(job)
-            given = 0 if full else int(min(slots, shared.left(job)))
-            each = _Dispatch(writes, job, rows.get(job.key, []), now=now, worker=worker, slots=given, full=full)
+            given, rows_of_it = int(min(slots, shared.left(job))), rows.get(job.key, [])
+            each = _Dispatch(writes, job, rows_of_it, now=now, worker=worker, slots=given, full=shared.full(job))
             more = partial(backfill.waiting, connection, job) if job.key in filled else None
             decided = each.run(lives, off.get((job.tenant, job.plugin)), pauses.of(job.key), more)
             shared.take(job, given - each.slots)

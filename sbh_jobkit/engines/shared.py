@@ -55,7 +55,7 @@ class Shared:
 
     def left(self, job: PlannedJob) -> float:
         """Return how many more runs of a job may start."""
-        return min((limit.most - used for limit, used in self._used(job)), default=inf)
+        return max(0, min((limit.most - used for limit, used in self._used(job)), default=inf))
 
     def full(self, job: PlannedJob) -> str | None:
         """Return why no run of a job may start; None where one may."""
