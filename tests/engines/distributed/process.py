@@ -134,7 +134,7 @@ def main(role, url, count_file, cuts_file, lease, ahead):  # noqa: PLR0917  the 
 
 
 def serve(running, stopped):
-    """Run until it is told to stop."""
+    """Run until SIGTERM."""
     running.start()
     sys.stdout.write("started\n")
     sys.stdout.flush()

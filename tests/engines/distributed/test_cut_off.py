@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("measured")
 
 
 class Proxy:
-    """Passes on what comes to a port of this machine, to a socket, until it is told to pass on nothing."""
+    """Passes on what comes to a port of this machine, to a socket, until it is cut."""
 
     def __init__(self, path):
         """Listen."""

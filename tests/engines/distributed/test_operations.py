@@ -67,7 +67,7 @@ class Load:
 
 
 def test_a_worker_is_drained(fleet, rows):
-    """After SIGTERM it claims nothing, its run ends well, and then it ends; the service manager is told of both."""
+    """After SIGTERM it claims nothing, its run ends well, and then it ends; it notifies the service manager of both."""
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(fleet.folder / "notify"))
     manager.settimeout(60)

@@ -58,7 +58,7 @@ def jobs():
 
 
 def work(connection, step):
-    """Do what planners, workers and servers do, one step after another, as one who is told the name of each."""
+    """Do what planners, workers and servers do, one step after another; `step` is called with the name of each."""
     at, served, engine = now_in(connection), jobs(), Silent()
     step("plan")
     planner.plan(connection, served, at - 60)

@@ -128,7 +128,7 @@ def digest(ctx):
 @job("renewals", schedule="30 * * * *")
 def renewals(ctx):
     """Tell each subscriber a week before the end, once, from 9 in the morning of the subscriber."""
-    told = 0
+    sent = 0
     for s in ctx.db.query("subs", limit=2000):
         local = datetime.now(ZoneInfo("UTC")).astimezone(ZoneInfo(s["tz"]))
         left = (date.fromisoformat(s["ends"]) - local.date()).days
@@ -136,8 +136,8 @@ def renewals(ctx):
         if 0 <= left <= 7 and local.hour >= 9 and not ctx.files.get(mark):
             ctx.emit("renewal.due", {"subscription": s["id"], "ends": s["ends"]})
             ctx.files.upload(mark, "")
-            told += 1
-    return {"status": "success", "told": told}
+            sent += 1
+    return {"status": "success", "sent": sent}
 
 
 @job("stock", schedule="5 * * * *")
