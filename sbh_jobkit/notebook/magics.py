@@ -18,7 +18,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sbh_jobkit.errors import JobkitError, MagicError, did_you_mean
 from sbh_jobkit.notebook.cells import CellHistory
 from sbh_jobkit.notebook.options import LENGTHS, TARGET, TO, TZ, WORLD, judging, under_conditions
-from sbh_jobkit.notebook.progress import interrupts, watched
+from sbh_jobkit.notebook.progress import Interrupts, watched
 from sbh_jobkit.notebook.session import Session, debugger_at_error, without_traceback
 from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.schedule.times import START, zone
@@ -262,10 +262,12 @@ class JobMagics(Magics):
         given.seed = given.seed if given.seed is not None else conditions.plan.seed or None
         plugin, world = load()
         plain = Scenario.from_simulator(Simulator.under(conditions, plugin, world), words=shared_words(given))
-        with interrupts() as stop_if_asked:
-            return run_stress(
-                load, plain, kinds, path=None, progress=lambda _: stop_if_asked(), other_world=other_world
-            )
+        with Interrupts() as interrupts:
+
+            def show(_: object) -> None:
+                interrupts.raise_if_asked()
+
+            return run_stress(load, plain, kinds, path=None, progress=show, other_world=other_world)
 
     def _run_on(self, given: Namespace) -> Run:
         """Run a job on a server."""

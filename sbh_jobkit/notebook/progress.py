@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sbh_jobkit.report.progress import Progress, TerminalBar
 
@@ -54,15 +54,15 @@ class OutputBar:
 @contextmanager
 def watched(shell: Any, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far a simulation has come; raises KeyboardInterrupt between two runs where one was asked for."""
-    with Progress(total, bar=_bar(shell)) as progress, interrupts() as stop_if_asked:
+    with Progress(total, bar=_bar(shell)) as progress, Interrupts() as interrupts:
 
         def show(done: int) -> None:
             progress.show(done)
-            stop_if_asked()
+            interrupts.raise_if_asked()
 
         try:
             yield show
-            stop_if_asked()
+            interrupts.raise_if_asked()
         except KeyboardInterrupt as stop:
             msg = interrupt_message(progress.done, total, getattr(stop, "at", None))
             raise KeyboardInterrupt(msg) from None
@@ -80,26 +80,57 @@ def _bar(shell: Any) -> type[TerminalBar | OutputBar] | None:
     return OutputBar if shell.get_parent().get("content", {}).get("allow_stdin") else None
 
 
-@contextmanager
-def interrupts() -> Iterator[Callable[[], None]]:
-    """Note the first interrupt, for what this yields to raise; signals reach the main thread only."""
-    noted: list[int] = []
+class Interrupts:
+    """Notes the first interrupt, for `raise_if_asked` to raise, and raises a second one at once.
 
-    def note(number: int, frame: object) -> None:
-        del frame
-        if noted:
+    Signals reach the main thread only; in another one it does nothing.
+    """
+
+    def __init__(self) -> None:
+        """Note none yet."""
+        self._noted = self._paused = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        """Take over the signal."""
+        self._listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signal back."""
+        self._paused = True  # for one who has kept this handler meanwhile, and puts it back later
+        if _in_main_thread() and signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, self._before)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the signal to whoever listened before; where nobody did, as in a kernel between two cells, note it."""
+        self._paused = True
+        if _in_main_thread() and callable(self._before):
+            signal.signal(signal.SIGINT, self._before)
+        try:
+            yield
+        finally:
+            self._paused = False
+            self._listen()
+
+    def raise_if_asked(self) -> None:
+        """Raise KeyboardInterrupt after an interrupt."""
+        if self._noted:
             raise KeyboardInterrupt
-        noted.append(number)
 
-    def stop_if_asked() -> None:
-        if noted:
+    def _listen(self) -> None:
+        if _in_main_thread():
+            before = signal.signal(signal.SIGINT, self._note)
+            if before != self._note:
+                self._before = before
+
+    def _note(self, number: int, frame: object) -> None:
+        del number, frame
+        if self._noted and not self._paused:
             raise KeyboardInterrupt
+        self._noted = True
 
-    if threading.current_thread() is not threading.main_thread():
-        yield stop_if_asked
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield stop_if_asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+import signal
 from datetime import datetime
 from pathlib import Path
 
@@ -419,6 +420,37 @@ def test_stop_keeps_the_runs_done(folder):
     assert (dashboard.chosen is dashboard.runs[dashboard.slider.position.value], errors(dashboard)) == (True, "")
     assert f"of {4000:,} runs" in dashboard.controls.status.value
     dashboard.rerun(data="world.db.insert('users', {})")
+    dashboard.close()
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_an_interrupt_between_two_slices(folder, listening):
+    """It ends the simulation where nobody else listens, as in a kernel without a running cell, and is theirs else."""
+    heard = []
+    handler = (lambda *_: heard.append("heard")) if listening else signal.SIG_IGN
+
+    async def use():
+        dashboard = Dashboard(Plugin.load(folder), duration="2000d")
+        dashboard.controls.simulate.click()
+        while not dashboard.controls.bar.value:  # noqa: ASYNC110  as a kernel
+            await asyncio.sleep(0)
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        if listening:
+            dashboard.controls.stop.click()
+        await dashboard.done()
+        return dashboard, signal.getsignal(signal.SIGINT)
+
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # without its own handler of the signal, which it sets where Python's stands
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            dashboard, after = runner.run(use())
+        finally:
+            signal.signal(signal.SIGINT, before)
+    assert (after, heard) == (handler, ["heard", "heard"] if listening else [])
+    assert ("interrupted after" in errors(dashboard)) is not listening
+    assert 0 < len(dashboard.runs) < 4000
     dashboard.close()
 
 

@@ -11,7 +11,7 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.notebook.progress import interrupts
+from sbh_jobkit.notebook.progress import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,13 +64,12 @@ class TaskRunner:
         """
         self._stopping, self._slice_end = False, 0.0
         slices = simulator.slices(self._is_slice_over)
-        while not self._stopping:
-            with interrupts() as self._raise_if_interrupted:
-                so_far = next(slices, None)
-            if so_far is None:
-                return
-            yield so_far
-            self._slice_end = perf_counter() + _SLICE
+        with Interrupts() as interrupts:
+            self._raise_if_interrupted = interrupts.raise_if_asked
+            while not self._stopping and (so_far := next(slices, None)) is not None:
+                with interrupts.paused():
+                    yield so_far
+                self._slice_end = perf_counter() + _SLICE
 
     def _is_slice_over(self, done: int) -> bool:
         del done
