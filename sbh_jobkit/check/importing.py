@@ -45,7 +45,7 @@ class Importer:
         self._limit = limit
         path = os.pathsep.join(each or "." for each in sys.path)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sbh_jobkit.check.child"],
+            [sys.executable, "-P", "-m", "sbh_jobkit.check.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -65,8 +65,8 @@ def describe_all(
 
 def modules() -> tuple[str, ...]:
     """Return what the starter loads for runs of real tenants."""
-    ours = ("sbh_jobkit.engines.vault", "sbh_jobkit.engines.keyring", "sbh_jobkit.live.preload")
-    return FACTORY.partition(":")[0], *ours
+    ours = ("jobs", "keyring", "store", "vault")
+    return FACTORY.partition(":")[0], *(f"sbh_jobkit.engines.{name}" for name in ours), "sbh_jobkit.live.preload"
 
 
 def screen_for(*, with_tenant: bool, with_plugin: bool) -> Screen:

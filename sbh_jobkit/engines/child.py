@@ -23,7 +23,7 @@ from sbh_jobkit.engines.calls import job_of
 from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, pack
 from sbh_jobkit.errors import JobkitError
-from sbh_jobkit.machine.processes import die_with_parent
+from sbh_jobkit.machine.processes import die_with_parent, libc
 from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.run.capture import Output
@@ -175,9 +175,8 @@ def _arrange(pipes: Pipes, parent: int) -> Pipes:
         os.close(descriptor)
     sys.stdout = sys.__stdout__ = _unbuffered(1)  # type: ignore[misc] # final for code that shares its process
     sys.stderr = sys.__stderr__ = _unbuffered(2)  # type: ignore[misc] # as above
-    libc = ctypes.CDLL(None)
     for name in ("stdout", "stderr"):
-        libc.setvbuf(ctypes.c_void_p.in_dll(libc, name), None, 2, 0)  # _IONBF: what C code prints survives a kill
+        libc().setvbuf(ctypes.c_void_p.in_dll(libc(), name), None, 2, 0)  # _IONBF: what C code prints survives a kill
     moved = Pipes(-1, -1, _moved(pipes.report), _moved(pipes.trace), _moved(pipes.orders))
     faulthandler.enable(moved.trace, all_threads=False)
     return moved

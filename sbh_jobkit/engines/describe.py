@@ -85,7 +85,7 @@ _PARTS: dict[str, Any] = {"jobs": JobDescription, "routes": _route, "hooks": Hoo
 
 def describe(path: str) -> PluginDescription:
     """Load a plugin in another process, and return what it has; raises PluginError for one that cannot be loaded."""
-    command = [sys.executable, "-m", "sbh_jobkit.engines.describe", path]
+    command = [sys.executable, "-P", "-m", "sbh_jobkit.engines.describe", path]
     try:
         done = subprocess.run(  # noqa: S603  this interpreter and this module
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=LOADING_SECONDS, check=False

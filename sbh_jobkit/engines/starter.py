@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _NEEDED = (
     *("sbh_jobkit.engines.supervisor", "sbh_jobkit.plugin.sdk", "sbh_jobkit.context.context"),
-    *("asyncio", "importlib.readers", "tzdata"),
+    *("asyncio", "encodings.ascii", "importlib.readers", "tzdata"),
 )
 """What the child would load otherwise, each time."""
 _LOOK = 1000
@@ -120,7 +120,7 @@ class Starter:
         self._stop()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            line = [sys.executable, "-m", "sbh_jobkit.engines.starter", f"{theirs.fileno()}", *self._modules]
+            line = [sys.executable, "-P", "-m", "sbh_jobkit.engines.starter", f"{theirs.fileno()}", *self._modules]
             self._process = subprocess.Popen(  # noqa: S603  this interpreter and this module
                 line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )

@@ -15,6 +15,7 @@ from sbh_jobkit.live import http
 _WANTED = (
     *("sbh_jobkit.live.db", "sbh_jobkit.live.session", "sbh_jobkit.live.llm", "sbh_jobkit.live.events"),
     *(
+        "sqlite3.dbapi2",
         "sqlalchemy.dialects.sqlite",
         "dotenv",
         "dotenv.main",

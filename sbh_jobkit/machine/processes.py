@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,20 @@ _has_lists = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """Whether the kernel keeps lists of children; most do."""
 
 
+@cache
+def libc() -> ctypes.CDLL:
+    """Return the C library of this process; processes that are forked later have it at no cost."""
+    return ctypes.CDLL(None)
+
+
 def die_with_parent() -> None:
     """Let the kernel kill this process when the process that forked it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def become_subreaper() -> None:
     """Become the parent of every process below this one whose own parent has ended."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children(pid: int | None = None) -> list[int]:

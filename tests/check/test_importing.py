@@ -166,3 +166,12 @@ def test_a_limit_that_is_none(limit):
     with pytest.raises(JobkitError) as caught:
         Settings(import_limit=limit)
     assert str(caught.value) == f"--import-limit must be more than 0 seconds, got {limit:g}"
+
+
+@pytest.mark.parametrize("name", ["json", "secrets", "calendar"])
+def test_a_file_of_the_working_folder_is_no_module_of_python(tmp_path, monkeypatch, name):
+    """A plugin's folder may hold a file with any name, also when the check is started in it."""
+    write(tmp_path / "p", JOB, **{name: "raise SystemExit('mine')"})
+    monkeypatch.chdir(tmp_path / "p")
+    (checked,) = check_all(["."], FAST)
+    assert (checked.findings, checked.not_checked) == ((), "")

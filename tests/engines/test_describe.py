@@ -144,3 +144,12 @@ def test_a_description_is_kept_as_text(write, monkeypatch):
     assert chapter.from_text("/elsewhere", None) is None
     monkeypatch.setattr(chapter, "__version__", "99.0")
     assert chapter.from_text("/elsewhere", kept) is None
+
+
+def test_a_file_of_the_working_folder_is_no_module_of_python(write, tmp_path, monkeypatch):
+    """A plugin's folder may hold a file with any name, also when a server is started in it."""
+    write(HEAD + JOB)
+    (tmp_path / "secrets.py").write_text("raise SystemExit('mine')")
+    (tmp_path / "json.py").write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(tmp_path)
+    assert describe(".").slug == "shop"

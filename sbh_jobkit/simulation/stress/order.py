@@ -63,7 +63,7 @@ def order_findings(plain: Scenario, identities: Identities, path: str | None) ->
 
 def _simulated(scenario: Scenario, path: str, seeds: Sequence[str]) -> list[Any]:
     """Return what a process with each seed of the hashes prints as JSON, or its message."""
-    words = [sys.executable, "-m", "sbh_jobkit", *shlex.split(scenario.command(path))[1:], "--json"]
+    words = [sys.executable, "-P", "-m", "sbh_jobkit", *shlex.split(scenario.command(path))[1:], "--json"]
     begun = [
         subprocess.Popen(  # noqa: S603  this program, with the words that repeat the plain range
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONHASHSEED": seed}
