@@ -144,9 +144,14 @@ def _engine(url: str, *, create: bool) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": _PATIENCE / 1000})
         _configure_sqlite(engine)
         return engine
-    given = {name: value for name, value in NETWORK.items() if name not in parsed.query}
+    given = network(parsed)
     with needed("a store in PostgreSQL", "postgres"):
         return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=given, pool_pre_ping=True)
+
+
+def network(url: URL) -> dict[str, int]:
+    """Return the settings of `NETWORK` that the URL of a PostgreSQL does not make itself."""
+    return {name: value for name, value in NETWORK.items() if name not in url.query}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from sbh_jobkit.engines.distributed.queue_schema import SCHEMA
 from sbh_jobkit.engines.instants import to_store
+from sbh_jobkit.engines.store import network
 from sbh_jobkit.live.optional import needed
 
 with needed("the distributed engine", "distributed"):
@@ -36,11 +37,10 @@ _RUNS, _TICKS, _CLEAN = "runs", "ticks", "clean"
 _EVERY = "* * * * * */10"
 """When the rows are planned and settled: every ten seconds, which croniter has last."""
 _MINUTELY = "* * * * *"
-_POLL = 0.5
+POLLING = 0.5
 """Seconds between two looks for entries whose time has come; for new ones there is a notification."""
 _PAUSE = 1.0
 _LOOK = 0.2
-_OPTIONS = {"options": f"-c search_path={SCHEMA}"}
 _WITHDRAW = "DELETE FROM procrastinate_jobs WHERE queue_name = %s AND status = 'todo' AND args ->> 'row' = ANY(%s)"
 _REMOVE = (
     "DELETE FROM procrastinate_jobs AS entry WHERE status = 'doing' AND NOT EXISTS (SELECT FROM procrastinate_workers"
@@ -57,7 +57,9 @@ class ProcrastinateEngine:
 
     def __init__(self, store: str) -> None:
         """Use the database of this URL; nothing is opened yet."""
-        self.dsn = make_url(store).set(drivername="postgresql").render_as_string(hide_password=False)
+        url = make_url(store)
+        self.dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._options = {**network(url), "options": f"-c search_path={SCHEMA}"}
         self._inserts = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=self.dsn))
         for name, level in _LEVELS.items():
             logging.getLogger(name).setLevel(level)
@@ -105,7 +107,7 @@ class ProcrastinateEngine:
     def _serve(self, queue: str, add: Callable[[Any], object], slots: int, stop: Event) -> None:
         while not stop.is_set():
             app = procrastinate.App(
-                connector=procrastinate.PsycopgConnector(conninfo=self.dsn, kwargs=_OPTIONS),
+                connector=procrastinate.PsycopgConnector(conninfo=self.dsn, kwargs=self._options),
             )
             add(app)
             try:
@@ -123,7 +125,7 @@ async def _run(app: Any, queue: str, slots: int, stop: Event) -> None:
             app.run_worker_async(
                 queues=[queue],
                 concurrency=slots,
-                fetch_job_polling_interval=_POLL,
+                fetch_job_polling_interval=POLLING,
                 install_signal_handlers=False,
                 delete_jobs="always",
             )
