@@ -50,6 +50,7 @@ def stress(options: Namespace, conditions: Conditions, path: str, tenant: str) -
                 "stress": list(kinds),
                 "ok": found.ok,
                 "notes": list(found.notes),
+                "untried": list(found.untried),
                 "broken": [_as_dict(broken, path) for broken in found.broken],
                 "findings": [_finding(each) for each in found.findings],
                 "remarks": [

@@ -23,6 +23,9 @@ def lines(stress: Stress, width: int | None = None) -> Iterator[str]:
     yield f"{stress.name} under stress: {', '.join(stress.kinds)}"
     for note in stress.notes:
         yield f"note: {note}"
+    for why in stress.untried:
+        yield ""
+        yield from wrap_line(f"not tried: {why}", width=width)
     if stress.anyway:
         yield ""
         yield "failures without stress:"
@@ -85,6 +88,7 @@ def headline(stress: Stress) -> str:
     parts += [f"{_kinds(other)} of wrong effects"] if other else []
     parts += [count(len(stress.remarks), "observation")] if stress.remarks else []
     parts += [f"{count(len(stress.anyway), 'failure')} without it"] if stress.anyway else []
+    parts += [f"{_kinds(len(stress.untried))} of stress not tried"] if stress.untried else []
     return f"{' and '.join(parts)}, in {tried}"
 
 

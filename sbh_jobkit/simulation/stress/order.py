@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.run.effects import effects_of
 from sbh_jobkit.simulation.compare.judgement import Finding, findings, name_of
 from sbh_jobkit.simulation.compare.matching import match
@@ -38,14 +39,18 @@ _WHY = "only in another process, where sets have another order: sort what comes 
 
 
 def order_findings(plain: Scenario, identities: Identities, path: str | None) -> tuple[list[Finding], list[str]]:
-    """Return what depends on the order of sets, and notes on what could not be tried; `path` is the plugin's."""
+    """Return what depends on the order of sets, and notes; `path` is the plugin's.
+
+    Raises JobkitError where another process cannot simulate it.
+    """
     if path is None:
         return [], [_CELLS]
     shorter = replace(plain, end=min(plain.end, plain.start + _LONGEST))
     answers = _simulated(shorter, path, _SEEDS)
-    failed = next((answer.removeprefix("error: ") for answer in answers if isinstance(answer, str)), None)
+    failed = next((answer.removeprefix("sbh-jobkit: error: ") for answer in answers if isinstance(answer, str)), None)
     if failed is not None:
-        return [], [f"order: another process could not simulate the plugin: {failed}"]
+        msg = f"another process, where sets have another order, could not simulate the plugin: {failed}"
+        raise JobkitError(msg)
     usual, *others = (_effects(answer) for answer in answers)
     changes = [change for other in others for change in _changes(usual, other, identities)]
     if not changes:

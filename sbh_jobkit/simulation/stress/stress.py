@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.display import Shown
-from sbh_jobkit.errors import FaultPlanError, did_you_mean
+from sbh_jobkit.errors import FaultPlanError, JobkitError, did_you_mean
 from sbh_jobkit.run.tally import failure_signature
 from sbh_jobkit.simulation.compare.identity import Identities
 from sbh_jobkit.simulation.compare.judgement import Finding, judge
@@ -53,8 +53,10 @@ class Stress(Shown):
     """What jobs returned that says failure in words that the platform takes for success."""
     notes: tuple[str, ...] = ()
     """Which kinds of stress have nothing to work on, and why."""
+    untried: tuple[str, ...] = ()
+    """Which kinds of stress could not be tried, and why: whether the plugin bears them is not known."""
     kinds: tuple[str, ...] = ()
-    """What was tried, such as `dst` and `outage`."""
+    """What was asked for, such as `dst` and `outage`."""
     name: str = ""
     """The plugin's."""
     path: str | None = None
@@ -72,8 +74,8 @@ class Stress(Shown):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed, with and without stress."""
-        return not self.broken and not self.anyway and not self.findings and not self.remarks
+        """Whether everything was tried, and nothing failed, with and without stress."""
+        return not (self.broken or self.anyway or self.findings or self.remarks or self.untried)
 
 
 def read(text: str) -> tuple[str, ...]:
@@ -110,7 +112,7 @@ def run_stress(
     search.identities.check(effect for run in usual for effect in run.effects)
     for trial in tried.values():
         search.look_at(trial)
-    names = [*tried]
+    names, untried = [*tried], []
     if "crash" in kinds:
         crashes, number = crash_findings(load, plain, search.identities, path, progress)
         search.add(crashes)
@@ -125,10 +127,14 @@ def run_stress(
         notes += more
     if "order" in kinds:
         progress("other processes, where sets have another order")
-        others, more = order_findings(plain, search.identities, path)
-        search.add(others)
-        names += [] if more else ["order"]
-        notes += more
+        try:
+            others, more = order_findings(plain, search.identities, path)
+        except JobkitError as error:
+            untried.append(f"order: {error}")
+        else:
+            search.add(others)
+            names += [] if more else ["order"]
+            notes += more
     return Stress(
         broken=tuple(search.smallest()),
         anyway=tuple(search.anyway.values()),
@@ -136,6 +142,7 @@ def run_stress(
         findings=tuple(search.found.values()),
         remarks=tuple(search.said.values()),
         notes=tuple(notes),
+        untried=tuple(untried),
         kinds=tuple(kinds),
         name=loaded[0].manifest.name,
         path=path,

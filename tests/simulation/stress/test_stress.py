@@ -148,7 +148,7 @@ def test_the_command_repeats_it(examples, name):
         False,
         [],
     ]
-    assert list(found) == ["plugin", "stress", "ok", "notes", "broken", "findings", "remarks", "anyway"]
+    assert list(found) == ["plugin", "stress", "ok", "notes", "untried", "broken", "findings", "remarks", "anyway"]
     (broken,) = found["broken"]
     assert list(broken) == ["run", "start", "end", "faults", "command"]
     assert len(broken["faults"]) <= 3
@@ -191,6 +191,7 @@ def test_an_honest_plugin(said, put):
         "stress": ["late"],
         "ok": True,
         "notes": [],
+        "untried": [],
         "broken": [],
         "findings": [],
         "remarks": [],
@@ -441,3 +442,35 @@ def test_progress_is_told():
         "2026-01-01 to 2026-01-02, faults: 1",
         "making the failure of ask smaller",
     ]
+
+
+ONLY_HERE = """import os
+from src.ext.sdk import job
+
+if os.environ.get("PYTHONHASHSEED") == "2":
+    raise ValueError("too late")
+
+
+@job("ask", schedule="0 * * * *")
+def ask(ctx):
+    ctx.emit("asked", {})
+"""
+
+
+def test_what_could_not_be_tried_is_not_passed(said, put):
+    """Whether the plugin bears it is not known: the exit code says so, and what else was tried is kept."""
+    put(ONLY_HERE)
+    code, out, _ = said("simulate", "p", "--for", "1d", "--stress", "late,order")
+    assert (code, out) == (
+        FAILED,
+        (
+            "P under stress: late, order\n"
+            "\n"
+            "not tried: order: another process, where sets have another order, could not\n"
+            "  simulate the plugin: main.py:7: ValueError: too late\n"
+            "\n"
+            "1 kind of stress not tried, in 1 scenario\n"
+        ),
+    )
+    code, out, _ = said("simulate", "p", "--for", "1d", "--stress", "order", "--json")
+    assert (code, json.loads(out)["ok"], len(json.loads(out)["untried"])) == (FAILED, False, 1)
