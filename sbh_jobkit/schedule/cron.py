@@ -27,7 +27,7 @@ NAMED = {
 _LONGEST = 256
 _LEAP_YEAR = 2024
 _BY_HAND = "without a schedule a job runs by hand"
-_PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\w+))?", re.ASCII)
+_PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\w+))?")
 _HASHED = re.compile(r"H(?:\(\d+-(?P<high>\d+)\))?(?:/(?P<step>\d+))?", re.IGNORECASE)
 _LONG_STEP = 100_000
 """A step from here on is no interval that anybody means."""
@@ -188,7 +188,7 @@ def _part(field: _Field, part: str, notes: list[str], *, alone: bool) -> str:
         last = _highest(field) if step_text else low
         high = _value(field, high_text, end=low > 0) if high_text else last
     if low > high:
-        ranges = f"{_range(low, _highest(field))},{_range(field.low, high % 7 if field.names is _WEEKDAYS else high)}"
+        ranges = f"{_range(low, _highest(field))},{_range(field.low, high)}"
         msg = f"{field.name} range {low_text}-{high_text} runs backwards; write two ranges: {ranges}"
         raise ValueError(msg)
     base = "*" if low_text == "*" else _range(low, high)  # croniter reads a range such as 5-5 as the whole field
@@ -210,7 +210,7 @@ def _explain_step(field: _Field, step: int, low: int, high: int, *, star: bool) 
     """Say what a step comes to that is longer than its range, as Debian cron, croniter and cronsim read it."""
     note = f"{field.name} step {step} is longer than the range {low}-{high}, so only {low} matches"
     size = {"minute": 1, "hour": 60}.get(field.name, 0) if star else 0
-    as_meant = step == high - low + 1  # */60 is hourly, and */24 is daily
+    as_meant = step == high + 1  # */60 is hourly, and */24 is daily
     return f"{note}; {dialects.every_minutes(step * size)}" if size and not as_meant and step < _LONG_STEP else note
 
 
@@ -227,14 +227,14 @@ def _value(field: _Field, text: str, *, end: bool = False) -> int:
         foreign = None if field.names and text.isalpha() and len(text) > 1 else _foreign(field, text)
         kind = "a number or a name" if field.names else "a number"
         raise ValueError(foreign or f"{field.name} {text!r} is not {kind}{did_you_mean(text, field.names)}")
-    if len(text.lstrip("0")) > len("00") or not field.low <= int(text) <= field.high:
+    if not field.low <= int(text) <= field.high:
         msg = f"{field.name} {text} is outside {field.low}-{field.high}"
         raise ValueError(msg)
     return int(text)
 
 
 def _foreign(field: _Field, part: str) -> str | None:
-    rest = re.sub("|".join(field.names) or "$", "", part.upper())  # the W of WED is not the sign W
+    rest = re.sub("|".join(field.names), "", part.upper())  # the W of WED is not the sign W
     sign = next((sign for sign in _FOREIGN if sign in rest), None)
     if sign is None:
         return None
@@ -270,7 +270,7 @@ def _own_value(field: _Field, part: str) -> str:
 
 
 def _step(field: _Field, text: str) -> int:
-    if not text.isdigit() or not text.strip("0"):
+    if not text.isdigit() or not int(text):
         msg = f"{field.name} step {text!r} is not a whole number of at least 1"
         raise ValueError(msg)
     return int(text)

@@ -112,7 +112,7 @@ def _places(node: ast.AST, function: str, around: ast.AST) -> Iterator[tuple[ast
 
 def _shown(node: ast.AST, child: ast.AST, around: ast.AST) -> ast.AST:
     """Return what to show of a change of the child: an expression or a short statement around it."""
-    if isinstance(child, ast.stmt):
+    if isinstance(child, ast.stmt) or isinstance(node, ast.match_case):
         return child
     if isinstance(node, ast.stmt) and isinstance(child, ast.expr):
         return node if isinstance(child, _UNTELLING) and not hasattr(node, "body") else child

@@ -32,6 +32,7 @@ CHANGES = [
     ("def f(a=1):\n    pass", ["a=2"]),
     ("def f():\n    raise a", ["pass"]),
     ("def f():\n    yield a", ["pass"]),
+    ("match a:\n    case 'x', y if b and c:\n        d()", ["['x¬', y]", "c", "b", "pass"]),
     ("a = f'{b} c'", ["a = f'{b} c¬'"]),
     ("a = f'{b:%H}'", ["a = f'{b:%H¬}'"]),
 ]

@@ -17,6 +17,7 @@ NAMES = "@hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"
 
 NOT = "which is not standard cron"
 LOOK = "and let the job look whether"
+ONE_OF = "and let the job look which of them is the weekday"
 
 REFUSED = [
     # how many fields
@@ -30,6 +31,9 @@ REFUSED = [
         "that is cron with seconds (Quartz): write '0 2 * * *', and let the job look at the year (2026)",
     ),
     ("0 2 * * * /usr/bin/env python job.py", "a schedule has no command: write '0 2 * * *'"),
+    ("99 99 99 99 99 99", f"it has 6 fields; cron has five, without seconds and years: {SHAPE}"),
+    ("99 99 99 99 99 99 99", f"it has 7 fields; cron has five, without seconds and years: {SHAPE}"),
+    ("99 99 99 99 99 99 99 99", f"it has 8 fields; cron has five: {SHAPE}"),
     # bounds
     ("60 * * * *", "minute 60 is outside 0-59"),
     ("0-60 * * * *", "minute 60 is outside 0-59"),
@@ -51,6 +55,7 @@ REFUSED = [
     ("* * * MON *", "month 'MON' is not a number or a name"),
     ("* * * JANUARY *", "month 'JANUARY' is not a number or a name; did you mean 'JAN'?"),
     ("* * * * TEU", "day-of-week 'TEU' is not a number or a name; did you mean 'TUE'?"),
+    ("* * * * FR", "day-of-week 'FR' is not a number or a name; did you mean 'FRI'?"),
     ("* * * * Monday", "day-of-week 'Monday' is not a number or a name; did you mean 'MON'?"),
     ("* * * * MON-FIR", "day-of-week 'FIR' is not a number or a name; did you mean 'FRI'?"),
     # ranges
@@ -93,6 +98,14 @@ REFUSED = [
         f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
     ),
     (
+        "0 0 l * *",
+        f"day-of-month 'l' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+    ),
+    (
+        "0 0 LW * *",
+        f"day-of-month 'LW' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+    ),
+    (
         "0 0 L-3 * *",
         f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
     ),
@@ -100,12 +113,17 @@ REFUSED = [
         "0 0 * * 5L",
         f"day-of-week '5L' uses 'L' (last day), {NOT}; write 5, {LOOK} it is another month a week later",
     ),
-    (
-        "0 0 15W * *",
+    ("0 0 * * L", f"day-of-week 'L' uses 'L' (last day), {NOT}; use numbers"),
+    *(
         (
-            f"day-of-month '15W' uses 'W' (nearest weekday), {NOT}; "
-            "write 14-16, and let the job look which of them is the weekday"
-        ),
+            f"0 0 {day}W * *",
+            f"day-of-month '{day}W' uses 'W' (nearest weekday), {NOT}; write {days}, {ONE_OF}",
+        )
+        for day, days in {2: "1-3", 15: "14-16", 30: "29-31"}.items()
+    ),
+    *(
+        (f"0 0 {day}W * *", f"day-of-month '{day}W' uses 'W' (nearest weekday), {NOT}; use numbers")
+        for day in ("", "1", "31")
     ),
     (
         "0 0 * * 1#2",
@@ -115,12 +133,17 @@ REFUSED = [
         "0 0 * * FRI#2",
         f"day-of-week 'FRI#2' uses '#' (nth weekday), {NOT}; write FRI, {LOOK} the day is 8 to 14",
     ),
+    ("0 0 * * #2", f"day-of-week '#2' uses '#' (nth weekday), {NOT}; use numbers"),
     ("0 0 ? * 1", "day-of-month '?' uses '?' (no value), which is not standard cron; write *"),
     ("0 0 1 * ?", "day-of-week '?' uses '?' (no value), which is not standard cron; write *"),
     ("H * * * *", "minute 'H' uses 'H' (hashed), which is not standard cron; write a minute of your own, such as 7"),
     (
         "H/15 * * * *",
         "minute 'H/15' uses 'H' (hashed), which is not standard cron; write a minute of your own, such as 7-59/15",
+    ),
+    (
+        "h/15 * * * *",
+        "minute 'h/15' uses 'H' (hashed), which is not standard cron; write a minute of your own, such as 7-59/15",
     ),
     (
         "H(0-29)/10 * * * *",
@@ -164,6 +187,10 @@ LONG = [
         "'0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0…",
         "it is 265 characters long; use at most 256",
     ),
+    (f"0 2 * * * /{'x' * 245}", f"'0 2 * * * /{'x' * 48}…", "a schedule has no command: write '0 2 * * *'"),
+    (f"0 2 * * * /{'x' * 246}", f"'0 2 * * * /{'x' * 48}…", "it is 257 characters long; use at most 256"),
+    ("0 " * 127, f"'{'0 ' * 127}'", f"it has 127 fields; cron has five: {SHAPE}"),
+    ("0 " * 127 + "0", f"'{'0 ' * 29}0…", f"it has 128 fields; cron has five: {SHAPE}"),
     (
         ["0 2 * * *"] * 100,
         "['0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * * *', '0 2 * …",
@@ -181,6 +208,7 @@ STEPS = [
     ("4 2-23/24 * * *", "4 2 * * *", "hour step 24 is longer than the range 2-23, so only 2 matches"),
     ("0 */24 * * *", "0 0 * * *", "hour step 24 is longer than the range 0-23, so only 0 matches"),
     ("0 0 */31 * *", "0 0 1 * *", "day-of-month step 31 is longer than the range 1-31, so only 1 matches"),
+    ("0 0 */40 * *", "0 0 1 * *", "day-of-month step 40 is longer than the range 1-31, so only 1 matches"),
     ("0 0 1 */12 *", "0 0 1 1 *", "month step 12 is longer than the range 1-12, so only 1 matches"),
     ("0 0 * * */7", "0 0 * * 0", "day-of-week step 7 is longer than the range 0-6, so only 0 matches"),
     ("0 0 * * MON-FRI/9", "0 0 * * 1", "day-of-week step 9 is longer than the range 1-5, so only 1 matches"),
@@ -189,6 +217,7 @@ STEPS = [
         "0 * * * *",
         "minute step 99999999999 is longer than the range 0-59, so only 0 matches",
     ),
+    ("*/100000 * * * *", "0 * * * *", "minute step 100000 is longer than the range 0-59, so only 0 matches"),
     (
         "*/90 * * * *",
         "0 * * * *",
@@ -226,6 +255,7 @@ MEANINGS = [
     ("0 2 * * *", "0 2 * * *", "the same text"),
     ("  0\t2 * *   *\n", "0 2 * * *", "any white space separates"),
     ("00 02 * * *", "0 2 * * *", "leading zeros are numbers"),
+    ("0 2 * * *".rjust(256), "0 2 * * *", "the longest text"),
     ("@hourly", "0 * * * *", "a name"),
     ("@DAILY", "0 0 * * *", "a name in capitals"),
     ("@midnight", "@daily", "two names for one thing"),
@@ -236,6 +266,7 @@ MEANINGS = [
     ("0 0 * * 0,7,SUN", "0 0 * * 0", "Sunday is Sunday"),
     ("0 0 * * 5-7", "0 0 * * 0,5,6", "7 ends a range"),
     ("0 0 * * fri-sun", "0 0 * * 0,5,6", "Sunday ends a range"),
+    ("0 0 * * MON-SUN", "0 0 * * *", "Sunday ends the whole week"),
     ("0 0 * * SUN-TUE", "0 0 * * 0,1,2", "Sunday begins a range"),
     ("0 0 * * 5-7/2", "0 0 * * 0,5", "a range with a step ends on Sunday"),
     ("0 0 1 jan-Mar *", "0 0 1 1,2,3 *", "names in any case"),
@@ -279,7 +310,7 @@ def test_refused(expression, why):
     assert refusal(expression) == f"schedule {expression!r} is not cron: {why}"
 
 
-@pytest.mark.parametrize(("expression", "shown", "why"), LONG, ids=["text", "list"])
+@pytest.mark.parametrize(("expression", "shown", "why"), LONG)
 def test_refused_in_short(expression, shown, why):
     """A very long expression is shortened in the error."""
     assert refusal(expression) == f"schedule {shown} is not cron: {why}"
@@ -317,10 +348,11 @@ def test_same_meaning(expression, same, _why):
         ("0 0 1 JAN-JAN *", "0 0 1 1 *"),
         ("0 0 * * 7-7", "0 0 * * 0"),
         ("0 0 * * SUN-SUN", "0 0 * * 0"),
+        ("5/55 * * * *", "5 * * * *"),
     ],
 )
 def test_range_of_one(expression, one):
-    """A range from a value to itself is that value, as in Debian cron and cronsim."""
+    """A range from a value to itself, or with a step beyond its end, is that value, as in Debian cron and cronsim."""
     assert parse(expression) == parse(one)
 
 
