@@ -11,7 +11,7 @@ from sbh_jobkit.errors import PolicyError
 TENANT, PLUGIN = "tenant", "plugin"
 """Names that stand for all runs of the job's tenant, and of its plugin at this tenant."""
 _FORM = "NAME:NUMBER, such as billing-api:2; tenant:NUMBER and plugin:NUMBER count all runs of the tenant or the plugin"
-_LIMIT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62}):([1-9][0-9]{0,5})", re.ASCII)
+_LIMIT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62}):([1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,10 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 TARGETS = {
     "schedule.cron": ["schedule/test_cron.py", "schedule/test_dialects.py", "schedule/test_schedule.py"],
     "schedule.times": ["schedule/test_times.py"],
-    "schedule.schedule": ["schedule/test_schedule.py", "schedule/test_transitions.py"],
+    "schedule.schedule": ["schedule/test_schedule.py", "schedule/test_describe.py", "schedule/test_transitions.py"],
     "schedule.policy": ["schedule/test_decide.py", "schedule/test_policy.py"],
+    "schedule.policies": ["schedule/test_decide.py", "schedule/test_policy.py", "schedule/test_concurrency.py"],
+    "schedule.concurrency": ["schedule/test_concurrency.py"],
     "schedule.settings": ["schedule/test_settings.py"],
     "filters": ["test_filters.py", "fakes/test_filter_hints.py"],
     "run.redaction": ["run/test_redaction.py", "run/test_encodings.py", "run/test_spellings.py"],
@@ -47,8 +49,10 @@ TARGETS = {
 """The modules, and the files of tests that hold them, the quickest first."""
 _LIBRARIES = ("croniter", "cronsim", "httpx", "hypothesis.strategies", "immutables", "jinja2", "pluggy", "pytest")
 _PROCESSES = 2
-_SLOWEST = 90
-"""A change that keeps its tests busy for so many seconds, a loop without end for one, has been noticed."""
+_SLOWEST = 60
+"""A change whose tests need so many seconds of processor time, a loop without end for one, has been noticed."""
+_LONGEST = 600
+"""So has one that has not ended after so many seconds by the clock: waiting takes no processor time."""
 _MEMORY = 3_000_000_000
 
 
@@ -91,7 +95,7 @@ def survivors(target: str, processes: int = _PROCESSES) -> list[Mutant]:
     for mutant in mutants(tree):
         while len(running) >= processes:
             left += _ended(running)
-        running[_fork(target, path, tree, tests)] = _Child(mutant, monotonic() + _SLOWEST)
+        running[_fork(target, path, tree, tests)] = _Child(mutant, monotonic() + _LONGEST)
     while running:
         left += _ended(running)
     return left
@@ -111,6 +115,7 @@ def _fork(target: str, path: Path, tree: ast.Module, tests: Sequence[str]) -> in
     try:
         os.setsid()
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (_SLOWEST, _SLOWEST))
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(nowhere, descriptor)

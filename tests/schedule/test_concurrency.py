@@ -3,12 +3,13 @@
 import pytest
 
 from sbh_jobkit.errors import PolicyError
-from sbh_jobkit.schedule.concurrency import Limit, parse
+from sbh_jobkit.schedule.concurrency import PLUGIN, TENANT, Limit, parse
 from sbh_jobkit.schedule.policies import parse as parse_policies
 from sbh_jobkit.schedule.policy import Policy
 
 GOOD = [
     ("", []),
+    ("  ", []),
     ("billing-api:2", [("billing-api", 2)]),
     ("tenant:8, plugin:4", [("tenant", 8), ("plugin", 4)]),
     (" a:1 ,b.c_d-e:999999 ", [("a", 1), ("b.c_d-e", 999_999)]),
@@ -20,6 +21,11 @@ GOOD = [
 def test_what_is_understood(text, limits):
     """Names and numbers, with commas between."""
     assert [(limit.name, limit.most) for limit in parse(text)] == limits
+
+
+def test_the_names_of_shares():
+    """A tenant's and a plugin's share have names that are no other resource's."""
+    assert [limit.name for limit in parse("tenant:8, plugin:4")] == [TENANT, PLUGIN]
 
 
 def test_a_limit_as_text():
@@ -39,6 +45,7 @@ BAD = [
     ("a:1000000", f"concurrency 'a:1000000' is not {FORM}"),
     ("ä:1", f"concurrency 'ä:1' is not {FORM}"),
     ("a:٣", f"concurrency 'a:٣' is not {FORM}"),
+    ("x" * 81, f"concurrency '{'x' * 80}' is not {FORM}"),
     ("a:1, a:2", "concurrency names 'a' twice: 'a:1, a:2'"),
     (2, f"concurrency must be a text like {FORM}; got 2"),
     (["a:1"], f"concurrency must be a text like {FORM}; got ['a:1']"),
