@@ -66,15 +66,13 @@ class ProcrastinateEngine:
 
     def offer(self, connection: Connection, rows: Sequence[Due]) -> None:
         """Write an entry for each row, in the transaction of the connection."""
-        together: dict[float, list[Due]] = {}
-        for row in rows:
-            together.setdefault(row.ready, []).append(row)
         with _in_schema(connection) as driver:
-            for ready, ready_together in together.items():
-                at = datetime.fromtimestamp(ready, UTC)
-                task = self._inserts.configure_task(_RUNS, queue=_RUNS, schedule_at=at, connection=driver)
-                entries: list[dict[str, Any]] = [{"row": _name(row)} for row in ready_together]
-                task.batch_defer(*entries)
+            task = self._inserts.configure_task(_RUNS, queue=_RUNS, connection=driver)
+            entries = [
+                task.make_new_job(row=_name(row)).evolve(scheduled_at=datetime.fromtimestamp(row.ready, UTC))
+                for row in rows
+            ]
+            task.job_manager.batch_defer_jobs(entries, connection=driver)  # at once, also where each is due at another
 
     def withdraw(self, connection: Connection, rows: Sequence[Due]) -> None:
         """Remove the entries of rows that have not begun."""
