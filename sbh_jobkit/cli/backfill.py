@@ -44,7 +44,7 @@ def _ask(connection: Connection, key: Key, options: Namespace) -> str:
     sentence = f"backfill of {key[2]}: {found.sentence}"
     if found.asked and (paused := Pauses.read(connection).of(key).current) is not None:
         return f"{sentence}; they wait, since {paused.sentence}"
-    if found.asked and not Lives.read(connection).fresh(at):
+    if found.asked and not Lives.read(connection, at).fresh(at):
         return f"{sentence}; they wait for a scheduler, since none is alive"
     return sentence
 

@@ -59,6 +59,7 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
                 changed=lambda: service.know(catalogue.plugins),
                 ended=lambda run: [each(run) for each in ends],
                 called=options.name,
+                engine_name=options.engine,
             )
             service = web.service(store, scheduler, starter, tenants, Found(plugins={}, problems={}), packs=True)
             alerting = Alerting(store, lambda: scheduler.jobs, lambda: list(service.tenants.values()))

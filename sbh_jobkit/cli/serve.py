@@ -17,6 +17,7 @@ from sbh_jobkit.cli.served import (
     screen_for,
     serving_of,
 )
+from sbh_jobkit.engines.engine import LOCAL
 from sbh_jobkit.engines.served import serve_plugin, serve_plugins
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError, SettingsError
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.live.settings import HistorySettings, Settings
     from sbh_jobkit.run.run import Run
-
-LOCAL = "local"
 
 
 def serve(options: Namespace) -> bool:

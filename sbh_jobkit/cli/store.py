@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbh_jobkit.engines.engine import DISTRIBUTED, LOCAL
 from sbh_jobkit.errors import JobkitError, StoreError, did_you_mean
 from sbh_jobkit.live.keys import without_password
 from sbh_jobkit.live.optional import needed
@@ -47,9 +48,9 @@ def _migrate(options: Namespace) -> None:
     if options.source is not None:
         msg = "store migrate takes no --from; store copy does"
         raise JobkitError(msg)
-    if options.engine != adapters.LOCAL:
+    if options.engine != LOCAL:
         adapters.require(options.engine)
-    if options.store.startswith("sqlite") or options.engine != adapters.DISTRIBUTED:
+    if options.store.startswith("sqlite") or options.engine != DISTRIBUTED:
         Store.open(options.store).close()
         print(f"the store {without_password(options.store)!r} has version {schema.VERSION}")
         return
@@ -64,7 +65,7 @@ def _migrate(options: Namespace) -> None:
 def _copy(options: Namespace) -> None:
     """Copy a store from SQLite into PostgreSQL, whose tables are there and empty."""
     from sbh_jobkit.engines import copying
-    from sbh_jobkit.engines.distributed import adapters, queue_schema
+    from sbh_jobkit.engines.distributed import queue_schema
     from sbh_jobkit.engines.store import Store
 
     source = options.source or ""
@@ -74,7 +75,7 @@ def _copy(options: Namespace) -> None:
         )
         msg += ", or use pg_dump between two databases of PostgreSQL"
         raise StoreError(msg)
-    target = queue_schema.open_shared(options.store, has_queue=options.engine == adapters.DISTRIBUTED)
+    target = queue_schema.open_shared(options.store, has_queue=options.engine == DISTRIBUTED)
     try:
         from_ = Store.open(source, create=False)
         try:

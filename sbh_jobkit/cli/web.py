@@ -75,7 +75,7 @@ class Web:
         """
         beside = beside_store(store)
         key_file = Path(options.key_file or beside("key")).absolute()
-        heartbeat.check_name(store, options.name)
+        heartbeat.check_start(store, options.name, options.engine)
         _require_token(options, store, shows=shows)
         keys = Keys.load_or_make(key_file)
         with store.read() as connection:

@@ -37,7 +37,7 @@ def worker(options: Namespace) -> bool:
         from sbh_jobkit.engines.packages import PackageCache
         from sbh_jobkit.engines.starter import Starter
     with adapters.opened(options.engine, options.store) as (store, engine):
-        heartbeat.check_name(store, options.name)
+        heartbeat.check_start(store, options.name, options.engine)
         beside = beside_store(store)
         more = _for_tenants(options, store, Path(options.key_file or beside("key")).absolute())
         screen = screen_for(with_tenant=True, with_plugin=True)
@@ -55,6 +55,7 @@ def worker(options: Namespace) -> bool:
                 tenants=tenants,
                 ended=notified([screen.ended]),
                 called=options.name,
+                engine_name=options.engine,
             )
             running.start()
             serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)

@@ -49,7 +49,7 @@ def copy(source: Store, target: Store) -> dict[str, int]:
 
 def _require_idle(connection: Connection, store: Store) -> None:
     at = now()
-    for each in Lives.read(connection).alive(at):
+    for each in Lives.read(connection, at).alive(at):
         who = identity.describe(each.worker)
         msg = f"the store {store.shown!r} is served by {who}, which was alive {at - each.end:.0f} s ago; stop it first"
         raise StoreError(msg)

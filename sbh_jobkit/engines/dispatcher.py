@@ -98,7 +98,7 @@ def dispatch(
 
     At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
     """
-    done, lives, off = [], Lives.read(connection), installations.disabled(connection)
+    done, off = [], installations.disabled(connection)
     pauses = Pauses.read(connection)
     writes: list[Mapping[str, object]] = []
     if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
@@ -107,6 +107,7 @@ def dispatch(
     shared = Shared.lock(connection, jobs)
     for chunk in chunks(jobs):
         rows, filled = open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
+        lives = Lives.read(connection, min((row.fire for found in rows.values() for row in found), default=now))
         for job in chunk:
             given, rows_of_it = int(min(slots, shared.left(job))), rows.get(job.key, [])
             each = _Dispatch(writes, job, rows_of_it, now=now, worker=worker, slots=given, full=shared.full(job))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+LOCAL, DISTRIBUTED = "local", "distributed"
+"""What the engines of the kit itself are called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import and_, case, delete, func, select, text, update
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select, text, update
 
 from sbh_jobkit.engines import identity
 from sbh_jobkit.engines.instants import from_store, now_in, to_store
@@ -21,7 +21,7 @@ from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -32,12 +32,19 @@ MAX_GAP = 40 * 86_400.0
 MAX_BACK = 300.0
 """Seconds by which a clock may go back before nothing is planned: schedulers' clocks differ a little."""
 
-
+_ALL = select(life).order_by(life.c.started_at)
+_EARLIER = life.c.alive_at < bindparam("since")
+_LAST = select(func.max(life.c.alive_at)).where(_EARLIER).group_by(life.c.role)
+_SINCE = _ALL.where(or_(~_EARLIER, life.c.alive_at.in_(_LAST)))
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('sbh_life'))")
 
 
 class NameTaken(JobkitError):  # noqa: N818  what is the matter, not an error of the program
     """A name that another process has, which is alive."""
+
+
+class EngineMixed(JobkitError):  # noqa: N818  as above
+    """Another engine than the one with which a process that is alive uses the store."""
 
 
 class Role(StrEnum):
@@ -59,6 +66,14 @@ class Life:
     """None where an older kit wrote it."""
     name: str | None = None
     """What its operator calls it."""
+    engine: str | None = None
+    """With which engine it uses the store; None where an older kit wrote it, and after its end."""
+
+    @property
+    def shown(self) -> str:
+        """Which process it is, for messages."""
+        named = f" {self.name!r}" if self.name else ""
+        return f"the {self.role}{named} ({identity.describe(self.worker)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,18 @@ class Lives:
     """Which schedulers of this machine have ended, as far as somebody asked; each is looked up once."""
 
     @classmethod
-    def read(cls, connection: Connection) -> Self:
-        """Read all of them."""
-        found = connection.execute(select(life).order_by(life.c.started_at))
+    def read(cls, connection: Connection, since: float | None = None) -> Self:
+        """Read all of them, or what is to be known of the time from `since` on.
+
+        That is who was alive then, and the last one of each role before.
+        """
+        if since is None:
+            found = connection.execute(_ALL)
+        else:
+            found = connection.execute(_SINCE, {"since": to_store(since - LEASE)})
         return cls(
             [
-                Life(row.worker, from_store(row.started_at), from_store(row.alive_at), row.role, row.name)
+                Life(row.worker, from_store(row.started_at), from_store(row.alive_at), row.role, row.name, row.engine)
                 for row in found
             ]
         )
@@ -131,50 +152,68 @@ def beat(connection: Connection, worker: str, now: float, *, lease: float = LEAS
     if connection.execute(update(life).where(mine).values(alive_at=later)).rowcount == 0:
         before = select(life).where(life.c.worker == worker).order_by(life.c.alive_at.desc()).limit(1)
         known = connection.execute(before).first()
-        role, name = (None, None) if known is None else (known.role, known.name)
-        if name is not None and _owner(connection, worker, name, now) is not None:
+        role, name, engine = (None, None, None) if known is None else (known.role, known.name, known.engine)
+        if name is not None and _owner(_others(connection, worker, now), name) is not None:
             name = None  # it was taken for dead, and another process has the name now
-        new = {"worker": worker, "started_at": moment, "alive_at": moment, "role": role, "name": name}
+        new = {"worker": worker, "started_at": moment, "alive_at": moment, "role": role, "name": name, "engine": engine}
         connection.execute(insert(connection, life).values(new).on_conflict_do_nothing())
 
 
-def join(connection: Connection, worker: str, now: float, role: Role, name: str | None = None) -> None:
-    """Show for the first time that a process is alive, and what it is; raises NameTaken."""
-    require_free(connection, worker, now, name)
+def join(  # noqa: PLR0917  what a life is
+    connection: Connection, worker: str, now: float, role: Role, name: str | None = None, engine: str | None = None
+) -> None:
+    """Show for the first time that a process is alive, and what it is; raises NameTaken and EngineMixed."""
+    require_free(connection, worker, now, name, engine)
     beat(connection, worker, now)
-    connection.execute(update(life).where(life.c.worker == worker).values(role=role, name=name))
+    connection.execute(update(life).where(life.c.worker == worker).values(role=role, name=name, engine=engine))
 
 
 def leave(connection: Connection, worker: str, now: float) -> None:
-    """Give the last sign of life of a process, and its name to whichever process wants it next."""
+    """Give the last sign of life of a process, and its name and engine to whichever process wants them next."""
     beat(connection, worker, now)
-    connection.execute(update(life).where(life.c.worker == worker).values(name=None))
+    connection.execute(update(life).where(life.c.worker == worker).values(name=None, engine=None))
 
 
-def check_name(store: Store, name: str | None) -> None:
-    """Raise NameTaken before a process makes anything; whether the name is still free when it joins is asked again."""
-    if name is not None:
-        with store.read() as connection:
-            require_free(connection, identity.identify(), now_in(connection), name)
+def check_start(store: Store, name: str | None, engine: str) -> None:
+    """Raise NameTaken or EngineMixed before a process makes anything; when it joins, that is asked again."""
+    with store.read() as connection:
+        require_free(connection, identity.identify(), now_in(connection), name, engine)
 
 
-def require_free(connection: Connection, worker: str, now: float, name: str | None) -> None:
-    """Raise NameTaken for a name that another process has; one that has ended, or is silent for long, has none."""
-    if name is None:
-        return
+def require_free(connection: Connection, worker: str, now: float, name: str | None, engine: str | None = None) -> None:
+    """Raise NameTaken for a name that another process has, and EngineMixed where one uses another engine.
+
+    A process that has ended, or is silent for long, has neither.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(_ONE_AT_A_TIME)
-    owner = _owner(connection, worker, name, now)
+    others = _others(connection, worker, now)
+    owner = _owner(others, name)
     if owner is not None:
         msg = f"the name {name!r} is taken by {identity.describe(owner.worker)}, which was alive"
-        msg += f" {times.format_elapsed(round(max(0.0, now - owner.end)))} ago; stop it, or choose another --name"
+        msg += f" {_ago(owner, now)} ago; stop it, or choose another --name"
         raise NameTaken(msg)
+    for each in others:
+        if engine is not None and each.engine not in {None, engine}:
+            msg = (
+                f"{each.shown}, which was alive {_ago(each, now)} ago, uses the store with --engine {each.engine}, not"
+            )
+            msg += f" {engine}; stop it first, or use the same --engine for all processes of the store"
+            raise EngineMixed(msg)
 
 
-def _owner(connection: Connection, worker: str, name: str, now: float) -> Life | None:
-    """Return the other process that has a name, and is alive."""
-    alive = Lives.read(connection).alive(now)
-    return next((each for each in alive if each.name == name and each.worker != worker), None)
+def _others(connection: Connection, worker: str, now: float) -> list[Life]:
+    """Return the other processes that are alive."""
+    return [each for each in Lives.read(connection, now).alive(now) if each.worker != worker]
+
+
+def _owner(others: Iterable[Life], name: str | None) -> Life | None:
+    """Return the process that has a name."""
+    return next((each for each in others if name is not None and each.name == name), None)
+
+
+def _ago(each: Life, now: float) -> str:
+    return times.format_elapsed(round(max(0.0, now - each.end)))
 
 
 def check_clock(connection: Connection, now: float) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sbh_jobkit.engines import asking, cancelling, claims, heartbeat, identity, maintenance, planner
 from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines.engine import LOCAL
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.retention import prune
 from sbh_jobkit.engines.ticks import Ticks
@@ -104,7 +105,8 @@ class LocalEngine:
     def start(self, *, begin_now: bool = False) -> None:
         """Settle what happened while no scheduler was alive, and begin.
 
-        With `begin_now`, what was due since then is forgotten. Raises NameTaken, and ClockError where a clock jumped.
+        With `begin_now`, what was due since then is forgotten. Raises NameTaken, EngineMixed, and ClockError where a
+        clock jumped.
         """
         try:
             self._starter.check()
@@ -214,7 +216,7 @@ class LocalEngine:
             maintenance.begin_now(connection, self.name, self._planned, at)
         else:
             heartbeat.check_clock(connection, at)
-        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)
+        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called, LOCAL)
         maintenance.bury_dead(connection, self.name, at)
         maintenance.retire(connection, self._planned, at)
 

@@ -39,7 +39,7 @@ def look(connection: Connection, worker: str, now: float) -> list[Key]:
 def bury_dead(connection: Connection, worker: str, now: float) -> list[claims.Claim]:
     """Settle the rows of schedulers that have died, or gave no sign of life for long; return what is lost."""
     workers = connection.execute(select(job_run.c.worker).where(job_run.c.state.in_(GOING)).distinct()).scalars().all()
-    fresh = heartbeat.Lives.read(connection).fresh(now)
+    fresh = heartbeat.Lives.read(connection, now).fresh(now)
     alive = {other for other in workers if other in fresh and not identity.has_ended(other)} | {worker}
     if alive.issuperset(workers):
         return []

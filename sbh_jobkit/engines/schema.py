@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-VERSION = 4
+VERSION = 5
 """Of the tables below; a store of a newer one is refused, and one of an older one is migrated."""
 
 
@@ -175,8 +175,10 @@ life = Table(
     Column("alive_at", BigInteger, nullable=False),
     Column("role", String(20)),
     Column("name", String(50)),
+    Column("engine", String(200)),
 )
-"""When each scheduler and each worker was alive; where none was, fire times were missed. The name is the operator's."""
+"""When each scheduler and each worker was alive; where none was, fire times were missed. The name is the operator's.
+The engine is the one with which the process uses the store."""
 
 
 def insert(connection: Connection, table: Table) -> Any:

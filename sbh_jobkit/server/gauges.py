@@ -85,7 +85,7 @@ class Gauges:
     def _processes(self, connection: Connection, at: float) -> Iterator[GaugeMetricFamily]:
         roles = list(Role) if self._workers else [Role.SCHEDULER]
         last: dict[str, dict[str, float]] = {role: {} for role in roles}
-        for each in Lives.read(connection).alive(at):
+        for each in Lives.read(connection, at).alive(at):
             role = each.role or Role.SCHEDULER
             if role in last:
                 last[role][each.worker] = max(each.end, last[role].get(each.worker, 0.0))

@@ -1,11 +1,13 @@
 """When schedulers were alive, and what that means for what was due in between."""
 
+import random
 from datetime import UTC, datetime
 
 import pytest
 
 from sbh_jobkit.engines import dispatcher, heartbeat, planner
 from sbh_jobkit.engines.heartbeat import LEASE, Life, Lives, Role
+from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.schema import life
 from sbh_jobkit.schedule.policy import Policy, Window
@@ -118,6 +120,33 @@ def test_downtime_by_role(roles, alive, down):
     lives = [Life(f"p{n}", *(100 * at for at in span), known[role]) for n, (role, span) in enumerate(spans)]
     lives.sort(key=lambda each: each.start)
     assert Lives(lives).downtime(0, 900) == (down and Window(start=100 * down[0], end=100 * down[1]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_read_of_a_time_says_the_same_of_it(store, seed):
+    """However many lives there were, of whichever roles: as much as all of them say, with a few rows."""
+    chance = random.Random(seed)  # noqa: S311  lives, not secrets
+    spans = [(at := chance.randrange(80_000), at + chance.randrange(2_000)) for _ in range(chance.choice([3, 300]))]
+    rows = [
+        {
+            "worker": f"w{number}",
+            "started_at": to_store(NINE + start),
+            "alive_at": to_store(NINE + end),
+            "role": chance.choice([None, *Role]),
+        }
+        for number, (start, end) in enumerate(spans)
+    ]
+    with store.write() as connection:
+        connection.execute(life.insert(), rows)
+        for since in (0, 20_000, 70_000, 81_000, 90_000):
+            some, every = Lives.read(connection, NINE + since), Lives.read(connection)
+            for now in (since, since + 10, since + 9_000):
+                given = NINE + since, NINE + now
+                assert some.downtime(*given) == every.downtime(*given)
+                assert some.unplanned(*given) == every.unplanned(*given)
+                assert set(some.alive(NINE + now)) == set(every.alive(NINE + now))
+        later = [end for _, end in spans if end >= 70_000 - LEASE]
+        assert len(Lives.read(connection, NINE + 70_000).lives) <= len(later) + len([None, *Role])
 
 
 def test_who_is_alive_now(store, beat):

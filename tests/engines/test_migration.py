@@ -125,18 +125,26 @@ DROP INDEX sbh_job_run_finished_at;
 ALTER TABLE sbh_job_run DROP COLUMN uses;
 ALTER TABLE sbh_life DROP COLUMN role;
 ALTER TABLE sbh_life DROP COLUMN name;
+ALTER TABLE sbh_life DROP COLUMN engine;
 UPDATE sbh_store SET version = 3;
 INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
 """
 """What version 3 did not have, or had otherwise."""
+FOURTH = """
+ALTER TABLE sbh_life DROP COLUMN engine;
+UPDATE sbh_store SET version = 4;
+INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
+"""
+"""And version 4."""
 
 
-def test_a_store_of_version_3_only_gets_more(url):
+@pytest.mark.parametrize("script", [THIRD, FOURTH], ids=["3", "4"])
+def test_a_store_of_a_later_version_only_gets_more(url, script):
     """Its tables stay where they are, so processes of the older kit go on reading and writing them."""
     fresh = Store.open(url)
     expected = indexes(fresh)
     fresh.close()
-    write(url.replace("postgresql:", "postgresql+psycopg:"), THIRD)
+    write(url.replace("postgresql:", "postgresql+psycopg:"), script)
     older = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     store = Store.open(url)
     assert indexes(store) == expected

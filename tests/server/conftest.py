@@ -69,6 +69,7 @@ def serving(folder, paths=(TEA,), **options):
         "key_file": None,
         "uploads": None,
         "name": None,
+        "engine": "local",
     }
     store = Store.open(f"sqlite:///{folder / 'jobs.db'}")
     web = Web.open(Namespace(**{**given, **options}), store, shows=True)

@@ -85,7 +85,7 @@ def serving(folder, url):
     (folder / "tenant.toml").write_text('id = "acme"\n')
     tenants = [Settings.load(folder / "tenant.toml")]
     _install(store, tenants, [describe(f"{ROOT / 'tests/data/served/tea'}")])
-    given = {"host": "127.0.0.1", "port": 0, "url": None, "token_file": None, "name": None}
+    given = {"host": "127.0.0.1", "port": 0, "url": None, "token_file": None, "name": None, "engine": "distributed"}
     places = {"key_file": folder / "key", "uploads": folder / "uploads"}
     web = Web.open(Namespace(**given, **places), store, shows=True)
     catalogue = Catalogue(store, PackageCache(store, folder / "packages"), web.address.for_tenants)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbh_jobkit.engines.distributed import queue_schema
 from sbh_jobkit.engines.distributed.guarded import GuardedEngine
-from sbh_jobkit.engines.engine import Engine
+from sbh_jobkit.engines.engine import DISTRIBUTED, LOCAL, Engine
 from sbh_jobkit.errors import ExtensionError, JobkitError, did_you_mean
 from sbh_jobkit.extensions.manager import answers, manager, raised
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.store import Store
 
-LOCAL, DISTRIBUTED = "local", "distributed"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 

@@ -59,6 +59,7 @@ class QueueScheduler:
         changed: Callable[[], object] = lambda: None,
         ended: Callable[[Run], object] = lambda _: None,
         called: str | None = None,
+        engine_name: str | None = None,
     ) -> None:
         """Prepare. `history` says how long runs are kept, and `called` what its operator calls it.
 
@@ -71,6 +72,7 @@ class QueueScheduler:
         self._changed = changed
         self._ended = ended
         self._called = called
+        self._engine_name = engine_name
         self._endings = Endings()
         self._writer = Writer(store)
         self._jobs: Mapping[Key, ServedJob] = {}
@@ -91,7 +93,7 @@ class QueueScheduler:
     def start(self, *, begin_now: bool = False) -> None:
         """Plan, and go on planning; with `begin_now`, what was due before is forgotten.
 
-        Raises ClockError, and NameTaken.
+        Raises ClockError, NameTaken and EngineMixed.
         """
         try:
             self._read_jobs()
@@ -109,8 +111,7 @@ class QueueScheduler:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        if self._called is not None:
-            self._guarded("end", partial(self._writer.write, self._leave))
+        self._guarded("end", partial(self._writer.write, self._leave))
         self._writer.close()
 
     def hurry(self) -> None:
@@ -189,7 +190,7 @@ class QueueScheduler:
             maintenance.begin_now(connection, self.name, jobs, at)
         else:
             heartbeat.check_clock(connection, at)
-        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called)
+        heartbeat.join(connection, self.name, at, heartbeat.Role.SCHEDULER, self._called, self._engine_name)
 
     def _leave(self, connection: Connection) -> None:
         heartbeat.leave(connection, self.name, now_in(connection))

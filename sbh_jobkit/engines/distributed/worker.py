@@ -62,6 +62,7 @@ class QueueWorker:
         tenants: Collection[str] = (),
         ended: Callable[[Run], object] = lambda _: None,
         called: str | None = None,
+        engine_name: str | None = None,
     ) -> None:
         """Prepare; nothing runs yet.
 
@@ -76,6 +77,7 @@ class QueueWorker:
         self._tenants = tenants
         self._ended = ended
         self._called = called
+        self._engine_name = engine_name
         self._lease = Lease()
         self._writer = Writer(store)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
@@ -101,7 +103,7 @@ class QueueWorker:
         return self._lease.age
 
     def start(self) -> None:
-        """Take the first lease, and begin; raises NameTaken.
+        """Take the first lease, and begin; raises NameTaken and EngineMixed.
 
         What is due is offered again: an earlier worker may have been called for it while it stopped.
         """
@@ -128,8 +130,7 @@ class QueueWorker:
         self._ending.set()
         self._calls.join()
         self._beats.join()
-        if self._called is not None:
-            self._give_up_name()
+        self._give_up_name()
         self._writer.close()
 
     def hurry(self) -> None:
@@ -139,7 +140,9 @@ class QueueWorker:
             event.set()
 
     def _join(self, connection: Connection) -> None:
-        heartbeat.join(connection, self.name, now_in(connection), heartbeat.Role.WORKER, self._called)
+        heartbeat.join(
+            connection, self.name, now_in(connection), heartbeat.Role.WORKER, self._called, self._engine_name
+        )
 
     def _leave(self, connection: Connection) -> None:
         heartbeat.leave(connection, self.name, now_in(connection))
@@ -148,7 +151,8 @@ class QueueWorker:
         try:
             self._writer.write(self._leave)
         except SQLAlchemyError as error:
-            self._note(f"the name {self._called!r} is kept for a while: {why(error)}")
+            if self._called is not None:
+                self._note(f"the name {self._called!r} is kept for a while: {why(error)}")
 
     def _offer_all(self, connection: Connection) -> None:
         offer_again(connection, self._engine, now_in(connection), patience=0.0)

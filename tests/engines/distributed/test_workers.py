@@ -130,6 +130,26 @@ def test_an_engine_of_an_extension(tmp_path, postgres_url):
         fleet.close()
 
 
+def test_processes_of_a_store_use_one_engine(fleet):
+    """The second kind is refused at its start, whichever came first; when the first has stopped, it may start."""
+    store = ("--store", fleet.url, "--key-file", "key")
+    local = ("serve", "shop", "--port", "0", "--token-file", "token")
+    refuses(fleet, (*local, *store), f"the scheduler (process {fleet.server.pid} on ", "distributed, not local")
+    assert fleet.stop(fleet.server) == 0
+    other = fleet.start(*local, "--name", "only")
+    refuses(fleet, ("worker", *store), f"the scheduler 'only' (process {other.pid} on ", "local, not distributed")
+    assert fleet.stop(other) == 0
+    assert fleet.stop(fleet.start("worker")) == 0
+
+
+def refuses(fleet, words, who, engines):
+    """Run a command that ends at once with one sentence."""
+    done = fleet.run(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert who in done.stderr
+    assert f" uses the store with --engine {engines}; stop it first, or use the same" in done.stderr
+
+
 NOT_SHARED = "workers need a store in PostgreSQL, and 'sqlite:///jobs.db' is SQLite"
 NEW = "has no tables yet; type: sbh-jobkit store migrate --store URL"
 SERVE = ["serve", "shop", "--engine", "distributed"]
