@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.cli import streams
@@ -119,7 +120,9 @@ class Web:
 
     def serve(self, service: Service) -> ServerThread:
         """Begin to answer."""
-        thread = ServerThread(App(service, self.metrics, Site(service).routes).asgi, self.socket)
+        stopping = Event()
+        app = App(service, self.metrics, Site(service).routes, stopping=stopping)
+        thread = ServerThread(app.asgi, self.socket, stopping=stopping)
         thread.start()
         return thread
 

@@ -59,7 +59,7 @@ class Remote:
         except (httpx.HTTPError, ValueError) as error:
             msg = f"cannot reach {self._url}: {error or type(error).__name__}"
             raise RemoteError(msg) from error
-        if not isinstance(body, dict) or "data" not in body:
+        if not isinstance(body, dict) or "data" not in body or answer.is_server_error:
             why = body.get("error") if isinstance(body, dict) else None
             msg = f"{self._url} refuses: {why or f'status {answer.status_code}'}"
             raise RemoteError(msg)

@@ -57,7 +57,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """An answer that is not there yet: `look` returns it once it is, `late` another one if that takes too long."""
+    """An answer that is not there yet: `look` returns it once it is.
+
+    `late` returns another one if that takes too long, and `stopping` one if the server stops before.
+    """
 
     look: Callable[[], Answer | None]
     late: Callable[[], Answer]
+    stopping: Callable[[], Answer]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from hashlib import sha256
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,11 @@ _FIRST_LOOK, _LAST_LOOK = 0.02, 0.5
 class App:
     """The addresses of one server."""
 
-    def __init__(self, service: Service, metrics: Metrics, pages: tuple[Route, ...] = ()) -> None:
-        """Serve the REST API, and the pages that are given."""
+    def __init__(
+        self, service: Service, metrics: Metrics, pages: tuple[Route, ...] = (), *, stopping: Event | None = None
+    ) -> None:
+        """Serve the REST API, and the pages that are given; what waits is answered when `stopping` is set."""
+        self._stopping = stopping or Event()
         self._service = service
         self._metrics = metrics
         self._readers: set[str] = set()
@@ -89,7 +93,7 @@ class App:
                 service=self._service, caller=caller, tenant=tenant, path=path, query=query, body=body, upload=upload
             )
             found = await run_in_threadpool(endpoint.handler, call)
-            return (await _awaited(found) if isinstance(found, Later) else found).response()
+            return (await _awaited(found, self._stopping) if isinstance(found, Later) else found).response()
 
         return answer
 
@@ -143,13 +147,16 @@ class App:
         return JSONResponse(document(ENDPOINTS, self._service.address.url), headers=SAFE)
 
 
-async def _awaited(later: Later) -> Any:
-    """Wait for an answer without keeping a thread, for ten minutes at most."""
+async def _awaited(later: Later, stopping: Event) -> Any:
+    """Wait for an answer without keeping a thread, for ten minutes at most, and not for longer than the server."""
     pause, until = _FIRST_LOOK, monotonic() + _LONGEST_WAIT
     while monotonic() < until:
         await asyncio.sleep(pause)
+        is_last = stopping.is_set()
         if (found := await run_in_threadpool(later.look)) is not None:
             return found
+        if is_last:
+            return await run_in_threadpool(later.stopping)
         pause = min(pause * 1.3, _LAST_LOOK)
     return await run_in_threadpool(later.late)
 

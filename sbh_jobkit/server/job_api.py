@@ -60,11 +60,19 @@ def run_now(call: Call) -> Answer | Later:
     def started() -> Answer:
         return Answer(data=_started(call.service, key, fire), status=202)
 
+    def stopping() -> Answer:
+        data = _started(call.service, key, fire)
+        where = f"GET {_RUN}".format(plugin_id=quote(key[1]), job_name=quote(key[2], safe=""), run_id=data["run_id"])
+        error = (
+            f"the server is stopping and cannot wait for the run, which is {data['state']}; it is the store's, so ask"
+        )
+        return Answer(data=data, status=503, error=f"{error} another server, or this one when it is back: {where}")
+
     def look() -> Answer | None:
         row = read_row(call.service, key, fire)
         return _result(row) if isinstance(row, Recorded) else None
 
-    return Later(look=look, late=started) if call.query.get("wait", True) else started()
+    return Later(look=look, late=started, stopping=stopping) if call.query.get("wait", True) else started()
 
 
 def runs(call: Call) -> Answer:
@@ -189,7 +197,7 @@ ENDPOINTS = (
         path="/api/plugins/{plugin_id}/jobs/{job_name}/run-now",
         about="Run a job by hand, and wait for its result.",
         handler=run_now,
-        statuses=(202, 404, 409),
+        statuses=(202, 404, 409, 503),
         query={"wait": Value(kind="boolean", about="false: answer 202 at once")},
     ),
     Endpoint(

@@ -23,7 +23,7 @@ _MEANING = {
     409: "It is running already, has ended already, or does not fit what is there.",
     413: "The body is too large.",
     422: "The package is not valid; `errors` has every problem.",
-    503: "Too much goes on.",
+    503: "Too much goes on, or the server is stopping.",
 }
 _ALWAYS = (200, 400, 401, 403)
 _PARAMETERS = {

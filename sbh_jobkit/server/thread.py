@@ -68,8 +68,11 @@ def is_loopback(host: str) -> bool:
 class ServerThread:
     """Serves an application on a socket, from `start` to `stop`."""
 
-    def __init__(self, app: Callable[..., Any], listening: socket.socket) -> None:
-        """Prepare; requests wait until `start`."""
+    def __init__(
+        self, app: Callable[..., Any], listening: socket.socket, *, stopping: threading.Event | None = None
+    ) -> None:
+        """Prepare; requests wait until `start`, and `stopping` is set when it is to end."""
+        self._stopping = stopping or threading.Event()
         config = uvicorn.Config(
             app,
             http=_Protocol,
@@ -83,7 +86,7 @@ class ServerThread:
             h11_max_incomplete_event_size=_LARGEST_HEADERS,
             limit_concurrency=_MOST_AT_ONCE,
             timeout_keep_alive=10,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=5,
         )
         self._server = uvicorn.Server(config)
         self._socket = listening
@@ -94,7 +97,8 @@ class ServerThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what has been asked, for two seconds at most, and end."""
+        """Answer what has been asked, for five seconds at most, and end."""
+        self._stopping.set()
         self._server.should_exit = True
         self._thread.join(_PATIENCE)
         self._socket.close()

@@ -307,4 +307,4 @@ def test_the_document_describes_every_address(api):
     assert found["openapi"] == "3.1.0"
     assert len(found["paths"]) == 18
     operation = found["paths"]["/api/plugins/{plugin_id}/jobs/{job_name}/run-now"]["post"]
-    assert sorted(operation["responses"]) == ["200", "202", "400", "401", "403", "404", "409"]
+    assert sorted(operation["responses"]) == ["200", "202", "400", "401", "403", "404", "409", "503"]
