@@ -19,7 +19,7 @@ from sbh_jobkit.engines import asking, cancelling, claims, heartbeat, identity, 
 from sbh_jobkit.engines.dispatcher import dispatch
 from sbh_jobkit.engines.engine import LOCAL
 from sbh_jobkit.engines.instants import now
-from sbh_jobkit.engines.retention import prune
+from sbh_jobkit.engines.retention import Pruning
 from sbh_jobkit.engines.ticks import Ticks
 from sbh_jobkit.engines.worker import Start, Worker
 from sbh_jobkit.engines.writer import Writer
@@ -74,8 +74,7 @@ class LocalEngine:
         self._jobs: Mapping[Key, ServedJob] = {job.planned.key: job for job in jobs}
         self._starter = starter
         self._history = dict(history or {})
-        self._kept = list(self._history.items())
-        """Whose old runs are to be removed next, from the end."""
+        self._pruning = Pruning()
         self._ended = ended
         self.name = identity.identify()
         self._called = called
@@ -335,16 +334,5 @@ class LocalEngine:
     def _look(self, connection: Connection) -> tuple[list[Key], list[tuple[claims.Claim, str]]]:
         """Look after the store; return the jobs with undecided rows, and the runs to cancel, with who wants that."""
         left = maintenance.look(connection, self.name, self._looked)
-        self._prune(connection)
+        self._pruning.go_on(connection, self._jobs, self._history.get, now())
         return left, cancelling.wishes(connection, self.name)
-
-    def _prune(self, connection: Connection) -> None:
-        """Remove what is too old of the next job, so that all of them never wait for it."""
-        if not self._kept:
-            maintenance.forget(connection, now() - 2 * planner.LONGEST_PAST)
-            self._kept = list(self._history.items())
-            return
-        key, settings = self._kept[-1]
-        job = self._jobs.get(key)
-        if job is None or not prune(connection, job.planned, settings, now()):
-            self._kept.pop()

@@ -7,21 +7,46 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, or_, select, update
 
+from sbh_jobkit.engines import maintenance, planner
 from sbh_jobkit.engines.instants import to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.planner import Key, PlannedJob
+    from sbh_jobkit.engines.served import ServedJob
     from sbh_jobkit.live.settings import HistorySettings
+
+    History = Callable[[Key], HistorySettings | None]
 
 _DAY = 86_400.0
 _CUT = ("stdout", "stderr", "logs", "events", "http_calls", "llm_calls", "files")
 """What a run loses first."""
 _AT_ONCE = 500
 """Rows that one transaction changes at most, so that it is short."""
+
+
+class Pruning:
+    """Removes what is too old of one job at a time, so that all of them never wait for it."""
+
+    def __init__(self) -> None:
+        """Begin with the first job."""
+        self._left: list[Key] = []
+
+    def go_on(self, connection: Connection, jobs: Mapping[Key, ServedJob], history: History, now: float) -> None:
+        """Prune the next job; `history` returns how long a job's runs are kept, None for ever."""
+        if not self._left:
+            maintenance.forget(connection, now - 2 * planner.LONGEST_PAST)
+            self._left = list(jobs)
+            return
+        key = self._left[-1]
+        job, settings = jobs.get(key), history(key)
+        if job is None or settings is None or not prune(connection, job.planned, settings, now):
+            self._left.pop()
 
 
 def prune(connection: Connection, job: PlannedJob, settings: HistorySettings, now: float) -> bool:

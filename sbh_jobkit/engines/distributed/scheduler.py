@@ -19,7 +19,7 @@ from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.history import Endings
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.offering import offer_again, offer_new
-from sbh_jobkit.engines.retention import prune
+from sbh_jobkit.engines.retention import Pruning
 from sbh_jobkit.engines.schema import UNDECIDED
 from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.writer import Writer
@@ -76,7 +76,7 @@ class QueueScheduler:
         self._endings = Endings()
         self._writer = Writer(store)
         self._jobs: Mapping[Key, ServedJob] = {}
-        self._kept: list[Key] = []
+        self._pruning = Pruning()
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._look_on, name="sbh-scheduler", daemon=True),
@@ -244,7 +244,7 @@ class QueueScheduler:
         jobs = [job.planned for job in self._jobs.values()]
         self._writer.write(self._settle)
         self._writer.write(partial(self._plan, jobs=jobs))
-        self._writer.write(partial(self._prune, known=self._jobs))
+        self._writer.write(partial(self._prune, jobs=self._jobs))
 
     def _settle(self, connection: Connection) -> None:
         at = now_in(connection)
@@ -262,13 +262,5 @@ class QueueScheduler:
         offer_new(connection, self._engine, at, AHEAD)
         offer_again(connection, self._engine, at)
 
-    def _prune(self, connection: Connection, known: Mapping[Key, ServedJob]) -> None:
-        """Remove what is too old of the next job, so that all of them never wait for it."""
-        if not self._kept:
-            maintenance.forget(connection, now_in(connection) - 2 * planner.LONGEST_PAST)
-            self._kept = list(known)
-            return
-        key = self._kept[-1]
-        job = known.get(key)
-        if job is None or not prune(connection, job.planned, self._history(key), now_in(connection)):
-            self._kept.pop()
+    def _prune(self, connection: Connection, jobs: Mapping[Key, ServedJob]) -> None:
+        self._pruning.go_on(connection, jobs, self._history, now_in(connection))
