@@ -5,6 +5,8 @@ Machines are noisy, so the two sides of a comparison run alternately, five times
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -13,6 +15,7 @@ from time import perf_counter
 ROOT = Path(__file__).parents[1]
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 ROUNDS = 5
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def seconds(work) -> float:
@@ -37,3 +40,16 @@ def drain(iterator) -> None:
 def row(name: str, figure: str, promise: str) -> None:
     """Print one line of the table."""
     print(f"{name:<58} {figure:>14}  {promise}", flush=True)
+
+
+def server_cpu(pid: int) -> float:
+    """Return the seconds that a PostgreSQL of this machine has computed, all its processes; `pid` is that of one."""
+    stats = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+    server = int(stats[pid][1])
+    own = sum(map(int, stats[server][11:15]))  # with those that have ended
+    return (
+        own + sum(int(each) for fields in stats.values() if int(fields[1]) == server for each in fields[11:13])
+    ) / _TICKS

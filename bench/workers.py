@@ -20,7 +20,7 @@ from statistics import median
 from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from measure import ROOT, row
+from measure import ROOT, row, server_cpu
 from sqlalchemy import text, update
 
 from sbh_jobkit.engines import catalogue, installations, offering, packages, planner
@@ -221,13 +221,16 @@ def idle(store: Store, processes: Processes) -> None:
     """Measure what a server and two workers cost that have nothing to do."""
     workers = [processes.start("worker", "--runs", "4") for _ in range(2)]
     sleep(15)
-    before, cpu, began = _read(store, _DONE), processes.cpu(), monotonic()
+    pid = _read(store, text("SELECT pg_backend_pid()"))
+    before, cpu, theirs, began = _read(store, _DONE), processes.cpu(), server_cpu(pid), monotonic()
     sleep(IDLE)
     seconds = monotonic() - began
+    database = (server_cpu(pid) - theirs) / seconds
     done, share = (_read(store, _DONE) - before) / seconds, (processes.cpu() - cpu) / seconds
     processes.stop(*workers)
     jobs = f"{PLUGINS * JOBS:,} jobs"
     row(f"idle: a server, two workers, {jobs}", f"{done:.0f} tx/s", f"{share:.1%} of a core (under 5%)")
+    row("idle: PostgreSQL itself", f"{database:.1%}", "of a core")
 
 
 def planning(store: Store) -> None:
@@ -259,7 +262,7 @@ def workers(url: str | None = None) -> None:
     with ExitStack() as closing:
         url = url or closing.enter_context(postgres())
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
-        store = _opened(url)
+        store = opened(url)
         closing.callback(store.close)
         queue_schema.migrate(store)
         install(store, folder, 1, 1, YEARLY)
@@ -281,7 +284,7 @@ def workers(url: str | None = None) -> None:
         planning(store)
 
 
-def _opened(url: str) -> Store:
+def opened(url: str) -> Store:
     """Wait for a database that is just starting."""
     from sbh_jobkit.errors import StoreError
 

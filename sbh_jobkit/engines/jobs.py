@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 
 from sbh_jobkit.engines.instants import from_store
 from sbh_jobkit.engines.manual import ManualOnly
-from sbh_jobkit.engines.schema import State, job_mark, job_run
+from sbh_jobkit.engines.schema import HAS_RUN, IS_OPEN, State, job_mark, job_run
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.schedule import Schedule
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.context.backends import Row
-
-_STARTED = job_run.c.started_at.is_not(None)
 
 
 def read_schedule(written: str) -> Schedule | ManualOnly:
@@ -38,11 +36,11 @@ def job_rows(connection: Connection, tenant: str, now: float) -> list[Row]:
 def _row(connection: Connection, mark: Any, now: float) -> Row:
     schedule = read_schedule(mark.schedule)
     mine = and_(job_run.c.tenant == mark.tenant, job_run.c.plugin == mark.plugin, job_run.c.job == mark.job)
-    ended = select(job_run).where(mine, job_run.c.state == State.ENDED, _STARTED)
+    ended = select(job_run).where(mine, HAS_RUN)
     last = connection.execute(ended.order_by(job_run.c.started_at.desc()).limit(1)).first()
-    count = select(func.count()).select_from(job_run).where(mine, _STARTED)
-    running = connection.execute(count.where(job_run.c.state == State.RUNNING)).scalar_one()
-    runs = connection.execute(count.where(job_run.c.state == State.ENDED)).scalar_one()
+    count = select(func.count()).select_from(job_run).where(mine)
+    running = connection.execute(count.where(IS_OPEN, job_run.c.state == State.RUNNING)).scalar_one()
+    runs = connection.execute(count.where(HAS_RUN)).scalar_one()
     failed = last is not None and last.outcome != Outcome.OK
     return {
         "id": f"{mark.plugin}:{mark.job}",

@@ -42,7 +42,10 @@ UNDECIDED = (State.DUE, State.WAITING, State.BACKFILL, State.RETRY)
 """The states of what has not started and nobody has claimed."""
 IS_OPEN = text("sbh_job_run.state <> 'ended'")
 """Written out, so that a database sees that the index of the rows which have not ended is the one to use."""
+HAS_RUN = text("sbh_job_run.state = 'ended' AND sbh_job_run.started_at IS NOT NULL")
+"""Written out, so that it sees the same of the index of the runs that have ended."""
 _OPEN = text("state <> 'ended'")
+_HAS_RUN = text("state = 'ended' AND started_at IS NOT NULL")
 _UNOFFERED = text("offered_at IS NULL AND state IN ('due', 'waiting', 'backfill', 'retry')")
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
@@ -74,6 +77,7 @@ job_run = Table(
     Column("uses", Text),
     Index("sbh_job_run_open", "tenant", "plugin", "job", "fire_time", postgresql_where=_OPEN, sqlite_where=_OPEN),
     Index("sbh_job_run_state", "state", "fire_time"),
+    Index("sbh_job_run_ran", "tenant", "plugin", "job", "started_at", postgresql_where=_HAS_RUN, sqlite_where=_HAS_RUN),
     Index("sbh_job_run_finished", "tenant", "finished_at"),
     Index("sbh_job_run_finished_at", "finished_at"),
     Index("sbh_job_run_unoffered", "fire_time", postgresql_where=_UNOFFERED, sqlite_where=_UNOFFERED),

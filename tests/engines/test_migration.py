@@ -122,6 +122,7 @@ THIRD = """
 DROP INDEX sbh_job_run_open;
 CREATE INDEX sbh_job_run_open ON sbh_job_run (tenant, plugin, job, state, fire_time);
 DROP INDEX sbh_job_run_finished_at;
+DROP INDEX sbh_job_run_ran;
 ALTER TABLE sbh_job_run DROP COLUMN uses;
 ALTER TABLE sbh_life DROP COLUMN role;
 ALTER TABLE sbh_life DROP COLUMN name;
@@ -131,6 +132,7 @@ INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
 """
 """What version 3 did not have, or had otherwise."""
 FOURTH = """
+DROP INDEX sbh_job_run_ran;
 ALTER TABLE sbh_life DROP COLUMN engine;
 UPDATE sbh_store SET version = 4;
 INSERT INTO sbh_life (worker, started_at, alive_at) VALUES ('w', 10, 190);
