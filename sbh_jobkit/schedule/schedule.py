@@ -154,13 +154,13 @@ class Schedule(Shown):
         if not self.cron.fixed:
             return None
         local = at.astimezone(self.tz)
-        if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
+        if local.utcoffset() != local.replace(fold=1).utcoffset():
             return f"{local:%H:%M} occurs twice on {local:%Y-%m-%d} in {self.tz}: fired the first time"
         named = local.hour in self.cron.hours and local.minute in self.cron.minutes
         if named and self.cron.matches_day(local.day, local.month, local.isoweekday() % 7):
             return None
-        gap = datetime.fromtimestamp(local.timestamp() - 1, self.tz).replace(tzinfo=None) + timedelta(seconds=1)
-        lost = [wall for wall in self._local_times(gap.date()) if gap <= wall < local.replace(tzinfo=None)]
+        before = datetime.fromtimestamp(local.timestamp() - 1, self.tz).replace(tzinfo=None)
+        lost = [wall for wall in self._local_times(before.date()) if before < wall < local.replace(tzinfo=None)]
         if not lost:
             return None
         times_ = ", ".join(f"{wall:%H:%M}" for wall in lost)
@@ -191,10 +191,8 @@ class Schedule(Shown):
                 yield [midnight + delta for delta in self._deltas[day.low : day.high]]
 
     def _days(self, start: float, end: float) -> Iterator[_Day]:
-        if start >= end:
-            return
-        first = max(floor(start / _DAY) + _EPOCH - 2, _FIRST)
-        last = min(ceil(end / _DAY) + _EPOCH + 2, _LAST)
+        first = max(floor(start / _DAY) + _EPOCH - 1, _FIRST)  # the local day can be a day before or after that of UTC
+        last = min(ceil(end / _DAY) + _EPOCH, _LAST)
         seconds, whole = self._seconds, len(self._seconds)
         pending: set[int] = set()
         done = ceil(start) - 1
@@ -237,10 +235,9 @@ class Schedule(Shown):
         if self._utc:
             return 0
         midnight = datetime.fromordinal(ordinal).replace(tzinfo=self.tz)
-        following = datetime.fromordinal(ordinal + 1).replace(tzinfo=self.tz)
+        following = datetime.fromordinal(ordinal + 1).replace(tzinfo=self.tz, fold=1)  # after a change at that midnight
         offset = midnight.utcoffset()
-        ends = (midnight.replace(fold=1), following, following.replace(fold=1))
-        if offset is None or any(end.utcoffset() != offset for end in ends):
+        if offset is None or following.utcoffset() != offset:
             return None
         return round(offset.total_seconds())
 

@@ -38,7 +38,7 @@ TARGETS = {
     "schedule.cron": ["schedule/test_cron.py", "schedule/test_dialects.py", "schedule/test_schedule.py"],
     "schedule.times": ["schedule/test_times.py"],
     "schedule.schedule": ["schedule/test_schedule.py", "schedule/test_describe.py", "schedule/test_transitions.py"],
-    "schedule.policy": ["schedule/test_decide.py", "schedule/test_policy.py"],
+    "schedule.policy": ["schedule/test_decide.py", "schedule/test_policy.py", "schedule/test_concurrency.py"],
     "schedule.policies": ["schedule/test_decide.py", "schedule/test_policy.py", "schedule/test_concurrency.py"],
     "schedule.concurrency": ["schedule/test_concurrency.py"],
     "schedule.settings": ["schedule/test_settings.py"],

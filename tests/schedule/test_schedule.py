@@ -425,6 +425,7 @@ def test_times_are_parsed(start, end):
     ("after", "fire"),
     [
         ("2026-01-01T01:59:59", "2026-01-01T02:00:00+01:00"),
+        ("2026-01-01T01:59:59.5", "2026-01-01T02:00:00+01:00"),
         ("2026-01-01T02:00", "2026-01-02T02:00:00+01:00"),
         ("2026-01-01T02:00:00.5", "2026-01-02T02:00:00+01:00"),
         ("2026-03-29T00:59Z", "2026-03-29T03:00:00+02:00"),
@@ -514,10 +515,19 @@ def test_the_first_and_the_last_day(tz):
     assert f"{schedule.previous('1000-01-01T11:00'):%Y-%m-%dT%H:%M}" == first[0]
 
 
-def test_a_range_of_another_zone_has_the_whole_last_day():
-    """In Kiritimati the last day of Honolulu is a date of the year after."""
+def test_a_range_of_another_zone_has_the_whole_first_and_last_day():
+    """In Kiritimati the last day of Honolulu is in the year after; Manila was two dates behind Juneau until 1844."""
     end = datetime(9999, 1, 1, tzinfo=zone("Pacific/Honolulu")).timestamp()
-    assert len(list(Schedule("0 * * * *", "Pacific/Kiritimati").epochs(end - 86_400, end))) == 24
+    assert len(list(Schedule("0 * * * *", "Pacific/Kiritimati").epochs(end - DAY, end))) == 24
+    start = datetime(1000, 1, 1, tzinfo=zone("America/Juneau")).timestamp()
+    assert len(list(Schedule("0 * * * *", "Asia/Manila").epochs(start, start + DAY))) == 24
+
+
+@pytest.mark.parametrize("question", ["fires from", "next", "preview from"])
+def test_the_end_of_the_calendar_begins_nothing(question):
+    """The end of the last year ends a range, and is no time to begin at."""
+    with pytest.raises(TimeFormatError, match=r"9999-01-01T00:00:00\+00:00 is outside the years"):
+        QUESTIONS[question](Schedule("0 0 31 12 *"), "9999-01-01")
 
 
 @pytest.mark.parametrize("tz", ["UTC", UTC, zone("UTC")], ids=["text", "datetime.UTC", "ZoneInfo"])
@@ -571,7 +581,7 @@ def test_value():
     assert {schedule, Schedule("0 2 * * *", zone("Europe/Paris"))} == {schedule}
     assert schedule != Schedule("0 2 * * *")
     assert schedule != Schedule("@daily", "Europe/Paris")
-    assert schedule != "0 2 * * *"
+    assert (schedule == "0 2 * * *") is False
 
 
 CLOCK_NOTES = [
