@@ -15,10 +15,13 @@ from sbh_jobkit.schedule.times import (
     add,
     clock_changes,
     duration,
+    end_of,
     format_duration,
     format_elapsed,
     format_time,
     instant,
+    instant_in_range,
+    years,
     zone,
 )
 
@@ -587,3 +590,74 @@ def test_the_days_of_change_in_a_number_of_days(start, days, changes):
     paris = zone("Europe/Paris")
     found = clock_changes(instant(start, paris), paris, days)
     assert [f"{day:%Y-%m-%d}" for day in found] == changes
+
+
+PARIS = zone("Europe/Paris")
+OUTSIDE = "is outside the years 1000 to 9998, in which jobs can be due"
+
+
+@pytest.mark.parametrize(
+    ("at", "end", "found"),
+    [
+        ("1000-01-01", False, "1000-01-01T00:00:00+00:09"),
+        ("9998-12-31T23:59:59", False, "9998-12-31T23:59:59+01:00"),
+        ("9999-01-01", True, "9999-01-01T00:00:00+01:00"),
+        ("1000-01-01", True, "1000-01-01T00:00:00+00:09"),
+    ],
+)
+def test_the_years_in_which_jobs_can_be_due(at, end, found):
+    """They begin and end at midnight in the zone."""
+    assert instant_in_range(at, PARIS, end=end).isoformat().startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("at", "named", "shown"),
+    [
+        ("0999-12-31T23:59:59", {}, "0999-12-31T23:59:59+00:00"),
+        ("0999-12-31T23:59:59", {"end": True}, "0999-12-31T23:59:59+00:00"),
+        ("9999-01-01", {}, "9999-01-01T00:00:00+00:00"),
+        ("9999-01-01T00:00:00.000001", {"end": True}, "9999-01-01T00:00:00.000001+00:00"),
+    ],
+)
+def test_a_time_outside_these_years_is_an_error(at, named, shown):
+    """The end of the last year is a time only where a range ends."""
+    with pytest.raises(TimeFormatError) as caught:
+        instant_in_range(at, UTC, **named)
+    assert str(caught.value) == f"{shown} {OUTSIDE}"
+
+
+def test_the_first_and_the_last_instant():
+    """They are aware, and in the zone."""
+    assert years(PARIS) == (datetime(1000, 1, 1, tzinfo=PARIS), datetime(9999, 1, 1, tzinfo=PARIS))
+
+
+@pytest.mark.parametrize(
+    ("end", "length", "found"),
+    [
+        (None, None, "2026-03-31T00:00:00+02:00"),
+        (None, "1d", "2026-03-29T00:00:00+01:00"),
+        (None, timedelta(hours=1), "2026-03-28T01:00:00+01:00"),
+        ("2026-03-30", None, "2026-03-30T00:00:00+02:00"),
+        ("2026-03-28T00:00Z", None, "2026-03-28T01:00:00+01:00"),
+        ("9999-01-01", None, "9999-01-01T00:00:00+01:00"),
+    ],
+)
+def test_the_end_of_a_range(end, length, found):
+    """It is the one given, or after a length, or after the usual one, in the zone of the start."""
+    assert end_of(instant("2026-03-28", PARIS), end, length, default="3d").isoformat() == found
+
+
+@pytest.mark.parametrize(
+    ("end", "length", "message"),
+    [
+        ("2026-03-30", "1d", "give an end or a duration, not both"),
+        ("2026-03-28", None, "the end 2026-03-28T00:00:00+01:00 is not after the start 2026-03-28T00:00:00+01:00"),
+        ("2026-03-27", None, "the end 2026-03-27T00:00:00+01:00 is not after the start 2026-03-28T00:00:00+01:00"),
+        ("9999-01-02", None, f"9999-01-02T00:00:00+01:00 {OUTSIDE}"),
+    ],
+)
+def test_a_range_without_an_end(end, length, message):
+    """The error names both times."""
+    with pytest.raises(TimeFormatError) as caught:
+        end_of(instant("2026-03-28", PARIS), end, length, default="3d")
+    assert str(caught.value) == message
