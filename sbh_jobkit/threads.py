@@ -156,6 +156,21 @@ def is_asleep(thread: threading.Thread) -> bool:
     return waiter is not None and waiter in names["self"]._waiters  # noqa: SLF001  whom it wakes, it takes out first
 
 
+def _is_woken(thread: threading.Thread) -> bool:
+    """Whether somebody has woken a thread that waits, or handed it a task, and it has not gone on yet."""
+    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    if frame is None:
+        return False
+    if frame.f_code.co_filename.endswith(_POOL):
+        names = frame.f_locals
+        tasks = names.get(
+            "taskqueue", names.get("inqueue")
+        )  # of the thread that hands tasks on, and of those that work
+        waiting = isinstance(tasks, queue.SimpleQueue) and not tasks.empty()
+        return waiting or any(names.get(name) is not None for name in ("task", "taskseq"))
+    return frame.f_code in (threading.Condition.wait.__code__, _WORKER) and not is_asleep(thread)
+
+
 def step(thread: threading.Thread) -> tuple[int, int]:
     """Return where in its code a thread is, to see whether it moves."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
@@ -171,7 +186,7 @@ def left(is_own: Callable[[str], bool], sleeping: Callable[[threading.Thread], b
     until = perf_counter() + _PATIENCE
     while True:
         going = [thread for thread in alive() if sleeping(thread) or _goes_on(thread, is_own)]
-        busy = [thread for thread in going if not sleeping(thread) and not waits(thread)]
+        busy = [thread for thread in going if not sleeping(thread) and (not waits(thread) or _is_woken(thread))]
         if not busy or perf_counter() > until:
             return going
         _join(busy[0])
@@ -243,6 +258,16 @@ def end(threads: Iterable[threading.Thread]) -> None:
             _join(thread)
         if has_ended(thread) or _has_nothing_to_do(thread):  # a pool's thread goes on with the next task
             _ended.discard(thread)
+        else:
+            _leave_behind(thread)
+
+
+def _leave_behind(thread: threading.Thread) -> None:
+    """Let the process end without waiting for a thread that cannot be ended, such as one that waits for a lock."""
+    pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined] # noqa: SLF001  whom `concurrent.futures` joins
+    if hasattr(threading, "_shutdown_locks"):  # until Python 3.12
+        with threading._shutdown_locks_lock:  # type: ignore[attr-defined] # noqa: SLF001  whom `threading` joins
+            threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined] # noqa: SLF001
 
 
 def is_ended() -> bool:
@@ -264,8 +289,8 @@ def _goes_on(thread: threading.Thread, is_own: Callable[[str], bool]) -> bool:
         return not thread.finished.is_set()
     frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
     if frame is None or frame.f_code.co_filename.endswith(_POOL):
-        return False
-    if not waits(thread):
+        return _is_woken(thread)
+    if not waits(thread) or _is_woken(thread):
         return True
     while frame is not None and not is_own(frame.f_code.co_filename):
         if frame.f_code in _NEXT_TASK:
