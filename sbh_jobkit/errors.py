@@ -65,13 +65,13 @@ class ManifestError(PluginError):
 
     def __init__(self, where: str, problems: Sequence[str]) -> None:
         """Join the problems to one message; a single problem is one line."""
-        self.where = where
-        self.problems = tuple(problems)
+        self.where = one_line(where)
+        self.problems = tuple(map(one_line, problems))
         if len(self.problems) == 1:
-            super().__init__(f"{where}: {self.problems[0]}")
+            super().__init__(f"{self.where}: {self.problems[0]}")
         else:
             lines = "\n".join(f"  {problem}" for problem in self.problems)
-            super().__init__(f"{where} has {len(self.problems)} problems:\n{lines}")
+            super().__init__(f"{self.where} has {len(self.problems)} problems:\n{lines}")
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -161,6 +161,11 @@ _NAME = re.compile(r"[\w.:-]+")
 _WORDS = re.compile(r"[a-z0-9]+")
 _LEAST = 3
 """So many letters tell words apart: `http` is meant by `outbound_http`, `db` could be anything."""
+
+
+def one_line(text: str) -> str:
+    """Return a text with its line breaks written as in Python, such as a path or an error of someone else."""
+    return "".join(repr(each)[1:-1] if each.splitlines() == [""] else each for each in text)
 
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str:

@@ -59,6 +59,7 @@ class ModuleSpace:
         self._is_sibling: Callable[[str], bool] = cache(self._look_for)
         self._entry: tuple[str, Path] | None = None
         self._edited: str | None = None
+        self._why = ""
         _spaces[self.package] = self
         _install()
         sys.modules.setdefault(PACKAGE, _package(PACKAGE, []))
@@ -70,14 +71,14 @@ class ModuleSpace:
         The file's name need not be an identifier: `my.jobs.py` works. A failed import leaves no modules. The text in
         `edited` replaces the file's; no file is touched, and errors call it `main.py (edited)`.
         """
-        self._edited = edited
+        self._edited, self._why = edited, ""
         path = path if edited is None else path.with_name(f"{path.name} (edited)")
         shown = path.relative_to(self.root)
         stem = shown.stem.replace(".", "-")  # a dot would be a package, a dash hides no sibling
         self._entry = (".".join([self.package, *shown.parts[:-1], stem]), path)
         try:
             with sleep_bound(), self._noted_lines():
-                return self._imported(self._entry[0]) if self.guarded else import_module(self._entry[0])
+                return self._imported(self._entry[0], called) if self.guarded else import_module(self._entry[0])
         except BaseException as error:
             self.close()
             if isinstance(error, KeyboardInterrupt) and interrupts.must_pass(error):
@@ -86,7 +87,7 @@ class ModuleSpace:
                 where = raised_at(error, self.root) or shown.as_posix()
                 msg = f"{where}: the import takes longer than {SECONDS:g} s; do in a job what takes time"
                 raise PluginError(msg) from None
-            raise PluginError(explain(error, self.root, shown.as_posix(), called)) from error
+            raise PluginError(self._why or explain(error, self.root, shown.as_posix(), called)) from error
 
     def _noted_lines(self) -> AbstractContextManager[object]:
         if not self.guarded or not lines.is_cheap():
@@ -95,7 +96,7 @@ class ModuleSpace:
         self.reached = watch.reached
         return watch
 
-    def _imported(self, name: str) -> ModuleType:
+    def _imported(self, name: str, called: str) -> ModuleType:
         """Import a module in virtual time, away from the machine, and note what it does to it."""
         notes: dict[str, None] = {}
 
@@ -105,7 +106,12 @@ class ModuleSpace:
         at = times.instant(times.START, times.zone("UTC"))
         importing = Importing(self.root, clock.now(UTC) if clock.is_virtual() else at, at.tzinfo, note)  # type: ignore[arg-type] # a zone
         with importing:
-            module = import_module(name)
+            try:
+                module = import_module(name)
+            except BaseException as error:  # its text is code of the plugin, too
+                otherwise = self._entry[1].relative_to(self.root).as_posix() if self._entry else ""
+                self._why = explain(error, self.root, otherwise, called)
+                raise
         if importing.failed is not None:
             raise importing.failed
         self.notes = tuple(notes)

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import JobkitError, one_line
+from sbh_jobkit.machine import interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,8 +84,19 @@ def explain(error: BaseException, root: Path | None, otherwise: str = "", beside
     if isinstance(error, SyntaxError) and error.filename and shown_path(error.filename, root):
         return f"{shown_path(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}"
     kind = "" if isinstance(error, JobkitError) else type(error).__name__
-    parts = (raised_at(error, root) or otherwise, kind, authors_terms(f"{error}", root))
+    parts = (raised_at(error, root) or otherwise, kind, authors_terms(_message(error), root))
     return ": ".join(filter(None, parts)) + _advice(error, beside)
+
+
+def _message(error: BaseException) -> str:
+    """Return an error's text, in one line where it is not the kit's own; its class may be the plugin's."""
+    try:
+        text = f"{error}"
+    except BaseException as broken:
+        if interrupts.must_pass(broken):
+            raise
+        return f"its text cannot be shown: its __str__ raised {type(broken).__name__}"
+    return text if isinstance(error, JobkitError) else one_line(text)
 
 
 def _advice(error: BaseException, beside: str) -> str:

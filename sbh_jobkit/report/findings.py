@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check.finding import LEVELS
+from sbh_jobkit.errors import one_line
 from sbh_jobkit.report.text import count
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ def ends(checked: Sequence[Checked], target: str) -> Iterator[str]:
     """Yield a line for each plugin, and one for all of them: how many findings, and what was not looked at."""
     on = " on today's host" if target == "host" else ""
     for each in checked:
-        yield f"{each.path}: {_counts(each.findings) or 'no problems found'}{on}"
+        path = one_line(each.path)
+        yield f"{path}: {_counts(each.findings) or 'no problems found'}{on}"
         if each.not_checked:
-            yield f"{each.path}: not looked at: {each.not_checked}"
+            yield f"{path}: not looked at: {each.not_checked}"
     if len(checked) > 1:
         found = [found for each in checked for found in each.findings]
         yield f"{len(checked)} plugins: {_counts(found) or 'no problems found'}{on}"
@@ -145,7 +147,7 @@ FORMATS: dict[str, Callable[[Sequence[Checked], str], str]] = {
 
 
 def _where(checked: Checked, found: Finding) -> str:
-    return f"{checked.path_of(found.file)}:{found.line}:{found.column}"
+    return f"{one_line(checked.path_of(found.file))}:{found.line}:{found.column}"
 
 
 def _head(checked: Checked, found: Finding) -> str:

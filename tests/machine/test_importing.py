@@ -38,6 +38,26 @@ REFUSED = {
         "class Kind(type):\n    def __init__(self, *_): sys.exit(0)\nimport sys\nclass A(metaclass=Kind): pass",
         "main.py:2: SystemExit: 0",
     ),
+    "an error whose text is an error": (
+        "class E(Exception):\n    def __str__(self): raise E\nraise E",
+        "main.py:3: E: its text cannot be shown: its __str__ raised E",
+    ),
+    "an error whose text ends the process": (
+        "class E(BaseException):\n    def __str__(self): raise SystemExit(0)\nraise E",
+        "main.py:3: E: its text cannot be shown: its __str__ raised SystemExit",
+    ),
+    "an error whose text never comes": (
+        "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E",
+        "main.py:3: the import takes longer than 5 s; do in a job what takes time",
+    ),
+    "an error of several lines": (
+        "raise ValueError('a\\r\\nb\\u2028c')",
+        r"main.py:1: ValueError: a\r\nb\u2028c",
+    ),
+    "a group of errors of several lines": (
+        "raise ExceptionGroup('a\\nb', [OSError()])",
+        r"main.py:1: ExceptionGroup: a\nb (1 sub-exception)",
+    ),
     "sys.exit": ("import sys; sys.exit(0)", "main.py:1: SystemExit: 0"),
     "os._exit": (
         "import os; os._exit(0)",
