@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _BYTECODE = re.compile(r".+\.pyc(\.\d+)?")
 _CACHE = "__pycache__"
+_IN_MEMORY = "/memfd:"
+"""How Linux names a file without a path, of `os.memfd_create`."""
 
 
 class _Change(NamedTuple):
@@ -34,7 +36,7 @@ _CHANGES = {
     "os.rmdir": _Change("removed", ((0, 1),)),
     "os.mkdir": _Change("made", ((0, 2),)),
     "os.rename": _Change("renamed", ((0, 2), (1, 3))),
-    "os.link": _Change("linked", ((1, 3),)),
+    "os.link": _Change("linked", ((1, 3), (0, 2))),
     "os.symlink": _Change("linked", ((1, 2),)),
     "os.truncate": _Change("cut", ((0, None),), follows=True),
     "os.chmod": _Change("changed the mode of", ((0, 2),), follows=True),
@@ -45,6 +47,7 @@ _CHANGES = {
     MADE: _Change("made", ((0, 1),)),
     "socket.bind": _Change("made", ((1, None),)),
 }
+_OF_WHAT_IS_THERE = {"removed", "cut", "changed the mode of", "changed the owner of", "changed the time of", "changed"}
 EVENTS = frozenset({"open", "sqlite3.connect", *_CHANGES})
 
 
@@ -77,14 +80,20 @@ class RealFiles:
             ]
         for verb, path, folder, follows in found:
             real = _resolved(path, folder, follows=follows)
-            if real is not None and not self._is_harmless(real):
+            if real is not None and not self._is_harmless(real) and _can_be(verb, real):
                 yield verb, real
 
     def _is_harmless(self, path: str) -> bool:
         folder, _, name = path.rpartition(os.sep)
-        if self.is_temporary(path) or path.startswith("/dev/"):
+        if self.is_temporary(path) or path.startswith(("/dev/", _IN_MEMORY)):
             return True
         return name == _CACHE or (os.path.basename(folder) == _CACHE and _BYTECODE.fullmatch(name) is not None)
+
+
+def _can_be(verb: str, path: str) -> bool:
+    """Whether a call can do it: what is not there cannot be removed, and what is there cannot be made."""
+    there = os.path.lexists(path)
+    return not there if verb == "made" else there or verb not in _OF_WHAT_IS_THERE
 
 
 def _opened(path: Any) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EVENTS = frozenset(
     {
         *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"),
-        *("socket.getnameinfo", "socket.sendto", "socket.sendmsg"),
+        *("socket.getnameinfo", "socket.sendto", "socket.sendmsg", "syslog.openlog", "syslog.syslog"),
     }
 )
 UNHEARD = {
@@ -46,6 +46,7 @@ _found: dict[tuple[Path, frozenset[str]], tuple[int, list[tuple[str, str | None]
 """Which of them are listed, and how many they were when somebody looked."""
 _NOT_NETWORK = {*sys.stdlib_module_names, "src", "sbh_jobkit", "sbh_plugins"}
 """Packages without modules that reach the network past Python's sockets."""
+_SYSLOG = "/dev/log"
 _LOOK_UPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 
 
@@ -54,6 +55,8 @@ def address(event: str, arguments: tuple[Any, ...]) -> tuple[str | None, str]:
 
     The host of a socket in the file system is its path.
     """
+    if event.startswith("syslog."):  # which the C library sends, without a socket of Python
+        return _SYSLOG, _SYSLOG
     if event in _LOOK_UPS:
         host, port = arguments[0], arguments[1] if event == "socket.getaddrinfo" else None
     elif event == "socket.getnameinfo":

@@ -112,6 +112,18 @@ CHANGES = {
         "at = os.open('tree', 0); os.remove('../old.txt', dir_fd=at); os.close(at)",
         "removed a real file: {0}/old.txt",
     ),
+    "a second name in the temporary folder": (
+        "import tempfile as t; os.link('old.txt', os.path.join(t.gettempdir(), 'n'))",
+        "linked a real file: {0}/old.txt",
+    ),
+    "a folder that is there, and one that is not": (
+        "import pathlib; pathlib.Path('tree').mkdir(exist_ok=True); os.makedirs('tree/new', exist_ok=True)",
+        "made a real file: {0}/tree/new",
+    ),
+    "a file that is not there, and one that is": (
+        "import contextlib\nfor name in ('none', 'old.txt'):\n    with contextlib.suppress(OSError): os.remove(name)",
+        "removed a real file: {0}/old.txt",
+    ),
     "a pipe": ("os.mkfifo('new')", "made a real file: {0}/new"),
     "dir_fd, a pipe": (
         "at = os.open('tree', 0); os.mkfifo('n', dir_fd=at); os.close(at)",
@@ -163,6 +175,12 @@ def test_a_changed_file_is_a_fault(ran, outside, monkeypatch, body, message):
 
 
 HARMLESS = {
+    "a folder that is there": "os.makedirs('tree', exist_ok=True)",
+    "a folder that is there, by its path": "import pathlib; pathlib.Path('tree').mkdir(exist_ok=True)",
+    "a file that is not there": "import pathlib; pathlib.Path('none').unlink(missing_ok=True)",
+    "a tree that is not there": "import shutil; shutil.rmtree('none', ignore_errors=True)",
+    "the time of none": "try: os.utime('none')\nexcept FileNotFoundError: pass",
+    "a file in memory": "at = os.memfd_create('x'); open(f'/proc/self/fd/{at}', 'w').close(); os.close(at)",
     "reading": "open('old.txt').close(); os.listdir('.'); os.stat('old.txt')",
     "a temporary file": "import tempfile; tempfile.NamedTemporaryFile().close()",
     "a temporary folder": (

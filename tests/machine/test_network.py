@@ -30,6 +30,12 @@ REFUSED = {
     ),
     "an abstract socket": ("socket.socket(socket.AF_UNIX).connect('\\0bus')", "@bus"),
     "a mail server": ("__import__('smtplib').SMTP('192.0.2.7', 25, timeout=1)", "192.0.2.7:25"),
+    "the log of the system": ("__import__('syslog').syslog('hello')", "/dev/log"),
+    "the log of the system, opened": ("__import__('syslog').openlog('shop')", "/dev/log"),
+    "the log of the system, by logging": (
+        "__import__('logging.handlers').handlers.SysLogHandler('/dev/log')",
+        "/dev/log",
+    ),
     "an address without a name": ("socket.socket().connect(('', 80))", "localhost:80"),
 }
 
