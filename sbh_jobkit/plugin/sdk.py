@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
+from unicodedata import category
 
 from sbh_jobkit.errors import PluginError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _NAME = "_plugin_job_name"
+_NOT_IN_NAMES = {"Cc", "Zl", "Zp"}
+"""Control characters, and what separates lines and paragraphs."""
 _declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
 _checks: list[Callable[[Any], object]] = []
 
@@ -112,4 +115,7 @@ def _check_text(decorator: str, parameter: str, value: object) -> None:
         raise PluginError(msg)
     if not isinstance(value, str) or not value.strip():
         msg = f"@{decorator}: {parameter} must be text that is not empty, got {value!r}"
+        raise PluginError(msg)
+    if parameter == "name" and any(category(letter) in _NOT_IN_NAMES for letter in value):
+        msg = f"@{decorator}: name must be one line without control characters, got {value!r}"
         raise PluginError(msg)

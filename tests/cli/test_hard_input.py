@@ -41,6 +41,8 @@ def said(tmp_path, monkeypatch, capsys):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "main.py").write_text(MAIN, encoding="utf-8")
     (tmp_path / "p" / "plugin.json").write_text('{"slug": "p", "name": "P"}', encoding="utf-8")
+    (tmp_path / "two\nlines").mkdir()
+    (tmp_path / "two\nlines" / "plugin.json").write_text('{"slug": "sh\\nop", "name": "P"}', encoding="utf-8")
     (tmp_path / "deep.toml").write_text(f"a = {'[' * 5000}{']' * 5000}", encoding="utf-8")
     (tmp_path / "digits.toml").write_text(f"seed = {'9' * 5000}", encoding="utf-8")
     (tmp_path / "bytes.toml").write_bytes(b"a = '\xff'")
@@ -79,6 +81,8 @@ LONG = "is outside the years 1 to 9999; use a shorter duration"
         (["check", "x" * 300], "xxx…: File name too long"),
         (["preview", "x" * 300], "xxx…: File name too long"),
         (["run", "x" * 300, "hourly"], "xxx…: File name too long"),
+        (["simulate", "two\nlines"], r"two\nlines/plugin.json: $.slug: 'sh\nop' is not a slug"),
+        (["simulate", "no\nlines"], r"no such path: 'no\nlines'"),
         (["simulate", "p", "--from", "9999-12-31", "--for", "30d"], RANGE),
         (["simulate", "p", "--from", "10000-01-01"], "10000-01-01"),
         (["preview", "0 0 * * *", "--from", "9998-12-30", "--for", "9d"], RANGE),

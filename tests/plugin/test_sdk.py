@@ -114,6 +114,14 @@ def test_a_name_is_text_that_is_not_empty(decorator, name, parameter, value):
     assert str(caught.value) == f"@{name}: {parameter} must be text that is not empty, got {value!r}"
 
 
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "\ta", "a\x1b[31m", "a\u2028b", "a\x85"], ids=repr)
+def test_the_name_of_a_job_is_one_line(value):
+    """A name stands in tables and in messages."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job(value)
+    assert str(caught.value) == f"@job: name must be one line without control characters, got {value!r}"
+
+
 @pytest.mark.parametrize("value", [value for value in NO_TEXTS if value is not None], ids=repr)
 def test_a_schedule_is_text_that_is_not_empty(value):
     """A wrong schedule is an error; a manual job has none."""

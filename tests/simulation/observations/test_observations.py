@@ -46,6 +46,7 @@ VALUES = [
     ({"ok": False}, "status-unknown", f"returned {{'ok': False}}, {SAID}"),
     ({"status": "ERROR"}, "status-unknown", f"returned the status 'ERROR', {SAID}; its word is 'error'"),
     ({"status": "not ok"}, "status-unknown", f"returned the status 'not ok', {SAID}; its word is 'error'"),
+    ({"status": False}, "status-unknown", f"returned the status False, {SAID}; its word is 'error'"),
     ({"status": 503}, "status-unknown", f"returned the status 503, {SAID}; its word is 'error'"),
     ({"state": "failed"}, "status-unknown", f"returned {{'state': 'failed'}}, {SAID}"),
     ({"success": "false"}, "status-unknown", f"returned {{'success': 'false'}}, {SAID}"),
