@@ -224,7 +224,8 @@ def _value(field: _Field, text: str, *, end: bool = False) -> int:
         number = field.names.index(name) + (field.low if field.names is _MONTHS else 0)
         return field.high if end and name == "SUN" else number
     if not text.isdigit():
-        foreign = None if field.names and text.isalpha() and len(text) > 1 else _foreign(field, text)
+        is_word = text.isalpha() and (len(text) > 1 if field.names else len(text) > len("LW") and name != "LAST")
+        foreign = None if is_word else _foreign(field, text)
         kind = "a number or a name" if field.names else "a number"
         raise ValueError(foreign or f"{field.name} {text!r} is not {kind}{did_you_mean(text, field.names)}")
     if not field.low <= int(text) <= field.high:

@@ -16,6 +16,7 @@ SHAPE = "minute hour day-of-month month day-of-week"
 NAMES = "@hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"
 
 NOT = "which is not standard cron"
+TOMORROW = f"{NOT}; write 28-31, and let the job look whether tomorrow is the 1st"
 LOOK = "and let the job look whether"
 ONE_OF = "and let the job look which of them is the weekday"
 
@@ -95,19 +96,27 @@ REFUSED = [
     # other dialects
     (
         "0 0 L * *",
-        f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+        f"day-of-month 'L' uses 'L' (last day), {TOMORROW}",
     ),
     (
         "0 0 l * *",
-        f"day-of-month 'l' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+        f"day-of-month 'l' uses 'L' (last day), {TOMORROW}",
     ),
     (
         "0 0 LW * *",
-        f"day-of-month 'LW' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+        f"day-of-month 'LW' uses 'L' (last day), {TOMORROW}",
     ),
     (
+        "0 0 last * *",
+        f"day-of-month 'last' uses 'L' (last day), {TOMORROW}",
+    ),
+    ("0 0 * * last", "day-of-week 'last' is not a number or a name"),
+    ("zero 0 * * *", "minute 'zero' is not a number"),
+    ("0 twelve * * *", "hour 'twelve' is not a number"),
+    ("0 0 lwh * *", "day-of-month 'lwh' is not a number"),
+    (
         "0 0 L-3 * *",
-        f"day-of-month 'L' uses 'L' (last day), {NOT}; write 28-31, and let the job look whether tomorrow is the 1st",
+        f"day-of-month 'L' uses 'L' (last day), {TOMORROW}",
     ),
     (
         "0 0 * * 5L",
