@@ -128,7 +128,7 @@ class Rehearsal:
         self._events = [
             _Event(fire, _FIRE, number) for number, job in enumerate(jobs) for fire in job.schedule.epochs(start, end)
         ]
-        self._events += [_Event(window.start, _DOWN) for window in down if window.start >= start]
+        self._events += [_Event(window.start, _DOWN) for window in down]
         self._events += [_Event(window.end, _UP) for window in down]
         heapify(self._events)
         self._runs: dict[claims.Claim, RunEnd] = {}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from sbh_jobkit import Plugin, Simulator, World
@@ -95,6 +95,13 @@ minutes = st.integers(-100, 700)
     spans=st.lists(
         st.tuples(st.sampled_from([SchedulerDown, SchedulerCrash]), minutes, st.integers(1, 300)), max_size=2
     ),
+)
+@example(  # down again shortly before the range, after a time in which nothing was due
+    schedule="0 * * * *",
+    takes=[1577],
+    ends=[True],
+    policy=Policy(catch_up="all"),
+    spans=[(SchedulerDown, -1, 89), (SchedulerCrash, -49, 26)],
 )
 def test_simulator_and_core_decide_alike(schedule, takes, ends, policy, spans):
     """With any policy and downtime, and whatever fails, both have the same rows."""
