@@ -62,7 +62,8 @@ class Server:
                 connection.execute(statement.values(**row) if row else statement)
 
     def heal(self):
-        """Let all be well: a worker is alive, nothing is due, and nothing was lost."""
+        """Let all be well: a worker is alive, nothing is due, nothing was lost, and all is planned ahead."""
+        self.do(update(schema.job_mark).values(planned_to=to_store(now() + 90)))
         self.do(schema.job_run.delete())
         self.do(schema.life.delete())
         with self.store.write() as connection:
