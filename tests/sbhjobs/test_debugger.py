@@ -9,6 +9,8 @@ import sys
 import pexpect
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 MAIN = """\
 from src.ext.sdk import job
 from helpers import divide
