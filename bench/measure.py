@@ -6,11 +6,12 @@ Machines are noisy, so the two sides of a comparison run alternately, five times
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+
+from sbh_jobkit.machine.processes import children, status
 
 ROOT = Path(__file__).parents[1]
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -42,14 +43,12 @@ def row(name: str, figure: str, promise: str) -> None:
     print(f"{name:<58} {figure:>14}  {promise}", flush=True)
 
 
+def cpu(*pids: int) -> float:
+    """Return the seconds that processes of this machine have computed, with their children that have ended."""
+    return sum(int(each) for pid in pids for each in status(pid)[11:15]) / _TICKS
+
+
 def server_cpu(pid: int) -> float:
     """Return the seconds that a PostgreSQL of this machine has computed, all its processes; `pid` is that of one."""
-    stats = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended
-            stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
-    server = int(stats[pid][1])
-    own = sum(map(int, stats[server][11:15]))  # with those that have ended
-    return (
-        own + sum(int(each) for fields in stats.values() if int(fields[1]) == server for each in fields[11:13])
-    ) / _TICKS
+    server = int(status(pid)[1])
+    return cpu(server, *children(server))

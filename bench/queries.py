@@ -34,14 +34,7 @@ FEW, MANY = 10_000, 1_000_000
 JOBS, ROUNDS = 200, 21
 MOST = 2
 """How many times longer a step may take."""
-_FILL = text("""
-    INSERT INTO sbh_job_run (tenant, plugin, job, fire_time, attempt, state, worker, planned_at,
-                             started_at, finished_at, outcome, is_cut, offered_at)
-    SELECT 'tenant' || number % 20, 'plugin' || number % 50, 'job' || number % :jobs, fire, 1, 'ended', 'gone',
-           fire, fire, fire + 1000000, 'ok', false, fire
-    FROM generate_series(0, :rows - 1) AS number,
-         LATERAL (SELECT :last - CAST(number / :jobs AS bigint) * 60000000 AS fire) AS made
-""")
+_FILL = text((ROOT / "tests/data/history.sql").read_text())
 _LIMITS = Policy(concurrency="tenant:50", retry=1)
 _SERVED = {
     key: PlannedJob(tenant=key[0], plugin=key[1], job=key[2], schedule=Schedule("* * * * *"), policy=_LIMITS)

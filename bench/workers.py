@@ -20,7 +20,7 @@ from statistics import median
 from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from measure import ROOT, row, server_cpu
+from measure import ROOT, cpu, row, server_cpu
 from sqlalchemy import text, update
 
 from sbh_jobkit.engines import catalogue, installations, offering, packages, planner
@@ -45,7 +45,6 @@ TENANT = 'id = "acme"\n[policy."*"]\noverlap = "allow"\nmax_instances = 1000\n'
 HEAD = "from src.ext.sdk import job\n"
 JOB = "\n\n@job('job{number}', schedule='{schedule}')\ndef job{number}(ctx):\n    pass\n"
 YEARLY, MINUTELY = "0 0 1 1 *", "* * * * *"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _DUE = text("""
     INSERT INTO sbh_job_run (tenant, plugin, job, fire_time, attempt, state, planned_at, is_cut)
     SELECT 'acme', 'load0', 'job0', CAST(extract(epoch FROM now()) * 1000000 AS bigint) + :first + number * :apart,
@@ -123,9 +122,7 @@ class Processes:
 
     def cpu(self) -> float:
         """Return the seconds that those which go on have computed, with their children."""
-        going = [process.pid for process in self.going if process.poll() is None]
-        found = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in going]
-        return sum(int(each) for fields in found for each in fields[11:15]) / _TICKS
+        return cpu(*(process.pid for process in self.going if process.poll() is None))
 
 
 def install(store: Store, folder: Path, plugins: int, jobs: int, schedule: str) -> None:
@@ -222,11 +219,11 @@ def idle(store: Store, processes: Processes) -> None:
     workers = [processes.start("worker", "--runs", "4") for _ in range(2)]
     sleep(15)
     pid = _read(store, text("SELECT pg_backend_pid()"))
-    before, cpu, theirs, began = _read(store, _DONE), processes.cpu(), server_cpu(pid), monotonic()
+    before, ours, theirs, began = _read(store, _DONE), processes.cpu(), server_cpu(pid), monotonic()
     sleep(IDLE)
     seconds = monotonic() - began
     database = (server_cpu(pid) - theirs) / seconds
-    done, share = (_read(store, _DONE) - before) / seconds, (processes.cpu() - cpu) / seconds
+    done, share = (_read(store, _DONE) - before) / seconds, (processes.cpu() - ours) / seconds
     processes.stop(*workers)
     jobs = f"{PLUGINS * JOBS:,} jobs"
     row(f"idle: a server, two workers, {jobs}", f"{done:.0f} tx/s", f"{share:.1%} of a core (under 5%)")

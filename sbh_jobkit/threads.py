@@ -134,9 +134,14 @@ def has_ended(thread: threading.Thread) -> bool:
     return thread._started.is_set() and not thread.is_alive()  # type: ignore[attr-defined] # noqa: SLF001  no public way
 
 
+def _frame_of(ident: int | None) -> Any:
+    """Return what a thread is doing, the innermost frame; None where it has ended, or has not begun."""
+    return sys._current_frames().get(ident or 0)  # noqa: SLF001  there is no public way
+
+
 def waits(thread: threading.Thread) -> bool:
     """Whether a thread waits for another one, or for its next task."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     if frame is None:
         return False
     code = frame.f_code
@@ -145,7 +150,7 @@ def waits(thread: threading.Thread) -> bool:
 
 def is_asleep(thread: threading.Thread) -> bool:
     """Whether nobody has woken a thread that waits, or handed it a task; False where that cannot be seen at once."""
-    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     if frame is None or frame.f_code not in (threading.Condition.wait.__code__, _WORKER):
         return False
     names = frame.f_locals
@@ -158,14 +163,12 @@ def is_asleep(thread: threading.Thread) -> bool:
 
 def _is_woken(thread: threading.Thread) -> bool:
     """Whether somebody has woken a thread that waits, or handed it a task, and it has not gone on yet."""
-    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     if frame is None:
         return False
     if frame.f_code.co_filename.endswith(_POOL):
-        names = frame.f_locals
-        tasks = names.get(
-            "taskqueue", names.get("inqueue")
-        )  # of the thread that hands tasks on, and of those that work
+        names = frame.f_locals  # of the thread that hands tasks on, or of one that works
+        tasks = names.get("taskqueue", names.get("inqueue"))
         waiting = isinstance(tasks, queue.SimpleQueue) and not tasks.empty()
         return waiting or any(names.get(name) is not None for name in ("task", "taskseq"))
     return frame.f_code in (threading.Condition.wait.__code__, _WORKER) and not is_asleep(thread)
@@ -173,7 +176,7 @@ def _is_woken(thread: threading.Thread) -> bool:
 
 def step(thread: threading.Thread) -> tuple[int, int]:
     """Return where in its code a thread is, to see whether it moves."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     return (id(frame), frame.f_lasti) if frame is not None else (0, 0)
 
 
@@ -236,7 +239,7 @@ def interrupt(ident: int, error: type[BaseException]) -> None:
     What waits in C code is not woken: `Lock.acquire`, a pipe, a process.
     """
     raise_in(ident, error)
-    frame: Any = sys._current_frames().get(ident)  # noqa: SLF001  there is no public way
+    frame = _frame_of(ident)
     if frame is not None and frame.f_code is threading.Condition.wait.__code__:
         waiter = frame.f_locals.get("waiter")
         with suppress(AttributeError, RuntimeError):  # it does not wait yet, or somebody has woken it
@@ -276,7 +279,7 @@ def is_ended() -> bool:
 
 
 def _has_nothing_to_do(thread: threading.Thread) -> bool:
-    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     while frame is not None and frame.f_code in _WAITS:
         if frame.f_code in _NEXT_TASK:
             return True
@@ -287,7 +290,7 @@ def _has_nothing_to_do(thread: threading.Thread) -> bool:
 def _goes_on(thread: threading.Thread, is_own: Callable[[str], bool]) -> bool:
     if isinstance(thread, threading.Timer):
         return not thread.finished.is_set()
-    frame: Any = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  there is no public way
+    frame = _frame_of(thread.ident)
     if frame is None or frame.f_code.co_filename.endswith(_POOL):
         return _is_woken(thread)
     if not waits(thread) or _is_woken(thread):

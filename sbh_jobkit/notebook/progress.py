@@ -104,7 +104,7 @@ class Interrupts:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the signal to whoever listened before; where nobody did, as in a kernel between two cells, note it."""
+        """Give the signal back to the handler before this one; where there was none, as in an idle kernel, keep it."""
         self._paused = True
         if _in_main_thread() and callable(self._before):
             signal.signal(signal.SIGINT, self._before)

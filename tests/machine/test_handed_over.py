@@ -13,7 +13,7 @@ WORKER = """def serve(take):
     for task in iter(take, None): task()
 """
 START = "threading.Thread(target=serve, args=({},), daemon=True).start()"
-TAKE = "def take():\n    with told: return told.wait_for(lambda: tasks and tasks.pop())\n" + START.format("take")
+TAKE = "def take():\n    with changed: return changed.wait_for(lambda: tasks and tasks.pop())\n" + START.format("take")
 HANDED_OVER = {
     "a pool": (
         "from concurrent.futures import ThreadPoolExecutor; import time; pool = ThreadPoolExecutor(2)",
@@ -32,8 +32,8 @@ HANDED_OVER = {
         "tasks.put({})",
     ),
     "a list and a condition": (
-        f"import threading, time; tasks, told = [], threading.Condition()\n{WORKER}{TAKE}",
-        "(told.acquire(), tasks.append({}), told.notify(), told.release())",
+        f"import threading, time; tasks, changed = [], threading.Condition()\n{WORKER}{TAKE}",
+        "(changed.acquire(), tasks.append({}), changed.notify(), changed.release())",
     ),
 }
 
@@ -52,7 +52,7 @@ def simulated(loaded):
     if "pool" in names:
         pool = names["pool"]
         (pool.terminate if hasattr(pool, "terminate") else pool.shutdown)()
-    elif "told" not in names:
+    elif "changed" not in names:
         names["tasks"].put(None)
 
 
@@ -61,7 +61,7 @@ SLEEPS, ASKS = "(lambda: time.sleep(3600))", "(lambda: ctx.http.get('https://api
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("top", "hand_over"), HANDED_OVER.values(), ids=HANDED_OVER)
-def test_a_task_that_goes_on_is_told(simulated, top, hand_over):
+def test_a_task_that_goes_on_is_reported(simulated, top, hand_over):
     """A thread that has not begun yet with what it was handed does not count as one without work."""
     (run,) = simulated(top, hand_over.format(SLEEPS), World(), 1)
     assert [fault.kind for fault in run.faults if fault.kind != "context-kept"] == ["thread-left"]

@@ -53,11 +53,8 @@ def _unknown_word(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return None
     status = value.get("status")
-    if status is False:
-        return "returned the status False, which the platform takes for success; its word is 'error'"
-    if isinstance(status, int) and status >= _HTTP_FAILED:
-        return f"returned the status {status}, which the platform takes for success; its word is 'error'"
-    if isinstance(status, str) and _BAD_WORD.fullmatch(status.strip()):
+    is_number = isinstance(status, int) and status >= _HTTP_FAILED
+    if status is False or is_number or (isinstance(status, str) and _BAD_WORD.fullmatch(status.strip())):
         return f"returned the status {status!r}, which the platform takes for success; its word is 'error'"
     return _without_status(value) if status is None else None
 

@@ -6,6 +6,7 @@ What each reads is counted in PostgreSQL's pages, which a busy machine does not 
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -26,14 +27,7 @@ from sbh_jobkit.schedule.schedule import Schedule
 
 FEW, MANY = 10_000, 1_000_000
 JOBS = 200
-_FILL = text("""
-    INSERT INTO sbh_job_run (tenant, plugin, job, fire_time, attempt, state, worker, planned_at,
-                             started_at, finished_at, outcome, is_cut, offered_at)
-    SELECT 'tenant' || number % 20, 'plugin' || number % 50, 'job' || number % :jobs, fire, 1, 'ended', 'gone',
-           fire, fire, fire + 1000000, 'ok', false, fire
-    FROM generate_series(0, :rows - 1) AS number,
-         LATERAL (SELECT :last - CAST(number / :jobs AS bigint) * 60000000 AS fire) AS made
-""")
+_FILL = text((Path(__file__).parents[2] / "data/history.sql").read_text())
 _READS = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+sbh_job_run\b", re.IGNORECASE)
 
 
