@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
+from sbh_jobkit import clock
 from sbh_jobkit.context import kept
 from sbh_jobkit.fakes.host.rules import SECONDS, HostRules
 from sbh_jobkit.plugin.job import defined_at
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class FakeTenant:
     """A world, with or without a fault plan."""
 
-    __slots__ = ("_limits", "plan", "snapshots", "time_limit", "world")
+    __slots__ = ("_latest", "_limits", "alone", "plan", "snapshots", "time_limit", "world")
 
     def __init__(
         self, world: World, *, plan: ActivePlan | None = None, time_limit: float | None = None, snapshots: bool = True
@@ -45,7 +46,10 @@ class FakeTenant:
         self.plan = plan
         self.time_limit = time_limit
         self.snapshots = snapshots
+        self.alone = False
+        """Whether nothing changes the world between two runs: then the one before a run is the one after the last."""
         self._limits = Limits()
+        self._latest: Snapshot | None = None
 
     @property
     def id(self) -> str:
@@ -70,6 +74,20 @@ class FakeTenant:
             self._limits = Limits(*limits)
         return self._limits
 
+    def before(self) -> Snapshot | None:
+        """Return the world as the next run finds it; None without snapshots."""
+        if not self.snapshots:
+            return None
+        return self.world.snapshot() if self._latest is None else self._latest.later(clock.now(self.world.zone))
+
+    def after(self) -> Snapshot | None:
+        """Return the world as a run has left it; None without snapshots."""
+        if not self.snapshots:
+            return None
+        left = self.world.snapshot()
+        self._latest = left if self.alone else None
+        return left
+
     def notify(self, run: Run) -> Run:
         """Pass an ended run to the world's extensions; return the run."""
         return self.world.extensions.notify(run)
@@ -82,6 +100,7 @@ class FakeTenant:
             yield state
         finally:
             self.world.restore(state)
+            self._latest = None
             if self.plan is not None and counters is not None:
                 self.plan.restore(counters)
 
@@ -101,7 +120,7 @@ class FakeSession:
         self._tenant = tenant
         self._job = job
         self._finished = False
-        self.before: WorldSnapshot | None = world.snapshot() if tenant.snapshots else None
+        self.before: WorldSnapshot | None = tenant.before()
         self.after: WorldSnapshot | None = None
         self.expected = world.expected(job.name, fire) if world.expectations else None
         self.recorder: Recorder = world.recorder(job.root)
@@ -140,7 +159,7 @@ class FakeSession:
         if self.expected is None and self.injector is not None:
             self.expected = self.injector.expected
         world.jobs.finish(job.manifest.slug, job.name, started_at=started_at, outcome=outcome, why=why)
-        self.after = world.snapshot() if self._tenant.snapshots else None
+        self.after = self._tenant.after()
         self._finished = True
 
     def _note_hooks(self) -> None:

@@ -68,6 +68,24 @@ class Snapshot(Shown):
         when = f" at {self.taken:%Y-%m-%d %H:%M:%S %Z}" if self.taken else ""
         return f"<Snapshot{when}: {rows} rows, {len(self.files.files)} files, {len(self.events)} events>"
 
+    def later(self, at: datetime) -> Snapshot:
+        """Return the same state at a later virtual time."""
+        return make_snapshot(
+            origin=self.origin,
+            taken=at,
+            files=self.files,
+            tables=self.tables,
+            secrets=self.secrets,
+            llm=self.llm,
+            http=self.http,
+            jobs=self.jobs,
+            memory=self.memory,
+            events=self.events,
+            random=self.random,
+            services=self.services,
+            settings=self.settings,
+        )
+
     def world(self) -> Any:
         """Return a new world in this state; changes to it do not change the snapshot."""
         return self.origin.at(self)

@@ -234,7 +234,8 @@ class World(Stores, EffectRules, NetworkRules, Shown):
 
         Variables of `world.py` are not included.
         """
-        services = self.extensions.services if self.extensions else _NO_SERVICES
+        extensions = self.extensions
+        services = extensions.services if extensions else _NO_SERVICES
         settings = (*_settings(self), tuple(self.expectations))
         if self._settings != settings:
             self._settings = settings

@@ -16,12 +16,14 @@ if hasattr(os, "register_at_fork"):
 class Descriptors:
     """Keeps what is written to the process's standard output and error: `open` and `close` around each run."""
 
-    __slots__ = ("_files", "_saved")
+    __slots__ = ("_files", "_led", "_saved", "_stay")
 
-    def __init__(self) -> None:
-        """Keep nothing yet."""
+    def __init__(self, *, stay: bool = False) -> None:
+        """Keep nothing yet; with `stay`, both lead into memory also between two runs."""
         self._files: tuple[int, int] | None = None
         self._saved: tuple[int, ...] | None = None
+        self._stay = stay
+        self._led = False
 
     def __enter__(self) -> None:
         """Remember where both lead, for any number of runs."""
@@ -29,6 +31,7 @@ class Descriptors:
 
     def __exit__(self, *_: object) -> None:
         """Forget it, and what was written."""
+        self._lead_back()
         files, saved = self._files, self._saved
         self._files, self._saved = None, None
         _close(saved or ())
@@ -45,17 +48,23 @@ class Descriptors:
 
     def open(self) -> None:
         """Lead both to a file in memory."""
-        _flush()
-        if self._saved and self._files:
+        if not self._led and self._saved and self._files:
+            _flush()
+            self._led = True
             os.dup2(self._files[0], 1)
             os.dup2(self._files[1], 2)
 
     def close(self) -> None:
-        """Lead both to where they led before."""
+        """Lead both to where they led before, unless they stay."""
         _flush()
-        if self._saved:
+        if not self._stay:
+            self._lead_back()
+
+    def _lead_back(self) -> None:
+        if self._led and self._saved:
             os.dup2(self._saved[0], 1)
             os.dup2(self._saved[1], 2)
+            self._led = False
 
     def take(self, most: int) -> tuple[bytes, bytes] | None:
         """Return what was written since the last time, at most so many bytes each; None if that is nothing."""

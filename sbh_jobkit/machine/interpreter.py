@@ -15,12 +15,12 @@ class Interpreter:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._lists: list[tuple[str, list[Any], tuple[Any, ...]]] = []
+        self._lists: list[tuple[str, list[Any], list[Any]]] = []
         self._depth = 0
 
     def __enter__(self) -> Self:
         """Remember how it is."""
-        self._lists = [(name, getattr(sys, name), tuple(getattr(sys, name))) for name in _LISTS]
+        self._lists = [(name, now := getattr(sys, name), now[:]) for name in _LISTS]
         self._depth = sys.getrecursionlimit()
         return self
 
@@ -28,6 +28,8 @@ class Interpreter:
         """Put back what is missing."""
         for name, original, before in self._lists:
             now = getattr(sys, name)
+            if now is original and now == before:
+                continue
             if not isinstance(now, list):
                 setattr(sys, name, now := original)
             if not all(each in now for each in before):

@@ -49,11 +49,14 @@ class Capture:
 
     __slots__ = ("_before", "_descriptors", "_err", "_lines", "_out")
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, *, alone: bool = False) -> None:
+        """Start empty.
+
+        `alone` says that nobody else's code runs between two runs: then the descriptors are led away until the end.
+        """
         self._out, self._err = BoundedText(1), BoundedText(2)
         self._lines = LogLines()
-        self._descriptors = Descriptors()
+        self._descriptors = Descriptors(stay=alone)
         self._before: tuple[Any, Any, list[logging.Handler]] | None = None
 
     def watch(self, printed: Callable[[str], object] | None, logged: Callable[[str], object] | None) -> None:

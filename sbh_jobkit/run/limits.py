@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.clock import VirtualClock
 
+_ALARM, _REAL = int(signal.SIGALRM), int(signal.ITIMER_REAL)
 _STEP = Handle._run.__code__  # noqa: SLF001  a frame is known by its code, and this one has no public name
 _LOOP = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined] # noqa: SLF001  as above
 _REAL_TIME = "real time: an endless loop, or a wait that virtual time does not shorten"
 _AGAIN = 1.0
 """Seconds until the alarm rings again, for code that swallowed it; less would disturb clean-up code."""
 _SOON = 0.05
+_AT_ONCE = 1e-6
 _OWN_ALARM = "an alarm that the job has set rang, and nothing handles it"
 _LOOK = 0.02
 """Seconds of processor time between two looks at the memory."""
@@ -51,32 +53,35 @@ class RealTime:
         self._in_main = False
         self._until = 0.0
         self._handler: Any = None
-        self._pending = (0.0, 0.0)
+        self._pending: tuple[float, float] | None = None
         self._ours = self._alarm
 
     def __enter__(self) -> Self:
         """Begin to watch this thread; an alarm that someone else has set is kept for later."""
         self._watchdog.__enter__()
-        self._in_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        self._in_main = threading.current_thread() is threading.main_thread()
         if self._in_main:
-            self._pending = signal.setitimer(signal.ITIMER_REAL, 0)
-            self._handler = _signal.signal(signal.SIGALRM, self._ours)
+            self._pending = None
+            self._handler = _signal.signal(_ALARM, self._ours)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the alarm signal back."""
         if self._in_main:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # before the handler, whose default ends the process
-            _signal.signal(signal.SIGALRM, self._handler)
-            if any(self._pending):
-                signal.setitimer(signal.ITIMER_REAL, *self._pending)
+            if self._pending is not None:
+                _signal.setitimer(_REAL, 0)  # before the handler, whose default ends the process
+            _signal.signal(_ALARM, self._handler)
+            if self._pending is not None and any(self._pending):
+                _signal.setitimer(_REAL, *self._pending)
         self._watchdog.__exit__()
 
     def start(self, seconds: float) -> None:
         """Raise TimeLimitExceeded in this thread after that many real seconds, and then each second."""
         self._until = perf_counter() + seconds
         if self._in_main:
-            _signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            pending = _signal.setitimer(_REAL, seconds, _AGAIN)
+            if self._pending is None:
+                self._pending = pending
             self._watchdog.start(seconds + 1.5 * _AGAIN)
         else:
             self._watchdog.start(seconds)
@@ -87,8 +92,8 @@ class RealTime:
         if self._in_main:
             if handlers.taken or handlers.alarms:
                 handlers.restore()
-            if _signal.getsignal(signal.SIGALRM) is not self._ours:
-                signal.signal(signal.SIGALRM, self._ours)
+            if _signal.getsignal(_ALARM) is not self._ours:
+                _signal.signal(_ALARM, self._ours)
         self._watchdog.stop()
 
     def _ring(self, frame: FrameType | None) -> None:
@@ -99,6 +104,8 @@ class RealTime:
     def _alarm(self, number: int, frame: FrameType | None) -> None:
         del number
         if not self._until:
+            if self._pending is None:  # it is somebody else's, and rang before the first run
+                self._pending = _AT_ONCE, _signal.getitimer(_REAL)[1]
             return
         if perf_counter() < self._until - _SOON:
             self._clock.expired = _OWN_ALARM

@@ -40,10 +40,13 @@ class VirtualSandbox:
         "_real_time",
     )
 
-    def __init__(self, clock: VirtualClock) -> None:
-        """Measure time by the clock, which the jobs' sleeps advance."""
+    def __init__(self, clock: VirtualClock, *, alone: bool = False) -> None:
+        """Measure time by the clock, which the jobs' sleeps advance.
+
+        `alone` says that between two calls nobody's code runs but the kit's.
+        """
         self._clock = clock
-        self._capture = Capture()
+        self._capture = Capture(alone=alone)
         self._guard = Guard(clock)
         self._real_time = RealTime(clock, self._capture.look)
         self._interrupts = interrupts.Listening()
@@ -54,9 +57,9 @@ class VirtualSandbox:
 
     def __enter__(self) -> Self:
         """Set the root logger to INFO, and take over the signals for endless loops and Ctrl-C."""
-        root = logging.getLogger()
+        root = logging.root
         self._level = root.level
-        if not root.isEnabledFor(logging.INFO):
+        if root.level > logging.INFO:
             root.setLevel(logging.INFO)
         self._loops.__enter__()
         self._real_time.__enter__()
@@ -72,8 +75,8 @@ class VirtualSandbox:
         self._interrupts.__exit__()
         self._real_time.__exit__()
         self._loops.__exit__()
-        if logging.getLogger().level != self._level:
-            logging.getLogger().setLevel(self._level)
+        if logging.root.level != self._level:
+            logging.root.setLevel(self._level)
 
     def call(self, job: Job, session: Session) -> Call:
         """Call a job; it begins at the time that the clock shows."""

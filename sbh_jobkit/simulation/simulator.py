@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.schedule.policy import Policy
     from sbh_jobkit.schedule.schedule import Schedule
 
-_SELDOM = 10_000
-"""New objects between two looks of the garbage collector."""
+_SELDOM = 10_000, 100
+"""New objects between two looks of the garbage collector, and looks between two at those that are kept."""
 
 
 class SeldomCollected:
@@ -51,14 +51,17 @@ class SeldomCollected:
 
     def __enter__(self) -> Self:
         """Let more objects be made between two looks, unless the collector is off or looks less often already."""
-        self._before = first, *others = gc.get_threshold()
-        if 0 < first < _SELDOM:
-            gc.set_threshold(_SELDOM, *others)
+        self._before = first, second, third = gc.get_threshold()
+        if 0 < first < _SELDOM[0]:
+            gc.set_threshold(_SELDOM[0], max(second, _SELDOM[1]), third)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Set what was set before, unless someone has changed it meanwhile."""
-        if gc.get_threshold()[0] == _SELDOM:
+        """Set what was set before, unless someone has changed it meanwhile; the runs that are kept count as old."""
+        if gc.get_threshold()[0] == _SELDOM[0]:
+            if not gc.get_freeze_count():
+                gc.freeze()  # without this, the collector would look at all of them at once
+                gc.unfreeze()
             gc.set_threshold(*self._before)
 
 
@@ -187,13 +190,14 @@ class Simulator:
 
         Ctrl-C raises Interrupted, a KeyboardInterrupt whose `so_far` is the simulation up to that time.
         """
+        if progress is None:
+            return next(self._slices(None))
 
         def enough(done: int) -> bool:
-            if progress is not None:
-                progress(done)
+            progress(done)
             return False
 
-        return next(self.slices(enough))
+        return next(self._slices(enough))
 
     def slices(self, enough: Callable[[int], bool]) -> Iterator[Simulation]:
         """Simulate in slices: after each run, `enough` gets the number of runs so far and returns whether a slice ends.
@@ -201,8 +205,14 @@ class Simulator:
         Yields the simulation up to that time, and at last all of it, always with the same list of runs. Between two
         slices the process sees the machine's time.
         """
+        return self._slices(enough)
+
+    def _slices(self, enough: Callable[[int], bool] | None) -> Iterator[Simulation]:
+        """Simulate in slices, or all at once without `enough`."""
         clock, tenant = VirtualClock(self.start, self.zone), self._tenant()
-        timeline, plan, sandbox = self._timeline(tenant), tenant.plan, VirtualSandbox(clock)
+        timeline, plan = self._timeline(tenant), tenant.plan
+        tenant.alone = enough is None and not timeline.calls_others
+        sandbox = VirtualSandbox(clock, alone=tenant.alone)
         timeline.snapshots, runs = [], list[Run]()
         state, watch = ModuleState(self.plugin), watch_lines(self.plugin, asked=self.conditions.unreached)
         steps, going = timeline.steps(clock, Runner(tenant, sandbox)), True
@@ -214,7 +224,7 @@ class Simulator:
                         runs.append(run)
                         if watch is not None:
                             watch.renew()
-                        if going := enough(len(runs)):
+                        if enough is not None and (going := enough(len(runs))):
                             break
             except KeyboardInterrupt as stop:
                 so_far = self._result(runs, timeline, plan, clock.now, state=state, watch=watch)

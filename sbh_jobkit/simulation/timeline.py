@@ -84,6 +84,11 @@ class Timeline:
         self.snapshots: list[TimedSnapshot] | None = None
         """The world after each step; None does not keep it, a list does."""
 
+    @property
+    def calls_others(self) -> bool:
+        """Whether code that is not the kit's is called between runs: of the world's script, or of extensions."""
+        return bool(self._ticks or self._world.extensions)
+
     def steps(self, clock: VirtualClock, runner: Runner) -> Iterator[Run]:
         """Yield a run for every attempt at a fire time when it has ended; extensions see the run first."""
         steps = self._steps(clock, runner)

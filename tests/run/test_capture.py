@@ -1,6 +1,7 @@
 """What a run prints and logs: all of it, up to a bound, and nothing of it on the terminal."""
 
 import logging
+import os
 import sys
 from contextlib import nullcontext
 
@@ -158,3 +159,30 @@ def test_closing_standard_output_loses_nothing():
         print("kept")  # noqa: T201
         sys.stdout.close()
     assert capture.take()[0] == "kept\n"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_is_written_to_descriptors_between_two_runs(capfd, alone):
+    """It is the caller's, unless nobody else's code runs there; afterwards the descriptors lead where they led."""
+    capture = Capture(alone=alone)
+    capture.begin()
+    for number in range(2):
+        with capture:
+            os.write(1, b"run %d\n" % number)
+            print("printed", file=sys.__stderr__)
+        assert capture.take()[:2] == (f"run {number}\n", "printed\n")
+        os.write(2, b"between\n")
+        assert alone is (capture.take().stderr == "between\n")
+    capture.end()
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("after\n", "" if alone else "between\n" * 2)
+
+
+def test_descriptors_come_back_from_a_run_that_is_interrupted():
+    """Ctrl-C between two steps of the kit leaves nothing led away."""
+    was, capture = os.fstat(1), Capture(alone=True)
+    capture.begin()
+    capture.__enter__()
+    assert not os.path.samestat(os.fstat(1), was)
+    capture.end()
+    assert os.path.samestat(os.fstat(1), was)
