@@ -323,7 +323,7 @@ class _Dispatch:
         if decision.reason is not None or late < _NOTABLE:
             return decision
         reason = f"started {times.format_elapsed(late)} late: {self._held.get(decision.fire, 'no slot was free')}"
-        return replace(decision, reason=reason)
+        return decision._replace(reason=reason)
 
     def _retry_after(self, decision: Decision) -> int | None:
         """Return how long the next attempt waits, in the store's unit; None where none follows."""

@@ -32,18 +32,21 @@ class Listener:
     current: Listener | None = None
     """That of the run which goes on."""
 
+    __slots__ = ("_note", "_seen")
+
     def __init__(self, note: Callable[[str, object], object]) -> None:
         """Call `note` with a kind and the error."""
         self._note = note
-        self._seen: set[tuple[CodeType, int, str]] = set()
+        self._seen: set[tuple[CodeType, int, str]] | None = None
 
     def hear(self, error: BaseException) -> None:
         """Note an error, as type and message with # for numbers."""
         frame = sys._getframe(2)  # noqa: SLF001  the handler
         message = " ".join(_NUMBERS.sub("#", f"{error}").split())
         shown = f"{type(error).__name__}: {message if len(message) <= _LONGEST else f'{message[:_LONGEST]}…'}"
-        if (key := (frame.f_code, frame.f_lineno, shown)) not in self._seen:
-            self._seen.add(key)
+        seen = self._seen = self._seen if self._seen is not None else set()
+        if (key := (frame.f_code, frame.f_lineno, shown)) not in seen:
+            seen.add(key)
             self._note("exception-swallowed", shown)
 
 

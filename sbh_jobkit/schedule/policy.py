@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbh_jobkit.errors import PolicyError, TimeFormatError, did_you_mean
 from sbh_jobkit.schedule import concurrency, times
@@ -118,8 +118,7 @@ class Window:
         return self.start <= epoch < self.end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What happens to one fire time; the reason is None if it simply starts on time.
 
     The reason of one that waits is what `decide_queued` needs later, as `since`.

@@ -7,7 +7,6 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbh_jobkit.run.frozen import maker
 from sbh_jobkit.schedule.policy import (
     TRIED_AGAIN,
     Action,
@@ -35,7 +34,6 @@ class _Waiting(NamedTuple):
 
 _PLACE = attrgetter("fire", "attempt")
 _START = Action.START
-_decision = maker(Decision)
 
 
 class JobQueue:
@@ -57,9 +55,9 @@ class JobQueue:
 
     def due(self, fires: Sequence[float], now: float, down: Window | None = None) -> list[Decision]:
         """Decide on fire times that are due; those that have to wait are kept."""
-        running = self._still_running(now)
+        running = self._still_running(now) if self._running else []
         if not running and not self._waiting and down is None and fires == [now]:
-            return [_decision(fire=now, action=_START)]  # the usual case, in which no rule applies
+            return [Decision(now, _START)]  # the usual case, in which no rule applies
         waiting = [each.fire for each in self._waiting]
         decisions = decide(self._policy, fires, now, running=running, waiting=waiting, down=down, tz=self._tz)
         for decision in decisions:
@@ -116,7 +114,5 @@ class JobQueue:
         insort(self._waiting, _Waiting(decision.fire, decision.attempt, decision.reason or "", retry), key=_PLACE)
 
     def _still_running(self, now: float) -> list[float]:
-        if not self._running:
-            return []
         self._running = [(fire, until) for fire, until in self._running if until > now]
         return sorted(fire for fire, _ in self._running)  # as rows of a store are read

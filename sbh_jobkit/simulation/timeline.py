@@ -78,7 +78,8 @@ class Timeline:
         self._ticks = list(world.script.ticks) if world.script else []
         first = -len(self._ticks)  # the world changes before the jobs of the same time see it
         schedules = [*(tick.schedule(zone) for tick in self._ticks), *(each.schedule for each in due)]
-        self._fires = merge(*(_stream(schedule, start, end, first + n) for n, schedule in enumerate(schedules)))
+        streams = [_stream(schedule, start, end, first + n) for n, schedule in enumerate(schedules)]
+        self._fires = streams[0] if len(streams) == 1 else merge(*streams)
         self._later: list[tuple[float, int, int]] = []
         """Events found on the way: time, kind, and the index of a queue or of a downtime."""
         self.snapshots: list[TimedSnapshot] | None = None
