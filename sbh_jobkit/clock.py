@@ -21,6 +21,7 @@ from functools import cache
 from importlib.resources import files
 from operator import index
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 from zoneinfo import TZPATH, ZoneInfo
 
@@ -34,8 +35,8 @@ _SECOND = 1_000_000_000
 _NONE, _MICROSECOND = timedelta(0), timedelta(microseconds=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _sleep, _ctime, _asctime, _select = time.sleep, time.ctime, time.asctime, select.select
-_begin = sched.scheduler.__init__
 _REAL_WAITS = {subprocess.Popen._wait.__code__}  # type: ignore[attr-defined] # noqa: SLF001  it polls, with sleeps
+_BEGIN = sched.scheduler.__init__
 _STILL = 0.03
 """Real seconds without a step after which a thread that waits for another one is taken to wait."""
 _GLANCE = 0.001
@@ -97,21 +98,12 @@ def wait_for_files(reading: Any, writing: Any, special: Any, timeout: float | No
     return ready
 
 
-def _begin_scheduler(
-    self: sched.scheduler,
-    timefunc: Callable[[], float] = time.time,  # noqa: TID251  virtual while a clock is open
-    delayfunc: Callable[[float], object] = sleep,
-) -> None:
-    """Begin as `sched.scheduler` does, whose own defaults are the monotonic clock and the machine's sleep."""
-    _begin(self, timefunc, delayfunc)
-
-
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (time, "sleep", sleep),
     (time, "ctime", ctime),
     (time, "asctime", asctime),
     (select, "select", wait_for_files),
-    (sched.scheduler, "__init__", _begin_scheduler),
+    (sched.scheduler, "__init__", FunctionType(_BEGIN.__code__, vars(sched), "__init__", (time.time, sleep))),  # noqa: TID251  virtual while a clock is open
 )
 """What does not get the time from C: replaced while a clock is open."""
 
