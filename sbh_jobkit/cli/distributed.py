@@ -47,7 +47,9 @@ def serve_distributed(options: Namespace, tenants: Sequence[Settings]) -> bool:
             cache = PackageCache(store, Path(beside_store(store)("packages")).absolute())
             catalogue = Catalogue(store, cache, web.address.for_tenants)
             screen = screen_for(with_tenant=len(tenants) > 1, with_plugin=True)
-            starter = closing.enter_context(Starter.start(modules()))
+            starter = closing.enter_context(
+                Starter.start(modules(), runs_per_process=options.runs_per_process, waiting=options.runs)
+            )
             closing.enter_context(logging_on(screen))
             ends: list[Callable[[Run], object]] = []
             scheduler = QueueScheduler(

@@ -18,10 +18,17 @@ _LARGEST_PORT = 65_535
 STORE = "sqlite:///jobs.db"
 VARIABLE = "SBH_JOBKIT_STORE"
 """Names the store where no option does: a command line can be read by everybody on the machine."""
+_MOST_RUNS = 10_000
 _STORE = f"the store: sqlite:///FILE or postgresql://… (default: the variable {VARIABLE}, else {STORE})"
 _KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
 _NAME = "what you call this process; one that is alive and has the same name is named, and nothing starts"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
+
+
+def _add_runs(parser: Any) -> None:
+    parser.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
+    text = "how many runs of a plugin a process may have, one after another (default: 1, a new process for each run)"
+    parser.add_argument("--runs-per-process", type=_runs_per_process, default=1, metavar="N", help=text)
 
 
 def _add_store(parser: Any) -> None:
@@ -44,7 +51,7 @@ def add_serve(commands: Commands) -> None:
     text = "run jobs in this process, or plan them for workers; NAME is an engine of an extension (default: local)"
     serve.add_argument("--engine", default="local", metavar="local|distributed|NAME", help=text)
     serve.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
-    serve.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
+    _add_runs(serve)
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     serve.add_argument("--grace", default="20s", metavar="DURATION", help=text)
     serve.add_argument("--port", type=_port, default=8765, metavar="N", help="of the REST API (default: 8765; 0: any)")
@@ -72,7 +79,7 @@ def add_worker(commands: Commands) -> None:
     worker.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
     text = "what brings rows to workers: the name that serve was given, too (default: distributed)"
     worker.add_argument("--engine", default="distributed", metavar="distributed|NAME", help=text)
-    worker.add_argument("--runs", type=_runs, default=4, metavar="N", help="runs at a time (default: 4)")
+    _add_runs(worker)
     worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     worker.add_argument("--grace", default="20s", metavar="DURATION", help=text)
@@ -192,5 +199,12 @@ def _port(text: str) -> int:
 def _runs(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or int(text[:9]) < 1:
         msg = f"{text!r} is not a number of runs from 1"
+        raise JobkitError(msg)
+    return int(text[:9])
+
+
+def _runs_per_process(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or not 1 <= int(text[:9]) <= _MOST_RUNS:
+        msg = f"--runs-per-process {text[:60]!r} is not a number of runs from 1 to {_MOST_RUNS}"
         raise JobkitError(msg)
     return int(text[:9])

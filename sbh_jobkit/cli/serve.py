@@ -72,7 +72,9 @@ def serve(options: Namespace) -> bool:
         plugins = list({plugin.path: plugin for plugin in found.plugins.values()}.values())
         screen = screen_for(with_tenant=len(tenants) > 1, with_plugin=len(plugins) > 1)
         with ExitStack() as closing:
-            starter = closing.enter_context(Starter.start(modules()))
+            starter = closing.enter_context(
+                Starter.start(modules(), runs_per_process=options.runs_per_process, waiting=options.runs)
+            )
             closing.enter_context(logging_on(screen))
             closing.callback(copies.close)
             closing.callback(web.address.uploads.close)

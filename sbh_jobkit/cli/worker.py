@@ -42,7 +42,9 @@ def worker(options: Namespace) -> bool:
         more = _for_tenants(options, store, Path(options.key_file or beside("key")).absolute())
         screen = screen_for(with_tenant=True, with_plugin=True)
         with ExitStack() as closing:
-            starter = closing.enter_context(Starter.start(modules()))
+            starter = closing.enter_context(
+                Starter.start(modules(), runs_per_process=options.runs_per_process, waiting=options.runs)
+            )
             closing.enter_context(logging_on(screen))
             cache = PackageCache(store, Path(options.cache or beside("packages")).absolute())
             running = QueueWorker(

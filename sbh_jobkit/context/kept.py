@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _OWN = frozenset({"tenant_id", "user_id", "role", "request"})
 """What a context says of itself without doing anything."""
+_CALLER = frozenset({"user_id", "role", "request"})
+"""What of it is the caller's: where a run goes on, its own caller's."""
 _ADVICE = "make it in the job, from the ctx of this run, and not once at module level"
 _contexts: dict[type, type] = {}
 """What the class of a context becomes when its run has ended."""
@@ -64,7 +66,7 @@ def _kept(kind: type, name: str) -> type:
     slots = {slot for base in kind.__mro__ for slot in vars(base).get("__slots__", ())}
 
     def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807  it becomes a method
-        if attribute in slots or (not name and _is_state(self, attribute)):
+        if attribute in slots or (not name and (_is_state(self, attribute) or (_going and attribute in _CALLER))):
             return getattr(_current(name), attribute)
         return object.__getattribute__(self, attribute)
 

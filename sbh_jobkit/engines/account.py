@@ -50,6 +50,17 @@ class Account:
         """Whether the supervisor has reported the end of all processes."""
         return "over" in self._heard
 
+    @property
+    def waits(self) -> bool:
+        """Whether the run is over, and its process waits for another one."""
+        return self.is_over and bool(self._heard["over"]["waits"])
+
+    @property
+    def left(self) -> str | None:
+        """What the run has left in its process, which could have had another one but for that."""
+        found: str | None = self._heard["over"]["left"] if self.is_over else None
+        return found
+
     def take(self, message: Message) -> None:
         """Take the next message."""
         kind = message["kind"]

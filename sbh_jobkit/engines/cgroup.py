@@ -23,6 +23,7 @@ class Files(NamedTuple):
 
     limit: str
     events: str
+    used: str
 
 
 class Place(NamedTuple):
@@ -32,8 +33,8 @@ class Place(NamedTuple):
     files: Files
 
 
-V1 = Files("memory.limit_in_bytes", "memory.oom_control")
-V2 = Files("memory.max", "memory.events")
+V1 = Files("memory.limit_in_bytes", "memory.oom_control", "memory.usage_in_bytes")
+V2 = Files("memory.max", "memory.events", "memory.current")
 
 
 class Group:
@@ -60,9 +61,11 @@ class Group:
         return cls(folder, place.files)
 
     def limit(self, memory_mb: float) -> None:
-        """Let the kernel end a process of the group when all together use more than this and some room."""
+        """Let the kernel end a process of the group when all together use more than this, beyond now, and some room."""
         with suppress(OSError):  # a limit below what is used already: the watch ends the run
-            (self._folder / self._files.limit).write_text(f"{int(memory_mb * _ROOM * _MB)}", encoding="ascii")
+            used = int((self._folder / self._files.used).read_text(encoding="ascii"))
+            most = used + int(memory_mb * _ROOM * _MB)
+            (self._folder / self._files.limit).write_text(f"{most}", encoding="ascii")
 
     @property
     def has_killed(self) -> bool:

@@ -12,10 +12,10 @@ from sbh_jobkit.engines.account import Account
 from sbh_jobkit.engines.messages import Lines, Message, pack
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from types import TracebackType
 
+    from sbh_jobkit.engines.pool import Process
     from sbh_jobkit.engines.request import RunRequest
     from sbh_jobkit.run.run import Run
 
@@ -30,14 +30,17 @@ class RunHandle:
 
     def __init__(
         self,
-        ask: Callable[[], socket.socket],
+        ask: Callable[..., Process],
         request: RunRequest,
         on_message: Callable[[Message], object] | None = None,
+        release: Callable[[Process, Account], object] | None = None,
     ) -> None:
-        """Ask for a supervisor, and listen to it at the other end of the channel that `ask` returns."""
+        """Ask for a process, and listen to its supervisor; `release` is given the process of a run that is over."""
         self._ask = ask
-        self._channel = ask()
+        self._process = ask()
+        self._channel = self._process.channel
         self._on_message = on_message
+        self._release = release
         self._lines = Lines()
         self._account = Account(request)
         self._sending = threading.Lock()
@@ -80,8 +83,8 @@ class RunHandle:
         """
         self._read_until(lambda: self.is_ready or self.is_over, timeout)
         if self._closed and self._account.is_empty and not self._cancelled:  # the starter died while it was asked
-            self._channel.close()
-            self._channel, self._closed = self._ask(), False
+            self._process = self._ask(new=True)
+            self._channel, self._closed = self._process.channel, False
             self._read_until(lambda: self.is_ready or self.is_over, timeout)
         return self.is_ready and not self.is_over
 
@@ -113,12 +116,19 @@ class RunHandle:
 
     def close(self) -> None:
         """Stop listening; a run that is not over is killed."""
-        self._closed = True
-        self._channel.close()
+        with self._sending:
+            if self._closed:
+                return
+            self._closed = True
+        if self._release is not None and self._account.is_over:
+            self._release(self._process, self._account)
+        else:
+            self._channel.close()
 
     def _send(self, **message: object) -> None:
         with self._sending, suppress(OSError):  # it is over: `result` says how
-            self._channel.sendall(pack(**message))
+            if not self._closed:  # its process may have another run by now
+                self._channel.sendall(pack(**message))
 
     def _read_until(self, condition: Callable[[], bool], timeout: float | None) -> None:
         until = None if timeout is None else monotonic() + timeout
@@ -132,6 +142,7 @@ class RunHandle:
                 data = b""
             if not data:
                 self._closed = True
+                self._channel.close()
                 return
             for message in self._lines.feed(data):
                 self._account.take(message)

@@ -14,6 +14,8 @@ from sbh_jobkit.run.recorder import Recorder
 from sbh_jobkit.run.redaction import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sbh_jobkit.engines.messages import Message
 
 _MOST_TRACE = 50_000
@@ -68,22 +70,23 @@ class Redaction:
     """The secrets whose values output may hold: those of the tenant, and those that the run has set.
 
     The child reports them before the job's code runs. So output is redacted here, for runs that are killed as for
-    those that end, and no secret leaves the supervisor.
+    those that end, and no secret leaves the supervisor. Those of a process's earlier runs are known, too: the plugin's
+    modules may have kept them.
     """
 
-    def __init__(self) -> None:
-        """Know no secrets yet."""
-        self._names: dict[str, str] = {}
+    def __init__(self, known: Mapping[str, str]) -> None:
+        """Know the secrets of earlier runs, names by values."""
+        self.names: dict[str, str] = dict(known)
         self._allowed: list[str] = []
 
     def learn(self, message: Message) -> None:
         """Take the names of secrets by their values."""
-        self._names |= message["names"]
+        self.names |= message["names"]
         self._allowed = message.get("allowed", self._allowed)
 
     def apply(self, out: str, err: str) -> dict[str, Any]:
         """Return both texts redacted, and a fault for each secret that was in them."""
-        redactor = Redactor(self._names)
+        redactor = Redactor(self.names)
         recorder = Recorder(lambda: redactor, allowed=self._allowed)
         recorder.output(out, err, ())
         faults = [asdict(fault) for fault in recorder.faults]

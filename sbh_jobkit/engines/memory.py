@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import resource
 from time import perf_counter
+from typing import Self
 
-from sbh_jobkit.machine.processes import descendants, proportional, resident
+from sbh_jobkit.machine.processes import descendants, peak, proportional, resident
 
 _MB = 1 << 20
 _WALL = 16 << 30
@@ -26,10 +27,16 @@ _SHARE = 4
 class Memory:
     """The resident memory of all processes below this one, of which `pid` is the first."""
 
-    def __init__(self, pid: int, limit_mb: float) -> None:
-        """Begin to count here."""
+    def __init__(self, pid: int, limit_mb: float, before: int = 0) -> None:
+        """Begin to count here, and let the kernel forget the most that the process has used so far.
+
+        `before` are the bytes that it had a little earlier: they count where it has ended already.
+        """
         self.limit_mb = limit_mb
-        self._resident = resident(pid)
+        self._pid = pid
+        self.is_reset = _forget_peak(pid)
+        """Whether the kernel has forgotten it."""
+        self._resident = resident(pid) or before
         self._measured: dict[int, tuple[int, int]] = {}
         self._cost, self._looked = 0.0, perf_counter()
         self.used_mb = self._most_mb = 0.0
@@ -47,8 +54,17 @@ class Memory:
         self._cost = self._looked - begin
         return self._passes(used)
 
-    def most(self, kilobytes: int) -> float:
-        """Return the most megabytes in use; the kernel's own figure of the first process sees what no look saw."""
+    def grown_since(self, earlier: Self) -> float:
+        """Return by how many megabytes the first process has more than when an earlier count began."""
+        return (resident(self._pid) - earlier._resident) / _MB
+
+    def most(self, kilobytes: int | None = None) -> float:
+        """Return the most megabytes in use; the kernel's own figure of the first process sees what no look saw.
+
+        It comes with the end of the process; while it lives, it is read.
+        """
+        if kilobytes is None:
+            kilobytes = peak(self._pid)
         alone = (kilobytes * 1024 - self._resident) / _MB
         return round(max(0.0, alone, self._most_mb), 3)
 
@@ -84,6 +100,15 @@ class Memory:
         left = (self.limit_mb - self.used_mb) / _FASTEST
         pause = max(min(max(left, _SOONEST), _LATEST), self._cost * _SHARE)
         return max(0.0, self._looked + pause - perf_counter())
+
+
+def _forget_peak(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:  # noqa: PTH123  as in processes.py
+            file.write("5")
+    except OSError:  # the process has ended, or the kernel keeps no such file
+        return False
+    return True
 
 
 def build_wall() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.run.session import Tenant
 
+_OWN = ("job", "fire", "call")
+"""What differs between the runs of one process."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -46,6 +49,9 @@ class RunRequest:
     loading_seconds: float = 60.0
     """How long loading the plugin and making the tenant may take."""
 
+    again: bool = False
+    """Whether its process waits for another run when it has ended."""
+
     def __post_init__(self) -> None:
         """Raise JobkitError for a factory that is not of the form `module:function`."""
         module, _, function = self.factory.partition(":")
@@ -60,6 +66,20 @@ class RunRequest:
     def giving(self, **settings: object) -> Self:
         """Return the same request with more settings."""
         return replace(self, settings={**self.settings, **settings})
+
+    @property
+    def shared(self) -> Self:
+        """What another request must be equal in to be run by the same process: all but the run itself."""
+        return replace(self, job="", fire=0.0, call=None, again=False)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What is this run's alone, by name."""
+        return {name: getattr(self, name) for name in _OWN}
+
+    def following(self, own: Mapping[str, Any]) -> Self:
+        """Return the request of another run of the same process, from what is its own."""
+        return replace(self, **{name: own[name] for name in (*_OWN, "again")})
 
     def to_json(self) -> str:
         """Return the request in one line."""

@@ -15,12 +15,14 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from sbh_jobkit.engines.cgroup import find_place, remove_left
 from sbh_jobkit.engines.handle import RunHandle
+from sbh_jobkit.engines.pool import Pool, Process
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.machine.processes import become_subreaper, end_children, is_stopped
 from sbh_jobkit.schedule.schedule import Schedule
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
+    from sbh_jobkit.engines.account import Account
     from sbh_jobkit.engines.messages import Message
     from sbh_jobkit.engines.request import RunRequest
 
@@ -46,17 +49,21 @@ _PATIENCE = 30.0
 class Starter:
     """A starter process, as a server sees it; it is started again when it has died."""
 
-    def __init__(self, modules: Iterable[str] = ()) -> None:
-        """Load `modules` ahead, such as those of tenants' factories; use `start`."""
+    def __init__(self, modules: Iterable[str] = (), *, runs_per_process: int = 1, waiting: int = 0) -> None:
+        """Load `modules` ahead, such as those of tenants' factories; use `start`.
+
+        A process has at most `runs_per_process` runs, and at most `waiting` processes wait for another one.
+        """
         self._modules = tuple(modules)
+        self._pool = Pool(runs_per_process, waiting)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket
 
     @classmethod
-    def start(cls, modules: Iterable[str] = ()) -> Self:
+    def start(cls, modules: Iterable[str] = (), *, runs_per_process: int = 1, waiting: int = 0) -> Self:
         """Start the process; raises JobkitError if it cannot load a module, or one that starts threads."""
-        starter = cls(modules)
+        starter = cls(modules, runs_per_process=runs_per_process, waiting=waiting)
         starter.check()
         return starter
 
@@ -89,19 +96,36 @@ class Starter:
 
         `on_message` is called with each message of the run, in the thread that waits for the run.
         """
-        return RunHandle(partial(self._ask, request), request, on_message)
+        return RunHandle(partial(self._ask, request), request, on_message, partial(self._release, request))
 
-    def _ask(self, request: RunRequest) -> socket.socket:
-        """Return the channel to a new supervisor."""
+    def _ask(self, request: RunRequest, *, new: bool = False) -> Process:
+        """Return a process that was asked for the run: one that waits, or a new one."""
+        self.check()
+        if not new and self._pool.is_used and (process := self._pool.take(request)) is not None:
+            return process
+        return self._new(replace(request, again=self._pool.is_used))
+
+    def _release(self, request: RunRequest, process: Process, account: Account) -> None:
+        """Let the process of a run that is over wait for another one, unless it ends, or its starter has died."""
+        if account.left is not None:
+            self._pool.note(request, account.left)
+        with self._lock:
+            if account.waits and process.starter is self._process:
+                self._pool.give(process)
+            else:
+                process.channel.close()
+
+    def _new(self, request: RunRequest) -> Process:
+        """Return a new process."""
         ours, theirs = socket.socketpair()
         try:
-            self.check()
             with self._lock:
                 try:
                     socket.send_fds(self._channel, [b"R"], [theirs.fileno()])
                 except OSError:  # it has died since
                     self._start()
                     socket.send_fds(self._channel, [b"R"], [theirs.fileno()])
+                starter = self._process
         except BaseException:
             ours.close()
             raise
@@ -109,7 +133,7 @@ class Starter:
             theirs.close()
         with suppress(OSError):  # where the other end is gone, the handle finds it closed
             ours.sendall(b"%s\n" % request.to_json().encode())
-        return ours
+        return Process(channel=ours, request=request.shared, starter=starter)
 
     def close(self) -> None:
         """End the process; runs that go on are not ended by it."""
@@ -136,6 +160,7 @@ class Starter:
             raise JobkitError(msg)
 
     def _stop(self) -> None:
+        self._pool.clear()
         if self._process is not None:
             self._channel.close()
             try:

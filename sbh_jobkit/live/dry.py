@@ -172,6 +172,10 @@ class DrySecrets(MutableMapping[str, str]):
         """The names by value of all secrets that were read or set."""
         return self._secrets.seen
 
+    def remember(self, name: str, value: str) -> None:
+        """Add a secret to those that are seen."""
+        self._secrets.remember(name, value)
+
     def read_all(self) -> None:
         """Read every secret, so that `seen` has them all."""
         self._secrets.read_all()

@@ -160,6 +160,11 @@ class LiveTenant:
         """Return the redactor of every secret that was read or set, and of what opens the database and the files."""
         return Redactor({**self._passwords, **self.secrets.seen})
 
+    def remember(self, secrets: Mapping[str, str]) -> None:
+        """Keep secrets out of what is kept of runs, names by values, also where no source has them any more."""
+        for value, name in secrets.items():
+            self.secrets.remember(name, value)
+
     def close(self) -> None:
         """Close what was opened."""
         for name in ("http", "database", "llm", "events"):

@@ -82,6 +82,12 @@ def resident(pid: int) -> int:
     return int(numbers[1]) * os.sysconf("SC_PAGE_SIZE") if numbers else 0
 
 
+def peak(pid: int) -> int:
+    """Return the most resident kilobytes of a process so far, or since it was reset; 0 if it has ended."""
+    _, _, rest = _text(f"/proc/{pid}/status").partition("VmHWM:")
+    return int(rest.split(maxsplit=1)[0]) if rest else 0
+
+
 def proportional(pid: int) -> int:
     """Return the resident bytes of a process, each page divided by the number of processes that share it."""
     for line in _text(f"/proc/{pid}/smaps_rollup").splitlines():

@@ -19,6 +19,7 @@ class DictTenant:
         """Take secrets and limits."""
         self.secrets = dict(settings.get("secrets", {}))
         self.limits = Limits(seconds=settings.get("seconds", 30.0), memory_mb=settings.get("memory_mb", 100.0))
+        self.earlier = {}
         self.is_down = settings.get("is_down", False)
         self.files, self.db, self.http, self.llm = {}, {}, {}, None
         self.hints = SimpleNamespace(secret=lambda _: None, table=lambda _: None)
@@ -26,7 +27,14 @@ class DictTenant:
 
     def redactor(self):
         """Return the redactor of the secrets."""
-        return Redactor({value: name for name, value in self.secrets.items()})
+        return Redactor({**self.earlier, **{value: name for name, value in self.secrets.items()}})
+
+    def remember(self, secrets):
+        """Keep secrets of earlier runs out of what is kept."""
+        self.earlier = dict(secrets)
+
+    def close(self):
+        """Have nothing to close."""
 
     def open(self, job, fire, naive_in):
         """Open a session."""

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sbh_jobkit.engines.handle import RunHandle
+from sbh_jobkit.engines.pool import Process
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
 from sbh_jobkit.errors import JobkitError
@@ -317,13 +318,13 @@ def test_the_starter_dies_while_it_is_asked(ask, starter):
     """A request that it took and did not carry out has started nothing, so it is asked for once more."""
     request, tries = ask("well")._account._request, []  # noqa: SLF001  the smallest way to a valid request
 
-    def dies_first(request):
+    def dies_first(request, *, new=False):
         tries.append(request)
         if len(tries) == 1:
             ours, theirs = socket.socketpair()
             theirs.close()
-            return ours
-        return starter._ask(request)  # noqa: SLF001  what a starter gives its handles
+            return Process(channel=ours, request=request, starter=None)
+        return starter._ask(request, new=new)  # noqa: SLF001  what a starter gives its handles
 
     handle = RunHandle(partial(dies_first, request), request)
     assert handle.wait_ready(20)
