@@ -90,7 +90,7 @@ class _Child:
         """Run the job, and those of later requests as long as the process may be used again."""
         tenant = self._make_tenant()
         plugin = self._load()
-        before = leftover.Process() if self._request.again else None
+        before = leftover.State() if self._request.again else None
         while True:
             job = self._job(plugin)
             self._report("ready", tenant=tenant.id, slug=job.manifest.slug, root=f"{job.root or ''}")
@@ -161,7 +161,7 @@ class _Child:
         started = clock.now(UTC).timestamp()
         return Runner(tenant, sandbox).run(job, self._request.fire, schedule or tz, started=started, reason=reason)
 
-    def _is_left_alone(self, run: Run, tenant: Any, before: leftover.Process) -> bool:
+    def _is_left_alone(self, run: Run, tenant: Any, before: leftover.State) -> bool:
         """Whether another run may follow; say what is left of this one if it may not."""
         if not self._request.again or run.outcome is not Outcome.OK or not hasattr(tenant, "remember"):
             return False

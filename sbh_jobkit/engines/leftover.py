@@ -71,7 +71,7 @@ LOOKS: Mapping[str, Callable[[], object]] = {
 """How to look at each thing, by what a run has left where it differs."""
 
 
-class Process:
+class State:
     """How a process was before its runs."""
 
     def __init__(self) -> None:

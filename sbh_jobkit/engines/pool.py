@@ -75,10 +75,11 @@ class Pool:
 
     def give(self, process: Process) -> None:
         """Let a process wait whose run has ended."""
-        process.since = monotonic()
         with self._lock:
+            process.since = monotonic()
             self._waiting.append(process)
-            ended, self._waiting = self._waiting[: -self._most], self._waiting[-self._most :]
+            more = max(0, len(self._waiting) - self._most)
+            ended, self._waiting = self._waiting[:more], self._waiting[more:]
         _close(ended)
         self._end_old()
 
@@ -89,7 +90,9 @@ class Pool:
             is_new = told not in self._told
             self._told.add(told)
         if is_new:
-            _LOG.warning("%s/%s: the process of a run is not used again, since it has left %s", *told[1:])
+            facts = dict(zip(("tenant", "plugin", "job"), told, strict=False))
+            text = "%s/%s: its process is not used again, since the run has left %s"
+            _LOG.warning(text, *told[1:], extra={"facts": facts})
 
     def clear(self) -> None:
         """End all that wait."""

@@ -42,13 +42,20 @@ class WatchedStarter(Starter):
 
 
 @pytest.fixture(scope="module")
-def starter():
-    """Start one; whatever it leaves is killed when the tests have ended, also if they failed."""
+def starter(request):
+    """Start one; whatever it leaves is killed when the tests have ended, also if they failed.
+
+    A module of tests says by `RUNS_PER_PROCESS` how many runs its processes may have.
+    """
     mark = uuid.uuid4().hex
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, mark)
         patch.setenv("PYTHONPATH", str(DATA / "tenants"), prepend=os.pathsep)
-        started = WatchedStarter(["dict_tenant"])
+        started = WatchedStarter(
+            ["dict_tenant", "sbh_jobkit.engines.tenant"],
+            runs_per_process=getattr(request.module, "RUNS_PER_PROCESS", 1),
+            waiting=2,
+        )
         started.mark = mark
         started.check()
         yield started
