@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 PLUGINS, JOBS = 1_000, 5
 RUNS = 400
+REUSE = 100
 IDLE = 30
 MINUTES = 4
 TENANT = 'id = "acme"\n[policy."*"]\noverlap = "allow"\nmax_instances = 1000\n'
@@ -147,16 +148,22 @@ def install(store: Store, folder: Path, plugins: int, jobs: int, schedule: str) 
 
 
 def throughput(store: Store, processes: Processes) -> None:
-    """Measure runs that do nothing: with one worker, with two, and the queue alone."""
+    """Measure runs that do nothing: with one worker, with two, with processes that are used again; the queue alone."""
     rates = {}
-    for number in (1, 2):
-        workers = [processes.start("worker", "--runs", "4") for _ in range(number)]
-        rates[number] = _rate(store)
+    for number, per_process in ((1, 1), (1, REUSE), (2, 1), (2, REUSE)):
+        words = ("worker", "--runs", "4", "--runs-per-process", f"{per_process}")
+        workers = [processes.start(*words) for _ in range(number)]
+        sleep(1)  # what was due while no worker was there would be one run
+        rates[number, per_process] = _rate(store)
         processes.stop(*workers)
     alone = _rate_of_queue(store)
-    row("no-op runs a second, one worker", f"{rates[1]:.0f}", "")
-    row("no-op runs a second, two workers", f"{rates[2]:.0f}", f"{rates[2] / rates[1]:.1f} times those of one")
-    row("empty tasks of the queue a second, two workers", f"{alone:.0f}", f"{alone / rates[2]:.0f} times our runs")
+    row("no-op runs a second, one worker", f"{rates[1, 1]:.0f}", "")
+    row("no-op runs a second, two workers", f"{rates[2, 1]:.0f}", f"{rates[2, 1] / rates[1, 1]:.1f} times those of one")
+    for number, name in ((1, "one worker"), (2, "two workers")):
+        times = rates[number, REUSE] / rates[number, 1]
+        told = f"{times:.1f} times those of a process for each run"
+        row(f"the same with --runs-per-process {REUSE}, {name}", f"{rates[number, REUSE]:.0f}", told)
+    row("empty tasks of the queue a second, two workers", f"{alone:.0f}", f"{alone / rates[2, 1]:.0f} times our runs")
 
 
 def _rate(store: Store) -> float:

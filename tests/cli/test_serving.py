@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +109,43 @@ def test_a_minute_of_serving(folder, capsys):
     assert out.splitlines()[-1] == "1 run, 1 failure; --limit N shows more"
 
 
+COUNTING = """
+import os
+from src.ext.sdk import job
+
+CALLS = []
+
+
+@job("count", schedule="0 0 1 1 *")
+def count(ctx):
+    CALLS.append(None)
+    print("call", len(CALLS))
+    return {"pid": os.getpid()}
+"""
+
+
+def test_processes_that_are_used_again(folder, capsys):
+    """Seven runs are in three processes of three runs at most, none of which is left when the server has stopped."""
+    other_plugin(folder, "counting", COUNTING, '{"slug": "counting", "name": "Counting"}')
+    with serving("--runs-per-process", "3", "--runs", "2", plugin="counting") as process:
+        assert json.loads(process.stdout.readline())["kind"] == "serving"
+        assert run(capsys, "backfill", "counting", "count", "--from", "2019-01-01", "--to", "2025-12-31")[0] == 0
+        ended = [json.loads(process.stdout.readline()) for _ in range(7)]
+        assert [each["verdict"] for each in ended] == ["ok"] * 7
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+    rows = json.loads(run(capsys, "history", "counting", "--json")[1])
+    in_order = sorted(rows, key=lambda row: row["started_at"])
+    pids = [row["value"]["pid"] for row in in_order]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+    assert [row["stdout"] for row in in_order] == [f"call {number}\n" for number in (1, 2, 3, 1, 2, 3, 1)]
+    until = time.monotonic() + 10
+    while (left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert left == []
+
+
 def test_a_terminal_shows_what_is_served(folder):
     """The plugin, the tenant, the store, and when each job is due next; Ctrl-C stops it."""
     ours, theirs = pty.openpty()
@@ -192,6 +230,9 @@ BAD = {
     "secrets rotate --store sqlite:///old.db": "there is no key file '{folder}/old.db.key', and SBH_JOBKIT_KEY is not"
     " set; name the file with --key-file",
     "serve tea --runs 0": "'0' is not a number of runs from 1",
+    "serve tea --runs-per-process 0": "--runs-per-process '0' is not a number of runs from 1 to 10000",
+    "serve tea --runs-per-process 10001": "--runs-per-process '10001' is not a number of runs from 1 to 10000",
+    "worker --runs-per-process many": "--runs-per-process 'many' is not a number of runs from 1 to 10000",
     "serve tea --grace soon": "'soon' is not a duration",
     "serve tea --tenant policy.toml": "{folder}/policy.toml: [policy.gret]: no plugin has a job 'gret'; did you mean"
     " 'greet'?",

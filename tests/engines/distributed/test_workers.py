@@ -31,6 +31,27 @@ def test_runs_by_hand_go_to_a_worker(fleet):
     assert fleet.stop(fleet.server) == 0
 
 
+def test_a_process_has_several_runs(fleet):
+    """It is used again until it had its runs, or a secret is another one; the worker stops and leaves none."""
+    fleet.start("worker", "--runs", "1", "--runs-per-process", "3")
+
+    def pid():
+        done = fleet.run_now("quick")
+        assert (done["result"]["success"], done["result"]["stdout"]) == (True, "on my way\n")
+        return fleet.call("GET", f"/api/plugins/shop/jobs/quick/runs/{done['run_id']}")["value"]["pid"]
+
+    first, second, third, fourth = (pid() for _ in range(4))
+    assert first == second == third != fourth
+    fleet.call("POST", "/api/plugins/shop/secrets", {"key": "BOILER", "value": "a-long-secret"})
+    fifth, sixth = pid(), pid()
+    assert fifth == sixth != fourth
+    assert fleet.stop(fleet.processes[-1]) == 0
+    until = time.monotonic() + 10
+    while (left := [each for each in (fourth, fifth) if Path(f"/proc/{each}").exists()]) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert left == []
+
+
 def test_a_run_is_cancelled_where_it_goes_on(fleet):
     """Its worker finds the wish in the rows."""
     fleet.start("worker")
