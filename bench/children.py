@@ -1,5 +1,7 @@
 """One run, one child, beside a fresh interpreter with the same imports: time, memory and runs a second.
 
+Then processes that have many runs, beside a process for each run: processor time.
+
 Each figure is measured for both in turn, in one process, so that what else the machine does meets both.
 """
 
@@ -12,11 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
+
+from measure import cpu
 
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
-from sbh_jobkit.machine.processes import children
+from sbh_jobkit.machine.processes import children, descendants
 
 ROOT = Path(__file__).parents[1]
 TENANTS = ROOT / "tests/data/tenants"
@@ -56,6 +60,16 @@ print(run.value, flush=True)
 """
 LIBRARIES = ("dict_tenant", "sqlalchemy", "httpx2")
 """What live services need; both load it, the starter once."""
+HEAVY = """
+import pandas
+from src.ext.sdk import job
+
+
+@job("nothing")
+def nothing(ctx):
+    return len(pandas.DataFrame({"a": [1, 2]}))
+"""
+REUSE = 10_000
 ROUNDS = 15
 RUNS = 40
 AT_ONCE = 4
@@ -162,6 +176,31 @@ def rates(starter, folder):
     return rate(start_child, RUNS), rate(start_fresh, AT_ONCE * 2)
 
 
+def computed(starter, folder, runs):
+    """Return the milliseconds that this process and those of a run compute for one run, once it is warm."""
+    forked(starter, folder, "nothing").result(60)
+    sleep(0.2)
+    before, own = cpu(starter.pid, *descendants(starter.pid)), process_time()
+    for _ in range(runs):
+        forked(starter, folder, "nothing").result(60)
+    sleep(0.2)
+    return (cpu(starter.pid, *descendants(starter.pid)) - before + process_time() - own) / runs * 1000
+
+
+def used_again(folder, text, runs):
+    """Return the processor time of a run in a process that has many, and in one of its own."""
+    Path(folder, "main.py").write_text(text, encoding="utf-8")
+    with Starter.start(LIBRARIES, runs_per_process=REUSE, waiting=1) as again, Starter.start(LIBRARIES) as new:
+        return computed(again, folder, 10 * runs), computed(new, folder, runs)
+
+
+def show(name, pairs, wanted):
+    """Print one line of the table, and return its figures."""
+    child, other = (median(side) for side in zip(*pairs, strict=True))
+    print(f"{name:48} {child:8.1f} {other:8.1f} {child / other:8.3f} {wanted:8.3f}")
+    return {"child": child, "fresh": other, "ratio": child / other, "wanted": wanted}
+
+
 def main():
     """Print a table, and the figures as JSON."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(TENANTS), str(ROOT)])
@@ -174,12 +213,14 @@ def main():
                 "MB of private memory": ([memory(starter, folder) for _ in range(3)], 1 / 5),
                 "no-op runs a second, four at once": ([rates(starter, folder) for _ in range(3)], 15),
             }
-    figures = {}
-    print(f"{'':40} {'child':>8} {'fresh':>8} {'ratio':>8} {'wanted':>8}")
-    for name, (pairs, wanted) in rows.items():
-        child, other = (median(side) for side in zip(*pairs, strict=True))
-        figures[name] = {"child": child, "fresh": other, "ratio": child / other, "wanted": wanted}
-        print(f"{name:40} {child:8.1f} {other:8.1f} {child / other:8.3f} {wanted:8.3f}")
+        reuse = {
+            "ms of processor a run that does nothing": ([used_again(folder, PLUGIN, RUNS) for _ in range(3)], 1 / 4),
+            "ms of processor a run with pandas": ([used_again(folder, HEAVY, RUNS // 8) for _ in range(3)], 1 / 100),
+        }
+    print(f"{'':48} {'child':>8} {'fresh':>8} {'ratio':>8} {'wanted':>8}")
+    figures = {name: show(name, *row) for name, row in rows.items()}
+    print(f"\n{'':48} {'again':>8} {'new':>8} {'ratio':>8} {'wanted':>8}")
+    figures |= {name: show(name, *row) for name, row in reuse.items()}
     print(json.dumps(figures))
 
 
