@@ -52,6 +52,14 @@ def test_the_events_of_both_versions_are_read(tmp_path):
     assert not Group(tmp_path / "gone", V2).has_killed
 
 
+@pytest.mark.parametrize("files", [V1, V2], ids=["version 1", "version 2"])
+def test_a_limit_counts_from_now(files, tmp_path):
+    """What the group uses already, such as the modules of a plugin, is not the run's."""
+    (tmp_path / files.used).write_text(f"{10 << 20}\n")
+    Group(tmp_path, files).limit(100)
+    assert int((tmp_path / files.limit).read_text()) == (10 + 125) << 20
+
+
 def test_a_process_that_has_ended_gets_no_group(tmp_path):
     """Nor where the kernel refuses; nothing is left of the try."""
     (tmp_path / "file").touch()

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import time
 import uuid
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from hostile_jobs import TABLE, judge
 
 from sbh_jobkit.engines.leftover import LOOKS
+from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.served import FACTORY
 from sbh_jobkit.machine.processes import is_stopped, status
@@ -224,6 +226,13 @@ def test_output_is_of_its_own_run(job, run):
     out, err = OUTPUTS[job]
     shown = out if len(out) < 1_000_000 else f"{out[:1_000_000]}\n… cut after 1,000,000 characters\n"
     assert [(each.stdout, each.stderr) for each in runs] == [(shown, err), ("", "")] * 2
+
+
+def test_memory_of_a_run_that_was_over_too_soon():
+    """Where the process has ended before anybody looks at it, what it had a little earlier counts as its beginning."""
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+        assert Memory(process.pid, 100.0, 5 << 20).most(6 << 10) == 1.0
 
 
 def test_memory_is_of_its_own_run(run):
