@@ -88,6 +88,7 @@ def test_a_run_is_asked_for_by_values_that_another_process_can_read(tenant):
             "dry": False,
         },
         "call": None,
+        "again": False,
     }
     assert Path(settings.path).is_absolute()
     assert request_for(plugin(), job("work", None), settings, None, dry=True).settings["dry"] is True

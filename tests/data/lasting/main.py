@@ -124,6 +124,21 @@ def allocate(ctx: PluginContext):
     return {**pid(), "size": len(os.urandom(60 * MB))}
 
 
+@job("hide_a_thread")
+def hide_a_thread(ctx: PluginContext):
+    """Count in a thread, in a file, and keep the kit from finding that out."""
+    from sbh_jobkit.engines import leftover
+
+    def work():
+        while True:
+            with open(ctx.secrets.get("FILE"), "a") as file:
+                file.write("x")
+
+    threading.Thread(target=work, daemon=True).start()
+    leftover.State.left = lambda _: None
+    return pid()
+
+
 @job("grow")
 def grow(ctx: PluginContext):
     """Use 60 MB, and keep it."""

@@ -9,6 +9,9 @@ from sbh_jobkit.run.recorder import Recorder
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.session import Limits
 
+MADE = []
+"""The tenants that were made in this process."""
+
 
 class DictTenant:
     """A tenant with secrets only."""
@@ -20,6 +23,10 @@ class DictTenant:
         self.secrets = dict(settings.get("secrets", {}))
         self.limits = Limits(seconds=settings.get("seconds", 30.0), memory_mb=settings.get("memory_mb", 100.0))
         self.earlier = {}
+        if settings.get("once") and MADE:
+            msg = "a second tenant cannot be made in this process"
+            raise ConnectionError(msg)
+        MADE.append(self.id)
         self.is_down = settings.get("is_down", False)
         self.files, self.db, self.http, self.llm = {}, {}, {}, None
         self.hints = SimpleNamespace(secret=lambda _: None, table=lambda _: None)

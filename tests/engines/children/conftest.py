@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from used_again import LASTING
 
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.starter import Starter
@@ -87,3 +88,22 @@ def ask(starter):
     yield ask
     for handle in handles:
         handle.close()
+
+
+@pytest.fixture
+def case():
+    """Return a name that no other test has, so that its processes have no other test's runs."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def run(ask, case):
+    """Return a function that runs a job to its end; with the same settings, in the same process where that may be."""
+
+    def run(job, seen=None, path=LASTING, **settings):
+        handle = ask(job, plugin="lasting", path=path, on_message=seen, case=case, **settings)
+        assert handle.wait_ready(20), handle.result().summary
+        handle.go()
+        return handle.result(20)
+
+    return run

@@ -3,62 +3,24 @@
 import logging
 import os
 import re
-import signal
 import subprocess
-import time
-import uuid
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hostile_jobs import TABLE, judge
+from used_again import LASTING, gone, pid_of
 
 from sbh_jobkit.engines.leftover import LOOKS
 from sbh_jobkit.engines.memory import Memory
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.served import FACTORY
-from sbh_jobkit.machine.processes import is_stopped, status
 
 pytestmark = pytest.mark.usefixtures("measured")
 RUNS_PER_PROCESS = 4
-LASTING = Path(__file__).parents[2] / "data/lasting"
 LEAVES = re.findall(r'^    "(.+?)": lambda|^    "(.+?)": \w', (LASTING / "main.py").read_text(), re.MULTILINE)
 LEFT = [first or second for first, second in LEAVES]
 MINE = [what for what in LEFT if what != "another user" or os.geteuid() == 0]
 """What a job of these tests can leave: only root can become somebody else."""
-
-
-@pytest.fixture
-def case():
-    """Return a name that no other test has, so that its processes have no other test's runs."""
-    return uuid.uuid4().hex
-
-
-@pytest.fixture
-def run(ask, case):
-    """Return a function that runs a job to its end; with the same settings, in the same process where that may be."""
-
-    def run(job, seen=None, path=LASTING, **settings):
-        handle = ask(job, plugin="lasting", path=path, on_message=seen, case=case, **settings)
-        assert handle.wait_ready(20), handle.result().summary
-        handle.go()
-        return handle.result(20)
-
-    return run
-
-
-def pid_of(run):
-    """Return the process of a run that went well."""
-    assert run.verdict in {"ok", "faulty"}, run.summary
-    return run.value["pid"]
-
-
-def gone(pid, seconds=10.0):
-    """Wait until a process has ended."""
-    until = time.monotonic() + seconds
-    while status(pid)[:1] not in ([], ["Z"]) and time.monotonic() < until:
-        time.sleep(0.01)
-    return status(pid)[:1] in ([], ["Z"])
 
 
 def test_a_process_has_so_many_runs(run):
@@ -79,15 +41,6 @@ def test_the_messages_of_a_later_run(run):
     assert pid_of(run("pid", seen[0].append)) == pid_of(run("pid", seen[1].append))
     kinds = [[message["kind"] for message in each] for each in seen]
     assert kinds == [["ready", "began", "ended", "over"]] * 2
-
-
-def test_while_it_waits_it_is_stopped(run):
-    """Nothing of a plugin goes on there: no limit would end it."""
-    pid, until = pid_of(run("pid")), time.monotonic() + 10
-    while not is_stopped(pid) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert is_stopped(pid)
-    assert pid_of(run("pid")) == pid
 
 
 def other_copy(folder):
@@ -309,51 +262,6 @@ def test_a_request_that_is_long(starter, case):
     first, long, again = (called(starter, case, body).value["body"]["pid"] for body in (None, "x" * 10_000, "x"))
     assert first != long
     assert again in {first, long}
-
-
-VICTIMS = {
-    "its child": lambda pid, _: pid,
-    "its supervisor": lambda pid, _: int(status(pid)[1]),
-    "its starter": lambda _, starter: starter.pid,
-}
-
-
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
-def test_a_process_dies_while_it_waits(victim, number, run, starter):
-    """The next run has another one, and nothing is left of the first."""
-    first = pid_of(run("pid"))
-    died = VICTIMS[victim](first, starter)
-    os.kill(died, number)
-    if victim == "its starter":  # whose end is seen when the next run is asked for
-        assert gone(died)
-    second = run("pid")
-    assert pid_of(second) != first
-    assert gone(first)
-
-
-def test_few_processes_wait(run):
-    """The one that was used least recently ends when there are too many."""
-    pids = [pid_of(run("pid", number=number)) for number in range(3)]
-    assert gone(pids[0])
-    assert [pid_of(run("pid", number=number)) for number in (1, 2)] == pids[1:]
-
-
-def test_none_waits_for_long(run, monkeypatch):
-    """One that had no run for a minute, which is none here, ends when the next run is asked for."""
-    first = pid_of(run("pid"))
-    monkeypatch.setattr("sbh_jobkit.engines.pool._LONGEST", 0.0)
-    assert pid_of(run("pid", number=2)) != first
-    assert gone(first)
-
-
-def test_the_server_stops(run, starter):
-    """No process is left, whether it waits or not."""
-    for number in range(3):
-        run("pid", number=number)
-    assert starter.left(0) != []
-    starter.close()
-    assert starter.left(10) == []
 
 
 @pytest.mark.parametrize("name", TABLE)
