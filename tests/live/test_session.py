@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sbh_jobkit.errors import SettingsError
+from sbh_jobkit.errors import ContextEnded, SettingsError
 from sbh_jobkit.extensions.hookspecs import hookimpl
 from sbh_jobkit.live.secrets import SettingsHints
 from sbh_jobkit.live.session import LiveTenant, resident_mb
@@ -198,6 +198,34 @@ def test_an_extension_offers_a_live_service(acme):
     """As `ctx.line`."""
     run = ran(acme, "it", plugin_of(acme.folder, "return ctx.line.now().year > 2020"))
     assert (run.value, run.faults) == (True, ())
+
+
+KEPT = {
+    "the context": (lambda ctx: ctx, lambda it: it.emit("a", {}), "ctx"),
+    "a member": (lambda ctx: ctx.secrets, lambda it: it.get("KEY"), "ctx.secrets"),
+    "a method": (lambda ctx: ctx.http.get, lambda it: it("https://fleet.example/"), "ctx.http"),
+    "a service of an extension": (lambda ctx: ctx.line.now, lambda it: it(), "ctx.line"),
+}
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_what_is_kept_of_a_context_is_the_next_runs(what, acme):
+    """Where no run goes on, it is refused as in a simulation; later it acts as the run that goes on, which says so."""
+    keep, use, name = KEPT[what]
+    job = Plugin.load("examples/hub_ops").jobs["daily_report"]
+    with acme.tenant.open(job, 0.0, zone("UTC")) as first:
+        kept = keep(first.context)
+    with pytest.raises(ContextEnded) as refused:
+        use(kept)
+    assert f"{refused.value}" == (
+        f"{name} was used when its run had ended, and no other run goes on; "
+        "make it in the job, from the ctx of this run, and not once at module level"
+    )
+    with acme.tenant.open(job, 0.0, zone("UTC")) as second:
+        use(kept)
+        assert "context-kept" in [fault.kind for fault in second.recorder.faults]
+    assert first.recorder.faults == []
+    assert (first.recorder.events, first.recorder.http_calls) == ([], [])
 
 
 def test_limits_are_those_of_the_settings(acme):
