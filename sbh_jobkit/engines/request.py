@@ -36,7 +36,8 @@ class RunRequest:
     """The function that makes the tenant, as `module:function`; it is called with the settings.
 
     Output is redacted by the redactor of the tenant's session; where the tenant has a method `redactor`, also what the
-    plugin prints while it is loaded.
+    plugin prints while it is loaded. A process may have several runs where the tenant also has `remember`, which takes
+    the secrets of earlier runs, names by values, and `close`.
     """
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the factory needs, as JSON values."""
