@@ -13,12 +13,12 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from sbh_jobkit.engines.instants import from_store, to_store
 from sbh_jobkit.engines.jobs import read_schedule
 from sbh_jobkit.engines.manual import ManualOnly
-from sbh_jobkit.engines.planner import among
+from sbh_jobkit.engines.planner import KEY, among
 from sbh_jobkit.engines.schema import State, insert, job_mark, job_run
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.run.run import Outcome
@@ -48,6 +48,13 @@ _UNFINISHED = (  # made once: to build a statement costs more than to execute it
     select(job_run.c.tenant, job_run.c.plugin, job_run.c.job)
     .where(job_run.c.state == State.BACKFILL, among(job_run))
     .distinct()
+)
+_WAITING = (
+    select(job_run.c.fire_time, job_run.c.reason)
+    .where(*(job_run.c[name] == bindparam(name) for name in KEY))
+    .where(job_run.c.state == State.BACKFILL, job_run.c.cancelled_by.is_(None))
+    .order_by(job_run.c.fire_time)
+    .limit(bindparam("most"))
 )
 
 
@@ -135,12 +142,8 @@ def unfinished(connection: Connection, jobs: Sequence[PlannedJob]) -> set[Key]:
 
 def waiting(connection: Connection, job: PlannedJob, most: int) -> list[tuple[float, str]]:
     """Return the first fire times that a backfill has to start, with their reasons."""
-    c = job_run.c
-    left = job.is_in(job_run), c.state == State.BACKFILL, c.cancelled_by.is_(None)
-    query = select(c.fire_time, c.reason).where(*left)
-    return [
-        (from_store(row.fire_time), row.reason) for row in connection.execute(query.order_by(c.fire_time).limit(most))
-    ]
+    rows = connection.execute(_WAITING, {**dict(zip(KEY, job.key, strict=True)), "most": most})
+    return [(from_store(row.fire_time), row.reason) for row in rows]
 
 
 def _fires(mark: Any, start: float, end: float, now: float) -> list[int]:

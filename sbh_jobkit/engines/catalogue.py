@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from sbh_jobkit.engines import packages
 from sbh_jobkit.engines.describe import describe, from_text, to_text
@@ -18,7 +18,7 @@ from sbh_jobkit.errors import JobkitError, PluginError
 from sbh_jobkit.live.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Installed:
+@dataclass(frozen=True, slots=True)
+class Installed:
     """What the store says of one plugin at one tenant: which package, and which settings."""
 
     tenant: str
@@ -42,6 +42,15 @@ class _Installed:
     def key(self) -> tuple[str, str]:
         """The tenant and the plugin."""
         return self.tenant, self.plugin
+
+
+_ALL = (  # made once: to build a statement costs more than to execute it
+    select(plugin.c.tenant, plugin.c.plugin, plugin.c.package, tenant.c.changed_at)
+    .join_from(plugin, tenant, plugin.c.tenant == tenant.c.tenant)
+    .where(plugin.c.package.is_not(None))
+    .order_by(plugin.c.tenant, plugin.c.plugin)
+)
+_ONE = _ALL.where(plugin.c.tenant == bindparam("its_tenant"), plugin.c.plugin == bindparam("its_plugin"))
 
 
 def write_tenant(connection: Connection, settings: Settings) -> None:
@@ -75,7 +84,7 @@ class Catalogue:
         """By package."""
         self.plugins: dict[tuple[str, str], PluginDescription] = {}
         """By tenant and slug, as `jobs` found them."""
-        self._jobs: dict[tuple[str, str], tuple[_Installed, dict[str, ServedJob]]] = {}
+        self._jobs: dict[tuple[str, str], tuple[Installed, dict[str, ServedJob]]] = {}
         """By tenant and slug, as they were loaded last."""
 
     def known(self, keys: Iterable[Key]) -> dict[Key, PlannedJob]:
@@ -84,10 +93,13 @@ class Catalogue:
             found = {key: self._jobs[key[:2]][1].get(key[2]) for key in keys if key[:2] in self._jobs}
         return {key: job.planned for key, job in found.items() if job is not None}
 
-    def job(self, key: Key) -> ServedJob:
-        """Return a job, whose package is in the cache and unchanged; raises PluginError with the reason."""
-        with self._store.read() as connection:
-            installed = next(_installed(connection, key[:2]), None)
+    def installed(self, connection: Connection, key: Key) -> Installed | None:
+        """Return what the store says now of the plugin that has a job; None where it has no package of it."""
+        row = connection.execute(_ONE, {"its_tenant": key[0], "its_plugin": key[1]}).first()
+        return None if row is None else Installed(*row)
+
+    def job(self, key: Key, installed: Installed | None) -> ServedJob:
+        """Return a job of what is installed, whose package is in the cache and unchanged; raises PluginError."""
         if installed is None:
             msg = f"the store has no package of the plugin {key[1]!r} for the tenant {key[0]!r}; upload it"
             raise PluginError(msg)
@@ -101,7 +113,7 @@ class Catalogue:
     def jobs(self) -> tuple[dict[Key, ServedJob], dict[tuple[str, str], str]]:
         """Return all jobs, and why plugins cannot be loaded, by tenant and slug."""
         with self._store.read() as connection:
-            found = list(_installed(connection))
+            found = [Installed(*row) for row in connection.execute(_ALL)]
         jobs: dict[Key, ServedJob] = {}
         problems: dict[tuple[str, str], str] = {}
         for each in found:
@@ -118,7 +130,7 @@ class Catalogue:
             self.plugins = {(each.tenant, each.plugin): used[each.package] for each in found if each.package in used}
         return jobs, problems
 
-    def _jobs_of(self, installed: _Installed) -> dict[str, ServedJob]:
+    def _jobs_of(self, installed: Installed) -> dict[str, ServedJob]:
         """Return the jobs of an installation; what the store says of it is read and loaded once."""
         with self._lock:
             loaded, known = self._jobs.get(installed.key, (None, {}))
@@ -148,14 +160,3 @@ class Catalogue:
             with self._store.write() as connection:
                 connection.execute(update(package).where(this).values(described=to_text(found)))
         return replace(found, copy=folder, fingerprint=digest[:8])
-
-
-def _installed(connection: Connection, of: tuple[str, str] | None = None) -> Iterator[_Installed]:
-    query = select(plugin.c.tenant, plugin.c.plugin, plugin.c.package, tenant.c.changed_at).join_from(
-        plugin, tenant, plugin.c.tenant == tenant.c.tenant
-    )
-    query = query.where(plugin.c.package.is_not(None))
-    if of is not None:
-        query = query.where(plugin.c.tenant == of[0], plugin.c.plugin == of[1])
-    for row in connection.execute(query.order_by(plugin.c.tenant, plugin.c.plugin)):
-        yield _Installed(tenant=row.tenant, plugin=row.plugin, package=row.package, settings_of=row.changed_at)

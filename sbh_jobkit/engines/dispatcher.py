@@ -106,7 +106,9 @@ def dispatch(
             lock(connection, chunk)
     shared = Shared.lock(connection, jobs)
     for chunk in chunks(jobs):
-        rows, filled = open_rows(connection, chunk, now), backfill.unfinished(connection, chunk)
+        rows = open_rows(connection, chunk, now)
+        # one job alone is asked for its backfill only where nothing else of it is left to start
+        filled = backfill.unfinished(connection, chunk) if len(chunk) > 1 else {job.key for job in chunk}
         lives = Lives.read(connection, min((row.fire for found in rows.values() for row in found), default=now))
         for job in chunk:
             given, rows_of_it = int(min(slots, shared.left(job))), rows.get(job.key, [])

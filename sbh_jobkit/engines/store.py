@@ -117,8 +117,9 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a connection that only reads."""
-        with self.engine.connect().execution_options(sbh_reads=True) as connection:
+        """Open a connection that only reads; in PostgreSQL each statement is a transaction of its own."""
+        options = {"sbh_reads": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def close(self) -> None:

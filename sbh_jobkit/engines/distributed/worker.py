@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sbh_jobkit.engines import cancelling, choosing, claims, heartbeat
 from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.lease import Lease, elapsed
 from sbh_jobkit.engines.offering import offer_again, offer_new
@@ -23,14 +26,14 @@ from sbh_jobkit.engines.shared import Shared
 from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.worker import Start, Worker
 from sbh_jobkit.engines.writer import Writer
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import ExtensionError, JobkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.catalogue import Catalogue
+    from sbh_jobkit.engines.catalogue import Catalogue, Installed
     from sbh_jobkit.engines.dispatcher import Dispatched
     from sbh_jobkit.engines.engine import Engine
     from sbh_jobkit.engines.planner import Key, PlannedJob
@@ -43,6 +46,8 @@ _BEAT = 2.0
 """Seconds between two renewals of the lease, which also look for runs to cancel."""
 _WIDER = 10
 """How many times more jobs are looked at where none of the first may start."""
+_MANY = 50
+"""Rows claimed without a call, from which on the engine is told: it looks for all of them together."""
 AHEAD = 90.0
 """Seconds for which rows are planned and offered ahead."""
 
@@ -79,13 +84,15 @@ class QueueWorker:
         self._called = called
         self._engine_name = engine_name
         self._lease = Lease()
-        self._writer = Writer(store)
+        self._writer = Writer(store, repeats=True)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
         self._going: dict[tuple[object, ...], threading.Event] = {}
         self._stop, self._ending = threading.Event(), threading.Event()
         self._beats = threading.Thread(target=self._beat_on, name="sbh-lease", daemon=True)
         self._calls = threading.Thread(target=self._be_called, name="sbh-queue", daemon=True)
         self._blocked: str | None = None
+        self._uncalled: deque[Due] = deque()
+        """Rows that were claimed without a call, and for which the engine still has one."""
 
     @property
     def going(self) -> int:
@@ -163,12 +170,43 @@ class QueueWorker:
     def _run_what_is_due(self) -> None:
         """Claim and run, one after another, until nothing is due."""
         try:
+            is_called = True
             while not self._stop.is_set() and self._lease.left and (start := self._claim()) is not None:
                 over = self._going[self._key(start)] = threading.Event()
                 self._worker.run(start)
+                if not is_called:
+                    self._withdraw_soon(start)
+                is_called = False
                 over.wait()
+            self._withdraw()
         except SQLAlchemyError as error:
             self._note(f"the store cannot be used: {why(error)}")
+
+    def _withdraw_soon(self, start: Start) -> None:
+        """Note a row that was claimed without a call, for which the engine need not call any more.
+
+        Where other attempts may follow, it is left: an engine may not tell them apart.
+        """
+        job = start.job.planned
+        if not job.policy.retry:
+            names = {"tenant": job.tenant, "plugin": job.plugin, "job": job.job}
+            self._uncalled.append(Due(**names, fire=start.fire, attempt=start.attempt, ready=start.fire))
+        if len(self._uncalled) >= _MANY:
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Let the engine not call for what was claimed without: each call would look, and most would find nothing."""
+        rows = []
+        with suppress(IndexError):
+            while True:
+                rows.append(self._uncalled.popleft())
+        if not rows:
+            return
+        try:
+            self._writer.write(partial(self._engine.withdraw, rows=rows))
+        except (SQLAlchemyError, ExtensionError) as error:  # then it calls, in vain; the run that was claimed goes on
+            text = why(error) if isinstance(error, SQLAlchemyError) else f"{error}"
+            self._note(f"the engine still has rows that were claimed: {text}")
 
     def _claim(self) -> Start | None:
         """Claim a row, fairly among tenants; None where nothing can start."""
@@ -178,18 +216,23 @@ class QueueWorker:
                 keys = choosing.fair(connection, now_in(connection), self._tenants, skip=seen, most=most)
                 known = self._catalogue.known(keys)
                 shared = Shared.read(connection, known.values())
-            for key in keys:
-                is_held = key in known and shared.full(known[key]) is not None
-                if not is_held and (start := self._claim_one(key)) is not None:
+                free = [key for key in keys if key not in known or shared.full(known[key]) is None]
+                first = self._catalogue.installed(connection, free[0]) if free else None
+            for number, key in enumerate(free):
+                if (start := self._claim_one(key, self._installed(key) if number else first)) is not None:
                     return start
             if len(keys) < most:
                 return None
             seen, most = seen + most, most * _WIDER
 
-    def _claim_one(self, key: Key) -> Start | None:
+    def _installed(self, key: Key) -> Installed | None:
+        with self._store.read() as connection:
+            return self._catalogue.installed(connection, key)
+
+    def _claim_one(self, key: Key, installed: Installed | None) -> Start | None:
         """Decide on one job, and claim a row of it if one may start."""
         try:
-            job = self._catalogue.job(key)
+            job = self._catalogue.job(key, installed)
         except JobkitError as error:
             self._writer.write(partial(refuse, key=key, worker=self.name, why=f"{error}"))
             _LOG.error("%s/%s: %s", *key[1:], error)
@@ -210,8 +253,9 @@ class QueueWorker:
         return start.job.planned.key, start.fire, start.attempt
 
     def _over(self, start: Start) -> None:
-        """Free the slot of a run that is over, and offer what became due by its end, such as another attempt."""
-        self._writer.submit(self._offer)
+        """Free the slot of a run that is over, and offer the attempt that may follow: its end makes no other row."""
+        if start.attempt <= start.job.planned.policy.retry:
+            self._writer.submit(self._offer)
         self._going.pop(self._key(start)).set()
 
     def _offer(self, connection: Connection) -> int:
