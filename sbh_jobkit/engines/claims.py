@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, select, update
+from sqlalchemy import BigInteger, and_, bindparam, case, cast, extract, func, select, update
 
-from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.instants import from_store, now_in, to_store
 from sbh_jobkit.engines.schema import State, insert, job_run
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.schedule.policy import TRIED_AGAIN
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sqlalchemy import ColumnElement, Update
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, CursorResult
 
     from sbh_jobkit.run.run import Run
 
@@ -97,25 +97,38 @@ _START = (
 )
 _FINISH = _mine(State.RUNNING).values(
     state=State.ENDED,
-    **{name: bindparam(f"new_{name}") for name in ("outcome", "reason", "finished_at", "record")},
+    **{name: bindparam(f"new_{name}") for name in ("outcome", "reason", "record")},
+    finished_at=bindparam("at"),
 )
+_NOW = cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+_START_NOW, _FINISH_NOW = _START.values(started_at=_NOW), _FINISH.values(finished_at=_NOW)
 
 
-def start(connection: Connection, claim: Claim, now: float, version: str | None = None) -> bool:
+def _execute_at(
+    connection: Connection, statements: tuple[Update, Update], given: dict[str, object], now: float | None
+) -> CursorResult[Any]:
+    """Execute the first statement with a time, or the second one, which takes that of the database itself."""
+    if now is None and connection.dialect.name != "sqlite":
+        return connection.execute(statements[1], given)
+    return connection.execute(statements[0], {**given, "at": to_store(now_in(connection) if now is None else now)})
+
+
+def start(connection: Connection, claim: Claim, now: float | None = None, version: str | None = None) -> bool:
     """Make a claimed row a running one, to be committed before the job's code starts; False where it is not ours.
 
-    `version` is that of the plugin.
+    `version` is that of the plugin; without `now`, it is the time of the database, which is not asked for first.
     """
-    return connection.execute(_START, {**claim.key, "at": to_store(now), "new_version": version}).rowcount == 1
+    given = {**claim.key, "new_version": version}
+    return _execute_at(connection, (_START, _START_NOW), given, now).rowcount == 1
 
 
-def finish(connection: Connection, claim: Claim, run: Run, now: float) -> bool:
+def finish(connection: Connection, claim: Claim, run: Run, now: float | None = None) -> bool:
     """End a running row as its run ended; if the row has ended already, keep the report as a note beside it."""
     record = json.dumps(run.to_dict())
-    ended = {"new_outcome": run.outcome, "new_reason": run.reason, "new_finished_at": to_store(now)}
-    if connection.execute(_FINISH, {**claim.key, **ended, "new_record": record}).rowcount == 1:
+    given = {**claim.key, "new_outcome": run.outcome, "new_reason": run.reason, "new_record": record}
+    if _execute_at(connection, (_FINISH, _FINISH_NOW), given, now).rowcount == 1:
         if run.outcome in TRIED_AGAIN:
-            follow_up(connection, [claim], now)
+            follow_up(connection, [claim], now_in(connection) if now is None else now)
         return True
     late = claim.row, job_run.c.state == State.ENDED
     connection.execute(update(job_run).where(*late).values(note=record))

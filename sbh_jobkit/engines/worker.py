@@ -221,11 +221,11 @@ class Worker:
 
 
 def _start(connection: Connection, claim: Claim, version: str | None) -> bool:
-    return claims.start(connection, claim, now_in(connection), version)
+    return claims.start(connection, claim, version=version)
 
 
 def _finish(connection: Connection, claim: Claim, run: Run) -> bool:
-    return claims.finish(connection, claim, run, now_in(connection))
+    return claims.finish(connection, claim, run)
 
 
 def _leave(connection: Connection, claim: Claim) -> bool:

@@ -37,9 +37,12 @@ def test_a_plugin_is_loaded_once_for_all_processes(make, capfd):
     assert second[KEY].version == first[KEY].version
 
 
-def test_what_is_known_is_in_memory(make):
+def test_what_is_known_is_in_memory(make, store):
     """Of jobs that were loaded; of others nothing."""
     made = make()
     assert made.known([KEY]) == {}
-    served = made.job(KEY)
+    with store.read() as connection:
+        assert made.installed(connection, ("bolt", "shop", "work")) is None
+        installed = made.installed(connection, KEY)
+    served = made.job(KEY, installed)
     assert made.known([KEY, ("acme", "shop", "other"), ("bolt", "shop", "work")]) == {KEY: served.planned}

@@ -39,10 +39,10 @@ def commits(store):
     return seen
 
 
-@pytest.fixture
-def writer(store):
-    """Return a writer of that store."""
-    opened = Writer(store)
+@pytest.fixture(params=[False, True], ids=["once", "repeats"])
+def writer(store, request):
+    """Return a writer of that store, and one that may call a task twice."""
+    opened = Writer(store, repeats=request.param)
     yield opened
     opened.close()
 
@@ -139,6 +139,26 @@ def test_a_store_that_cannot_be_reached_fails_the_task_and_not_the_writer(postgr
     assert writer.write(lambda connection: connection.execute(text("SELECT 1")).scalar()) == 1
     writer.close()
     store.close()
+
+
+def test_a_writer_that_repeats_makes_no_savepoints(store, together, writer):
+    """Only where a task has failed, with which all are called again: each for itself."""
+    seen, called = [], []
+    event.listen(store.engine, "savepoint", lambda *_: seen.append("savepoint"))
+
+    def task(connection):
+        called.append(connection)
+
+    together(task, task)
+    repeats = writer._repeats  # noqa: SLF001  which of both it is
+    assert (len(called), len(seen)) == ((2, 0) if repeats else (2, 2))
+
+    def fail(_):
+        raise ValueError
+
+    answers = together(task, fail, task)
+    assert [type(each) for each in answers] == [type(None), ValueError, type(None)]
+    assert (len(called), len(seen)) == ((2 + 1 + 2, 3) if repeats else (2 + 2, 2 + 3))
 
 
 def test_closing_writes_what_waits(store):
