@@ -48,6 +48,11 @@ def cpu(*pids: int) -> float:
     return sum(int(each) for pid in pids for each in status(pid)[11:15]) / _TICKS
 
 
+def own_cpu(pid: int) -> float:
+    """Return the seconds that a process of this machine has computed itself, without its children."""
+    return sum(int(each) for each in status(pid)[11:13]) / _TICKS
+
+
 def server_cpu(pid: int) -> float:
     """Return the seconds that a PostgreSQL of this machine has computed, all its processes; `pid` is that of one."""
     server = int(status(pid)[1])

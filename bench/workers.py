@@ -20,7 +20,7 @@ from statistics import median
 from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from measure import ROOT, cpu, row, server_cpu
+from measure import ROOT, cpu, own_cpu, row, server_cpu
 from sqlalchemy import text, update
 
 from sbh_jobkit.engines import catalogue, installations, offering, packages, planner
@@ -32,6 +32,7 @@ from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.schema import package
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.live.settings import Settings
+from sbh_jobkit.machine.processes import children
 from sbh_jobkit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -149,12 +150,15 @@ def install(store: Store, folder: Path, plugins: int, jobs: int, schedule: str) 
 
 def throughput(store: Store, processes: Processes) -> None:
     """Measure runs that do nothing: with one worker, with two, with processes that are used again; the queue alone."""
-    rates = {}
+    rates, spent = {}, {}
     for number, per_process in ((1, 1), (1, REUSE), (2, 1), (2, REUSE)):
         words = ("worker", "--runs", "4", "--runs-per-process", f"{per_process}")
         workers = [processes.start(*words) for _ in range(number)]
         sleep(1)  # what was due while no worker was there would be one run
+        before = _computed(store, workers)
         rates[number, per_process] = _rate(store)
+        after = _computed(store, workers)
+        spent[number, per_process] = [(b - a) * 1e3 / RUNS for a, b in zip(before, after, strict=True)]
         processes.stop(*workers)
     alone = _rate_of_queue(store)
     row("no-op runs a second, one worker", f"{rates[1, 1]:.0f}", "")
@@ -163,7 +167,19 @@ def throughput(store: Store, processes: Processes) -> None:
         times = rates[number, REUSE] / rates[number, 1]
         told = f"{times:.1f} times those of a process for each run"
         row(f"the same with --runs-per-process {REUSE}, {name}", f"{rates[number, REUSE]:.0f}", told)
+    worker, runs, database = (f"{each:.1f} ms" for each in spent[1, 1])
+    row("processor time of a no-op run: its worker", worker, f"PostgreSQL {database}; its own processes {runs}")
     row("empty tasks of the queue a second, two workers", f"{alone:.0f}", f"{alone / rates[2, 1]:.0f} times our runs")
+
+
+def _computed(store: Store, workers: list[subprocess.Popen]) -> tuple[float, float, float]:
+    """Return the seconds that workers themselves, the processes of their runs, and PostgreSQL have computed."""
+    runs = sum(cpu(*children(worker.pid)) for worker in workers)
+    return (
+        sum(own_cpu(worker.pid) for worker in workers),
+        runs,
+        server_cpu(_read(store, text("SELECT pg_backend_pid()"))),
+    )
 
 
 def _rate(store: Store) -> float:
@@ -176,7 +192,7 @@ def _rate(store: Store) -> float:
         left = _read(store, _LEFT)
     began, first = perf_counter(), left
     while left:
-        sleep(0.02)
+        sleep(0.1)
         left = _read(store, _LEFT)
     return first / (perf_counter() - began)
 

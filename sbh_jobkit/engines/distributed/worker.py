@@ -1,7 +1,9 @@
 """A worker: it runs what an engine brings to it, for as long as it can renew its lease.
 
 It needs nothing but the store. Each call of the engine means only that something is due; which row starts is decided
-in the claim, fairly among tenants. When a slot is free and something is due, it goes on without being called.
+in the claim, fairly among tenants. When a slot is free and something is due, it goes on without being called. What it
+claims so is withdrawn from the engine, many rows together; what it claims when it was called is not. So the engine
+always has at least as many calls to make as rows are left to claim, and not many more.
 """
 
 from __future__ import annotations
