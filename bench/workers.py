@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLUGINS, JOBS = 1_000, 5
-RUNS = 400
+RUNS, DUE_JOBS = 400, 100
+"""So many runs are due at once, of so many jobs."""
 REUSE = 100
 IDLE = 30
 MINUTES = 4
@@ -49,8 +50,8 @@ JOB = "\n\n@job('job{number}', schedule='{schedule}')\ndef job{number}(ctx):\n  
 YEARLY, MINUTELY = "0 0 1 1 *", "* * * * *"
 _DUE = text("""
     INSERT INTO sbh_job_run (tenant, plugin, job, fire_time, attempt, state, planned_at, is_cut)
-    SELECT 'acme', 'load0', 'job0', CAST(extract(epoch FROM now()) * 1000000 AS bigint) + :first + number * :apart,
-           1, 'due', 0, false
+    SELECT 'acme', 'load0', 'job' || mod(number, :jobs),
+           CAST(extract(epoch FROM now()) * 1000000 AS bigint) + :first + number * :apart, 1, 'due', 0, false
     FROM generate_series(1, :rows) AS number
 """)
 _LEFT = text("SELECT count(*) FROM sbh_job_run WHERE state <> 'ended'")
@@ -185,7 +186,7 @@ def _computed(store: Store, workers: list[subprocess.Popen]) -> tuple[float, flo
 def _rate(store: Store) -> float:
     with store.write() as connection:
         connection.execute(text("DELETE FROM sbh_job_run"))
-        connection.execute(_DUE, {"first": -RUNS * 1000, "apart": 1000, "rows": RUNS})
+        connection.execute(_DUE, {"first": -RUNS * 1000, "apart": 1000, "rows": RUNS, "jobs": DUE_JOBS})
     left = RUNS
     while left == RUNS:
         sleep(0.02)
@@ -285,7 +286,7 @@ def workers(url: str | None = None) -> None:
         store = opened(url)
         closing.callback(store.close)
         queue_schema.migrate(store)
-        install(store, folder, 1, 1, YEARLY)
+        install(store, folder, 1, DUE_JOBS, YEARLY)
         processes = Processes(folder, url)
         closing.callback(processes.stop)
         server = processes.start("serve", "--engine", "distributed", "--port", "0", "--token-file", "token")

@@ -72,7 +72,10 @@ def wait_for(store, query, seconds=90):
     ("jobs", "policy"), [(1, ""), (50, ""), (50, 'concurrency = "tenant:1"\n')], ids=["job", "jobs", "limited"]
 )
 def test_ten_thousand_due_rows_of_another_tenant(tmp_path, postgres_url, jobs, policy):
-    """Once the small one's is due, each slot begins at most one more run of the large tenant before it."""
+    """The first slot that is free claims the small one's; before it begins, each slot begins at most two of the other.
+
+    One may be claimed already when it becomes due, and one while its own processes start.
+    """
     fleet, store = serve(tmp_path, postgres_url, jobs, policy), Store.open(postgres_url)
     large = select(func.count()).where(C.tenant == "large")
     try:
@@ -88,7 +91,7 @@ def test_ten_thousand_due_rows_of_another_tenant(tmp_path, postgres_url, jobs, p
             between = connection.execute(large.where(C.started_at >= due, C.started_at < started)).scalar_one()
             left = connection.execute(large.where(C.state == "due")).scalar_one()
         assert left > ROWS / 2
-        assert between <= SLOTS
+        assert between <= 2 * SLOTS
         fleet.stop(worker)
     finally:
         store.close()
