@@ -92,9 +92,8 @@ def disable(connection: Connection, tenant: str, slug: str, who: str, now: float
     return found is not None
 
 
-_DISABLED = select(plugin).where(
-    plugin.c.disabled_at.is_not(None)
-)  # made once: to build it costs more than to execute it
+_DISABLED = select(plugin).where(plugin.c.disabled_at.is_not(None))
+"""Made once: to build a statement costs more than to execute it."""
 
 
 def disabled(connection: Connection) -> dict[tuple[str, str], Disabled]:
