@@ -166,8 +166,8 @@ def throughput(store: Store, processes: Processes) -> None:
     row("no-op runs a second, two workers", f"{rates[2, 1]:.0f}", f"{rates[2, 1] / rates[1, 1]:.1f} times those of one")
     for number, name in ((1, "one worker"), (2, "two workers")):
         times = rates[number, REUSE] / rates[number, 1]
-        told = f"{times:.1f} times those of a process for each run"
-        row(f"the same with --runs-per-process {REUSE}, {name}", f"{rates[number, REUSE]:.0f}", told)
+        compared = f"{times:.1f} times those of a process for each run"
+        row(f"the same with --runs-per-process {REUSE}, {name}", f"{rates[number, REUSE]:.0f}", compared)
     worker, runs, database = (f"{each:.1f} ms" for each in spent[1, 1])
     row("processor time of a no-op run: its worker", worker, f"PostgreSQL {database}; its own processes {runs}")
     row("empty tasks of the queue a second, two workers", f"{alone:.0f}", f"{alone / rates[2, 1]:.0f} times our runs")

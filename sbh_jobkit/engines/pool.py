@@ -51,7 +51,7 @@ class Pool:
         self._lock = threading.Lock()
         self._waiting: list[Process] = []
         """The one that has waited for longest is first."""
-        self._told: set[tuple[str, ...]] = set()
+        self._logged: set[tuple[str, ...]] = set()
 
     @property
     def is_used(self) -> bool:
@@ -85,14 +85,14 @@ class Pool:
 
     def note(self, request: RunRequest, left: str) -> None:
         """Say once what a job leaves in its processes, so that they are not used again."""
-        told = (request.tenant, request.slug, request.job, left)
+        found = (request.tenant, request.slug, request.job, left)
         with self._lock:
-            is_new = told not in self._told
-            self._told.add(told)
+            is_new = found not in self._logged
+            self._logged.add(found)
         if is_new:
-            facts = dict(zip(("tenant", "plugin", "job"), told, strict=False))
+            facts = dict(zip(("tenant", "plugin", "job"), found, strict=False))
             text = "%s/%s: its process is not used again, since the run has left %s"
-            _LOG.warning(text, *told[1:], extra={"facts": facts})
+            _LOG.warning(text, *found[1:], extra={"facts": facts})
 
     def clear(self) -> None:
         """End all that wait."""

@@ -49,7 +49,7 @@ _BEAT = 2.0
 _WIDER = 10
 """How many times more jobs are looked at where none of the first may start."""
 _MANY = 50
-"""Rows claimed without a call, from which on the engine is told: it looks for all of them together."""
+"""How many rows that were claimed without a call are withdrawn from the engine together."""
 AHEAD = 90.0
 """Seconds for which rows are planned and offered ahead."""
 
