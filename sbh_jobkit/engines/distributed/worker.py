@@ -86,7 +86,7 @@ class QueueWorker:
         self._called = called
         self._engine_name = engine_name
         self._lease = Lease()
-        self._writer = Writer(store, repeats=True)
+        self._writer = Writer(store)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
         self._going: dict[tuple[object, ...], threading.Event] = {}
         self._stop, self._ending = threading.Event(), threading.Event()
