@@ -64,7 +64,7 @@ def plan(connection: Connection, at: float) -> None:
 def claim(connection: Connection, at: float) -> None:
     """Choose, decide, claim and begin, as a worker with a free slot does."""
     heartbeat.beat(connection, "w", at)
-    first = _SERVED[choosing.fair(connection, at)[0]]
+    first = _SERVED[choosing.fair(connection, at)[0].key]
     (done,) = dispatcher.dispatch(connection, [first], at, "w", slots=1)
     names = {"tenant": first.tenant, "plugin": first.plugin, "job": first.job}
     claims.start(connection, Claim(**names, fire=done.starts[0].fire, worker="w"), at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, tuple_, update
 
 from sbh_jobkit.engines import packages
 from sbh_jobkit.engines.describe import describe, from_text, to_text
@@ -50,7 +50,7 @@ _ALL = (  # made once: to build a statement costs more than to execute it
     .where(plugin.c.package.is_not(None))
     .order_by(plugin.c.tenant, plugin.c.plugin)
 )
-_ONE = _ALL.where(plugin.c.tenant == bindparam("its_tenant"), plugin.c.plugin == bindparam("its_plugin"))
+_SOME = _ALL.where(tuple_(plugin.c.tenant, plugin.c.plugin).in_(bindparam("keys", expanding=True)))
 
 
 def write_tenant(connection: Connection, settings: Settings) -> None:
@@ -93,10 +93,10 @@ class Catalogue:
             found = {key: self._jobs[key[:2]][1].get(key[2]) for key in keys if key[:2] in self._jobs}
         return {key: job.planned for key, job in found.items() if job is not None}
 
-    def installed(self, connection: Connection, key: Key) -> Installed | None:
-        """Return what the store says now of the plugin that has a job; None where it has no package of it."""
-        row = connection.execute(_ONE, {"its_tenant": key[0], "its_plugin": key[1]}).first()
-        return None if row is None else Installed(*row)
+    def installed(self, connection: Connection, keys: Iterable[Key]) -> dict[tuple[str, str], Installed]:
+        """Return what the store says now of the plugins that have jobs, as far as it has their packages."""
+        rows = connection.execute(_SOME, {"keys": sorted({key[:2] for key in keys})})
+        return {found.key: found for found in (Installed(*row) for row in rows)}
 
     def job(self, key: Key, installed: Installed | None) -> ServedJob:
         """Return a job of what is installed, whose package is in the cache and unchanged; raises PluginError."""

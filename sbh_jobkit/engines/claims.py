@@ -32,8 +32,8 @@ _AGAIN = case(
     (job_run.c.attempt > 1, State.RETRY), (job_run.c.backfilled_by.is_not(None), State.BACKFILL), else_=State.DUE
 )
 _REASON = case((_AGAIN == State.DUE, None), else_=job_run.c.reason)
-_GIVEN_BACK = {"state": _AGAIN, "worker": None, "reason": _REASON, "uses": None}
-"""A row that no worker has any more, as it was before it was claimed."""
+_GIVEN_BACK = {"state": _AGAIN, "worker": None, "reason": _REASON, "uses": None, "offered_at": None}
+"""A row that no worker has any more, as it was before it was claimed; its call was for the claim, so it needs another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

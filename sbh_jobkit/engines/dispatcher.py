@@ -7,24 +7,25 @@ decided is never decided again.
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, update
 
-from sbh_jobkit.engines import backfill, installations
+from sbh_jobkit.engines import backfill
+from sbh_jobkit.engines.circumstances import Circumstances
+from sbh_jobkit.engines.dispatched import OUTCOMES, Dispatched
 from sbh_jobkit.engines.heartbeat import Lives
-from sbh_jobkit.engines.instants import from_store, to_store
+from sbh_jobkit.engines.instants import from_store, now_in, to_store
 from sbh_jobkit.engines.manual import reason_of
 from sbh_jobkit.engines.open_rows import OpenRow, open_rows
-from sbh_jobkit.engines.pauses import Pauses
 from sbh_jobkit.engines.planner import KEY, chunks, lock
 from sbh_jobkit.engines.schema import GOING, State, job_run
 from sbh_jobkit.engines.shared import Shared, uses
-from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
 from sbh_jobkit.schedule.policy import Action, Decision, Retry, decide, decide_queued, decide_retry
 
@@ -34,52 +35,16 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from sbh_jobkit.engines.installations import Disabled
-    from sbh_jobkit.engines.planner import PlannedJob
+    from sbh_jobkit.engines.pauses import Pauses
+    from sbh_jobkit.engines.planner import Key, PlannedJob
 
     Backfilled = Callable[[int], list[tuple[float, str]]]
     """Returns so many of the fire times that a backfill has to start, with their reasons."""
 
-OUTCOMES = {Action.SKIP: Outcome.SKIPPED, Action.COALESCE: Outcome.COALESCED, Action.MISS: Outcome.MISSED}
-"""How a fire time ends that does not start."""
 _PLACE = attrgetter("fire", "attempt")
+_NO_MOST: Mapping[Key, int] = MappingProxyType({})
 _NOTABLE = 1.0
 """Seconds from which on a late start needs a reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispatched:
-    """What was decided for one job, and whether something is left that needs a free slot."""
-
-    job: PlannedJob
-    decisions: list[Decision]
-    needs_slot: bool
-    is_held: bool = False
-    """Whether what is left waits for runs of other jobs, which use what it needs."""
-
-    @property
-    def starts(self) -> list[Decision]:
-        """What was claimed."""
-        return [decision for decision in self.decisions if decision.action is Action.START]
-
-    @property
-    def unstarted(self) -> list[Run]:
-        """The runs of due instants that ended without a start."""
-        return [unstarted(self.job, decision) for decision in self.decisions if decision.action in OUTCOMES]
-
-
-def unstarted(job: PlannedJob, decision: Decision) -> Run:
-    """Return the run of a due instant that did not start."""
-    return Run(
-        tenant=job.tenant,
-        plugin=job.plugin,
-        job=job.job,
-        fire_time=datetime.fromtimestamp(decision.fire, job.schedule.tz),
-        started_at=None,
-        duration=timedelta(0),
-        outcome=OUTCOMES[decision.action],
-        reason=decision.reason,
-        attempt=decision.attempt,
-    )
 
 
 class _Waiting(NamedTuple):
@@ -92,29 +57,42 @@ class _Waiting(NamedTuple):
 
 
 def dispatch(
-    connection: Connection, jobs: Sequence[PlannedJob], now: float, worker: str, *, slots: int
+    connection: Connection,
+    jobs: Sequence[PlannedJob],
+    now: float | None,
+    worker: str,
+    *,
+    slots: int,
+    most: Mapping[Key, int] = _NO_MOST,
+    waits: bool = True,
 ) -> list[Dispatched]:
     """Decide on every due instant of jobs up to `now`, and claim for a worker those that start.
 
-    At most `slots` are claimed; a row for which there is no slot stays as it is. The transaction is the caller's.
+    At most `slots` are claimed, and of a job that `most` names so many; a row for which there is no slot stays as it
+    is. Without `now`, it is the time of the database when nobody else can decide on the jobs any more. Without `waits`,
+    jobs on which another worker decides just then are left out. The transaction is the caller's.
     """
-    done, off = [], installations.disabled(connection)
-    pauses = Pauses.read(connection)
+    done: list[Dispatched] = []
     writes: list[Mapping[str, object]] = []
     if connection.dialect.name != "sqlite":  # where the transaction has the only lock already
-        for chunk in chunks(jobs):
-            lock(connection, chunk)
+        locked = [lock(connection, chunk, waits=waits) for chunk in chunks(jobs)]
+        if not waits:
+            jobs = [job for job in jobs if any(job.key in marks for marks in locked)]
+    if not jobs:
+        return []
+    if now is None:
+        now = now_in(connection)
     shared = Shared.lock(connection, jobs)
     for chunk in chunks(jobs):
         rows = open_rows(connection, chunk, now)
-        # one job alone is asked for its backfill only where nothing else of it is left to start
-        filled = backfill.unfinished(connection, chunk) if len(chunk) > 1 else {job.key for job in chunk}
+        around = Circumstances.read(connection, chunk)
         lives = Lives.read(connection, min((row.fire for found in rows.values() for row in found), default=now))
         for job in chunk:
-            given, rows_of_it = int(min(slots, shared.left(job))), rows.get(job.key, [])
+            given = int(min(slots, most.get(job.key, slots), shared.left(job)))
+            rows_of_it = rows.get(job.key, [])
             each = _Dispatch(writes, job, rows_of_it, now=now, worker=worker, slots=given, full=shared.full(job))
-            more = partial(backfill.waiting, connection, job) if job.key in filled else None
-            decided = each.run(lives, off.get((job.tenant, job.plugin)), pauses.of(job.key), more)
+            more = partial(backfill.waiting, connection, job) if job.key in around.filled else None
+            decided = each.run(lives, around.disabled.get(job.key[:2]), around.pauses.of(job.key), more)
             shared.take(job, given - each.slots)
             slots -= given - each.slots
             if decided.needs_slot and shared.full(job):

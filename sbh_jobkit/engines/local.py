@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.dispatched import Dispatched
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.schema import State
     from sbh_jobkit.engines.served import ServedJob

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, tuple_, update
 
 from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.instants import from_store, to_store
@@ -28,11 +29,7 @@ _MOST_AGAIN = 100
 """Rows that are offered again at a time: where all workers are busy, each has been offered already."""
 _C = job_run.c
 _READY = func.coalesce(_C.not_before, _C.fire_time)
-_OFFERED = (
-    update(job_run)
-    .where(*(_C[name] == bindparam(f"its_{name}") for name in (*KEY, "fire_time", "attempt")))
-    .values(offered_at=bindparam("at"))
-)
+_KEYS = [_C[name] for name in (*KEY, "fire_time", "attempt")]
 
 
 class Takes(Protocol):
@@ -61,19 +58,13 @@ def offer_again(connection: Connection, engine: Engine, now: float, patience: fl
 
 def _offer(connection: Connection, offer: Offer, now: float, most: int, *which: ColumnElement[bool]) -> int:
     """Offer the oldest undecided rows of a kind, but for those that somebody else offers just now."""
-    found = select(_C.tenant, _C.plugin, _C.job, _C.fire_time, _C.attempt, _READY)
-    found = found.where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)
-    query = found.order_by(_C.fire_time).limit(most).with_for_update(skip_locked=True)
+    found = select(*_KEYS).where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)
+    oldest = found.order_by(_C.fire_time).limit(most).with_for_update(skip_locked=True)
+    these = update(job_run).where(tuple_(*_KEYS).in_(oldest)).values(offered_at=to_store(now))
     rows = [
         Due(tenant=tenant, plugin=plugin, job=job, fire=from_store(fire), attempt=attempt, ready=from_store(ready))
-        for tenant, plugin, job, fire, attempt, ready in connection.execute(query).all()
+        for tenant, plugin, job, fire, attempt, ready in connection.execute(these.returning(*_KEYS, _READY))
     ]
     if rows:
-        offer(connection, rows)
-        connection.execute(_OFFERED, [{**_key(row), "at": to_store(now)} for row in rows])
+        offer(connection, sorted(rows, key=attrgetter("fire", "tenant", "plugin", "job", "attempt")))
     return len(rows)
-
-
-def _key(row: Due) -> dict[str, object]:
-    names = {"its_tenant": row.tenant, "its_plugin": row.plugin, "its_job": row.job}
-    return {**names, "its_fire_time": to_store(row.fire), "its_attempt": row.attempt}

@@ -88,7 +88,8 @@ def among(table: Table) -> ColumnElement[bool]:
 
 
 # made once: to build a statement costs more than to execute it
-_LOCK = select(job_mark).where(among(job_mark)).order_by(*(job_mark.c[name] for name in KEY)).with_for_update()
+_MARKS = select(job_mark).where(among(job_mark)).order_by(*(job_mark.c[name] for name in KEY))
+_LOCK, _LOCK_FREE = _MARKS.with_for_update(), _MARKS.with_for_update(skip_locked=True)
 _ADVANCE = (
     update(job_mark)
     .where(*(job_mark.c[name] == bindparam(f"its_{name}") for name in KEY))
@@ -96,9 +97,12 @@ _ADVANCE = (
 )
 
 
-def lock(connection: Connection, jobs: Sequence[PlannedJob]) -> dict[Key, Any]:
-    """Return the marks of jobs, which no other transaction can change until this one ends."""
-    rows = connection.execute(_LOCK, {"keys": [job.key for job in jobs]})
+def lock(connection: Connection, jobs: Sequence[PlannedJob], *, waits: bool = True) -> dict[Key, Any]:
+    """Return the marks of jobs, which no other transaction can change until this one ends.
+
+    Without `waits`, those that another one has locked are left out.
+    """
+    rows = connection.execute(_LOCK if waits else _LOCK_FREE, {"keys": [job.key for job in jobs]})
     return {(row.tenant, row.plugin, row.job): row for row in rows}
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.dispatched import Dispatched
     from sbh_jobkit.engines.planner import PlannedJob
     from sbh_jobkit.engines.store import Store
     from sbh_jobkit.schedule.policy import Decision

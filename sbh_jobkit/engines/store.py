@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import create_engine, event, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 
 from sbh_jobkit.engines import schema
 from sbh_jobkit.engines.migration import OLDEST, migrate
@@ -41,6 +41,9 @@ _HELD = ("40P01", "55P03")
 """What it calls a deadlock, and a lock that others have for too long."""
 _TRIES, _PAUSE = 5, 1.0
 """How often a migration is tried that meets what others hold, and the seconds between, in which workers write."""
+_IDLE_SINCE = "sbh_idle_since"
+_IDLE = 1.0
+"""Seconds after which a connection that nobody used is asked whether it goes on."""
 _PATIENCE = 30_000
 """Milliseconds for which SQLite waits for another process to end its transaction."""
 
@@ -147,7 +150,9 @@ def _engine(url: str, *, create: bool) -> Engine:
         return engine
     given = network(parsed)
     with needed("a store in PostgreSQL", "postgres"):
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=given, pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=given)
+        _look_at_idle(engine)
+        return engine
 
 
 def network(url: URL) -> dict[str, int]:
@@ -215,6 +220,24 @@ def _check_folder(url: URL) -> None:
         what = "cannot be made" if is_new else "cannot be used"
         msg = f"the store {url.database!r} {what}: the folder {str(folder)!r} cannot be written"
         raise StoreError(msg)
+
+
+def _look_at_idle(engine: Engine) -> None:
+    """Ask a connection that was idle whether it goes on, before it is used; to ask each time would double a read."""
+
+    @event.listens_for(engine, "checkin")
+    def _(connection: Any, record: Any) -> None:
+        del connection
+        record.info[_IDLE_SINCE] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _(connection: Any, record: Any, _: object) -> None:
+        since = record.info.get(_IDLE_SINCE)
+        if since is not None and monotonic() - since > _IDLE:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error
 
 
 def _configure_sqlite(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from sbh_jobkit.engines.instants import now, to_store
 from sbh_jobkit.engines.schema import insert, secret
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.keyring import Keys
     from sbh_jobkit.engines.store import Store
+
+
+_SEALED = (  # made once: to build a statement costs more than to execute it
+    select(secret.c.name, secret.c.value)
+    .where(secret.c.tenant == bindparam("its_tenant"), secret.c.plugin == bindparam("its_plugin"))
+    .order_by(secret.c.name)
+)
 
 
 class StoredSecrets:
@@ -75,7 +82,7 @@ class StoredSecrets:
 
 def sealed(connection: Connection, tenant: str, plugin: str) -> dict[str, str]:
     """Return the encrypted secrets of a plugin, by name."""
-    rows = connection.execute(select(secret).where(_of((tenant, plugin))).order_by(secret.c.name))
+    rows = connection.execute(_SEALED, {"its_tenant": tenant, "its_plugin": plugin})
     return {row.name: row.value for row in rows}
 
 

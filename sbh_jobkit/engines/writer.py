@@ -31,9 +31,10 @@ _MOST = 100
 class Writer:
     """Writes into a store for all threads of a process."""
 
-    def __init__(self, store: Store) -> None:
-        """Start the thread."""
+    def __init__(self, store: Store, *, repeats: bool = False) -> None:
+        """Start the thread; with `repeats`, a task may be called twice, which costs less where most succeed."""
         self._store = store
+        self._repeats = repeats
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="sbh-writer", daemon=True)
         self._thread.start()
@@ -70,11 +71,9 @@ class Writer:
 
     def _commit(self, tasks: list[Task]) -> None:
         """Carry out tasks in one transaction; one that fails takes back only what it did itself."""
-        outcomes: list[_Outcome] = []
+        outcomes: list[_Outcome]
         try:
-            with self._store.write() as connection:
-                carry_out = _carry_out if len(tasks) == 1 else _carry_out_beside_others
-                outcomes.extend(carry_out(connection, task) for task in tasks)
+            outcomes = self._attempt(tasks) or self._carry_out(tasks)
         except Exception as error:  # noqa: BLE001  nothing of it was written, and each thread that asked must know
             outcomes = [(done, None, error) for _, done in tasks]
         for done, value, failed in outcomes:
@@ -82,6 +81,25 @@ class Writer:
                 done.set_result(value)
             else:
                 done.set_exception(failed)
+
+    def _attempt(self, tasks: list[Task]) -> list[_Outcome]:
+        """Carry out tasks that may be called twice without a savepoint for each; none is done where one fails."""
+        if not self._repeats or len(tasks) < 2:  # noqa: PLR2004  one needs none
+            return []
+        try:
+            with self._store.write() as connection:
+                return [_carry_out(connection, task) for task in tasks]
+        except DBAPIError as error:
+            if error.connection_invalidated:  # what was committed is not known
+                raise
+        except Exception:  # noqa: BLE001, S110  it is raised again for the thread that asked
+            pass
+        return []
+
+    def _carry_out(self, tasks: list[Task]) -> list[_Outcome]:
+        with self._store.write() as connection:
+            carry_out = _carry_out if len(tasks) == 1 else _carry_out_beside_others
+            return [carry_out(connection, task) for task in tasks]
 
 
 def _carry_out(connection: Connection, task: Task) -> _Outcome:

@@ -42,7 +42,8 @@ def test_what_is_known_is_in_memory(make, store):
     made = make()
     assert made.known([KEY]) == {}
     with store.read() as connection:
-        assert made.installed(connection, ("bolt", "shop", "work")) is None
-        installed = made.installed(connection, KEY)
-    served = made.job(KEY, installed)
+        found = made.installed(connection, [KEY, ("bolt", "shop", "work"), ("acme", "shop", "other")])
+    ((installed, of_it),) = found.items()
+    assert installed == KEY[:2]
+    served = made.job(KEY, of_it)
     assert made.known([KEY, ("acme", "shop", "other"), ("bolt", "shop", "work")]) == {KEY: served.planned}

@@ -134,8 +134,8 @@ def test_the_tenant_with_the_fewest_runs_comes_first(store, due, going, order):
             connection.execute(job_run.insert().values(**names, state=state, planned_at=0))
         found = choosing.fair(connection, NINE + 10)
         mine = choosing.fair(connection, NINE + 10, ["beta"])
-    assert [f"{tenant} {job}" for tenant, _, job in found] == order
-    assert [f"{tenant} {job}" for tenant, _, job in mine] == [each for each in order if each.startswith("beta")]
+    assert [f"{tenant} {job}" for tenant, _, job, *_ in found] == order
+    assert [f"{tenant} {job}" for tenant, _, job, *_ in mine] == [each for each in order if each.startswith("beta")]
 
 
 def test_ten_thousand_rows_of_one_tenant_do_not_stand_in_the_way(store):
@@ -148,4 +148,4 @@ def test_ten_thousand_rows_of_one_tenant_do_not_stand_in_the_way(store):
     going = {"tenant": "big", "plugin": "shop", "job": "b", "fire_time": 1, "state": "running", "planned_at": 0}
     with store.write() as connection:
         connection.execute(job_run.insert(), [*many, one, going])
-        assert choosing.fair(connection, NINE)[0] == ("small", "shop", "a")
+        assert choosing.fair(connection, NINE)[0].key == ("small", "shop", "a")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.dispatched import Dispatched
     from sbh_jobkit.engines.engine import Due, Engine
     from sbh_jobkit.engines.planner import Key, PlannedJob
 
@@ -75,8 +75,8 @@ class QueueSide:
         return self._offered[job.key, fire, attempt]
 
     def _dispatch(self, connection: Connection, now: float) -> Iterator[Dispatched]:
-        for key in choosing.fair(connection, now, most=len(self._jobs)):
-            yield from dispatch(connection, [self._jobs[key]], now, WORKER, slots=1)
+        for due in choosing.fair(connection, now, most=len(self._jobs)):
+            yield from dispatch(connection, [self._jobs[due.key]], now, WORKER, slots=1)
 
     def offer(self, connection: Connection, rows: Sequence[Due]) -> None:
         """Note what the engine is asked to bring, and when."""

@@ -17,37 +17,32 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sbh_jobkit.engines import cancelling, choosing, claims, heartbeat
-from sbh_jobkit.engines.dispatcher import dispatch
+from sbh_jobkit.engines import cancelling, claims, heartbeat
+from sbh_jobkit.engines.claimer import Claimer
 from sbh_jobkit.engines.engine import Due
 from sbh_jobkit.engines.instants import now_in
 from sbh_jobkit.engines.lease import Lease, elapsed
 from sbh_jobkit.engines.offering import offer_again, offer_new
-from sbh_jobkit.engines.refusing import refuse
-from sbh_jobkit.engines.shared import Shared
 from sbh_jobkit.engines.store import why
-from sbh_jobkit.engines.worker import Start, Worker
+from sbh_jobkit.engines.worker import Worker
 from sbh_jobkit.engines.writer import Writer
-from sbh_jobkit.errors import ExtensionError, JobkitError
+from sbh_jobkit.errors import ExtensionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from sqlalchemy.engine import Connection
 
-    from sbh_jobkit.engines.catalogue import Catalogue, Installed
-    from sbh_jobkit.engines.dispatcher import Dispatched
+    from sbh_jobkit.engines.catalogue import Catalogue
     from sbh_jobkit.engines.engine import Engine
-    from sbh_jobkit.engines.planner import Key, PlannedJob
     from sbh_jobkit.engines.starter import Starter
     from sbh_jobkit.engines.store import Store
+    from sbh_jobkit.engines.worker import Start
     from sbh_jobkit.run.run import Run
 
 _LOG = logging.getLogger("sbh_jobkit.engine")
 _BEAT = 2.0
 """Seconds between two renewals of the lease, which also look for runs to cancel."""
-_WIDER = 10
-"""How many times more jobs are looked at where none of the first may start."""
 _MANY = 50
 """How many rows that were claimed without a call are withdrawn from the engine together."""
 AHEAD = 90.0
@@ -76,18 +71,15 @@ class QueueWorker:
         `name` is that of this process, see `identity`; `called` is what its operator calls it.
         """
         self.name = name
-        self._store = store
         self._engine = engine
         self._starter = starter
-        self._catalogue = catalogue
         self._slots = slots
-        self._tenants = tenants
-        self._ended = ended
         self._called = called
         self._engine_name = engine_name
         self._lease = Lease()
-        self._writer = Writer(store)
+        self._writer = Writer(store, repeats=True)
         self._worker = Worker(name, starter, self._writer, slots=slots, over=self._over, ended=ended, lease=self._lease)
+        self._claimer = Claimer(name, store, self._writer, catalogue, tenants=tenants, ended=ended)
         self._going: dict[tuple[object, ...], threading.Event] = {}
         self._stop, self._ending = threading.Event(), threading.Event()
         self._beats = threading.Thread(target=self._beat_on, name="sbh-lease", daemon=True)
@@ -173,7 +165,7 @@ class QueueWorker:
         """Claim and run, one after another, until nothing is due."""
         try:
             is_called = True
-            while not self._stop.is_set() and self._lease.left and (start := self._claim()) is not None:
+            while not self._stop.is_set() and self._lease.left and (start := self._claimer.claim()) is not None:
                 over = self._going[self._key(start)] = threading.Event()
                 self._worker.run(start)
                 if not is_called:
@@ -210,53 +202,16 @@ class QueueWorker:
             text = why(error) if isinstance(error, SQLAlchemyError) else f"{error}"
             self._note(f"the engine still has rows that were claimed: {text}")
 
-    def _claim(self) -> Start | None:
-        """Claim a row, fairly among tenants; None where nothing can start."""
-        seen, most = 0, choosing.PAGE
-        while True:
-            with self._store.read() as connection:
-                keys = choosing.fair(connection, now_in(connection), self._tenants, skip=seen, most=most)
-                known = self._catalogue.known(keys)
-                shared = Shared.read(connection, known.values())
-                free = [key for key in keys if key not in known or shared.full(known[key]) is None]
-                first = self._catalogue.installed(connection, free[0]) if free else None
-            for number, key in enumerate(free):
-                if (start := self._claim_one(key, self._installed(key) if number else first)) is not None:
-                    return start
-            if len(keys) < most:
-                return None
-            seen, most = seen + most, most * _WIDER
-
-    def _installed(self, key: Key) -> Installed | None:
-        with self._store.read() as connection:
-            return self._catalogue.installed(connection, key)
-
-    def _claim_one(self, key: Key, installed: Installed | None) -> Start | None:
-        """Decide on one job, and claim a row of it if one may start."""
-        try:
-            job = self._catalogue.job(key, installed)
-        except JobkitError as error:
-            self._writer.write(partial(refuse, key=key, worker=self.name, why=f"{error}"))
-            _LOG.error("%s/%s: %s", *key[1:], error)
-            return None
-        done = self._writer.write(partial(self._dispatch, job=job.planned))
-        for run in done.unstarted:
-            self._ended(run)
-        for decision in done.starts:
-            return Start(job=job, fire=decision.fire, reason=decision.reason, attempt=decision.attempt)
-        return None
-
-    def _dispatch(self, connection: Connection, job: PlannedJob) -> Dispatched:
-        (done,) = dispatch(connection, [job], now_in(connection), self.name, slots=1)
-        return done
-
     @staticmethod
     def _key(start: Start) -> tuple[object, ...]:
         return start.job.planned.key, start.fire, start.attempt
 
     def _over(self, start: Start) -> None:
-        """Free the slot of a run that is over, and offer the attempt that may follow: its end makes no other row."""
-        if start.attempt <= start.job.planned.policy.retry:
+        """Free the slot of a run that is over, and offer the attempt that may follow: its end makes no other row.
+
+        A worker that stops offers what it gives back: none of its own slots will look for that.
+        """
+        if start.attempt <= start.job.planned.policy.retry or self._stop.is_set():
             self._writer.submit(self._offer)
         self._going.pop(self._key(start)).set()
 

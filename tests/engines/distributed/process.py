@@ -18,7 +18,7 @@ import psycopg
 import time_machine
 from every_second import EverySeconds
 
-from sbh_jobkit.engines import choosing, claims, heartbeat, identity
+from sbh_jobkit.engines import choosing, claimer, claims, heartbeat, identity
 from sbh_jobkit.engines.distributed import worker as worker_module
 from sbh_jobkit.engines.distributed.queue import ProcrastinateEngine
 from sbh_jobkit.engines.distributed.scheduler import QueueScheduler
@@ -56,8 +56,9 @@ class Jobs:
         """Return all, and no problems."""
         return self.served, {}
 
-    def installed(self, connection, key):
+    def installed(self, connection, keys):
         """Find nothing: the jobs are made here."""
+        return {}
 
     def job(self, key, installed):
         """Return one."""
@@ -78,7 +79,7 @@ class Cuts:
         self.file = Path(cuts_file)
         self.chance = random.Random(os.getpid())  # noqa: S311  where it cuts is noted
         choosing.fair = self.around(choosing.fair, None, "chosen")
-        worker_module.dispatch = self.around(worker_module.dispatch, None, "decided")
+        claimer.dispatch = self.around(claimer.dispatch, None, "decided")
         RunHandle.wait_ready = self.around(RunHandle.wait_ready, "claimed", "ready")
         RunHandle.go = self.around(RunHandle.go, "running", "gone")
         claims.finish = self.around(claims.finish, "ended", "finished")

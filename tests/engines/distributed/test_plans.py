@@ -63,9 +63,10 @@ def work(connection, step):
     offer_again(connection, engine, at)
     step("claim")
     heartbeat.beat(connection, "w", at)
-    keys = choosing.fair(connection, at)
-    first = next(job for job in served if job.key == keys[0])
-    (done,) = dispatcher.dispatch(connection, [first], at, "w", slots=1)
+    keys = [due.key for due in choosing.fair(connection, at)[:3]]
+    chosen = [job for job in served if job.key in keys]
+    first = chosen[0]
+    done, *_ = dispatcher.dispatch(connection, chosen, None, "w", slots=3, most=dict.fromkeys(keys, 1), waits=False)
     names = {"tenant": first.tenant, "plugin": first.plugin, "job": first.job}
     claim = Claim(**names, fire=done.starts[0].fire, worker="w")
     claims.start(connection, claim, at)
