@@ -131,6 +131,6 @@ class Choice:
             return None
         return self._jobs[tenant].popleft()
 
-    def _place(self, tenant: str) -> tuple[int, int]:
+    def _place(self, tenant: str) -> tuple[int, int, str]:
         jobs = self._jobs[tenant]
-        return self._runs[tenant], jobs[0].since if jobs else -1
+        return self._runs[tenant], jobs[0].since if jobs else -1, tenant

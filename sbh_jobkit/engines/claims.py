@@ -33,7 +33,7 @@ _AGAIN = case(
 )
 _REASON = case((_AGAIN == State.DUE, None), else_=job_run.c.reason)
 _GIVEN_BACK = {"state": _AGAIN, "worker": None, "reason": _REASON, "uses": None, "offered_at": None}
-"""A row that no worker has any more, as it was before it was claimed; its call was for the claim, so it needs another."""
+"""A row that no worker has any more, as it was before it was claimed; its call was for the claim: it needs another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which rows an engine is offered, and which job is looked at first."""
+"""Which rows an engine is offered, and when."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from sbh_jobkit.engines import choosing, planner
+from sbh_jobkit.engines import planner
 from sbh_jobkit.engines.offering import PATIENCE, offer_again, offer_new
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.schema import State, job_run
@@ -107,45 +107,3 @@ def test_a_transaction_that_fails_takes_the_mark_back(store, engine):
     with store.read() as connection:
         offered = connection.execute(select(job_run.c.offered_at)).scalars().all()
     assert sum(at is not None for at in offered) == 2
-
-
-FAIR = [
-    ({"acme": [("a", 0), ("b", 5)]}, {}, ["acme a", "acme b"]),
-    ({"acme": [("a", 0), ("b", 5)], "beta": [("c", 9)]}, {"acme": 1}, ["beta c", "acme a", "acme b"]),
-    ({"acme": [("a", 0)], "beta": [("c", 9)]}, {"acme": 1, "beta": 1}, ["acme a", "beta c"]),
-    (
-        {"acme": [("a", 0)], "beta": [("c", 9)], "cafe": [("d", 3)]},
-        {"cafe": 2, "acme": 1},
-        ["beta c", "acme a", "cafe d"],
-    ),
-    ({"acme": [("late", 20)]}, {}, []),
-]
-"""Rows that are due, by tenant, as job and seconds after nine; runs that go on; the order at nine and ten seconds."""
-
-
-@pytest.mark.parametrize(("due", "going", "order"), FAIR)
-def test_the_tenant_with_the_fewest_runs_comes_first(store, due, going, order):
-    """Among its jobs, the one that is due for longest."""
-    rows = [(tenant, job, NINE + after, State.DUE) for tenant, jobs in due.items() for job, after in jobs]
-    rows += [(tenant, f"going{n}", NINE - 60, State.RUNNING) for tenant, runs in going.items() for n in range(runs)]
-    with store.write() as connection:
-        for tenant, job, fire, state in rows:
-            names = {"tenant": tenant, "plugin": "shop", "job": job, "fire_time": int(fire) * 1_000_000}
-            connection.execute(job_run.insert().values(**names, state=state, planned_at=0))
-        found = choosing.fair(connection, NINE + 10)
-        mine = choosing.fair(connection, NINE + 10, ["beta"])
-    assert [f"{tenant} {job}" for tenant, _, job, *_ in found] == order
-    assert [f"{tenant} {job}" for tenant, _, job, *_ in mine] == [each for each in order if each.startswith("beta")]
-
-
-def test_ten_thousand_rows_of_one_tenant_do_not_stand_in_the_way(store):
-    """The other's one row is the first to be looked at, as soon as a run of the first one goes on."""
-    many = [
-        {"tenant": "big", "plugin": "shop", "job": f"job{n % 100}", "fire_time": n, "state": "due", "planned_at": 0}
-        for n in range(10_000)
-    ]
-    one = {"tenant": "small", "plugin": "shop", "job": "a", "fire_time": 20_000, "state": "due", "planned_at": 0}
-    going = {"tenant": "big", "plugin": "shop", "job": "b", "fire_time": 1, "state": "running", "planned_at": 0}
-    with store.write() as connection:
-        connection.execute(job_run.insert(), [*many, one, going])
-        assert choosing.fair(connection, NINE)[0].key == ("small", "shop", "a")
