@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.writer import Writer
     from sbh_jobkit.run.run import Run
 
-    _Installed = Mapping[tuple[str, str], Installed]
 
 _LOG = logging.getLogger("sbh_jobkit.engine")
 _WIDER = 10
@@ -100,10 +99,11 @@ class Claimer:
         """Claim rows of the jobs that are due; return the starts, and whether all jobs were looked at."""
         choice, seen, page = Choice(), 0, choosing.PAGE
         starts: list[Start] = []
+        installed: dict[tuple[str, str], Installed] = {}
         while not starts and not choice.is_all:
-            installed = self._read(choice, seen, page)
+            installed |= self._read(choice, seen, page)
             seen, page = seen + page, page * _WIDER
-            busy: list[Key] = []
+            busy: dict[Key, int] = {}
             while len(starts) < most and (taken := choice.take(most - len(starts))):
                 decided = self._decide(taken, installed, waits=False)
                 for key, rows in taken.items():
@@ -111,14 +111,13 @@ class Claimer:
                     starts += started
                     if len(started) < rows:
                         choice.give_back(key, rows - len(started))
-                busy += [key for key in taken if key not in decided]
-            while (left := most - len(starts)) and busy:  # nothing else starts: what others decide on may be for us
-                decided = self._decide(Counter(busy[:left]), installed, waits=True)
-                starts += [start for started in decided.values() for start in started]
-                busy = busy[left:]
+                busy |= {key: rows for key, rows in taken.items() if key not in decided}
+            for key, rows in busy.items():  # nothing else starts: others decide on these, and may leave some of them
+                if left := most - len(starts):
+                    starts += self._decide(Counter({key: min(rows, left)}), installed, waits=True).get(key, [])
         return starts, choice.is_all
 
-    def _read(self, choice: Choice, skip: int, most: int) -> _Installed:
+    def _read(self, choice: Choice, skip: int, most: int) -> Mapping[tuple[str, str], Installed]:
         """Look for jobs that are due, and for their plugins.
 
         Those are left out for which what they share with others is known to be used.
@@ -132,7 +131,9 @@ class Claimer:
         choice.add(free, is_all=len(found) < most)
         return installed
 
-    def _decide(self, taken: Counter[Key], installed: _Installed, *, waits: bool) -> dict[Key, list[Start]]:
+    def _decide(
+        self, taken: Counter[Key], installed: Mapping[tuple[str, str], Installed], *, waits: bool
+    ) -> dict[Key, list[Start]]:
         """Decide on jobs, and claim at most so many rows of each; return the starts of those that were decided on."""
         jobs: dict[Key, ServedJob] = {}
         starts: dict[Key, list[Start]] = {}

@@ -51,14 +51,13 @@ class Known:
         return {key: self.served[key].planned for key in keys}
 
     def installed(self, connection, keys):
-        """Find nothing."""
-        del connection, keys
-        return {}
+        """Find the plugins of these jobs, and no others."""
+        del connection
+        return {key[:2]: "a package" for key in keys}
 
     def job(self, key, installed):
         """Return a job, or say why it cannot be loaded."""
-        del installed
-        if key[2] in self.broken:
+        if installed is None or key[2] in self.broken:
             msg = "it cannot be loaded"
             raise PluginError(msg)
         return self.served[key]
@@ -194,6 +193,32 @@ def test_jobs_that_wait_do_not_keep_another_one_of_their_tenant(make, monkeypatc
     assert shop.claim() == "acme/free"
 
 
+@pytest.mark.parametrize("page", [1, 2, 50])
+def test_all_that_is_due_is_claimed_however_few_jobs_are_looked_at_first(make, monkeypatch, page):
+    """Those that were seen earlier are not forgotten when more are looked at."""
+    monkeypatch.setattr(choosing, "PAGE", page)
+    names = [f"{tenant}/{job}" for tenant in ("acme", "beta", "cafe") for job in "ab"]
+    waits = Policy(overlap="queue_one")
+    shop = make(dict.fromkeys(names, ALL) | {"acme/q": waits, "beta/q": waits})
+    for tenant in ("acme", "beta"):
+        shop.add((f"{tenant}/q", 90), state=State.RUNNING)
+        shop.add((f"{tenant}/q", 80), state=State.WAITING)
+    shop.add(*((name, 9 - n) for n, name in enumerate(names)))
+    assert sorted(shop.claim() for _ in names) == names
+    assert shop.claim() is None
+    assert {row for row in shop.rows(C.state) if row != ("claimed",)} == {("running",), ("waiting",)}
+
+
+def test_a_job_that_was_seen_first_may_start_last(make, monkeypatch):
+    """When all others that are looked at meanwhile may not; its plugin is still known."""
+    monkeypatch.setattr(choosing, "PAGE", 2)
+    shop = make({"acme/q": Policy(overlap="queue_one"), "acme/r": Policy(overlap="queue_one"), "beta/b": ALL})
+    shop.add(("acme/q", 90), ("acme/r", 90), ("beta/b", 90), ("beta/b", 89), ("beta/b", 88), state=State.RUNNING)
+    shop.add(("acme/q", 50), ("acme/r", 40), state=State.WAITING)
+    shop.add(("beta/b", 45))
+    assert shop.claim() == "beta/b"
+
+
 def test_a_job_that_cannot_be_loaded_takes_no_slot(make):
     """Its row ends as crashed, with the reason, and the slot gets the next one."""
     shop = make({"acme/bad": ALL, "acme/good": ALL}, broken=["bad"])
@@ -249,3 +274,12 @@ def test_where_nothing_else_is_due_it_waits_for_the_other_worker(make, held):
             time.sleep(0.5)
             assert not asked.done()
         assert asked.result() == "acme/a"
+
+
+@several_writers
+def test_all_that_another_worker_leaves_is_claimed(make, held):
+    """For as many slots as ask."""
+    shop = make({"acme/a": ALL, "acme/b": ALL})
+    shop.add(("acme/b", 9), *(("acme/a", n) for n in range(3)))
+    threading.Timer(1.5, held(shop, "acme/a").close).start()
+    assert sorted(each.result() for each in shop.together(4)) == ["acme/a"] * 3 + ["acme/b"]
