@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
+from sbh_jobkit.engines import store as module
 from sbh_jobkit.engines.schema import VERSION, store_version
 from sbh_jobkit.engines.store import Store
 from sbh_jobkit.errors import StoreError
@@ -116,3 +118,28 @@ def test_a_folder_that_cannot_be_written_is_refused(is_new):
         folder.chmod(0o755)
     what = "cannot be made" if is_new else "cannot be used"
     assert done.stdout == f"the store '{folder}/jobs.db' {what}: the folder '{folder}' cannot be written\n"
+
+
+def test_a_connection_that_was_ended_while_nobody_used_it_is_replaced(postgres_url, monkeypatch):
+    """It is asked before it is used, but only where it was idle: a question takes as long as a read."""
+    opened, asked = Store.open(postgres_url), []
+    do_ping = opened.engine.dialect.do_ping
+    monkeypatch.setattr(opened.engine.dialect, "do_ping", lambda connection: asked.append(1) or do_ping(connection))
+    number, made = text("SELECT pg_backend_pid()"), []
+    event.listen(opened.engine, "connect", lambda *_: made.append(1))
+
+    def read():
+        with opened.read() as connection:
+            return connection.execute(number).scalar_one()
+
+    first = read()
+    assert (read(), asked, made) == (first, [], [])
+    monkeypatch.setattr(module, "_IDLE", 0.0)
+    assert (read(), asked, made) == (first, [1], [])
+    other = Store.open(postgres_url)
+    with other.write() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:number)"), {"number": first})
+    other.close()
+    assert read() != first
+    assert (len(asked), made) == (2, [1])
+    opened.close()
