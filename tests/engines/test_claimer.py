@@ -99,7 +99,8 @@ class Claimed:
             asked = [threads.submit(self.claim)]
             assert self.known.entered.wait(30)
             asked += [threads.submit(self.claim) for _ in range(slots - 1)]
-            time.sleep(0.5)
+            while len(self.claimer._asking) < slots - 1:  # noqa: SLF001  nothing else shows that they wait
+                time.sleep(0.01)
             self.known.go_on.set()
         return asked
 
