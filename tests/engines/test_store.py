@@ -138,7 +138,7 @@ def test_a_connection_that_was_ended_while_nobody_used_it_is_replaced(postgres_u
     assert (read(), asked, made) == (first, [1], [])
     other = Store.open(postgres_url)
     with other.write() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:number)"), {"number": first})
+        connection.execute(text("SELECT pg_terminate_backend(:number, 5000)"), {"number": first})
     other.close()
     assert read() != first
     assert (len(asked), made) == (2, [1])
