@@ -7,7 +7,7 @@ from time import perf_counter
 from sbh_jobkit import simulate
 from sbh_jobkit.machine.watchdog import WATCHER
 
-_MOST = 300
+_MOST = 1000
 """A second; it looks ten times, and would be woken thousands of times."""
 CODE = """from src.ext.sdk import job
 
