@@ -135,7 +135,7 @@ def test_slots_that_ask_together_are_served_by_one_claim(make):
 
 
 def test_no_more_is_claimed_than_slots_ask(make):
-    """What has no slot stays due, for whoever has one."""
+    """A row without a slot stays due, and any worker with a free slot can claim it."""
     shop = make({"acme/a": ALL})
     shop.add(*(("acme/a", n) for n in range(1, 10)))
     assert [asked.result() for asked in shop.together(3)] == ["acme/a"] * 3
@@ -150,7 +150,7 @@ def test_slots_for_which_nothing_is_left_get_nothing(make):
     assert (found.count("acme/a"), found.count(None)) == (2, 2)
 
 
-def test_what_goes_wrong_is_told_to_each_slot(make):
+def test_an_error_is_raised_for_each_slot(make):
     """Also to those that were served together with others."""
     shop = make({"acme/a": ALL})
     shop.add(("acme/a", 1))
