@@ -6,6 +6,7 @@ The routes of the server and its OpenAPI document both follow from these values.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _FORM = "application/x-www-form-urlencoded"
 _TYPES: dict[str, type] = {"string": str, "object": dict, "integer": int, "boolean": bool}
+_NAMES = {str: "text", dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+_NAMES |= {int: "a number", float: "a number"}
+_NO_FORM = "the body is not a form of fields with values; send JSON with the header 'Content-Type: application/json'"
+_NAME = re.compile(r"[\w.-]{1,60}")
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -37,11 +42,11 @@ class Value:
     least: int = 0
 
     def read(self, name: str, given: Any) -> Any:
-        """Return a value of a JSON body; raises ApiError (400)."""
+        """Return a value of a JSON body; raises ApiError (400), which does not repeat it: it may be a secret."""
         if self.kind == "any":
             return given
         if not isinstance(given, _TYPES[self.kind]) or (self.kind == "integer" and isinstance(given, bool)):
-            raise ApiError(400, f"{name!r} must be {_a(self.kind)}, got {_shown(given)}")
+            raise ApiError(400, f"{name!r} must be {_a(self.kind)}, got {_NAMES[type(given)]}")
         size = self.least
         if isinstance(given, str):
             size = len(given)
@@ -56,8 +61,12 @@ class Value:
         """Return a value of a query; raises ApiError (400)."""
         if self.kind == "integer":
             is_number = text.isascii() and text.isdecimal() and len(text) < 20  # noqa: PLR2004  digits of 64 bits
-            return self.read(name, int(text) if is_number else text)
-        return self.read(name, _TRUE.get(text.lower(), text) if self.kind == "boolean" else text)
+            given: object = int(text) if is_number else text
+        else:
+            given = _TRUE.get(text.lower(), text) if self.kind == "boolean" else text
+        if not isinstance(given, _TYPES[self.kind]):
+            raise ApiError(400, f"{name!r} must be {_a(self.kind)}, got {_shown(text)}")
+        return self.read(name, given)
 
     def schema(self) -> dict[str, Any]:
         """Return it as JSON Schema."""
@@ -114,7 +123,12 @@ class Endpoint:
         """Return the fields of a body, JSON or a form; raises ApiError (400)."""
         if not self.body:
             return {}
-        given = _pairs(data.decode("utf-8", "replace")) if content_type.startswith(_FORM) else _json(data)
+        is_form = content_type.startswith(_FORM)
+        given = _pairs(data.decode("utf-8", "replace")) if is_form else _json(data)
+        if is_form and any(
+            name not in self.body and not (value and _NAME.fullmatch(name)) for name, value in given.items()
+        ):
+            raise ApiError(400, _NO_FORM)  # whatever it is, it is not repeated: it may be a secret
         for name in given:
             if name not in self.body:
                 raise ApiError(400, f"the body has an unknown field {_shown(name)}; it takes {', '.join(self.body)}")
@@ -130,7 +144,7 @@ def _json(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ApiError(400, "the body is not JSON") from None
     if not isinstance(found, dict):
-        raise ApiError(400, f"the body must be a JSON object, got {_shown(found)}")
+        raise ApiError(400, f"the body must be a JSON object, got {_NAMES[type(found)]}")
     return found
 
 
@@ -146,7 +160,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _a(kind: str) -> str:
-    return {"string": "text", "object": "an object", "integer": "a whole number", "boolean": "true or false"}[kind]
+    return "a whole number" if kind == "integer" else _NAMES[_TYPES[kind]]
 
 
 def _shown(value: Any) -> str:

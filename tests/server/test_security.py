@@ -246,6 +246,30 @@ def test_a_secret_leaks_nowhere(served, api, on_disk):
     assert [SECRET.encode() in data for data in stored] == [False] * len(stored)
 
 
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+WRONG_SECRETS = {
+    "JSON that is called a form, as curl -d does": (FORM, b'{"key":"A","value":"s3cret"}', "header 'Content-Type: app"),
+    "the same, with a sign of forms": (FORM, b'{"key":"A","value":"x=s3cret"}', "header 'Content-Type: application/js"),
+    "the bare value": (FORM, b"s3cret", "not a form of fields"),
+    "a list": (JSON, b'["s3cret"]', "must be a JSON object, got a list"),
+    "a text": (JSON, b'"s3cret"', "must be a JSON object, got text"),
+    "a number": (JSON, b'{"key":"A","value":53537}', "'value' must be text, got a number"),
+    "an object": (JSON, b'{"key":"A","value":{"s3cret":1}}', "'value' must be text, got an object"),
+    "nothing": (JSON, b'{"key":"s3cret","value":null}', "'value' must be text, got null"),
+    "a name that is none": (JSON, b'{"key":"s3cret!","value":"x"}', "'key' must be a name"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_SECRETS)
+def test_an_error_does_not_repeat_a_secret(api, what):
+    """A value that was sent in a wrong way is as secret as one that was sent in the right one."""
+    content_type, body, said = WRONG_SECRETS[what]
+    answer = api.post("/api/plugins/tea/secrets", content=body, headers={"Content-Type": content_type})
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert not any(value in answer.text for value in ("s3cret", "53537"))
+
+
 def test_the_key_and_the_tokens_are_kept_well(served, on_disk):
     """The key can be read by its owner only, and the store has no token that opens anything."""
     assert stat.S_IMODE((served.folder / "jobs.db.key").stat().st_mode) == 0o600
