@@ -74,5 +74,19 @@ def test_what_is_usual_is_no_busiest_minute(ran):
 
 def test_no_pile_up_is_said(ran):
     """One run in each minute is not a peak, and without runs there is no heat map."""
-    assert busiest_minute([ran("a", "2026-01-05T02:00Z")], JANUARY) == "No two runs are due in the same minute."
+    assert busiest_minute([ran("a", "2026-01-05T02:00Z")], JANUARY) == "No two runs start in the same minute."
     assert heatmap([], JANUARY) == "<p>No run was due, so no hour is busier than another.</p>"
+
+
+def test_attempts_at_one_fire_time_are_no_load_at_once(ran):
+    """They start one after another, and the fire time is due once; a run that did not start is no load at all."""
+    attempts = [
+        ran(
+            "a", "2026-01-05T02:00+01:00", attempt=number, started_at=datetime(2026, 1, 5, 2, 10 * number, tzinfo=PARIS)
+        )
+        for number in (1, 2, 3)
+    ]
+    skipped = ran("a", "2026-01-05T02:10+01:00", "skipped", started_at=None)
+    assert busiest_minute([*attempts, skipped], JANUARY) == "No two runs start in the same minute."
+    assert titles(heatmap(attempts, JANUARY)) == ["Mon 02:00: 0.25 an hour on average, 1 run in 4 hours"]
+    assert busiest_minute([skipped, skipped], JANUARY) == "No two runs start in the same minute."

@@ -1,10 +1,10 @@
-"""The heat map: how many runs are due in each hour of the week."""
+"""The heat map: how many fire times are due in each hour of the week, and the minute in which most runs start."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ from sbh_jobkit.report.text import DAYS, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
-
     from sbh_jobkit.report.axis import Axis
     from sbh_jobkit.run.run import Run
 
@@ -38,20 +36,20 @@ def heatmap(runs: Sequence[Run], axis: Axis) -> Markup:
 
 
 def busiest_minute(runs: Sequence[Run], axis: Axis) -> Markup:
-    """Name the minute in which most runs are due at once, and their jobs."""
+    """Name the minute in which most runs start, and their jobs."""
     written: Markup = macros("heatmap").busiest_minute(_busiest(runs, axis))
     return written
 
 
 def _busiest(runs: Sequence[Run], axis: Axis) -> dict[str, Any]:
-    minutes = Counter(int(run.fire_time.timestamp()) // 60 for run in runs)
-    most = max(minutes.values())
-    first = min(minute for minute, number in minutes.items() if number == most)
-    here = [run for run in runs if int(run.fire_time.timestamp()) // 60 == first]
+    starts = [(int(run.started_at.timestamp()) // 60, run.job) for run in runs if run.started_at is not None]
+    minutes = Counter(minute for minute, _ in starts)
+    most = max(minutes.values(), default=0)
+    first = min((minute for minute, number in minutes.items() if number == most), default=0)
     return {
         "runs": most,
-        "at": here[0].fire_time.astimezone(axis.start.tzinfo).replace(second=0, microsecond=0),
-        "jobs": list(dict.fromkeys(run.job for run in here)),
+        "at": datetime.fromtimestamp(first * 60, axis.start.tzinfo),
+        "jobs": list(dict.fromkeys(job for minute, job in starts if minute == first)),
         "others": sum(number == most for number in minutes.values()) - 1,
     }
 
@@ -70,7 +68,7 @@ def _hours(axis: Axis) -> Counter[tuple[int, int]]:
 @dataclass(frozen=True, slots=True)
 class _Shades:
     due: Counter[tuple[int, int]]
-    """Runs by weekday and hour."""
+    """Fire times by weekday and hour; further attempts at one do not count."""
     present: Counter[tuple[int, int]]
     """How often that hour occurs in the range."""
     full: float
@@ -78,11 +76,11 @@ class _Shades:
 
     @classmethod
     def from_runs(cls, runs: Sequence[Run], axis: Axis) -> _Shades:
-        local = (run.fire_time.astimezone(axis.start.tzinfo) for run in runs)
+        local = (run.fire_time.astimezone(axis.start.tzinfo) for run in runs if run.attempt == 1)
         due = Counter((at.weekday(), at.hour) for at in local)
         present = _hours(axis)
         averages = [number / max(1, present[slot]) for slot, number in due.items()]
-        return cls(due, present, max(*averages, 2 * sum(averages) / max(1, len(present))))
+        return cls(due, present, max([*averages, 2 * sum(averages) / max(1, len(present))]))
 
     def hour(self, day: int, hour: int) -> dict[str, str]:
         """Return the shade, the text and the tooltip of an hour of the week."""
