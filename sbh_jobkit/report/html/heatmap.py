@@ -15,6 +15,7 @@ from sbh_jobkit.report.text import DAYS, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from sbh_jobkit.report.axis import Axis
     from sbh_jobkit.run.run import Run
 
