@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, case, select, tuple_
 
 from sbh_jobkit.engines.instants import from_store, now_in, to_store
 from sbh_jobkit.engines.schema import State, job_mark, job_run
@@ -27,6 +27,8 @@ _PAGE = 200
 _BACK = 30.0
 """Seconds for which a transaction may go on that ends a run: what it wrote is found until then."""
 _KEY = ("tenant", "plugin", "job", "fire_time", "attempt")
+_FAULTY = '"verdict": "faulty", "ok": false, '
+"""What is written in the record of a run that ended ok, and with faults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,15 @@ def read_ended(
         # from where the last page ended, since more may have ended in the meantime
         last = tuple_(*place) < tuple_(*(getattr(rows[-1], column.name) for column in place))
         rows = connection.execute(newest.where(last)).all()
+
+
+def read_verdicts(connection: Connection, wanted: Wanted, since: float) -> list[tuple[datetime, str]]:
+    """Return fire time, in UTC, and verdict of what has ended and was due since then, without its record."""
+    c = job_run.c
+    verdict = case((c.record.contains(_FAULTY), "faulty"), else_=c.outcome)
+    ended = *wanted.conditions(), c.state == State.ENDED, c.fire_time >= to_store(since)
+    query = select(c.fire_time, verdict).where(*ended).order_by(c.fire_time, c.attempt)
+    return [(_time(fire, _UTC), found) for fire, found in connection.execute(query)]
 
 
 class Endings:

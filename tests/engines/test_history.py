@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from sbh_jobkit.engines import claims, dispatcher, planner
-from sbh_jobkit.engines.history import Going, Wanted, known_plugins, read_ended, read_going
+from sbh_jobkit.engines.history import Going, Wanted, known_plugins, read_ended, read_going, read_verdicts
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.schema import State, job_mark, job_run
 from sbh_jobkit.engines.store import Store
@@ -148,6 +148,26 @@ def test_only_what_is_wanted_is_read(store, lived, wanted, found):
         lived(given, NINE, run_of(given, NINE))
     runs = [each.run for each in read(store, **wanted)]
     assert sorted(f"{run.tenant}/{run.plugin}/{run.job}" for run in runs) == sorted(found)
+
+
+FAULT = Fault(member="ctx.http", kind="blocked", message="a socket")
+VERDICTS = [
+    ("ok", {"value": {"verdict": "faulty", "ok": False}, "stdout": '"verdict": "faulty", "ok": false, '}),
+    ("faulty", {"faults": (FAULT,)}),
+    ("crashed", {"outcome": Outcome.CRASHED, "faults": (FAULT,)}),
+]
+
+
+def test_verdicts_are_read_without_records(store, lived):
+    """They are those of the runs, from a time on, oldest first; what a job itself writes is not mistaken for one."""
+    for hours, (_, more) in enumerate(VERDICTS):
+        lived(job(), NINE + hours * HOUR, run_of(job(), NINE + hours * HOUR, **more))
+    with store.read() as connection:
+        found = read_verdicts(connection, Wanted(job="work"), NINE.timestamp())
+        later = read_verdicts(connection, Wanted(), (NINE + HOUR / 2).timestamp())
+    assert found == [(NINE + hours * HOUR, verdict) for hours, (verdict, _) in enumerate(VERDICTS)]
+    assert [verdict for _, verdict in found] == [each.run.verdict for each in reversed(read(store))]
+    assert later == found[1:]
 
 
 def add_rows(store, first, count):

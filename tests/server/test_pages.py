@@ -2,13 +2,16 @@
 
 import re
 import time
+from dataclasses import replace
 from html import unescape
 
 import httpx2
 import pytest
 
+from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.pauses import Pauses
 from sbh_jobkit.engines.schema import job_run
+from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.server.pages import overview, session
 
 
@@ -343,6 +346,31 @@ def test_a_history_that_is_nearly_full_stands_at_the_top(browse, monkeypatch):
     (said,) = alarms(browse().get("/").text)
     text = r"The history is nearly full: the disk of the store has [\d,]+ MB left; free some, or keep less with"
     assert re.fullmatch(rf"{text} \[history\] in tenant\.toml\.", said)
+
+
+def test_half_a_day_in_both_directions_has_every_run(served, browse, monkeypatch):
+    """Also of a job that runs each minute, of which the table above has the last runs only."""
+    key, minute = ("globex", "tea", "fail"), 60_000_000
+    monkeypatch.setitem(served.engine.jobs, key, at_each_minute(served.engine.jobs[key]))
+    fire = int(now() // 60) * minute
+    names = dict(zip(("tenant", "plugin", "job"), key, strict=True)) | {"state": "ended", "planned_at": 0}
+    rows = [
+        {**names, "fire_time": fire - each * minute, "finished_at": fire, "outcome": "missed" if each < 30 else "ok"}
+        for each in range(1, 800)
+    ]
+    with served.store.write() as connection:
+        connection.execute(job_run.insert(), rows)
+    (day,) = re.findall(r"<bdi>fail</bdi></th><td><svg(.*?)</svg>", browse("globex").get("/").text)
+    marks = {verdict: path.count("M") for verdict, path in re.findall(r'v-(\w+)" d="([^"]*)"', day)}
+    assert marks["missed"] == 29
+    assert 689 <= marks["ok"] <= 691
+    assert 719 <= marks["next"] <= 720
+    assert f'aria-label="{sum(marks.values()):,} marks"' in day
+
+
+def at_each_minute(job):
+    """Return a served job with another schedule."""
+    return replace(job, planned=replace(job.planned, schedule=Schedule("* * * * *")))
 
 
 def test_a_job_that_is_tried_again_says_so(browse):

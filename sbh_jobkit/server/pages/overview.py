@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from sbh_jobkit.engines.history import Wanted, read_ended, read_going
+from sbh_jobkit.engines.history import Wanted, read_ended, read_going, read_verdicts
 from sbh_jobkit.engines.instants import now, to_store
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.pauses import Pauses, Scope
@@ -95,15 +95,6 @@ class JobRow:
         """Whether the last run that started is not ok."""
         started = [mark.run for mark in self.marks if mark.run.started_at is not None]
         return bool(started) and not started[-1].ok
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """A run, or a fire time to come, at its place from 0 to 1000 on the axis of a day."""
-
-    x: float
-    verdict: str
-    text: str
 
 
 def job_rows(service: Service, plugins: Iterable[InstalledPlugin]) -> list[JobRow]:
@@ -196,20 +187,23 @@ def _little_room(service: Service) -> str | None:
     )
 
 
-def day_of(service: Service, row: JobRow) -> list[Tick]:
-    """Return the runs of the last 12 hours and the fire times of the next 12 of one job."""
+def day_of(service: Service, row: JobRow) -> dict[str, list[float]]:
+    """Return the runs of the last 12 hours and the fire times of the next 12 of one job, `next`.
+
+    They are places from 0 to 1000 on the axis of that day, by verdict.
+    """
     middle = datetime.fromtimestamp(now(), UTC)
     first = middle - _HALF
-    ticks = [
-        Tick(x=_place(mark.run.fire_time, first), verdict=mark.sign.verdict, text=mark.sign.word)
-        for mark in row.marks
-        if mark.run.fire_time >= first
-    ]
+    tenant, plugin, job = row.key
+    with service.store.read() as connection:
+        found = read_verdicts(connection, Wanted(tenant=tenant, plugin=plugin, job=job), first.timestamp())
     schedule = service.engine.jobs[row.key].planned.schedule
     if not isinstance(schedule, ManualOnly):
-        ahead = islice(schedule.fires(middle, middle + _HALF), 200)
-        ticks += [Tick(x=_place(at, first), verdict="next", text="due") for at in ahead]
-    return ticks
+        found += [(at, "next") for at in schedule.fires(middle, middle + _HALF)]
+    places: dict[str, list[float]] = {}
+    for at, verdict in found:
+        places.setdefault(verdict, []).append(_place(at, first))
+    return places
 
 
 def _place(at: datetime, first: datetime) -> float:
