@@ -44,7 +44,11 @@ def headline(jobs: Iterable[InstalledJob], verdict: Verdict | None = None, *, no
     late = sum(tally.late for tally in counts)
     exceptions = [*unstarted, *([f"{late:,} late"] if late else []), *(_wrong(verdict) if verdict is not None else ())]
     reports = verdict.reports if verdict is not None else 0
-    sentence = _sentence(verdicts, sum(tally.failures for tally in counts), exceptions, reports)
+    failures, recovered = (sum(getattr(tally, name) for tally in counts) for name in ("failures", "recovered"))
+    if recovered:
+        them = "" if failures == 1 else "all of them " if recovered == failures else f"{recovered:,} of them "
+        exceptions = [f"{them}recovered by a later attempt", *exceptions]
+    sentence = _sentence(verdicts, failures, exceptions, reports)
     return f"{sentence}, {count(not_simulated, 'installation')} could not be simulated" if not_simulated else sentence
 
 

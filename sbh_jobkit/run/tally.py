@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_GROUPS = 3
 """How many groups of failing runs a tally keeps for a job; runs that failed in further ways are only counted."""
+_MOST_FAILED = 10_000
+"""Fire times that have failed and are remembered, of one job: more than wait for another attempt at one time."""
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -115,9 +117,13 @@ class Tally:
     faults: int = 0
     """Faults, without those that the world allows."""
     late: int = 0
-    """Runs that started after their fire time."""
+    """Runs that started after their fire time; a further attempt is meant to."""
+    recovered: int = 0
+    """Failures whose fire time ended well at a later attempt."""
     starts: array[int] = field(default_factory=lambda: array("q"), repr=False)
     """The minute, since 1970, in which each run started; runs that did not start have none."""
+    _failed: dict[float, int] = field(default_factory=dict, repr=False, compare=False)
+    """How many attempts have failed at each of the last fire times that may still be tried again."""
 
     @classmethod
     def from_runs(cls, runs: Iterable[Run]) -> Tally:
@@ -153,9 +159,12 @@ class Tally:
             self.faults += sum(not fault.allowed for fault in run.faults)
         if run.started_at is not None:
             self.starts.append(int(run.started_at.timestamp() // 60))
-            self.late += run.started_at > run.fire_time
-        if not run.ok:
+            self.late += run.attempt == 1 and run.started_at > run.fire_time
+        if run.ok:
+            self.recovered += self._failed.pop(_instant(run.fire_time), 0) if run.attempt > 1 else 0
+        else:
             self.failures += 1
+            self._note_failed(_instant(run.fire_time))
             self.first_failure = _earlier(self.first_failure, run.fire_time)
             if known := self._known(failure_signature(run)):
                 known.join(run.fire_time)
@@ -173,6 +182,7 @@ class Tally:
         self.emits += other.emits
         self.faults += other.faults
         self.late += other.late
+        self.recovered += other.recovered
         self.starts += other.starts
         for group in other.failure_groups:
             if known := self._known(group.signature):
@@ -193,7 +203,13 @@ class Tally:
             "emits": self.emits,
             "faults": self.faults,
             "late": self.late,
+            "recovered": self.recovered,
         }
+
+    def _note_failed(self, fire: float) -> None:
+        self._failed[fire] = self._failed.pop(fire, 0) + 1
+        if len(self._failed) > _MOST_FAILED:
+            del self._failed[next(iter(self._failed))]
 
     def _known(self, signature: Signature) -> FailureGroup | None:
         return next((group for group in self.failure_groups if group.signature == signature), None)

@@ -141,6 +141,25 @@ def test_the_headline_is_the_verdict(judged, counted, verdicts, line):
 
 
 @pytest.mark.parametrize(
+    ("attempts", "line"),
+    [
+        ([2], "1 of 2 runs failed, recovered by a later attempt"),
+        ([2, 3], "3 of 5 runs failed, all of them recovered by a later attempt"),
+        ([2, 3, 0], "4 of 6 runs failed, 3 of them recovered by a later attempt"),
+        ([0, 0], "2 of 2 runs failed"),
+    ],
+)
+def test_the_headline_says_what_later_attempts_recovered(ran, counted, attempts, line):
+    """Of each fire time the number of the attempt that was ok; 0 for none."""
+    runs = []
+    for day, last in enumerate(attempts, 1):
+        at = f"2026-01-{day:02}T00:00+00:00"
+        runs += [ran("a", at, "failed", attempt=number) for number in range(1, max(last, 2))]
+        runs += [ran("a", at, attempt=last)] if last else []
+    assert headline(counted([], runs)) == line
+
+
+@pytest.mark.parametrize(
     ("runs", "more", "line"),
     [
         ([("ok", True)], {}, "1 run, as expected, but 1 job not idempotent"),

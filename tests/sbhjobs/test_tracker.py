@@ -36,7 +36,14 @@ def both(ctx):
 @job("fine", schedule="0 9 * * *")
 def fine(ctx):
     return 1
+
+@job("flaky", schedule="0 10 * * *")
+def flaky(ctx):
+    from datetime import datetime
+
+    return {"status": "success" if datetime.now().minute else "error"}
 """
+RETRIED = 'runs = sbh_simulate("1d", jobs="flaky", policy=__import__("sbh_jobkit").Policy(retry=1)).runs; '
 
 
 @pytest.fixture
@@ -56,6 +63,7 @@ UNCHECKED = {
     "a fault of a run whose failure was checked": 'assert sbh_run("both").value["error"] == "no rows"',
     "a month whose runs are only counted": 'assert len(sbh_simulate("2d", jobs="crash").runs) == 2',
     "one run of two": 'assert not sbh_run("crash").ok; sbh_run("crash")',
+    "a first attempt, of a fire time of which only the value is read": RETRIED + "assert runs[-1].value",
     "a call of the test's own": 'assert sbh_ctx.secrets.get("API_KEY") is None',
 }
 CHECKED = {
@@ -69,6 +77,7 @@ CHECKED = {
     "the failing value is read": 'run = sbh_run("both"); assert run.value and run.faults',
     "the month's failures are read": 'assert len(sbh_simulate("2d", jobs="crash").failures) == 2',
     "the month is asked whether it is ok": 'assert not sbh_simulate("2d").ok',
+    "of each fire time, the last attempt is read": RETRIED + "assert runs[-1].ok",
     "nothing failed": 'assert sbh_run("fine").value == 1',
 }
 TEST = "def test_it(sbh_run, sbh_simulate, sbh_ctx, sbh_world):\n    {0}\n"
@@ -130,6 +139,12 @@ def test_call(sbh_ctx):
         }
     )
     kept("unseen", jobs.screen())
+
+
+def test_the_message_of_an_unchecked_failure_in_a_simulation(jobs):
+    """It names what compares a whole simulation."""
+    jobs.write({"test_it.py": 'def test_it(sbh_simulate):\n    sbh_simulate("1d", jobs="crash")\n'})
+    assert "if this is expected, compare simulation.failures, or assert on run.ok" in jobs.screen()
 
 
 def test_a_failing_test_shows_what_it_ran(jobs, kept):

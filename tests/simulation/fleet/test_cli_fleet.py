@@ -107,6 +107,7 @@ def test_json(platform, capsys):
         "emits": 0,
         "faults": 0,
         "late": 0,
+        "recovered": 0,
     }
     assert (kind["runs"], kind["tenants"], kind["last"], kind["first"]["tenant"]) == (
         4,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sbh_jobkit import Event, Fault, HttpCall, Outcome, Run
+from sbh_jobkit.run import tally as tally_module
 from sbh_jobkit.run.run import RunError
 from sbh_jobkit.run.tally import MAX_GROUPS, Tally
 from sbh_jobkit.schedule.times import zone
@@ -51,9 +52,39 @@ def test_everything_is_counted():
         "emits": 1,
         "faults": 1,
         "late": 1,
+        "recovered": 0,
     }
     assert (tally.runs, tally.expected) == (6, 1)
     assert list(tally.starts) == [MINUTE, MINUTE + 1, MINUTE, MINUTE, MINUTE]
+
+
+def test_attempts_that_end_well_recover_their_fire_time():
+    """Failures before them count as recovered, those of other fire times do not; no attempt is late."""
+    fold = AT.replace(month=10, day=25, hour=2, minute=30)
+    nine, fold, unfolded = crashed("tea"), crashed("tea", fold), crashed("tea", fold.replace(fold=1))
+    again = {"outcome": Outcome.OK, "error": None, "started_at": AT + timedelta(days=300)}
+    runs = [
+        nine,
+        replace(nine, attempt=2, started_at=AT + timedelta(minutes=1)),
+        fold,
+        unfolded,
+        replace(nine, attempt=3, **again),
+        replace(unfolded, attempt=2, **again),
+        replace(crashed("milk", AT + timedelta(days=1)), expected="closed"),
+        replace(nine, fire_time=AT + timedelta(days=1), attempt=2, **again),
+    ]
+    tally = Tally.from_runs(runs)
+    assert (tally.failures, tally.recovered, tally.late) == (4, 3, 0)
+
+
+def test_what_waits_for_another_attempt_is_bounded(monkeypatch):
+    """So a job that always fails needs no more memory in a year than in a month."""
+    monkeypatch.setattr(tally_module, "_MOST_FAILED", 2)
+    days = [AT + timedelta(days=day) for day in range(3)]
+    tally = Tally.from_runs(crashed("tea", at) for at in days)
+    for at in days:
+        tally.add(replace(OK, fire_time=at, started_at=at, attempt=2))
+    assert (tally.failures, tally.recovered) == (3, 2)
 
 
 def test_runs_that_fail_alike_are_kept_once():
