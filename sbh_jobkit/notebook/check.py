@@ -19,6 +19,7 @@ from sbh_jobkit.project.plugin import make_files
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sbh_jobkit.plugin.plugin import Plugin
     from sbh_jobkit.project.code.cells import Cell
 
 _NAME = "the notebook"
@@ -54,12 +55,12 @@ class Findings(Shown, list[Any]):
         return findings.text(self)
 
 
-def check_cells(cells: Sequence[Cell], names: Mapping[str, Any], target: str) -> Findings:
+def check_cells(cells: Sequence[Cell], names: Mapping[str, Any], target: str, loaded: Plugin | None = None) -> Findings:
     """Check the plugin that `%export_plugin` would write; what cannot be written is a finding, too. Nothing runs."""
     settings = Settings(target=target)
     with TemporaryDirectory() as folder:
         try:
-            made = make_files(cells, names, named_after(Path(folder, "notebook")))
+            made = make_files(cells, names, named_after(Path(folder, "notebook")), loaded)
         except ExportError as error:
             found = tuple(Finding(file="", line=1, rule=_RULE, message=problem) for problem in error.problems)
             return Findings.from_checked(Checked(path=_NAME, findings=found), target)

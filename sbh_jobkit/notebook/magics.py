@@ -222,7 +222,7 @@ class JobMagics(Magics):
             return Findings.from_check(given.path, given.target)
         if not self.session.cells_have_plugin:
             return Findings.from_check(self.session.loaded_source, given.target)
-        return check_cells(self.cells.previous(), self.shell.user_ns, given.target)
+        return check_cells(self.cells.previous(), self.shell.user_ns, given.target, self.session.loaded)
 
     @line_magic
     @_short_errors
@@ -234,7 +234,8 @@ class JobMagics(Magics):
         from sbh_jobkit.project.export import export_plugin
 
         given = self._read("export_plugin", line)
-        return export_plugin(self.cells.previous(), self.shell.user_ns, given.folder, force=given.force)
+        cells, names = self.cells.previous(), self.shell.user_ns
+        return export_plugin(cells, names, given.folder, force=given.force, loaded=self.session.loaded)
 
     def _compared(self, conditions: Conditions, given: Namespace) -> Comparison:
         from sbh_jobkit.plugin.plugin import Plugin

@@ -43,6 +43,11 @@ class Session:
         return self._loaded
 
     @property
+    def loaded(self) -> Plugin | None:
+        """The loaded plugin, without the jobs of cells."""
+        return self._loaded
+
+    @property
     def plugin(self) -> Plugin:
         """The loaded plugin with the jobs of the cells; raises PluginError if there is no job."""
         plugin = self.plugin_or_empty

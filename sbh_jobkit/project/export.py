@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 RECORD = ".sbh-export"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _VERSION = "0.1.0"
+_WOULD_NOT_WORK = "the exported plugin would not work: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -59,16 +60,18 @@ def export_plugin(
     *,
     force: bool = False,
     manifest: Manifest | None = None,
+    loaded: Plugin | None = None,
 ) -> Export:
     """Export a notebook's cells, (number, text) in the order in which they ran, and its names to a plugin's directory.
 
     Runs each job once, in virtual time and in the notebook's world, to write tests that pass. Raises ExportError, and
     writes nothing, if something cannot be exported (a sentence for each problem), or if the folder has changed or
     unknown files and `force` is not set. Slug and name come from the manifest, or else from the folder's name.
+    `loaded` is the plugin that the notebook has loaded: its zone and its `world.py` count where the cells name none.
     """
     target = Path(folder)
-    plugin_files = make_files(cells, names, manifest or named_after(target))
-    tests, notes = _make_tests(plugin_files, names)
+    made = make_files(cells, names, manifest or named_after(target), loaded)
+    plugin_files, tests, notes = _tested(made, names)
     contents = {name: text.encode() for name, text in {**plugin_files.files, TESTS: tests}.items()}
     contents[f"{plugin_files.manifest.slug}.zip"] = package({name: contents[name] for name in (MANIFEST, ENTRY)})
     _write(target, contents, force=force)
@@ -93,6 +96,17 @@ def named_after(folder: Path) -> Manifest:
     return Manifest(slug=slug, name=re.sub(r"[-_]+", " ", slug).title(), version=_VERSION)
 
 
+def _tested(made: PluginFiles, names: Mapping[str, Any]) -> tuple[PluginFiles, str, list[str]]:
+    """Return the files with the world of the loaded plugin, if it works in another folder, their tests, and notes."""
+    if made.loaded_world is not None:
+        try:
+            copied = made.with_loaded_world()
+            return copied, *_make_tests(copied, names)
+        except ExportError as error:
+            made = made.without_loaded_world(str(error).removeprefix(_WOULD_NOT_WORK))
+    return made, *_make_tests(made, names)
+
+
 def _make_tests(plugin_files: PluginFiles, names: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Load the exported files and run the jobs, to find problems before anything is written."""
     with TemporaryDirectory(prefix="sbh-export-") as folder:
@@ -103,7 +117,7 @@ def _make_tests(plugin_files: PluginFiles, names: Mapping[str, Any]) -> tuple[st
             problems, differ = disagreements(plugin_files.code, names, _names(plugin))
             tests, notes = ("", []) if problems else make_tests(plugin)
         except JobkitError as error:
-            msg = f"the exported plugin would not work: {authors_terms(str(error), Path(folder))}"
+            msg = f"{_WOULD_NOT_WORK}{authors_terms(str(error), Path(folder))}"
             raise ExportError([msg]) from error
         if problems:
             raise ExportError(problems)

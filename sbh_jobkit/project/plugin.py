@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check import context
@@ -19,6 +19,7 @@ from sbh_jobkit.project.tried import untried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from sbh_jobkit.plugin.manifest import Manifest
     from sbh_jobkit.project.code.cells import Cell, Statement
@@ -41,10 +42,33 @@ class PluginFiles:
     """The statements of the entry."""
     notes: tuple[str, ...] = ()
     """Notes for the author."""
+    loaded_world: Path | None = None
+    """The `world.py` of the loaded plugin, where the cells describe no world, so that the jobs ran in that one."""
+
+    def with_loaded_world(self) -> PluginFiles:
+        """Return the same files with a copy of that world."""
+        if self.loaded_world is None:
+            return self
+        note = f"world.py is a copy of {self.loaded_world}, the world of the loaded plugin"
+        files = {**self.files, WORLD: self.loaded_world.read_text(encoding="utf-8")}
+        return replace(self, files=files, notes=(*self.notes, note))
+
+    def without_loaded_world(self, why: str) -> PluginFiles:
+        """Return the same files with a note, since that world cannot be used from elsewhere."""
+        note = f"world.py is empty, since {self.loaded_world}, the world of the loaded plugin, cannot be copied: {why}"
+        return replace(self, notes=(*self.notes, note))
 
 
-def make_files(cells: Iterable[tuple[int, str] | Cell], names: Mapping[str, Any], manifest: Manifest) -> PluginFiles:
-    """Choose the statements that a notebook's jobs and its world need; raises ExportError with every problem."""
+def make_files(
+    cells: Iterable[tuple[int, str] | Cell],
+    names: Mapping[str, Any],
+    manifest: Manifest,
+    loaded: Plugin | None = None,
+) -> PluginFiles:
+    """Choose the statements that a notebook's jobs and its world need; raises ExportError with every problem.
+
+    Where the cells name no zone and no world, those of the `loaded` plugin are what the jobs ran in, and are exported.
+    """
     notebook = Notebook(cells, names)
     roots, replaced = _latest([name for mark in _MARKS for name in _marked(notebook, mark)], notebook)
     plugin = _plugin(notebook, roots, manifest)
@@ -57,9 +81,10 @@ def make_files(cells: Iterable[tuple[int, str] | Cell], names: Mapping[str, Any]
     main = [*future, *notebook.in_order(code)]
     text = _module(f"{manifest.name}: exported from a notebook.", main)
     uses = context.find_uses({"main": (ENTRY, ast.parse(text))})
+    zone = manifest.timezone or world.timezone or (loaded.manifest.timezone if loaded is not None else None)
     files = {
         ENTRY: text,
-        MANIFEST: _manifest(manifest, plugin, uses, manifest.timezone or world.timezone),
+        MANIFEST: _manifest(manifest, plugin, uses, zone),
         WORLD: _world(manifest.name, [*future, *_world_statements(notebook, world, code, around)]),
     }
     notes = [
@@ -70,7 +95,19 @@ def make_files(cells: Iterable[tuple[int, str] | Cell], names: Mapping[str, Any]
         *clock_notes(notebook, world),
         *map(_escape_note, uses.escapes),
     ]
-    return PluginFiles(manifest=manifest, files=files, code=tuple(main), notes=tuple(notes))
+    return PluginFiles(
+        manifest=manifest,
+        files=files,
+        code=tuple(main),
+        notes=tuple(notes),
+        loaded_world=_world_of(loaded) if world.is_empty else None,
+    )
+
+
+def _world_of(plugin: Plugin | None) -> Path | None:
+    """Return the `world.py` beside a plugin that is loaded."""
+    path = plugin.root / WORLD if plugin is not None and plugin.root is not None else None
+    return path if path is not None and path.is_file() else None
 
 
 def _marked(notebook: Notebook, mark: str) -> list[str]:

@@ -48,9 +48,16 @@ class WorldParts:
     local: frozenset[str] = frozenset()
     """The names that these statements bind."""
     variable: str = "world"
+    has_variable: bool = False
+    """Whether it is a World."""
     timezone: str | None = None
     left_out: tuple[str, ...] = ()
     """The statements that fill the world but cannot be added to the notebook's `setup`, a sentence each."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell describes a world, or has one."""
+        return not self.roots and not self.filling and not self.has_variable
 
     @staticmethod
     def named(statement: Statement) -> str:
@@ -102,6 +109,7 @@ def find_world(notebook: Notebook, ticks: list[str]) -> WorldParts:
         filling=[*settings, *filling],
         local=local,
         variable=variable,
+        has_variable=isinstance(value, World),
         timezone=value.tz.key if isinstance(value, World) and value.tz else None,
         left_out=left,
     )

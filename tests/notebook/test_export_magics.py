@@ -30,6 +30,79 @@ def test_what_cannot_go_along_is_raised(notebook, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def shop(tmp_path):
+    """Return the folder of a plugin with a zone and a world."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "plugin.json").write_text('{"slug": "shop", "name": "Shop", "timezone": "Europe/Berlin"}')
+    (folder / "main.py").write_text("from src.ext.sdk import job\n\n\n@job('open')\ndef open_(ctx):\n    pass\n")
+    (folder / "world.py").write_text("def setup(world):\n    world.db.create('orders')\n")
+    return folder
+
+
+COUNT = "@job('count', schedule='15 7 * * *')\ndef count(ctx):\n    return {'orders': ctx.db.count('orders')}"
+
+
+@pytest.fixture
+def export(notebook, shop, tmp_path):
+    """Return a function that loads the plugin, runs cells and exports them; it returns the folder and the notes."""
+
+    def exported(*cells):
+        for cell in (f"%load_plugin {shop}", "from src.ext.sdk import job", COUNT, *cells):
+            notebook.run(cell)
+        made = notebook.run(f"%export_plugin {tmp_path / 'counter'}")
+        return made.folder, made.notes
+
+    return exported
+
+
+def test_a_job_goes_with_the_zone_and_the_world_in_which_it_ran(export, shop):
+    """Those of the loaded plugin, where the cells name none."""
+    folder, notes = export()
+    assert notes == (f"world.py is a copy of {shop}/world.py, the world of the loaded plugin",)
+    assert (folder / "world.py").read_text() == (shop / "world.py").read_text()
+    plugin = Plugin.load(folder)
+    assert plugin.jobs["count"].schedule.tz.key == "Europe/Berlin"
+    assert "xfail" not in (folder / "tests/test_jobs.py").read_text()
+    assert list(plugin.jobs) == ["count"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from sbh_jobkit import World\nworld = World()\nworld.db.create('orders')",
+        "def setup(world):\n    world.db.create('orders')",
+    ],
+)
+def test_a_world_of_the_cells_goes_before_that_of_the_loaded_plugin(export, cell):
+    """As it did when the jobs ran; the zone of the plugin still counts."""
+    folder, notes = export(cell)
+    assert notes == ()
+    assert "as the notebook described it" in (folder / "world.py").read_text()
+    assert Plugin.load(folder).manifest.timezone == "Europe/Berlin"
+
+
+def test_a_zone_of_the_cells_goes_before_that_of_the_loaded_plugin(export):
+    """As it did when the jobs ran."""
+    folder, _ = export("from sbh_jobkit import World\nworld = World(tz='Asia/Tokyo')\nworld.db.create('orders')")
+    assert Plugin.load(folder).manifest.timezone == "Asia/Tokyo"
+
+
+def test_a_world_that_needs_what_is_beside_it_is_not_copied(export, shop):
+    """A note says why, and the world is empty."""
+    (shop / "orders.csv").write_text("day\n2026-01-01\n")
+    load = "world.db.load('orders', Path(__file__).with_name('orders.csv'))"
+    text = f"from pathlib import Path\n\ndef setup(world):\n    {load}\n"
+    (shop / "world.py").write_text(text)
+    folder, notes = export()
+    assert notes[0].startswith(
+        f"world.py is empty, since {shop}/world.py, the world of the loaded plugin, cannot be copied"
+    )
+    assert "orders.csv" in notes[0]
+    assert "orders" not in (folder / "world.py").read_text()
+
+
 def test_cells_are_checked(notebook):
     """The result is a list of findings whose repr is the text of the command line."""
     notebook.run("from src.ext.sdk import job")
