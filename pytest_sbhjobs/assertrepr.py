@@ -60,12 +60,14 @@ def _format_value(value: Any) -> str:
 
 def _sequences(left: _Sequence, right: _Sequence) -> list[str] | None:
     kind = next((kind for kind in _KINDS if all(isinstance(item, kind) for item in (*left, *right))), None)
+    a, b = type(left).__name__, type(right).__name__
+    if not left and not right and a != b:
+        return [f"both are empty, but the left is a {a} and the right a {b}: write `not …`, or compare with a {a}"]
     if kind is None or not (left or right):
         return None
     noun, line = _KINDS[kind]
     head = f"{_count(len(left), noun)} == {_count(len(right), noun)}"
     if list(left) == list(right):
-        a, b = type(left).__name__, type(right).__name__
         return [head, f"the items are equal, but the left is a {a} and the right a {b}: compare with a {a}"]
     mine, other = list(map(line, left)), list(map(line, right))
     missing, more = list((Counter(other) - Counter(mine)).elements()), list((Counter(mine) - Counter(other)).elements())

@@ -31,14 +31,15 @@ def history(options: Namespace) -> bool:
             require_known(known_plugins(connection), options.plugin, options.job)
             wanted = Wanted(tenant=options.tenant, plugin=options.plugin, job=options.job)
             found = read_ended(connection, wanted)
-            ended = [*islice((each for each in found if not (options.failed and each.run.ok)), options.limit)]
+            ended = [*islice((each for each in found if not (options.failed and each.run.ok)), options.limit + 1)]
             going = [] if options.failed else read_going(connection, wanted)
     finally:
         store.close()
+    shown = ended[: options.limit]
     if options.json:
-        streams.print_json([_as_dict(each) for each in ended])
+        streams.print_json([_as_dict(each) for each in shown])
     else:
-        _print(ended, going, options.store)
+        _print(shown, going, options.store, has_more=len(ended) > options.limit)
     return True
 
 
@@ -55,7 +56,7 @@ def require_known(plugins: dict[str, list[str]], plugin: str | None, job: str | 
         raise JobkitError(msg)
 
 
-def _print(ended: list[Recorded], going: Iterable[Going], store: str) -> None:
+def _print(ended: list[Recorded], going: Iterable[Going], store: str, *, has_more: bool) -> None:
     runs = [each.run for each in ended]
     several = {name: len({getattr(run, name) for run in runs}) > 1 for name in ("tenant", "plugin")}
     for each in going:
@@ -69,7 +70,8 @@ def _print(ended: list[Recorded], going: Iterable[Going], store: str) -> None:
     if not ended:
         print(f"no run has ended in {store}")
     else:
-        print(f"\n{count(len(runs), 'run')}, {count(sum(not run.ok for run in runs), 'failure')}; --limit N shows more")
+        more = "; --limit N shows more" if has_more else ""
+        print(f"\n{count(len(runs), 'run')}, {count(sum(not run.ok for run in runs), 'failure')}{more}")
 
 
 def _as_dict(recorded: Recorded) -> dict[str, Any]:

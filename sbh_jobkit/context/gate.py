@@ -26,10 +26,15 @@ class OfOneRun:
         return self
 
 
+MANIFEST = "plugin.json does", '"permissions" in plugin.json'
+WORLD = "the permissions of the world do", "world.permissions, or to the test's marker sbh_permissions"
+"""Who grants permissions, and where to add one."""
+
+
 class Gate:
     """Called by every member before it does anything."""
 
-    __slots__ = ("_permissions", "_recorder", "observe", "shut")
+    __slots__ = ("_permissions", "_recorder", "granted_by", "observe", "shut")
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Gate:
         """Allow these permissions, or everything where they are None; `observe` is called with each member first."""
         self._recorder = recorder
         self._permissions = permissions
+        self.granted_by = MANIFEST
         self.observe = observe
         self.shut: Callable[[str], NoReturn] | None = None
         """What refuses a member when the run has ended."""
@@ -57,7 +63,8 @@ class Gate:
         """Raise PermissionDenied, and record the fault, unless the permission is granted."""
         if self._permissions is None or permission in self._permissions:
             return
-        message = f"ctx.{member} needs the permission {permission!r}, which plugin.json does not list"
-        advice = f'add "{permission}" to "permissions" in plugin.json'
+        granter, where = self.granted_by
+        message = f"ctx.{member} needs the permission {permission!r}, which {granter} not list"
+        advice = f'add "{permission}" to {where}'
         self._recorder.fault("permission-denied", f"ctx.{member}", message, advice)
         raise PermissionDenied(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.context.context import PluginContext
+from sbh_jobkit.context.gate import WORLD
 from sbh_jobkit.fakes.services import FakeServices
 from sbh_jobkit.fakes.stores import Stores
 
@@ -47,6 +48,8 @@ class FakeContext(PluginContext):
             observe=None if injector is None else injector.on_call,
             request=request,
         )
+        if self._stores.permissions is not None:
+            self._gate.granted_by = WORLD
 
 
 FakeContext.__name__ = PluginContext.__name__  # Python's errors name the class that authors know

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 1_000_000
 _MOST_LINES = 10_000
 _CUT = f"\n… cut after {_MOST_CHARACTERS:,} characters\n"
-_HTTP_LIBRARIES = ("httpx", "httpcore")
+_HTTP_LIBRARIES = ("httpx", "httpcore", "httpx2", "httpcore2")
 """Their log lines repeat the run's HTTP calls."""
 
 

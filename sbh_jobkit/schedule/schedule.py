@@ -253,18 +253,7 @@ class Schedule(Shown):
                 if not self.cron.fixed:
                     yield int(later)
             elif self.cron.fixed:  # a gap: fold=1 is earlier than fold=0, and the change is between them
-                yield self._offset_change(int(later), int(earlier))
-
-    def _offset_change(self, before: int, at_or_after: int) -> int:
-        """Return the second in (before, at_or_after] at which the UTC offset changes."""
-        offset = datetime.fromtimestamp(at_or_after, self.tz).utcoffset()
-        while at_or_after - before > 1:
-            middle = (before + at_or_after) // 2
-            if datetime.fromtimestamp(middle, self.tz).utcoffset() == offset:
-                at_or_after = middle
-            else:
-                before = middle
-        return at_or_after
+                yield times.offset_change(int(later), int(earlier), self.tz)
 
 
 def _often(times_due: int) -> str:

@@ -100,14 +100,25 @@ def _in_zone(parsed: datetime, tz: tzinfo) -> datetime:
     if parsed.tzinfo is not None:
         return parsed.astimezone(tz)
     local = parsed.replace(tzinfo=tz)
-    round_trip = local.astimezone(UTC).astimezone(tz)
-    if round_trip.replace(tzinfo=None) != parsed:  # a comparison of naive times ignores their fold
-        msg = (
-            f"{parsed.isoformat()} does not exist in {tz}: clocks skip it; "
-            f"use {round_trip.replace(tzinfo=None).isoformat()} or add an offset"
-        )
+    if local.astimezone(UTC).astimezone(tz).replace(tzinfo=None) != parsed:  # naive times compare without their fold
+        earlier, later = (int(local.replace(fold=fold).timestamp()) for fold in (1, 0))
+        after = datetime.fromtimestamp(offset_change(earlier, later, tz), tz).replace(tzinfo=None).isoformat()
+        msg = f"{parsed.isoformat()} does not exist in {tz}: clocks skip it; "
+        msg += f"use {after}, when jobs due then fire, or add an offset"
         raise TimeFormatError(msg)
     return local
+
+
+def offset_change(before: int, at_or_after: int, tz: tzinfo) -> int:
+    """Return the epoch second in (before, at_or_after] at which the UTC offset of a zone changes."""
+    offset = datetime.fromtimestamp(at_or_after, tz).utcoffset()
+    while at_or_after - before > 1:
+        middle = (before + at_or_after) // 2
+        if datetime.fromtimestamp(middle, tz).utcoffset() == offset:
+            at_or_after = middle
+        else:
+            before = middle
+    return at_or_after
 
 
 def instant_in_range(value: str | date | datetime, tz: tzinfo, *, end: bool = False) -> datetime:

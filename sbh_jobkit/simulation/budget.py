@@ -92,7 +92,7 @@ def _format(usage: Usage, name: str, limit: int) -> str | None:
         return None
     allowed = f"the budget is {limit:,}{' a day' if measure.daily else ''}"
     number = measure.days_above(usage.days, limit) if measure.daily else 1
-    more = f"; more on {number:,} days in all" if number > 1 else ""
+    more = f"; it was passed on {number:,} days" if number > 1 else ""
     minute = used.usage.busiest_minute
     if measure.resource == BUSIEST and minute is not None:
         return f"{name}: {used.amount:,} runs started in {minute.at:%Y-%m-%d %H:%M %Z}, {allowed}{more}"

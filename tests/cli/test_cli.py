@@ -212,7 +212,8 @@ BAD_WORDS = {
     ),
     "a time that clocks skip": (
         ["simulate", "p", "--tz", "Europe/Paris", "--from", "2026-03-29T02:30"],
-        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or add an offset",
+        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:00:00, when jobs due then "
+        "fire, or add an offset",
     ),
     "a wrong duration": (
         ["simulate", "p", "--for", "30x"],
@@ -609,7 +610,7 @@ def test_usage_and_budget(here, capsys):
     assert (code, json.loads(out)["ok"], json.loads(out)["over_budget"]) == (OK, True, [])
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "greet:llm_calls@day=0")
-    passed = "greet:llm_calls@day: 1 used on 2026-01-01, the budget is 0 a day;\n  more on 2 days in all\n"
+    passed = "greet:llm_calls@day: 1 used on 2026-01-01, the budget is 0 a day;\n  it was passed on 2 days\n"
     assert (code, f"over budget: {passed}" in out) == (FAILED, True)
     code, out, _ = said(capsys, "simulate", "p", "--for", "2d", "--budget", "llm_tokens=0", "--json")
     exceeded = ["llm_tokens: 22 used, the budget is 0; greet used most: 22"]

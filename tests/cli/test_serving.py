@@ -106,7 +106,7 @@ def test_a_minute_of_serving(folder, capsys):
     code, out, _ = run(capsys, "history", "--failed")
     assert code == 0
     assert out.splitlines()[0].endswith("UTC  fail  failed  took 0 s: no tea") or "  fail  failed  took " in out
-    assert out.splitlines()[-1] == "1 run, 1 failure; --limit N shows more"
+    assert out.splitlines()[-1] == "1 run, 1 failure"
 
 
 COUNTING = """

@@ -75,6 +75,8 @@ def test_each_run_takes_its_own():
         (lambda: logging.getLogger().error("bad"), ("ERROR root: bad",)),
         (lambda: logging.getLogger("shop").debug("detail"), ()),
         (lambda: logging.getLogger("httpx").info("HTTP Request: GET"), ()),
+        (lambda: logging.getLogger("httpx2").info("HTTP Request: GET"), ()),
+        (lambda: logging.getLogger("httpcore2.connection").info("connect_tcp.started"), ()),
         (lambda: logging.getLogger("httpcore.http11").warning("chatter"), ()),
         (lambda: logging.getLogger("httpxtras").warning("mine"), ("WARNING httpxtras: mine",)),
         (lambda: logging.getLogger("shop").info("100%"), ("INFO shop: 100%",)),

@@ -90,6 +90,11 @@ CASES = [
     ([GET], [HttpCall(method="GET", url="https://a.example", status=200, matched=False, at=AT)], None),
     ([1], [2], None),
     ([], [], None),
+    (
+        (),
+        [],
+        ["both are empty, but the left is a tuple and the right a list: write `not …`, or compare with a tuple"],
+    ),
     ([event(1)], [GET], None),
     ("a", "b", None),
 ]

@@ -73,7 +73,9 @@ import pytest
 @pytest.mark.sbh_permissions("db.read")
 def test_it(sbh_run):
     run = sbh_run("look")
-    assert [fault.kind for fault in run.faults] == ["permission-denied"]
+    assert [(fault.kind, fault.advice.partition(" to ")[2]) for fault in run.faults] == [
+        ("permission-denied", "world.permissions, or to the test's marker sbh_permissions")
+    ]
     assert run.error.type == "PermissionDenied"
 """)
 

@@ -560,7 +560,7 @@ def test_unknown_zone():
             "2026-03-29T02:30",
             (
                 "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; "
-                "use 2026-03-29T03:30:00 or add an offset"
+                "use 2026-03-29T03:00:00, when jobs due then fire, or add an offset"
             ),
         ),
     ],

@@ -132,7 +132,7 @@ NO_INSTANTS = [
         "Europe/Paris",
         (
             "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; "
-            "use 2026-03-29T03:30:00 or add an offset"
+            "use 2026-03-29T03:00:00, when jobs due then fire, or add an offset"
         ),
     ),
     (
@@ -140,7 +140,7 @@ NO_INSTANTS = [
         "Australia/Lord_Howe",
         (
             "2025-10-05T02:15:00 does not exist in Australia/Lord_Howe: clocks skip it; "
-            "use 2025-10-05T02:45:00 or add an offset"
+            "use 2025-10-05T02:30:00, when jobs due then fire, or add an offset"
         ),
     ),
     (
@@ -148,7 +148,7 @@ NO_INSTANTS = [
         "America/Santiago",
         (
             "2022-09-11T00:00:00 does not exist in America/Santiago: clocks skip it; "
-            "use 2022-09-11T01:00:00 or add an offset"
+            "use 2022-09-11T01:00:00, when jobs due then fire, or add an offset"
         ),
     ),
     (
@@ -156,7 +156,7 @@ NO_INSTANTS = [
         "Pacific/Apia",
         (
             "2011-12-30T00:00:00 does not exist in Pacific/Apia: clocks skip it; "
-            "use 2011-12-31T00:00:00 or add an offset"
+            "use 2011-12-31T00:00:00, when jobs due then fire, or add an offset"
         ),
     ),
 ]

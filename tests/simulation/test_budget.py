@@ -185,7 +185,7 @@ BY_DAY = {
         [
             (
                 "llm_tokens@day: 150 used on 2026-01-05, the budget is 149 a day; triage used most: 90; "
-                "more on 2 days in all"
+                "it was passed on 2 days"
             ),
         ],
     ),
@@ -207,7 +207,8 @@ BY_DAY = {
     "busiest_minute@day=0": (
         None,
         [
-            "busiest_minute@day: 1 runs started in 2026-01-05 09:00 UTC, the budget is 0 a day; more on 3 days in all",
+            "busiest_minute@day: 1 runs started in 2026-01-05 09:00 UTC, the budget is 0 a day; "
+            "it was passed on 3 days",
         ],
     ),
     "emits@day=0": (None, []),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 SCHEMA = "sbh_queue"
+WHOLE = "schema.sql"
+"""Procrastinate's script that makes all of its tables."""
 _OLDEST = 130_000
 """The oldest version of PostgreSQL that will do."""
 _FIND = text(f"SELECT to_regclass('{SCHEMA}.applied')")
@@ -88,10 +90,10 @@ def apply(connection: Connection, shown: str) -> list[str]:
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sbh_queue'))"))  # one at a time
     found, steps = _found(connection), _steps()
     if found is None:
-        todo = ["schema.sql"]
+        todo = [WHOLE]
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         connection.execute(text(f"CREATE TABLE {SCHEMA}.applied (name text PRIMARY KEY)"))
-        scripts = [_sql("schema.sql")]
+        scripts = [_sql(WHOLE)]
     else:
         scripts = [step for step in steps if step.name > found]
         todo = [step.name for step in scripts]

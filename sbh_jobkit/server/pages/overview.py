@@ -92,8 +92,9 @@ class JobRow:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last run that started is not ok."""
-        started = [mark.run for mark in self.marks if mark.run.started_at is not None]
+        """Whether the last run is not ok, of those that started and that nobody cancelled."""
+        runs = [mark.run for mark in self.marks]
+        started = [run for run in runs if run.started_at is not None and run.outcome is not Outcome.CANCELLED]
         return bool(started) and not started[-1].ok
 
 

@@ -10,7 +10,7 @@ def fleet(tmp_path, postgres_url):
     started = Fleet(tmp_path, postgres_url)
     try:
         done = started.run("store", "migrate", "--store", postgres_url)
-        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: schema.sql"])
+        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["its queue for workers: made"])
         words = ("--engine", "distributed", "--port", "0", "--token-file", "token", "--grace", "0s")
         started.server = started.start("serve", "shop", *words)
         yield started

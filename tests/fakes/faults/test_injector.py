@@ -416,7 +416,10 @@ def test_unused_faults_are_listed(loaded):
     assert simulation.unused_faults == plan.faults[:1]
 
 
-SKIPPED = "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:30:00 or add an offset"
+SKIPPED = (
+    "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:00:00, when jobs due then "
+    "fire, or add an offset"
+)
 WRONG = [
     ("crash job=wrok", UnknownJobError, "crash: there is no job 'wrok'; did you mean 'work'?"),
     ("slow job=rest by=2s", UnknownJobError, "slow: there is no job 'rest'; the plugin's jobs are work"),

@@ -214,7 +214,7 @@ def test_what_is_none_is_refused(make, message):
     assert str(refused.value) == message
 
 
-SKIPPED = "clocks skip it; use 2026-03-29T03:30:00 or add an offset"
+SKIPPED = "clocks skip it; use 2026-03-29T03:00:00, when jobs due then fire, or add an offset"
 
 
 @pytest.mark.parametrize(
