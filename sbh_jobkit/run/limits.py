@@ -79,9 +79,9 @@ class RealTime:
         """Raise TimeLimitExceeded in this thread after that many real seconds, and then each second."""
         self._until = perf_counter() + seconds
         if self._in_main:
-            pending = _signal.setitimer(_REAL, seconds, _AGAIN)
-            if self._pending is None:
-                self._pending = pending
+            if self._pending is None:  # before the alarm is set: it may ring at once
+                self._pending = _signal.getitimer(_REAL)
+            _signal.setitimer(_REAL, seconds, _AGAIN)
             self._watchdog.start(seconds + 1.5 * _AGAIN)
         else:
             self._watchdog.start(seconds)

@@ -94,15 +94,16 @@ class VirtualSandbox:
     def _limited(self, job: Job, session: Session, memory: RealMemory | None) -> CallResult:
         """Call the job and read what it returns, under the limit of real time."""
         clock, limits = self._clock, session.limits
-        self._real_time.start(limits.seconds)
         try:
             try:
+                self._real_time.start(limits.seconds)
                 result = self._amended(self._result(job, session, memory), session, memory)
                 if clock.expired is None:
                     result = rendered(result, job, session)
             finally:  # before the error is handled: a second ring must not break that
                 self._real_time.stop()
         except TimeLimitExceeded as limit:
+            self._real_time.stop()  # it may have rung before that was done
             clock.expired = str(limit) or clock.expired or ""
             result = CallResult(outcome=Outcome.TIMED_OUT, place=raised_at(limit, job.root))
         if clock.expired is not None:  # also if the job swallowed the error, or one of its threads exceeded the limit

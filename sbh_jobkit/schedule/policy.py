@@ -24,6 +24,8 @@ OVERLAP = ("skip", "queue_one", "allow")
 CATCH_UP = ("latest", "all", "none")
 _MAX_CATCH_UP = 100
 """How many missed fire times are caught up at most: after a wrong clock there may be years of them."""
+_ON_TIME = 1.0
+"""Seconds that a scheduler may need itself, whatever the grace: without them `0s` would miss every run."""
 _MOST_RETRIES = 20
 _SHORTEST_BACKOFF, _LONGEST_BACKOFF = 1.0, 86_400.0
 TRIED_AGAIN = frozenset({"failed", "crashed", "timed_out", "lost"})
@@ -263,7 +265,7 @@ def _decide_late(
 
 def _too_late(policy: Policy, fire: float, now: float, tz: ZoneInfo) -> Decision | None:
     grace = policy.grace
-    if grace is None or now - fire <= grace:
+    if grace is None or now - fire <= max(grace, _ON_TIME):
         return None
     late, limit = times.format_elapsed(now - fire), times.format_elapsed(grace)
     reason = f"missed: {late} late at {_local_time(now, fire, tz)} (misfire_grace={limit})"
