@@ -82,7 +82,7 @@ class _Job:
             was, self.ok_at = self.fails or self.is_late, row.finished_at
             self.fails = self.is_late = False
             return Alert(kind="recovered", key=self.key, at=at, why="it has succeeded", run=run) if was else None
-        if self.fails or run.ok or _is_unexciting(row):
+        if self.fails or _is_unexciting(row):
             return None
         self.fails = True
         return Alert(kind="failed", key=self.key, at=at, why=_one_line(run.summary) or run.verdict, run=run)

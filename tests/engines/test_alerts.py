@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from sbh_jobkit.engines import alerts, claims, dispatcher, planner
+from sbh_jobkit.engines import alerts, claims, dispatcher, pauses, planner
 from sbh_jobkit.engines.alerting import Alerting
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.manual import ManualOnly
+from sbh_jobkit.engines.pauses import Scope
 from sbh_jobkit.engines.planner import PlannedJob
 from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.engines.schema import State, insert, job_run
@@ -119,6 +120,19 @@ def test_only_the_last_attempt_fails(core, end, look):
     end(job, NINE + HOUR, Outcome.CRASHED)
     end(job, NINE + HOUR, Outcome.OK, 2, NINE + HOUR + 61)
     assert [kind for kind, _ in look(NINE + HOUR + 63)] == ["recovered"]
+
+
+def test_an_attempt_that_a_pause_skips_is_a_failure(core, end, look):
+    """The fire time failed before, and nothing will make it good."""
+    job = work(retry=1, backoff="1m")
+    look(NINE - 1)
+    core.do(planner.plan, [job], NINE - 1)
+    end(job, NINE, Outcome.CRASHED)
+    core.do(pauses.begin, Scope(plugin="shop"), "ann", NINE + 30)
+    core.do(dispatcher.dispatch, [job], NINE + 61, "w", slots=9)
+    assert core.rows("attempt", "outcome") == [(1, "crashed"), (2, "skipped")]
+    ((kind, why),) = look(NINE + 62)
+    assert (kind, "paused, by ann" in why) == ("failed", True)
 
 
 def test_faults_are_failures(core, end, look):
