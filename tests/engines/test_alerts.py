@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from sbh_jobkit.engines import alerts, claims, dispatcher, pauses, planner
+from sbh_jobkit.engines import alerts, cancelling, claims, dispatcher, pauses, planner
 from sbh_jobkit.engines.alerting import Alerting
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.manual import ManualOnly
@@ -122,6 +122,21 @@ def test_only_the_last_attempt_fails(core, end, look):
     assert [kind for kind, _ in look(NINE + HOUR + 63)] == ["recovered"]
 
 
+def test_a_cancelled_run_that_fails_is_not_waited_for(core, look):
+    """No attempt follows a run that somebody cancelled, so its failure is the last word."""
+    job = work(retry=1, backoff="1m")
+    look(NINE - 1)
+    core.do(planner.plan, [job], NINE - 1)
+    core.do(planner.plan, [job], NINE)
+    core.do(dispatcher.dispatch, [job], NINE, "w", slots=9)
+    claim = claims.Claim(tenant="acme", plugin="shop", job="work", fire=NINE, worker="w")
+    assert core.do(claims.start, claim, NINE)
+    core.do(cancelling.cancel, KEY, NINE, "bob", NINE + 1)
+    assert core.do(claims.finish, claim, made(Outcome.CRASHED, NINE, error=ERROR), NINE + 2)
+    assert look(NINE + 3) == [("failed", "KeyError: 'tea'")]
+    assert core.rows("attempt", "outcome", "cancelled_by") == [(1, "crashed", "bob")]
+
+
 def test_an_attempt_that_a_pause_skips_is_a_failure(core, end, look):
     """The fire time failed before, and nothing will make it good."""
     job = work(retry=1, backoff="1m")
@@ -171,6 +186,13 @@ def test_a_job_that_does_not_succeed_is_late(end, look):
     assert look(NINE + 10 * HOUR + 2, limit) == [("recovered", "it has succeeded")]
     assert look(NINE + 13 * HOUR, limit) == []
     assert [kind for kind, _ in look(NINE + 14 * HOUR, limit)] == ["late"]
+
+
+def test_the_allowed_time_is_allowed_to_its_end(look):
+    """A second more is late."""
+    assert look(NINE, HOUR) == []
+    assert look(NINE + HOUR, HOUR) == []
+    assert look(NINE + HOUR + 1, HOUR) == [("late", "it has not succeeded for 1h 1s, and 1h are allowed")]
 
 
 def test_a_row_that_is_committed_late_is_seen(core, end):
