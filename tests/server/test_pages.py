@@ -76,7 +76,7 @@ def test_a_forged_cookie_opens_nothing(browse, change):
 
 
 def test_a_session_ends_with_its_token(served, browse):
-    """A token that is removed is signed out; a session that is over, too."""
+    """A token that is removed is signed out."""
     from sbh_jobkit.server import tokens
 
     with served.store.write() as connection:
@@ -85,6 +85,18 @@ def test_a_session_ends_with_its_token(served, browse):
     assert heading(client.get("/")) != "Sign in"
     with served.store.write() as connection:
         tokens.remove(connection, "short")
+    assert heading(client.get("/")) == "Sign in"
+
+
+def test_a_session_ends_after_twelve_hours(browse, monkeypatch):
+    """Its cookie opens nothing any more, though it is signed and its token is still valid."""
+    assert session.SECONDS == 12 * 3600
+    begun = round(now())
+    monkeypatch.setattr(session, "now", lambda: begun)
+    client = browse("read")
+    monkeypatch.setattr(session, "now", lambda: begun + session.SECONDS - 1)
+    assert heading(client.get("/")) != "Sign in"
+    monkeypatch.setattr(session, "now", lambda: begun + session.SECONDS)
     assert heading(client.get("/")) == "Sign in"
 
 
