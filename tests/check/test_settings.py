@@ -180,3 +180,17 @@ def test_baseline(tmp_path, monkeypatch, capsys):
     assert "the baseline 'p' cannot be read: " in capsys.readouterr().err
     assert main([*command[:3], "no/where.json", *command[4:]]) == WRONG_USE
     assert "the baseline 'no/where.json' cannot be written: " in capsys.readouterr().err
+
+
+def test_a_baseline_knows_how_many_there_are(tmp_path, monkeypatch, capsys):
+    """One more finding on a line that reads like a known one is new."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p")
+    command = ["check", "p", "--baseline", "known.json", "--no-import", "--format", "concise", "--select", "ctx-member"]
+    assert main(command) == OK
+    again = BAD[BAD.index("@job") :].replace('"a"', '"b"').replace("def a", "def b")
+    write(tmp_path / "p", f"{BAD}\n\n{again}")
+    capsys.readouterr()
+    assert main(command) == FAILED
+    found = [line for line in capsys.readouterr().out.splitlines() if "[" in line]
+    assert found == ["p/main.py:10:42: error[ctx-member] ctx.db has no 'tally'"]
