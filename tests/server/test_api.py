@@ -3,8 +3,11 @@
 import shlex
 import time
 from datetime import datetime
+from threading import BoundedSemaphore
 
 import pytest
+
+from sbh_jobkit.server import calls_api
 
 CURL = {
     "run a job": "curl -X POST {url}/api/plugins/tea/jobs/greet/run-now"
@@ -228,6 +231,21 @@ def test_the_routes_of_a_plugin(served, asked):
     with served.client(tenant="globex") as client:
         answer = client.request(method, address, json={"warm": True} if method == "PUT" else None)
     assert (answer.status_code, answer.json()) == ROUTES[asked]
+
+
+def test_more_calls_than_go_on_at_once_are_refused(api, monkeypatch):
+    """503 says when to try again, for a route and for an event; then it works again."""
+    slots = BoundedSemaphore(1)
+    monkeypatch.setattr(calls_api, "_slots", slots)
+    monkeypatch.setattr(calls_api, "_PATIENCE", 0.1)
+    event = {"event_type": "tea.ready", "event_data": {"cups": 3}}
+    with slots:
+        refused = [api.get("/ext/tea/cups"), api.post("/api/plugins/test-event", json=event)]
+    sentence = "too many routes and hooks are being called; try again"
+    for answer in refused:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json() == {"success": False, "error": sentence}
+    assert [api.get("/ext/tea/cups").status_code for _ in range(2)] == [200, 200]
 
 
 def test_links_to_files_work_until_they_expire(served):

@@ -154,6 +154,15 @@ def test_a_body_that_is_too_large_is_refused(api, address, declared):
     assert (answer.status_code, answer.json()["success"]) == (413, False)
 
 
+@pytest.mark.parametrize(("size", "status"), [(50_000_000, 422), (50_000_001, 413)])
+def test_a_package_that_is_too_large_is_refused(api, size, status):
+    """Its own size counts, not that of the form around it."""
+    answer = api.post("/api/plugins/upload", files={"file": ("up.zip", b"x" * size)})
+    assert (answer.status_code, answer.json()["success"]) == (status, False)
+    if status == 413:
+        assert answer.json()["error"] == "the body has more than 50,000,000 bytes"
+
+
 def talk(served, data, seconds=15):
     """Send bytes, and return what comes until the connection is closed."""
     host, port = served.url.removeprefix("http://").split(":")
