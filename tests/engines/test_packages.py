@@ -121,6 +121,18 @@ def test_the_cache_has_a_bound(store, tmp_path):
     assert {path.name for path in (tmp_path / "cache").iterdir()} == {digests[0], digests[2]}
 
 
+def test_a_package_beyond_the_bound_is_kept_while_it_is_the_newest(kept, store, tmp_path):
+    """It is about to run; the next one that is fetched takes its place."""
+    digest, _ = kept
+    other, data = pack(write(tmp_path / "other", FILES | {"main.py": "A = 6\n"}))
+    with store.write() as connection:
+        packages.put(connection, other, data)
+    cache = PackageCache(store, tmp_path / "small", most_bytes=1)
+    for each in (digest, other):
+        assert digest_of(cache.folder(each)) == each
+        assert [path.name for path in (tmp_path / "small").iterdir()] == [each]
+
+
 def test_a_plugin_without_a_manifest(tmp_path):
     """It has no slug by which workers could know it."""
     write(tmp_path, {"main.py": "A = 1\n"})
