@@ -110,6 +110,17 @@ def test_what_has_never_started_runs(core):
     ]
 
 
+def test_a_crash_without_a_record_has_begun(core):
+    """Nobody can know that it has not, so it does not run again."""
+    job = work()
+    core.do(planner.plan, [job], NINE - HOUR - 1)
+    core.do(planner.plan, [job], NINE - HOUR)
+    core.dispatch(job, NINE - HOUR)
+    finish(core, NINE - HOUR, NINE - HOUR, outcome=Outcome.CRASHED, began=False)
+    core.do(lambda connection: connection.execute(job_run.update().values(record=None)))
+    assert ask(core, -1, 0).sentence == "1 fire time: 0 will run, 1 ran before, or run now"
+
+
 TOO_MANY = (
     "the job 'work' of shop has more than 10,000 fire times in this range; take it in parts, the first of which may end"
     " at 2026-01-03T23:40Z"
@@ -296,6 +307,9 @@ def test_history_that_was_removed_is_not_run_again(core):
         "the history of the job 'work' of shop up to 2025-12-21T00:00Z has been removed, so what ran then cannot be"
         " known; begin after that, or keep more in [history]"
     )
+    removed = datetime(2025, 12, 21, tzinfo=UTC).timestamp()  # the last fire time of which nothing is known
+    with pytest.raises(BackfillRefused):
+        core.do(backfill.ask, KEY, Window(start=removed, end=NINE - 10 * DAY), "ann", NINE)
     again = core.do(backfill.ask, KEY, Window(start=NINE - 14 * DAY, end=NINE - 10 * DAY), "ann", NINE)
     assert again.sentence == "4 fire times: 2 will run, 2 ran before, or run now"
     core.do(backfill.cancel, KEY, "ann", NINE)
