@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 import pytest
 from tea_server import run_now, serving, write
 
+from sbh_jobkit.cli.lifetime import Lifetime
+from sbh_jobkit.cli.screens import TerminalScreen
 from sbh_jobkit.cli.systemd import Systemd
 from sbh_jobkit.engines.schema import State, job_run
 from sbh_jobkit.engines.store import Store
+from sbh_jobkit.report.terminal.serving import Serving
 
 pytestmark = pytest.mark.usefixtures("measured")
 
@@ -168,6 +172,43 @@ def test_systemd_is_told(folder, name):
         assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", manager.next())
         assert manager.next() == "READY=1\nSTATUS=serving 1 job"
     assert manager.next() == "STOPPING=1"
+    manager.socket.close()
+
+
+class SilentEngine:
+    """A scheduler that looked at its store so many seconds ago; the server is stopped when that is asked for."""
+
+    going, is_alive = 0, True
+
+    def __init__(self, silence):
+        """Have been silent for so long."""
+        self._silence = silence
+
+    @property
+    def silence(self):
+        """Stop the server, and return the seconds."""
+        signal.raise_signal(signal.SIGTERM)
+        return self._silence
+
+    def stop(self, grace):
+        """Let no run go on."""
+        assert grace == 0
+
+    def hurry(self):
+        """Refuse what nobody asks for here."""
+        pytest.fail("a single signal ends nothing at once")
+
+
+@pytest.mark.parametrize(("silence", "signs"), [(59.9, ["WATCHDOG=1"]), (60.0, []), (61.0, [])])
+def test_a_stuck_scheduler_gives_no_sign_of_life(tmp_path, silence, signs):
+    """After a minute without a look at its store, so that the service manager starts the server again."""
+    manager = Manager(str(tmp_path / "notify"))
+    systemd = Systemd({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000"})
+    screen, engine = TerminalScreen(with_tenant=False, with_plugin=False), SilentEngine(silence)
+    nothing = Serving(plugins=[], tenants=[], store="sqlite:///jobs.db", due=[], url=None)
+    Lifetime(engine, screen, 0, lambda: None, ready=lambda: "serving", systemd=systemd).run(nothing, None)
+    found = list(iter(lambda: manager.socket.recv(4096).decode(), "STOPPING=1"))
+    assert found == ["READY=1\nSTATUS=serving", *signs]
     manager.socket.close()
 
 

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import socket
 import time
+from dataclasses import replace
 
 import pytest
 from used_again import gone, pid_of
 
+from sbh_jobkit.engines.pool import Pool, Process
+from sbh_jobkit.engines.request import RunRequest
 from sbh_jobkit.machine.processes import is_stopped, status
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -84,6 +88,21 @@ def test_none_waits_for_long(run, monkeypatch):
     monkeypatch.setattr("sbh_jobkit.engines.pool._LONGEST", 0.0)
     assert pid_of(run("pid", number=2)) != first
     assert gone(first)
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(59, False), (61, True)])
+def test_a_minute_is_long(seconds, ended):
+    """What has waited for longer ends when a run is asked for, and what has not goes on waiting."""
+    request = RunRequest(plugin="p", slug="shop", job="work", fire=0.0, tenant="acme", factory="a:b")
+    pool = Pool(runs=2, most=2)
+    channel, far = socket.socketpair()
+    with channel, far:
+        waiting = Process(channel=channel, request=request.shared, starter=None)
+        pool.give(waiting)
+        waiting.since -= seconds
+        assert pool.take(replace(request, tenant="globex")) is None
+        assert (channel.fileno() == -1) is ended
+        assert (pool.take(request) is None) is ended
 
 
 def test_the_server_stops(run, starter):
