@@ -135,11 +135,11 @@ def test_what_to_write_instead(expression, instead):
     assert refusal(expression) == instead
 
 
-@pytest.mark.parametrize("expression", INSTEAD)
+@pytest.mark.parametrize("expression", [each for each, text in INSTEAD.items() if re.search("(write|mean) '", text)])
 def test_what_is_suggested_is_cron(expression):
     """What stands in quotation marks behind `write` or `mean` is a schedule."""
-    for text in re.findall(r"(?:write|mean) '([^']+)'", refusal(expression)):
-        assert Schedule(text).next("2026-01-01")
+    (text,) = re.findall(r"(?:write|mean) '([^']+)'", refusal(expression))
+    assert Schedule(text).next("2026-01-01")
 
 
 @pytest.mark.parametrize(("expression", "why"), UNKNOWN.items(), ids=UNKNOWN)
@@ -174,7 +174,9 @@ def test_an_interval_of_several_schedules(minutes):
 @settings(max_examples=300, deadline=None)
 def test_any_interval_has_advice(minutes):
     """Every interval is answered by schedules."""
-    assert all(Schedule(text).next("2026-01-01") for text in re.findall(r"'([^']+)'", every_minutes(minutes)))
+    texts = re.findall(r"'([^']+)'", every_minutes(minutes))
+    assert texts
+    assert all(Schedule(text).next("2026-01-01") for text in texts)
 
 
 @given(
