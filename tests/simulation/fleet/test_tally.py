@@ -116,6 +116,19 @@ def test_tallies_of_tenants_are_merged():
     assert [(alike.count, alike.tenants) for alike in first.failure_groups] == [(1, 1)]
 
 
+def test_merged_tallies_keep_as_many_kinds_as_one():
+    """The first three kinds of all tenants; what fails at another one in a further way is counted only."""
+    whole = Tally()
+    for messages in (["tea", "milk"], ["sugar", "lemon"], ["lemon", "tea"]):
+        whole.merge(Tally.from_runs(map(crashed, messages)))
+    assert [(alike.first.error.message, alike.count, alike.tenants) for alike in whole.failure_groups] == [
+        ("tea", 2, 2),
+        ("milk", 1, 1),
+        ("sugar", 1, 1),
+    ]
+    assert (whole.failures, len(whole.failure_groups)) == (6, MAX_GROUPS)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_first_failure_is_the_first_by_time(order):
     """Where clocks go back, 02:30 summer time is before 02:10 winter time; whatever comes first."""
