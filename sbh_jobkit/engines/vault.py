@@ -87,7 +87,11 @@ def sealed(connection: Connection, tenant: str, plugin: str) -> dict[str, str]:
 
 
 def put(connection: Connection, keys: Keys, owner: tuple[str, str], name: str, value: str) -> None:
-    """Write a secret of a tenant's plugin."""
+    """Write a secret of a tenant's plugin; raises SettingsError where the store's secrets have another key by now."""
+    other = connection.execute(select(secret.c.value).limit(1)).scalar()
+    if other is not None and keys.decrypt(other) is None:
+        msg = f"{keys.where} is not the key of the secrets in the store any more; start this process again with theirs"
+        raise SettingsError(msg)
     written = {"value": keys.encrypt(value), "changed_at": to_store(now())}
     mine = _of(owner), secret.c.name == name
     if connection.execute(update(secret).where(*mine).values(**written)).rowcount == 0:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sbh_jobkit.engines import vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.schema import State, job_run
-from sbh_jobkit.errors import JobkitError, PluginError
+from sbh_jobkit.errors import JobkitError, PluginError, SettingsError
 from sbh_jobkit.live.secrets import STORE, open_source
 from sbh_jobkit.plugin.archive import unpack
 from sbh_jobkit.server.answer import Answer, ApiError
@@ -111,8 +111,11 @@ def set_secret(call: Call) -> Answer:
             400, "'key' must be a name of letters, digits, '_', '.' and '-' that begins with a letter or '_'"
         )
     _require_to_count(call, name)
-    with call.service.store.write() as connection:
-        vault.put(connection, call.service.keys, (call.tenant, slug), name, value)
+    try:
+        with call.service.store.write() as connection:
+            vault.put(connection, call.service.keys, (call.tenant, slug), name, value)
+    except SettingsError as error:
+        raise ApiError(409, str(error)) from error
     return Answer(data={"key": name, "set": True})
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.engines import catalogue, installations
 from sbh_jobkit.engines.instants import now
+from sbh_jobkit.engines.keyring import Keys
 from sbh_jobkit.engines.packages import pack
 from sbh_jobkit.engines.served import request_for, serve_plugin
 from sbh_jobkit.server.answer import ApiError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from sbh_jobkit.engines.describe import JobDescription, PluginDescription
     from sbh_jobkit.engines.installations import Installation
-    from sbh_jobkit.engines.keyring import Keys
     from sbh_jobkit.engines.planner import Key
     from sbh_jobkit.engines.request import RunRequest
     from sbh_jobkit.engines.scheduler import Scheduler
@@ -90,7 +90,7 @@ class Service:
         self.engine = engine
         self.starter = starter
         self.tenants = dict(tenants)
-        self.keys = keys
+        self._keys = keys
         self.address = address
         self._plugins = dict(plugins)
         self.packs = packs
@@ -100,6 +100,12 @@ class Service:
         self._changing = threading.Lock()
         self.uploading = threading.Lock()
         """Held while an upload is kept and served, or old ones are removed."""
+
+    @property
+    def keys(self) -> Keys:
+        """The keys as they are now: `secrets rotate` replaces their file while the server goes on."""
+        self._keys = Keys.load(self.address.key_file) or self._keys
+        return self._keys
 
     def plugins(self, tenant: str) -> list[InstalledPlugin]:
         """Return a tenant's plugins, by slug."""

@@ -212,8 +212,10 @@ BAD_WORDS = {
     ),
     "a time that clocks skip": (
         ["simulate", "p", "--tz", "Europe/Paris", "--from", "2026-03-29T02:30"],
-        "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:00:00, when jobs due then "
-        "fire, or add an offset",
+        (
+            "2026-03-29T02:30:00 does not exist in Europe/Paris: clocks skip it; use 2026-03-29T03:00:00, when jobs due"
+            " then fire, or add an offset"
+        ),
     ),
     "a wrong duration": (
         ["simulate", "p", "--for", "30x"],

@@ -126,6 +126,19 @@ def test_a_secret_of_another_key_cannot_be_read(store):
         vault.StoredSecrets(lambda: store, Keys([new_key()], "b"), *OWNER).get("A")
 
 
+def test_nothing_is_written_with_a_key_that_was_replaced(store):
+    """A process that has not heard of the new key is refused: what it writes, nobody could read."""
+    old, new = Keys([new_key()], "the old file"), Keys([new_key()], "a new one")
+    keep(store, new, A="value")
+    with store.write() as connection, pytest.raises(SettingsError) as refused:
+        vault.put(connection, old, ("globex", "coffee"), "B", "lost")
+    assert str(refused.value) == (
+        "the old file is not the key of the secrets in the store any more; start this process again with theirs"
+    )
+    with store.read() as connection:
+        assert vault.names_of(connection, "globex", "coffee") == []
+
+
 def test_a_source_keeps_and_removes(store):
     """As a dotenv file does."""
     keys = Keys([new_key()], "here")

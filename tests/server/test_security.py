@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from sbh_jobkit.cli.main import main
 from sbh_jobkit.engines.schema import job_run, token
 from sbh_jobkit.server.thread import bind
 
@@ -253,6 +254,16 @@ def test_a_secret_leaks_nowhere(served, api, on_disk):
     assert "secret:KEY" in shown[0]
     stored = [on_disk(path) for path in served.folder.glob("jobs.db*") if path.is_file()]
     assert [SECRET.encode() in data for data in stored] == [False] * len(stored)
+
+
+def test_a_secret_that_is_set_after_the_key_was_replaced_is_kept(served, api):
+    """The server need not be started again before: what it writes has the key that runs read with."""
+    api.post("/api/plugins/tea/secrets", json={"key": "KEY", "value": SECRET})
+    assert main(["secrets", "rotate", "--store", served.store.url]) == 0
+    assert served.run("greet")["data"]["result"]["stdout"] == "hello acme ‹secret:KEY›\n"
+    assert api.post("/api/plugins/tea/secrets", json={"key": "KEY", "value": f"{SECRET}-2"}).status_code == 200
+    assert served.run("greet")["data"]["result"]["stdout"] == "hello acme ‹secret:KEY›\n"
+    assert main(["secrets", "rotate", "--store", served.store.url]) == 0
 
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"

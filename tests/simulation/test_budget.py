@@ -207,8 +207,10 @@ BY_DAY = {
     "busiest_minute@day=0": (
         None,
         [
-            "busiest_minute@day: 1 runs started in 2026-01-05 09:00 UTC, the budget is 0 a day; "
-            "it was passed on 3 days",
+            (
+                "busiest_minute@day: 1 runs started in 2026-01-05 09:00 UTC, the budget is 0 a day; "
+                "it was passed on 3 days"
+            ),
         ],
     ),
     "emits@day=0": (None, []),
