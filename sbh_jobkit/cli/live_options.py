@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.report.sentence import sentence
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,6 +24,11 @@ _STORE = f"the store: sqlite:///FILE or postgresql://… (default: the variable 
 _KEY = "the file with the key of secrets, mode 600 (default: beside the store, with the ending .key)"
 _NAME = "what you call this process; one that is alive and has the same name is named, and nothing starts"
 _TENANT = "the file that describes the tenant (default: tenant.toml)"
+
+
+def add_command(commands: Commands, name: str, text: str) -> Any:
+    """Add a command and return its parser; what the list of commands says of it begins its own help as a sentence."""
+    return commands.add_parser(name, help=text, description=sentence(text))
 
 
 def _add_runs(parser: Any) -> None:
@@ -44,7 +50,7 @@ def add_all(commands: Commands) -> None:
 def add_serve(commands: Commands) -> None:
     """Add `serve`."""
     text = "run the jobs of plugins on the real services of a tenant, when they are due"
-    serve = commands.add_parser("serve", help=text, description=f"{text.capitalize()}.")
+    serve = add_command(commands, "serve", text)
     serve.add_argument("paths", nargs="*", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     serve.add_argument("--tenant", action="append", metavar="FILE", help=f"{_TENANT}; may be repeated")
     _add_store(serve)
@@ -73,7 +79,7 @@ def add_serve(commands: Commands) -> None:
 def add_worker(commands: Commands) -> None:
     """Add `worker`, and `store`."""
     text = "run the jobs that serve --engine plans for workers"
-    worker = commands.add_parser("worker", help=text, description=f"{text.capitalize()}.")
+    worker = add_command(commands, "worker", text)
     text = f"the store: postgresql://… (default: the variable {VARIABLE})"
     worker.add_argument("--store", default=os.environ.get(VARIABLE) or None, metavar="URL", help=text)
     worker.add_argument("--name", type=_name, metavar="NAME", help=_NAME)
@@ -90,7 +96,7 @@ def add_worker(commands: Commands) -> None:
     text = "the address of the REST API, for links to files"
     worker.add_argument("--url", metavar="URL", help=text)
     text = "make or migrate the tables of a store, or copy a store from SQLite into PostgreSQL"
-    store = commands.add_parser("store", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    store = add_command(commands, "store", text)
     store.add_argument("action", metavar="migrate|copy", help="what to do")
     store.add_argument("--from", dest="source", metavar="URL", help="with copy: the store in SQLite, sqlite:///FILE")
     _add_store(store)
@@ -101,7 +107,7 @@ def add_worker(commands: Commands) -> None:
 def add_token(commands: Commands) -> None:
     """Add `token`."""
     text = "list, add or remove the tokens of the REST API"
-    token = commands.add_parser("token", help=text, description=f"{text.capitalize()}.")
+    token = add_command(commands, "token", text)
     token.add_argument("action", metavar="list|add|remove", help="what to do")
     token.add_argument("name", nargs="?", metavar="NAME", help="the name of the token")
     text = "what it may do: read, or operate (default: operate)"
@@ -113,7 +119,7 @@ def add_token(commands: Commands) -> None:
 def add_secrets(commands: Commands) -> None:
     """Add `secrets`."""
     text = "encrypt the secrets in a store with a new key, or print a new key"
-    secrets = commands.add_parser("secrets", help=text, description=f"{text.capitalize()}.")
+    secrets = add_command(commands, "secrets", text)
     secrets.add_argument("action", metavar="rotate|new-key", help="what to do")
     _add_store(secrets)
     secrets.add_argument("--key-file", metavar="FILE", help=_KEY)
@@ -122,7 +128,7 @@ def add_secrets(commands: Commands) -> None:
 def add_history(commands: Commands) -> None:
     """Add `history`."""
     text = "show the runs of a scheduler, newest first"
-    history = commands.add_parser("history", help=text, description=f"{text.capitalize()}.")
+    history = add_command(commands, "history", text)
     history.add_argument("plugin", nargs="?", metavar="PLUGIN", help="only this plugin, by its slug")
     _add_store(history)
     history.add_argument("--tenant", metavar="NAME", help="only this tenant")
@@ -139,7 +145,7 @@ def add_pauses(commands: Commands) -> None:
         "resume": "let jobs that were paused start again",
     }
     for name, text in texts.items():
-        parser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        parser = add_command(commands, name, text)
         parser.add_argument("plugin", nargs="?", metavar="PLUGIN", help="the plugin, by its slug")
         parser.add_argument("job", nargs="?", metavar="JOB", help="the job (default: all jobs of the plugin)")
         parser.add_argument("--all", action="store_true", help="the jobs of all plugins")
@@ -150,7 +156,7 @@ def add_pauses(commands: Commands) -> None:
 def add_backfill(commands: Commands) -> None:
     """Add `backfill`."""
     text = "run past fire times of a job that have not run, each under its own fire time"
-    backfill = commands.add_parser("backfill", help=text, description=f"{text.capitalize()}.")
+    backfill = add_command(commands, "backfill", text)
     backfill.add_argument("plugin", metavar="PLUGIN", help="the plugin, by its slug")
     backfill.add_argument("job", metavar="JOB", help="the job")
     backfill.add_argument("--from", dest="start", metavar="ISO", help="the start, in the zone of the job's schedule")
@@ -164,7 +170,7 @@ def add_backfill(commands: Commands) -> None:
 def add_parity(commands: Commands, add_common: Any, add_range: Any) -> None:
     """Add `parity`, whose conditions are those of a simulation."""
     text = "hold the decisions of the scheduler against those of a simulation"
-    parity = commands.add_parser("parity", help=text, description=f"{text.capitalize()}.")
+    parity = add_command(commands, "parity", text)
     parity.add_argument("path", metavar="PATH", help="plugin directory, plugin.json, main.py or zip")
     add_range(parity)
     text = "let the scheduler's side have the policies of this tenant (default: the same as the simulation)"

@@ -112,7 +112,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     text = "run every job of a plugin over a range of dates, in virtual time"
-    simulate = commands.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
+    simulate = live_options.add_command(commands, "simulate", text)
     text = "plugin directory, plugin.json, main.py or zip, or a folder with plugins below it"
     simulate.add_argument("paths", nargs="*", default=["."], metavar="PATH", help=f"{text} (default: .)")
     _add_range(simulate)
@@ -124,7 +124,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_common(simulate)
 
     text = "run one job once, at a virtual time"
-    run = commands.add_parser("run", help=text, description=f"{text.capitalize()}.")
+    run = live_options.add_command(commands, "run", text)
     text = "plugin directory, plugin.json, main.py or zip (default: .)"
     run.add_argument("path", nargs="?", default=".", metavar="PATH", help=text)
     run.add_argument("job", metavar="JOB", help="the job's name")
@@ -138,7 +138,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add_preview(commands)
 
     text = "find problems of plugins before they are deployed"
-    check = commands.add_parser("check", help=text, description=f"{text.capitalize()}.")
+    check = live_options.add_command(commands, "check", text)
     _add_check(check)
     _add_stubs(commands)
 
@@ -149,7 +149,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _add_preview(commands: argparse._SubParsersAction[_Parser]) -> None:
     text = "show when a cron expression or a plugin's jobs are due; nothing runs"
-    preview = commands.add_parser("preview", help=text, description=f"{text.capitalize()}.")
+    preview = live_options.add_command(commands, "preview", text)
     preview.add_argument(
         "what", metavar="EXPR|PATH", help='a cron expression such as "0 9 * * 1", or the path of a plugin'
     )
@@ -178,7 +178,7 @@ def _add_judging(simulate: argparse.ArgumentParser) -> None:
 
 def _add_stubs(commands: argparse._SubParsersAction[_Parser]) -> None:
     text = "write types of the SDK for mypy, pyright and editors"
-    parser = commands.add_parser("stubs", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser = live_options.add_command(commands, "stubs", text)
     parser.add_argument("directory", metavar="DIR", help="where to write src/ext/sdk.pyi, such as typings")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sbh_jobkit.report.axis import Axis
 from sbh_jobkit.report.notebook.calendar import calendar
 from sbh_jobkit.report.notebook.schedule import debian_note
+from sbh_jobkit.report.sentence import sentence
 from sbh_jobkit.report.template import macros
 from sbh_jobkit.report.terminal.runs import fire_lines
 from sbh_jobkit.report.terminal.runs import time_with_zone as with_zone
@@ -74,7 +75,7 @@ def _clock_changes(preview: Preview) -> Iterator[str]:
 
 def _clock_sentences(preview: Preview) -> Iterator[str]:
     for note in preview.schedule.clock_notes(preview.start):
-        yield f"{note[0].upper()}{note[1:]}."
+        yield sentence(note)
 
 
 def _collisions(preview: Preview) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.report.notebook.svg import INKS, SMALL, document, img
+from sbh_jobkit.report.sentence import sentence
 from sbh_jobkit.report.template import macros
 from sbh_jobkit.report.text import DAYS, count
 
@@ -44,7 +45,7 @@ def debian_note(schedule: Schedule) -> Iterator[str]:
     """Yield a note if Debian cron reads the expression differently, and what steps come to that are too long."""
     if schedule.cron.debian_differs:
         yield "Read as croniter and Kubernetes do; Debian cron would combine the two day fields by AND."
-    yield from (f"{note[0].upper()}{note[1:]}." for note in schedule.cron.notes)
+    yield from (sentence(note) for note in schedule.cron.notes)
 
 
 def _week(cron: Cron) -> Markup:

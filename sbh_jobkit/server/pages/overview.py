@@ -17,6 +17,7 @@ from sbh_jobkit.engines.instants import now, to_store
 from sbh_jobkit.engines.manual import ManualOnly
 from sbh_jobkit.engines.pauses import Pauses, Scope
 from sbh_jobkit.engines.schema import State, job_run
+from sbh_jobkit.report.sentence import sentence
 from sbh_jobkit.report.text import distance
 from sbh_jobkit.report.verdicts import sign_of
 from sbh_jobkit.run.run import Outcome
@@ -166,7 +167,7 @@ def plugin_pause(service: Service, each: InstalledPlugin) -> Pause | None:
 
 def warnings(service: Service, tenants: Sequence[str]) -> list[str]:
     """Return what keeps the server from its work, and what these tenants have that is not served, a sentence each."""
-    found = [f"{why[0].upper()}{why[1:]}." for why in readiness(service).values() if why != "ok"]
+    found = [sentence(why) for why in readiness(service).values() if why != "ok"]
     problems = sorted(service.problems.items(), key=str)
     found += [f"{why}." for (tenant, _), why in problems if tenant in {None, *tenants}]
     if (little := _little_room(service)) is not None:
