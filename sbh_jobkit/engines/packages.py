@@ -48,7 +48,9 @@ def pack(source: Path) -> tuple[str, bytes]:
             unpack(source, Path(folder))
             return pack(Path(folder))
     if not (source / FILE).is_file():
-        msg = f"{source} has no {FILE}, so it cannot be brought to workers; make one with sbh-jobkit check --fix"
+        example = '{"slug": "shop", "name": "Shop"}'
+        advice = f'write one with "slug" and "name", such as {example}'
+        msg = f"{source} has no {FILE}, so it cannot be brought to workers; {advice}"
         raise PluginError(msg)
     written, digest = io.BytesIO(), sha256()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:

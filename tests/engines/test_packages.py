@@ -136,5 +136,7 @@ def test_a_package_beyond_the_bound_is_kept_while_it_is_the_newest(kept, store, 
 def test_a_plugin_without_a_manifest(tmp_path):
     """It has no slug by which workers could know it."""
     write(tmp_path, {"main.py": "A = 1\n"})
-    with pytest.raises(PluginError, match=r"has no plugin.json, so it cannot be brought to workers"):
+    with pytest.raises(PluginError) as refused:
         pack(tmp_path)
+    advice = 'write one with "slug" and "name", such as {"slug": "shop", "name": "Shop"}'
+    assert str(refused.value) == f"{tmp_path} has no plugin.json, so it cannot be brought to workers; {advice}"
