@@ -121,6 +121,32 @@ def all_fixtures() -> dict[str, Any]:
     return {name: each for name, each in vars(fixtures).items() if name.startswith("sbh_") and name != "sbh_jobkit"}
 
 
+class PytestOptions:
+    """Stands for pytest's parser, and keeps the options and the ini settings that the plugin adds."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, dict[str, Any]] = {}
+        self.settings: dict[str, str] = {}
+
+    def getgroup(self, name: str, description: str) -> PytestOptions:
+        del name, description
+        return self
+
+    def addoption(self, name: str, **given: Any) -> None:
+        self.options[name] = given
+
+    def addini(self, name: str, text: str, **given: Any) -> None:
+        del given
+        self.settings[name] = text
+
+
+def pytest_options() -> PytestOptions:
+    """Return the options and the ini settings of the pytest plugin."""
+    added = PytestOptions()
+    options.add(added)
+    return added
+
+
 def pytest_hooks() -> dict[str, Any]:
     """Return the hooks for a conftest.py by name."""
     return {name: each for name, each in vars(hooks).items() if name.startswith("pytest_sbh_")}
@@ -172,9 +198,13 @@ def _magic(name: str, magic: Any) -> str:
 
 
 def _pytest_options() -> str:
-    rows = [(f"`--sbh-{name}={metavar}`", f"`sbh_{name}`", text) for name, metavar, text in options.SETTINGS]
-    update = "write the snapshots of `assert_matches` instead of comparing with them"
-    return table(["option", "ini setting", "what it does"], [*rows, ("`--sbh-update`", "", update)])
+    given = pytest_options()
+    rows = []
+    for name, option in given.options.items():
+        shown = f"{name}={option['metavar']}" if "metavar" in option else name
+        setting = name.removeprefix("--").replace("-", "_")
+        rows.append((f"`{shown}`", f"`{setting}`" if setting in given.settings else "", option["help"]))
+    return table(["option", "ini setting", "what it does"], rows)
 
 
 def _divergences() -> str:

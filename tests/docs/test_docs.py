@@ -6,10 +6,12 @@ import configparser
 import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from functools import cache
 from importlib.metadata import metadata
 from importlib.resources import files
 from itertools import chain
@@ -23,9 +25,10 @@ import pytest
 import yaml
 
 import sbh_jobkit
-from pytest_sbhjobs import markers, options
+from pytest_sbhjobs import markers
 from sbh_jobkit import FaultPlan, Outcome, Plugin, World, simulate
 from sbh_jobkit.check.settings import Settings as CheckSettings
+from sbh_jobkit.cli import main
 from sbh_jobkit.fakes.faults.kinds import KINDS
 from sbh_jobkit.live import keys
 from sbh_jobkit.live.settings import Settings
@@ -107,16 +110,28 @@ def _read_yaml(text):
 
 
 def _read_sh(text):
-    """Check what nobody runs here: targets of make, the name of the wheel, and the extras."""
+    """Check what nobody runs here: targets of make, the name of the wheel, the extras, and options, slugs and jobs."""
     targets = re.findall(r"^([a-z-]+):", (manual.ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
     assert set(re.findall(r"\[([a-z]+)\]", text)) <= {*metadata("sbh-jobkit").get_all("Provides-Extra")}
     resources = re.findall(r"files\('([\w.]+)'\) / '([\w.]+)'", text)
     assert all(files(package).joinpath(name).is_file() for package, name in resources)
     assert set(re.findall(r"sbh_jobkit-(\S+?)-py3", text)) <= {sbh_jobkit.__version__}
+    for line in re.findall(r"^sbh-jobkit .*", text, re.MULTILINE):
+        options = main._read(shlex.split(line, comments=True)[1:])  # noqa: SLF001  as the command line reads it
+        if options.command in {"pause", "resume", "backfill", "history"} and options.plugin is not None:
+            assert options.plugin in _examples(), line
+            assert options.job is None or options.job in _examples()[options.plugin].jobs, line
 
 
-SETTINGS = {f"sbh_{name}" for name, _, _ in options.SETTINGS}
+@cache
+def _examples():
+    """Return the plugins in `examples` by their slugs."""
+    found = [Plugin.load(path) for path in sorted((manual.ROOT / "examples").rglob("plugin.json"))]
+    return {plugin.slug: plugin for plugin in found}
+
+
+SETTINGS = {*manual_tables.pytest_options().settings}
 _READ = {"json": _read_json, "toml": _read_toml, "ini": _read_ini, "yaml": _read_yaml, "sh": _read_sh}
 _READ["sql"] = str  # tests/engines/distributed executes it
 
@@ -151,8 +166,8 @@ def _words():
         yield from (f"%{name}", *options_of(magic))
     yield from manual_tables.all_fixtures()
     yield from chain(markers.NAMES, manual_tables.pytest_hooks(), manual_tables.kit_hooks())
-    yield from (form.format(name) for name, _, _ in options.SETTINGS for form in ("--sbh-{}", "sbh_{}"))
-    yield from ("--sbh-update", *FAULTS, *KINDS, *BUDGETS, *manifest.PERMISSIONS, *divergences.table())
+    yield from (*manual_tables.pytest_options().options, *SETTINGS)
+    yield from (*FAULTS, *KINDS, *BUDGETS, *manifest.PERMISSIONS, *divergences.table())
     yield from (outcome.value for outcome in Outcome)
     yield from sbh_jobkit.__all__
 
