@@ -125,17 +125,21 @@ class PytestOptions:
     """Stands for pytest's parser, and keeps the options and the ini settings that the plugin adds."""
 
     def __init__(self) -> None:
+        """Begin without any."""
         self.options: dict[str, dict[str, Any]] = {}
         self.settings: dict[str, str] = {}
 
     def getgroup(self, name: str, description: str) -> PytestOptions:
+        """Return what takes the options of a group."""
         del name, description
         return self
 
     def addoption(self, name: str, **given: Any) -> None:
+        """Keep an option."""
         self.options[name] = given
 
     def addini(self, name: str, text: str, **given: Any) -> None:
+        """Keep an ini setting."""
         del given
         self.settings[name] = text
 

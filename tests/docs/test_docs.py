@@ -209,6 +209,15 @@ def test_the_reference_of_the_manifest_has_each_key():
     assert [key for key in keys if f"`{key}`" not in TEXTS["write-a-job.md"]] == []
 
 
+def test_each_variable_of_the_environment_has_a_row():
+    """Each variable that the code of the kit names stands in the table of the reference."""
+    sources = [path.read_text() for path in (manual.ROOT / "sbh_jobkit").rglob("*.py")]
+    variable = re.compile(r'"((?:SBH_JOBKIT|AWS|NOTIFY|WATCHDOG)_[A-Z0-9_]+)"')
+    named = {name for text in sources for name in variable.findall(text)}
+    assert {name for name in named if f"`{name}`" not in TEXTS["commands.md"]} == set()
+    assert {"SBH_JOBKIT_STORE", "AWS_REGION", "NOTIFY_SOCKET"} <= named
+
+
 _OLD_WORDS = (
     r"(?i)\b(is no job|for want of|mend|anew|whoever|does otherwise|do otherwise|needs? a look|surely|"
     r"safe to repeat|unless told|told|did nothing|of its own making|come all the same|troubles?|pile-?ups?)\b"
