@@ -20,6 +20,7 @@ from sbh_jobkit.engines.dispatcher import dispatch
 from sbh_jobkit.engines.engine import LOCAL
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.retention import Pruning
+from sbh_jobkit.engines.store import why
 from sbh_jobkit.engines.ticks import Ticks
 from sbh_jobkit.engines.worker import Start, Worker
 from sbh_jobkit.engines.writer import Writer
@@ -127,8 +128,14 @@ class LocalEngine:
         self._worker.stop(who)
         self._thread.join()
         self._worker.close()
-        self._writer.write(partial(heartbeat.leave, worker=self.name, now=now()))
+        self._leave()
         self._writer.close()
+
+    def _leave(self) -> None:
+        try:
+            self._writer.write(partial(heartbeat.leave, worker=self.name, now=now()))
+        except DBAPIError as error:
+            _LOG.error("that it stops could not be written, so it counts as dead in a while: %s", why(error))
 
     def hurry(self) -> None:
         """End a `stop` that waits for runs, or for a store that cannot be written: its grace is over now."""

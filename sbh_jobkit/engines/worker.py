@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sbh_jobkit.engines import claims, vault
 from sbh_jobkit.engines.claims import Claim
 from sbh_jobkit.engines.instants import now_in
+from sbh_jobkit.engines.lease import elapsed
 from sbh_jobkit.engines.store import why
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.run.run import Outcome
@@ -38,6 +40,8 @@ _TRIES = 3
 """How often a run is claimed again whose processes die before it begins."""
 _PAUSE = 1.0
 """Seconds until a write that failed is tried again."""
+_PATIENCE = 5.0
+"""Seconds for which a worker that stops waits for a store that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class Worker:
         self._claims: Counter[Claim] = Counter()  # one that was given back may be claimed again before its thread ends
         self._going: dict[Claim, RunHandle] = {}
         self._stopped_by: str | None = None
+        self._patient_until = inf
         self._gave_up = threading.Event()
         self._tries: Counter[Claim] = Counter()
 
@@ -110,6 +115,7 @@ class Worker:
         """End all runs that go on, as cancelled, and let none begin."""
         with self._lock:
             self._stopped_by = who
+            self._patient_until = elapsed() + _PATIENCE
             going = list(self._going.values())
         for handle in going:
             handle.cancel(who)
@@ -152,6 +158,8 @@ class Worker:
             self._claims -= Counter([claim])
         if not written and ending.run is not None:
             text = "%s/%s: the run was decided while it went on; what it reports is kept as a note"
+            if self._has_given_up:
+                text = "%s/%s: how the run ended could not be written; it will count as lost"
             _LOG.warning(text, *claim.names, extra={"facts": claim.facts})
         if ending.run is not None:
             self._ended(ending.run)
@@ -216,8 +224,13 @@ class Worker:
             except DBAPIError as error:
                 _LOG.error("the store cannot be written: %s", f"{error.orig}".strip())
                 written = None
-                if self._gave_up.wait(_PAUSE):
+                self._gave_up.wait(_PAUSE)
+                if self._has_given_up:
                     return False
+
+    @property
+    def _has_given_up(self) -> bool:
+        return self._gave_up.is_set() or elapsed() > self._patient_until
 
 
 def _start(connection: Connection, claim: Claim, version: str | None) -> bool:

@@ -10,9 +10,10 @@ import time
 
 import pytest
 from every_second import EverySeconds
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from sbh_jobkit.engines import heartbeat, local, planner
+from sbh_jobkit.engines import heartbeat, local, planner, worker
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.schema import job_mark, job_run, life
 from sbh_jobkit.engines.store import Store
@@ -152,6 +153,26 @@ def test_the_grace_can_be_cut_short(serving, scripted, job, rows, wait, at):
         engine.stop(60)
         assert time.monotonic() - before < 10
     assert rows("outcome") == [("cancelled",)]
+
+
+def test_a_full_disk_does_not_keep_it_from_stopping(serving, scripted, job, store, rows, wait, at, monkeypatch, caplog):
+    """The run whose end cannot be written is settled by the next scheduler; the log says so."""
+    monkeypatch.setattr(worker, "_PATIENCE", 0.5)
+    scripted.hold = True
+
+    def fill(connection, *_):
+        connection.execute("PRAGMA max_page_count = 1")  # as many as there are: none can be added
+
+    with serving([job("work", at(0))], scripted) as engine:
+        wait(scripted.going)
+        event.listen(store.engine, "checkout", fill)
+        before = time.monotonic()
+        engine.stop(0.1, "x" * 1_000_000)
+        assert time.monotonic() - before < 8
+    event.remove(store.engine, "checkout", fill)
+    assert rows("state", "outcome") == [("running", None)]
+    said = [record.getMessage() for record in caplog.records]
+    assert "counting/work: how the run ended could not be written; it will count as lost" in said
 
 
 def test_a_real_run_is_ended_at_stop(serving, starter, job, counts, rows, wait, at):
