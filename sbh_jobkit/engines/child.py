@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sbh_jobkit import clock
 from sbh_jobkit.engines import leftover
 from sbh_jobkit.engines.calls import job_of
+from sbh_jobkit.engines.kept import bounded
 from sbh_jobkit.engines.memory import build_wall
 from sbh_jobkit.engines.messages import Lines, Message, pack
 from sbh_jobkit.errors import JobkitError
@@ -97,7 +98,7 @@ class _Child:
             reason = self._wait_for("go")["reason"]
             try:
                 run = copy_context().run(self._run, job, tenant, reason)
-                self._report("ended", run=run.to_dict())
+                self._report("ended", run=bounded(run.to_dict()))
                 is_waiting = before is not None and self._is_left_alone(run, tenant, before)
             except BaseException as error:  # noqa: BLE001  a tenant's services may raise anything
                 self._refuse(error)

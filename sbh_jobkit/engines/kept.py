@@ -1,8 +1,9 @@
-"""What a supervisor keeps of a run's output: text up to a limit, without the values of secrets."""
+"""What is kept of a run: its output without the values of secrets, its value and its error, each up to a limit."""
 
 from __future__ import annotations
 
 import codecs
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
     from sbh_jobkit.engines.messages import Message
 
 _MOST_TRACE = 50_000
+_MOST_VALUE = 1_000_000
+"""Characters of JSON."""
+_MOST_MESSAGE = 10_000
+"""Characters of an error, and of a reason."""
+
+
+def bounded(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run, as plain values, that is not larger than a history and its readers can bear."""
+    size = len(json.dumps(run["value"]))
+    if size > _MOST_VALUE:
+        run["value"] = f"not kept: the value has {size:,} characters of JSON, and {_MOST_VALUE:,} are kept at most"
+    if (error := run["error"]) is not None:
+        run["error"] = {**error, "message": _shortened(error["message"]), "traceback": _shortened(error["traceback"])}
+    return {**run, "reason": _shortened(run["reason"])}
+
+
+def _shortened(text: str | None) -> str | None:
+    if text is None or len(text) <= _MOST_MESSAGE:
+        return text
+    return f"{text[:_MOST_MESSAGE]}… cut after {_MOST_MESSAGE:,} characters"
 
 
 class KeptText:

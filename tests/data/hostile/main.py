@@ -128,6 +128,16 @@ def print_much(ctx: PluginContext):
         print("x" * (MB - 1))
 
 
+@job("raise_much")
+def raise_much(ctx: PluginContext):
+    raise ValueError("E" * 20 * MB)  # HERE raise_much
+
+
+@job("return_much")
+def return_much(ctx: PluginContext):
+    return {"text": "x" * 10 * MB}
+
+
 @job("half_a_line")
 def half_a_line(ctx: PluginContext):
     print("half a line", end="")

@@ -21,6 +21,8 @@ class Case:
     within: float = 5.0
     """Seconds until it is over: generous, for a machine with other work."""
     events: int = 0
+    value: object = None
+    """What it returned, if that is looked at."""
     limits: dict = field(default_factory=dict)
 
 
@@ -49,6 +51,8 @@ TABLE = {
     "segfault": Case(outcome="crashed", why=f"the process was ended by SIGSEGV {BEFORE}"),
     "interrupt_itself": Case(outcome="crashed", why="KeyboardInterrupt"),
     "print_much": Case(stdout=("x" * ((1 << 20) - 1))[:1_000_000] + CUT, within=10.0),
+    "raise_much": Case(outcome="crashed", why=f"ValueError: {'E' * 10_000}… cut after 10,000 characters", within=10.0),
+    "return_much": Case(value="not kept: the value has 10,485,772 characters of JSON, and 1,000,000 are kept at most"),
     "half_a_line": Case(outcome="crashed", why=f"the process was ended by SIGKILL {BEFORE}", stdout="half a line"),
     "print_elsewhere": Case(stdout="from C\nfrom a shell\nfrom Python\n", stderr="and its errors\n"),
     "kill_its_supervisor": Case(outcome="lost", why="lost: its supervisor died while it ran"),
@@ -64,7 +68,7 @@ TABLE = {
     "close_all": Case(events=1),
     "import_pandas": Case(within=20.0),
 }
-PLACED = {"abort", "segfault", "interrupt_itself"}
+PLACED = {"abort", "segfault", "interrupt_itself", "raise_much"}
 """Crashes whose error names the line."""
 
 
@@ -80,4 +84,5 @@ def judge(name, run):
     assert (run.outcome, run.summary) == (case.outcome, case.why.format(here=here))
     assert (run.stdout, run.stderr) == (case.stdout, case.stderr)
     assert len(run.events) == case.events
+    assert case.value in {None, run.value}
     assert (run.error.place if name in PLACED else here) == here
