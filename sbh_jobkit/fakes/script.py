@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sbh_jobkit.errors import PluginError, WorldError
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.job import defined_at
+from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.places import explain
 from sbh_jobkit.schedule.schedule import Schedule
@@ -168,5 +169,5 @@ def _near_setup(names: Mapping[str, Any]) -> str | None:
 
 
 def _mark(value: Any) -> str | None:
-    mark = getattr(value, "__dict__", {}).get("_sbh_every")  # not getattr: some objects answer every name
+    mark = attributes_of(value).get("_sbh_every")
     return mark if callable(value) else None

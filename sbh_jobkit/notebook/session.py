@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError, PluginError
+from sbh_jobkit.plugin.marks import attributes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Iterator, MutableMapping
 
     from sbh_jobkit.fakes.script import WorldScript
     from sbh_jobkit.fakes.world import World
@@ -164,7 +165,7 @@ class Session:
 
 
 def _job_name(value: Any) -> str | None:
-    name = getattr(value, "__dict__", {}).get("_plugin_job_name") if callable(value) else None
+    name = attributes_of(value).get("_plugin_job_name") if callable(value) else None
     return name if isinstance(name, str) else None
 
 
@@ -176,7 +177,7 @@ def _place(function: Any, name: str) -> str:
 
 
 def _is_world_function(name: str, value: Any) -> bool:
-    marks: Mapping[str, Any] = getattr(value, "__dict__", {})
+    marks = attributes_of(value)
     marked = callable(value) and (name == "setup" or "_sbh_every" in marks)
     return marked and getattr(value, "__module__", None) == _MAIN
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from sbh_jobkit.errors import PluginError, ScheduleError, UnknownJobError, did_you_mean
+from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.plugin.places import shown_path
 from sbh_jobkit.schedule.schedule import Schedule
 
@@ -125,7 +126,7 @@ def marked(values: Iterable[Any], mark: str, kind: str) -> Iterator[Any]:
 
 
 def _mark(value: Any, mark: str) -> Any:
-    return getattr(value, "__dict__", {}).get(mark)
+    return attributes_of(value).get(mark)
 
 
 def defined_at(function: Callable[..., Any], root: Path | None) -> str | None:

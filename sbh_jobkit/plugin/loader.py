@@ -18,6 +18,7 @@ from sbh_jobkit.errors import PluginError, nearest
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin import manifest as _manifest
 from sbh_jobkit.plugin.manifest import FILE, Manifest
+from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.plugin.modules import ModuleSpace
 from sbh_jobkit.plugin.sdk import declarations
 
@@ -146,10 +147,14 @@ def _from_folder(
         raise PluginError(msg)
     space = ModuleSpace(root, guarded=not _real.get(), compiled=compiled)
     with declarations() as declared:
-        names = vars(space.load(entry, edited=text))
+        module = space.load(entry, edited=text)
+    if not isinstance(module, ModuleType):
+        space.close()
+        msg = f"{shown / found.entry}: it replaces itself in sys.modules by a {type(module).__name__}; leave that out"
+        raise PluginError(msg)
     return Source(
         manifest=found,
-        names=names,
+        names=vars(module),
         typed=str(shown),
         root=root,
         declared=tuple(declared),
@@ -196,5 +201,5 @@ def _wrappers(names: Mapping[str, Any]) -> dict[int, Any]:
         inner = value
         while inner is not None and id(inner) not in found:
             found[id(inner)] = value
-            inner = getattr(inner, "__dict__", {}).get("__wrapped__")
+            inner = attributes_of(inner).get("__wrapped__")
     return found

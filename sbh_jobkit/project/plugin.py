@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.check import context
 from sbh_jobkit.errors import ExportError, PluginError
+from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.project import world as world_parts
 from sbh_jobkit.project.clock_reads import clock_notes
@@ -114,7 +115,7 @@ def _marked(notebook: Notebook, mark: str) -> list[str]:
     """Return the names of functions with a decorator's mark, each function once, in the order of the cells."""
     found: dict[int, str] = {}
     for name, value in notebook.values.items():
-        if mark in getattr(value, "__dict__", {}) and callable(value) and notebook.definition(name):
+        if mark in attributes_of(value) and callable(value) and notebook.definition(name):
             found.setdefault(id(value), name)
     return sorted(found.values(), key=notebook.position)
 

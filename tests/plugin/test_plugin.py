@@ -11,7 +11,7 @@ from types import MappingProxyType, ModuleType
 
 import pytest
 
-from sbh_jobkit import Job, Plugin, World, run_job
+from sbh_jobkit import Job, Plugin, World, run_job, simulate
 from sbh_jobkit.errors import JobkitError, ManifestError, PluginError, UnknownJobError
 from sbh_jobkit.plugin.manifest import PERMISSIONS, Manifest
 from sbh_jobkit.schedule.times import zone
@@ -735,3 +735,35 @@ def test_a_plugin_without_files_cannot_be_edited():
     with pytest.raises(PluginError) as caught:
         Plugin.load({}).edited("")
     assert f"{caught.value}" == "notebook has no files, so it cannot be edited; define the job again in a cell"
+
+
+ANY = "def __getattr__(self, name): raise SystemExit(name)"
+ASKED = "def __getattribute__(self, name): raise SystemExit(name)"
+UNTOUCHABLE = {
+    "an object that answers every name": f"class Lazy:\n    {ANY}\nit = Lazy()",
+    "one that is asked for anything": f"class Lazy:\n    {ASKED}\nit = Lazy()",
+    "one that can be called": f"class Lazy:\n    {ASKED}\n    def __call__(self): pass\nit = Lazy()",
+    "a class with a class of its own": f"class Meta(type):\n    {ASKED}\nclass Lazy(metaclass=Meta): pass",
+    "one whose attributes are computed": (
+        "class Lazy:\n    @property\n    def __dict__(self): raise SystemExit('dict')\nit = Lazy()"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNTOUCHABLE)
+def test_objects_of_a_module_are_not_asked_for_attributes(tmp_path, what):
+    """It would be code of the plugin outside of any run: a loop in it would have no limit."""
+    (tmp_path / "plugin.json").write_text('{"slug": "lazy", "name": "Lazy"}')
+    job = "\n\nfrom src.ext.sdk import job\n\n@job('look', schedule='0 6 * * *')\ndef look(ctx):\n    return 1\n"
+    (tmp_path / "main.py").write_text(UNTOUCHABLE[what] + job)
+    month = simulate(Plugin.load(tmp_path), duration="2d", unreached=True)
+    assert (month.ok, len(month.runs)) == (True, 2)
+    assert [each.kind for each in month.observations] == []
+
+
+def test_a_module_that_puts_something_else_in_its_place(tmp_path):
+    """Is refused in a sentence."""
+    (tmp_path / "plugin.json").write_text('{"slug": "gone", "name": "Gone"}')
+    (tmp_path / "main.py").write_text("import sys\nsys.modules[__name__] = None\n")
+    with pytest.raises(PluginError, match=r"main.py: it replaces itself in sys.modules by a NoneType; leave that out$"):
+        Plugin.load(tmp_path)

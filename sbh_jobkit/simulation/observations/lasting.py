@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.simulation.observations.observation import Observation, Observed
 
 if TYPE_CHECKING:
@@ -107,9 +108,8 @@ def _marked(plugin: Any) -> Iterator[str]:
     """Yield the hooks and routes that the plugin's modules define, as the author wrote them."""
     for names in {id(job.function.__globals__): job.function.__globals__ for job in plugin.jobs.values()}.values():
         for value in list(names.values()):
-            if not callable(value):
-                continue
-            if getattr(value, "_plugin_route_type", None) == "route":
-                yield f"the route {value._plugin_route_path!r}"  # noqa: SLF001  the platform's mark
-            elif (hook := getattr(value, "_plugin_hook_type", None)) is not None:
+            marks = attributes_of(value) if callable(value) else {}
+            if marks.get("_plugin_route_type") == "route":
+                yield f"the route {marks['_plugin_route_path']!r}"
+            elif (hook := marks.get("_plugin_hook_type")) is not None:
                 yield f"the hook {value.__name__}" if hook == "event" else f"the {hook} {value.__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,11 +42,10 @@ class ModuleState:
             for name, value in list(names.items()):
                 if not name.startswith("__") and (text := _summary(value)):
                     yield name, text
-                defaults = getattr(value, "__defaults__", None) or ()
-                if getattr(value, "__globals__", None) is names:
+                if type(value) is FunctionType and value.__globals__ is names:
                     yield from (
                         (f"{name}'s default argument", text)
-                        for each in defaults
+                        for each in value.__defaults__ or ()
                         if isinstance(each, _SIZED) and (text := _summary(each))
                     )
 
