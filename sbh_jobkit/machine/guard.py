@@ -16,6 +16,8 @@ from sbh_jobkit.errors import ProcessExit
 from sbh_jobkit.machine import databases, exits, network, unheard_calls
 from sbh_jobkit.machine.files import EVENTS as FILES
 from sbh_jobkit.machine.files import RealFiles
+from sbh_jobkit.machine.shared_state import EVENTS as SHARED
+from sbh_jobkit.machine.shared_state import SharedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     Report = Callable[..., None]
 
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty"}
-_HEARD = network.EVENTS | FILES | exits.EVENTS | _STARTS | {"import"}
+_HEARD = network.EVENTS | FILES | exits.EVENTS | SHARED | _STARTS | {"import"}
 _NETWORK_ADVICE = (
     "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
 )
@@ -34,16 +36,24 @@ _FILE_ADVICE = "store it with ctx.files.upload, or below tempfile.gettempdir()"
 _watching: list[Guard] = []
 _installed = threading.Event()
 _pid = 0
+_copied = False
 
 
 class RealNetworkError(ConnectionRefusedError):
     """A job tried to reach the real network in a simulation."""
 
 
+def _say_nothing(_: str, __: str) -> None:
+    """Take what nobody asks for."""
+
+
 class Guard:
     """Watches one run at a time: use `with guard.watch(…)` around the call of a job."""
 
-    __slots__ = ("_clock", "_files", "_loopback", "_modules", "_report", "_reported", "_root", "_starts", "ended")
+    __slots__ = (
+        *("_clock", "_files", "_loopback", "_modules", "_note", "_report", "_reported", "_root", "_shared"),
+        *("_starts", "ended"),
+    )
 
     def __init__(self, clock: VirtualClock) -> None:
         """Watch the threads that this clock governs."""
@@ -55,6 +65,8 @@ class Guard:
         self._root: Path | None = None
         self._reported: set[str] = set()
         self._files = RealFiles()
+        self._shared = SharedState()
+        self._note: Callable[[str, str], object] = _say_nothing
         self._starts = False
         self.ended: str | None = None
         """How the plugin's code wanted to end the process, also if it swallowed the exception."""
@@ -66,16 +78,18 @@ class Guard:
         *,
         loopback: bool = False,
         modules: frozenset[str] = frozenset(),
+        note: Callable[[str, str], object] = _say_nothing,
     ) -> Self:
         """Call `report` with kind, member, message and advice of each fault of the plugin in the folder `root`.
 
         `loopback` lets servers of this machine be reached; `modules` are names to add to the list of those that reach
-        the network unheard.
+        the network unheard; `note` is called with `process-state` and what runs of a process share, when code changes it.
         """
         self._report = report
         self._root = root
         self._loopback = loopback
         self._modules = modules
+        self._note = note
         self._reported = set()
         self._starts = False
         self.ended = None
@@ -88,8 +102,10 @@ class Guard:
             self._report_module(module, place)
 
     def __exit__(self, *_: object) -> None:
-        """Stop watching."""
+        """Stop watching, and restore what all runs of a process share."""
         _watching.remove(self)
+        if self._shared.before:
+            self._shared.restore()
 
     def governs(self, thread: threading.Thread) -> bool:
         """Whether a thread runs the plugin's code."""
@@ -101,6 +117,9 @@ class Guard:
             self._starts = True
         elif event == "import":
             self.imported(arguments[0])
+        elif event in SHARED:
+            if (what := self._shared.note(event, arguments)) is not None:
+                self._note("process-state", what)
         elif event in FILES:
             for verb, path in self._files.changes(event, arguments):
                 self._report("real-file", event, f"the job {verb} a real file: {path}", _FILE_ADVICE)
@@ -131,6 +150,11 @@ class Guard:
         return self.ended
 
     @property
+    def is_copy(self) -> bool:
+        """Whether this is a process that the code has forked from the one that simulates."""
+        return _copied
+
+    @property
     def has_children(self) -> bool:
         """Whether the code has started a process that is still running."""
         if not self._starts:
@@ -148,6 +172,15 @@ class Guard:
         self._report("network", event, f"the job tried to reach the real network: {where}", _NETWORK_ADVICE)
         msg = f"{where}: a simulated job has no real network; {_NETWORK_ADVICE}"
         raise RealNetworkError(msg)
+
+
+def _note_copy() -> None:
+    global _copied  # noqa: PLW0603  one for the process
+    _copied = bool(_watching)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_copy)
 
 
 def install() -> None:

@@ -78,7 +78,7 @@ class Importing:
             watchdog.start(SECONDS + 1.5 * _AGAIN)  # for a module that takes the alarm away
         else:
             watchdog.start(SECONDS)
-        undo.enter_context(self._guard.watch(self._fault, self._root))
+        undo.enter_context(self._guard.watch(self._fault, self._root, note=self._changed))
         undo.callback(handlers.keep)
         return self
 
@@ -106,6 +106,9 @@ class Importing:
         del member, advice, place
         if kind != "network" or "loads" not in message:  # a module that is loaded counts in each run
             self._note(f"{message.removeprefix('the job ')} when it is imported")
+
+    def _changed(self, _: str, what: str) -> None:
+        self._note(f"changes {what} of the whole process when it is imported")
 
     def _ring(self, frame: FrameType | None) -> None:
         self._clock.expired = "real time"

@@ -25,6 +25,7 @@ OBSERVATIONS = {
     "not-simulated": "the plugin has hooks or routes, which a simulation does not call",
     "page-unread": "jobs never ask for the last page of a list, or for any but the first though there are more",
     "prefix-wide": "files of several folders were deleted, because a prefix without its last slash matches them all",
+    "process-state": "a run changes the folder, the time zone or logging of the process, which other runs may share",
     "prompt-unmatched": "no reply of the world matches a prompt",
     "query-empty": "a filter never matched a row; its field or value is similar to those of the rows, but another",
     "query-limit": "a query returned as many rows as its limit, more rows match, and nothing asked for them",

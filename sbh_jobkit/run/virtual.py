@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -86,8 +87,14 @@ class VirtualSandbox:
         clock.deadline, clock.expired = begin + limits.seconds, None
         interrupts.begin()
         self._capture.watch(recorder.printed, recorder.logged)
+        root = logging.root
+        level, disabled = root.level, root.manager.disable
         with self._capture:
             result = self._limited(job, session, memory)
+        if root.level != level or root.manager.disable != disabled:
+            root.setLevel(level)
+            logging.disable(disabled)
+            recorder.note("process-state", "logging")
         clock.deadline = None
         return Call(result, self._capture.take(), clock.since(begin))
 
@@ -98,6 +105,8 @@ class VirtualSandbox:
             try:
                 self._real_time.start(limits.seconds)
                 result = self._amended(self._result(job, session, memory), session, memory)
+                if self._guard.is_copy:  # its job has forked, and came back here twice
+                    os._exit(result.outcome is not Outcome.OK)
                 if clock.expired is None:
                     result = rendered(result, job, session)
             finally:  # before the error is handled: a second ring must not break that
@@ -142,7 +151,11 @@ class VirtualSandbox:
     def _value(self, job: Job, session: Session, memory: RealMemory | None) -> Any:
         limits = session.limits
         watched = self._guard.watch(
-            session.recorder.fault, job.root, loopback=limits.loopback, modules=limits.network_modules
+            session.recorder.fault,
+            job.root,
+            loopback=limits.loopback,
+            modules=limits.network_modules,
+            note=session.recorder.note,
         )
         with watched:
             if memory is None:

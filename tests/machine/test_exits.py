@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,27 @@ def test_other_processes_may_end(ran, body):
     """A child ends as it likes, and a signal that is handled ends nothing."""
     run = ran(body)
     assert (run.value, run.error, run.ok) == (0, None, True)
+
+
+WAITED = "return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
+COPIES = {
+    "it returns": (f"pid = os.fork()\nif not pid: return 1\n{WAITED}", 0),
+    "it raises": (f"pid = os.fork()\nif not pid: raise KeyError('copy')\n{WAITED}", 1),
+    "it raises what ends a process": (f"pid = os.fork()\nif not pid: raise SystemExit(5)\n{WAITED}", 1),
+    "it goes on, and forks again": (f"pid = os.fork()\nif not pid: os.fork(); return 1\n{WAITED}", 0),
+    "it goes on to the end of the job": ("pid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('done')\nreturn 0", 0),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("what", COPIES)
+def test_a_copy_of_the_process_ends_with_the_job(ran, what):
+    """A child that comes back from the job's call would simulate the rest of the month a second time."""
+    body, code = COPIES[what]
+    before = os.getpid()
+    run = ran(body)
+    assert os.getpid() == before
+    assert (run.value, run.outcome) == (code, "ok" if code == 0 else run.outcome)
 
 
 JOB = 'from src.ext.sdk import job\nimport os\n\n@job("work", schedule="@daily")\ndef work(ctx):\n    {}\n'

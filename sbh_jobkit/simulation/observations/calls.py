@@ -26,6 +26,11 @@ _LONGEST = 60
 _NUMBERS = re.compile(r"\d+")
 _WORD = re.compile(r"[\w-]+")
 _DATA = re.compile(r"\.(jsonl?|csv|tsv|xml|ya?ml)'$", re.IGNORECASE)
+_WAYS = {
+    "the working folder": "use paths with their folder; subprocess.run takes cwd=…",
+    "the time zone (TZ)": "use datetime.now(ZoneInfo(…)), or timezone in plugin.json",
+    "logging": "set the level of a logger of your own",
+}
 _NOT = {"html": "a page of HTML instead of data", "text": "words instead of data"}
 
 
@@ -52,6 +57,9 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
         elif note.kind == "exception-swallowed" and run.outcome is Outcome.OK:
             message = f"swallowed {note.subject} without a word, and said success"
             advice = "look for what may be missing, as .get(…) does, and count or print what is left out"
+        elif note.kind == "process-state":
+            message = f"changes {note.subject} of the whole process, which other runs may share"
+            advice = _WAYS.get(note.subject, "leave it as it is")
         else:
             continue
         yield Observation(
