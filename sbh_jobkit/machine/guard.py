@@ -83,7 +83,7 @@ class Guard:
         """Call `report` with kind, member, message and advice of each fault of the plugin in the folder `root`.
 
         `loopback` lets servers of this machine be reached; `modules` are names to add to the list of those that reach
-        the network unheard; `note` is called with `process-state` and what runs of a process share, when code changes it.
+        the network unheard; `note` is called with `process-state` and what runs share, when the code changes it.
         """
         self._report = report
         self._root = root
