@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from io import TextIOWrapper
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
+from sbh_jobkit.machine import watchdog
 from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.simulation.stress.kinds import CHOICES
 from sbh_jobkit.version import __version__
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if arguments is None:
             protection.protect()
+            watchdog.end_stuck(os.dup(2))
         if not typed:
             _parser()[0].print_help(sys.stderr)
             return WRONG_USE

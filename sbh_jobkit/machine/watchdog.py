@@ -7,6 +7,7 @@ inside a call of C code that signals interrupt, and another thread by an excepti
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # the functions of `signal` look each answer up in an enumeration first
+import faulthandler
 import os
 import signal
 import threading
@@ -32,9 +33,15 @@ _AGAIN = 1.0
 """Seconds until it rings again, for code that swallowed the exception; less would disturb clean-up code."""
 _TURN = 50e-6
 """Real seconds for which the interpreter is left to the watching thread when it wants to look."""
+_GRACE = 30.0
+"""Real seconds beyond a limit after which a process is ended in which no thread gets its turn any more."""
 _active: list[Watchdog] = []
 _due = inf
 """When the watching thread wants to look next."""
+_stuck_log: int | None = None
+"""The descriptor to which the line is written at which a process was stuck; None where it is not ended."""
+_ends_at = 0.0
+"""When it is ended, if nothing puts that off; 0 for never."""
 _wake = threading.Event()
 _thread: threading.Thread | None = None
 _started = threading.Lock()
@@ -73,11 +80,15 @@ class Watchdog:
     def __exit__(self, *_: object) -> None:
         """Watch it no longer."""
         _active.remove(self)
+        if _ends_at and not _active:
+            _cancel_end()
 
     def start(self, seconds: float) -> None:
         """Ring after that many real seconds, and then each second."""
         now = perf_counter()
         self._until = now + seconds
+        if _stuck_log is not None and now + seconds + _GRACE > _ends_at:
+            _end_later(now, seconds, _stuck_log)
         if now > _due:  # else each call that lets other threads run wakes it, in vain, and that costs an eighth
             threading.Event().wait(_TURN)
 
@@ -106,6 +117,28 @@ class Watchdog:
         """Ring, in the thread itself."""
         if self._until:
             self._ring(frame)
+
+
+def end_stuck(descriptor: int) -> None:
+    """End the whole process where a call of C code never lets other threads run, and write its line to the descriptor.
+
+    Nothing else can end that. A notebook is left alone: who works there can restart the kernel.
+    """
+    global _stuck_log  # noqa: PLW0603  one for the process
+    _stuck_log = descriptor
+
+
+def _end_later(now: float, seconds: float, log: int) -> None:
+    """Let the process end when a limit is long over; a later run puts it off, by as much at once as costs little."""
+    global _ends_at  # noqa: PLW0603  one for the process
+    _ends_at = now + seconds + 2 * _GRACE
+    faulthandler.dump_traceback_later(seconds + 2 * _GRACE, exit=True, file=log)
+
+
+def _cancel_end() -> None:
+    global _ends_at  # noqa: PLW0603  one for the process
+    _ends_at = 0.0
+    faulthandler.cancel_dump_traceback_later()
 
 
 def _on_signal(_: int, frame: FrameType | None) -> None:
@@ -144,8 +177,8 @@ def _watch() -> None:
 
 def _forget() -> None:
     """Start again in a process that was forked: the thread is not there."""
-    global _thread  # noqa: PLW0603  one thread for the process
-    _thread = None
+    global _thread, _ends_at
+    _thread, _ends_at = None, 0.0
     _active.clear()
     _wake.clear()
 
