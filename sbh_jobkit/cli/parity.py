@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,20 @@ def parity(options: Namespace) -> bool:
         streams.print_json({"fire_times": fires, "differences": [each.to_dict() for each in differing]})
     else:
         _print(simulator, fires, differing)
+        if differing and tenant is not None and (words := _policy_words(simulator, tenant)):
+            print(f"note: the simulation does not have the policies of {options.tenant}: add {' '.join(words)}")
     return not differing
+
+
+def _policy_words(simulator: Simulator, tenant: Settings) -> list[str]:
+    """Return the options that give the simulation the policies of a tenant, as far as it has others."""
+    policy = policy_lookup(tenant.policy, tenant.policy)
+    return [
+        f"--policy {due.job.name}:{each.name}={value}"
+        for due in simulator.due
+        for each in fields(due.policy)
+        if (value := getattr(policy(due.job.name), each.name)) != getattr(due.policy, each.name)
+    ]
 
 
 @contextmanager

@@ -81,8 +81,11 @@ def test_a_policy_that_differs_is_printed(slow, capsys):
             "  simulation: skipped: the run of 00:00 was still running (max_instances=1)",
             "  scheduler:  started 00:05:00",
             "Slow: 3 fire times, 1 decided differently",
+            "note: the simulation does not have the policies of tenant.toml: add --policy often:overlap=allow",
         ],
     )
+    code, out = parity(capsys, "--for", "15m", "--tenant", "tenant.toml", "--policy", "often:overlap=allow")
+    assert (code, out.splitlines()[-1]) == (0, "Slow: 3 fire times, no difference")
     code, out = parity(capsys, "--for", "15m", "--tenant", "tenant.toml", "--json")
     assert (code, json.loads(out)["fire_times"], len(json.loads(out)["differences"])) == (1, 3, 1)
 
