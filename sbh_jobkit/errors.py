@@ -200,7 +200,7 @@ def _words_are_alike(name: str, choice: str) -> bool:
 
 
 def _is_related(name: str, choice: str) -> bool:
-    """Whether two names have the same words, or one is a word of the other or, but for one letter, its beginning."""
+    """Whether two names have the same words, or one is a word of the other or, except for one letter, its beginning."""
     words, others = _WORDS.findall(name), _WORDS.findall(choice)
     if sorted(words) == sorted(others):
         return bool(words)

@@ -37,7 +37,7 @@ _WAITS: frozenset[CodeType] = frozenset(
         threading.Condition.wait,
         threading.Event.wait,
         threading.Thread.join,
-        getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join),  # until Python 3.12
+        getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join),  # up to Python 3.12
         threading.Semaphore.acquire,
         threading.Barrier.wait,
         queue.Queue.get,
@@ -49,7 +49,7 @@ _WAITS: frozenset[CodeType] = frozenset(
 """What a thread does that waits for another one."""
 _JOINS = {
     threading.Thread.join.__code__,
-    getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join).__code__,  # until Python 3.12
+    getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join).__code__,  # up to Python 3.12
 }
 _NEXT_TASK = {queue.Queue.get.__code__, _WORKER}
 """What a thread does that has nothing to do."""
@@ -117,7 +117,7 @@ def is_plugins(thread: threading.Thread) -> bool:
 
 
 def number(thread: threading.Thread) -> int:
-    """Return the how-manieth thread of plugins it is; 0 for one that no plugin started."""
+    """Return the number of a plugin's thread, counted by start; 0 for any other thread."""
     return _plugins.get(thread, 0)
 
 
@@ -128,7 +128,7 @@ def alive() -> list[threading.Thread]:
 
 
 def has_ended(thread: threading.Thread) -> bool:
-    """Whether a thread has been, which is not so for one that is being started."""
+    """Whether a thread has run and ended; False for one that is still starting."""
     if isinstance(thread, threading._DummyThread):  # noqa: SLF001  started past Thread: Python never says that it ended
         return thread not in _plugins
     return thread._started.is_set() and not thread.is_alive()  # type: ignore[attr-defined] # noqa: SLF001  no public way
@@ -210,7 +210,7 @@ class _Settled(BaseException):
 def raise_in(ident: int, error: type[BaseException] | None) -> None:
     """Raise an exception in another thread at its next step; with None, take back one that has not reached it.
 
-    Until Python 3.12 a thread that does not take its exception, since it waits, leaves a flag set at which every other
+    Up to Python 3.12, a thread that does not take its exception, since it waits, leaves a flag set at which every other
     thread stops for ever at its next call of a function if it is traced, as under coverage or in a debugger. The flag
     goes when some thread takes an exception, so this one does, at once. That is one call, between whose parts nothing
     can run.
@@ -268,7 +268,7 @@ def end(threads: Iterable[threading.Thread]) -> None:
 def _leave_behind(thread: threading.Thread) -> None:
     """Let the process end without waiting for a thread that cannot be ended, such as one that waits for a lock."""
     pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined] # noqa: SLF001  whom `concurrent.futures` joins
-    if hasattr(threading, "_shutdown_locks"):  # until Python 3.12
+    if hasattr(threading, "_shutdown_locks"):  # up to Python 3.12
         with threading._shutdown_locks_lock:  # type: ignore[attr-defined] # noqa: SLF001  whom `threading` joins
             threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined] # noqa: SLF001
 

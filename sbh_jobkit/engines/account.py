@@ -57,7 +57,7 @@ class Account:
 
     @property
     def left(self) -> str | None:
-        """What the run has left in its process, which could have had another one but for that."""
+        """What the run has left in its process, which could have had another one otherwise."""
         found: str | None = self._heard["over"]["left"] if self.is_over else None
         return found
 

@@ -52,7 +52,7 @@ class Alerting:
         self._thread = threading.Thread(target=self._work, name="sbh-alerts", daemon=True)
 
     def start(self) -> None:
-        """Know what is so now, and begin to look."""
+        """Record the current state without alerting, and start the thread."""
         self.look()
         self._thread.start()
 

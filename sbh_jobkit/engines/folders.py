@@ -31,7 +31,7 @@ class CannotCopy(JobkitError):  # noqa: N818  what is the matter, not an error o
 
 
 def plugin_files(root: Path, belongs: Callable[[Path], bool] = lambda _: True) -> Iterator[tuple[str, Path]]:
-    """Yield the files below a folder by their relative names, but for hidden ones, and what Python and node make.
+    """Yield the files below a folder by their relative names, except for hidden ones, and what Python and node make.
 
     `belongs` leaves out more files and folders. It ends soon after the limit, since links may go round in circles.
     """

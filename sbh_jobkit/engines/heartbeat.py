@@ -232,7 +232,7 @@ def check_clock(connection: Connection, now: float) -> None:
 
 
 def forget(connection: Connection, before: float) -> None:
-    """Remove what was last alive before a time, but for the latest: a gap that nobody needs any more."""
+    """Remove what was last alive before a time, except for the latest: a gap that nobody needs any more."""
     latest = connection.execute(select(func.max(life.c.alive_at))).scalar()
     connection.execute(delete(life).where(life.c.alive_at < to_store(before), life.c.alive_at != latest))
 

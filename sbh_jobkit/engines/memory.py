@@ -1,7 +1,7 @@
 """The memory of one run, watched from outside.
 
-A limit on address space is none: `import pandas` maps far more than it uses, and a job can swallow a MemoryError. So
-resident memory counts, above what the process had at the start, and the kernel's limit is only a wall far behind it.
+A limit on address space does not work: `import pandas` maps far more than it uses, and a job can swallow a MemoryError.
+So resident memory counts, above what the process had at the start, and the kernel's limit is only a wall far behind it.
 Where a control group is delegated (`cgroup`), the kernel keeps a second limit a little above this one.
 """
 

@@ -57,7 +57,7 @@ def offer_again(connection: Connection, engine: Engine, now: float, patience: fl
 
 
 def _offer(connection: Connection, offer: Offer, now: float, most: int, *which: ColumnElement[bool]) -> int:
-    """Offer the oldest undecided rows of a kind, but for those that somebody else offers just now."""
+    """Offer the oldest undecided rows of a kind, except for those that somebody else offers just now."""
     found = select(*_KEYS).where(_C.state.in_(UNDECIDED), _C.cancelled_by.is_(None), *which)
     oldest = found.order_by(_C.fire_time).limit(most).with_for_update(skip_locked=True)
     these = update(job_run).where(tuple_(*_KEYS).in_(oldest)).values(offered_at=to_store(now))

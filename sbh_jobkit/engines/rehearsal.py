@@ -105,7 +105,7 @@ class _Event(NamedTuple):
 
 
 class Rehearsal:
-    """A scheduler that is alive in [start, end), but for some windows, on an empty store."""
+    """A scheduler that is alive in [start, end), except for some windows, on an empty store."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class ServedJob:
 
     planned: PlannedJob
     template: RunRequest
-    """The request of its runs, but for the fire time."""
+    """The request of its runs, except for the fire time."""
     version: str | None = None
     """Which version of the plugin it is."""
 
@@ -84,9 +84,9 @@ def request_for(
     dry: bool = False,
     more: Mapping[str, Any] = _NOTHING,
 ) -> RunRequest:
-    """Return the request of a run of a job, but for the fire time; a dry run writes nothing.
+    """Return the request of a run of a job, except for the fire time; a dry run writes nothing.
 
-    Without a job it is the request of a route or a hook, but for its name and its call.
+    Without a job it is the request of a route or a hook, except for its name and its call.
     """
     return RunRequest(
         plugin=plugin.copy or plugin.path,

@@ -195,7 +195,7 @@ class Worker:
         if self._lease is not None and not self._lease.left:
             return self._release(claim)  # it would be ended at once
         if not self._write(partial(_start, claim=claim, version=start.job.version)):
-            return self._release(claim)  # in vain: another scheduler took this one for dead, and has decided
+            return self._release(claim)  # for nothing: another scheduler took this one for dead, and has decided
         self._tries.pop(claim, None)
         self._hand_on(handle)
         handle.go(start.reason)

@@ -1,7 +1,7 @@
-"""Functions that answer in place of a service: a mistake in one is no error that the job is meant to meet.
+"""Functions that answer in place of a service: a mistake in one is not an error that the job should handle.
 
 A function means an error of the network (OSError, and all that httpx raises) when it raises one, and any other error
-when it returns it. What else comes out of it is the author's mistake, and the job's run is not green for it.
+when it returns it. What else comes out of it is the author's mistake, and the job's run fails for it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,6 @@ def call(function: Callable[..., Any], *arguments: Any, what: Callable[[], str],
 
 
 def mistake(function: Any, wrong: str, advice: str) -> AnswerMistakeError:
-    """Return the error for an answer that is none, at the line where the function is defined."""
+    """Return the error for an invalid answer, with the line where the function is defined."""
     where = defined_at(function, None) if callable(function) else None
     return AnswerMistakeError(wrong, message=f"{wrong}{f' ({where})' if where else ''}", advice=advice)

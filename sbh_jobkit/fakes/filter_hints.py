@@ -53,7 +53,7 @@ def doubt(rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
 
 
 def _required(node: Condition | Group) -> Iterator[Condition]:
-    """Yield the conditions that every matching row must meet, but for those that a missing field can meet."""
+    """Yield the conditions that every matching row must meet, except for those that a missing field can meet."""
     if isinstance(node, Condition):
         if node.operator != "$exists" and node.operand is not None:
             yield node

@@ -75,7 +75,7 @@ class Descriptors:
         return (_taken(out, min(written, most)), _taken(err, min(wrong, most))) if written or wrong else None
 
     def shorten(self, most: int) -> None:
-        """Drop what was written beyond so many bytes, but for one that shows it."""
+        """Drop what was written beyond so many bytes, except for one that shows it."""
         for file in self._files or ():
             with suppress(OSError):
                 if os.lseek(file, 0, os.SEEK_CUR) > 16 * most:

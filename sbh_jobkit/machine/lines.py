@@ -45,7 +45,7 @@ def compiled(code: CodeType) -> None:
 
 
 class Means(Protocol):
-    """How lines are noted."""
+    """A way to note lines."""
 
     def begin(self) -> None:
         """Start."""

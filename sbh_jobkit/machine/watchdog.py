@@ -89,7 +89,7 @@ class Watchdog:
         self._until = now + seconds
         if _stuck_log is not None and now + seconds + _GRACE > _ends_at:
             _end_later(now, seconds, _stuck_log)
-        if now > _due:  # else each call that lets other threads run wakes it, in vain, and that costs an eighth
+        if now > _due:  # else each call that lets other threads run wakes it for nothing, which costs an eighth
             threading.Event().wait(_TURN)
 
     def stop(self) -> None:

@@ -153,7 +153,7 @@ def _at_least(slug: str) -> str:
 
 
 def _with_same_letters(key: str, choices: set[str]) -> str | None:
-    """Return the choice that has the letters of a key in another order, or but for a plural's."""
+    """Return the choice that has the letters of a key in another order, or except for a plural's."""
     letters = sorted(key.casefold().removesuffix("s"))
     return next((choice for choice in sorted(choices) if sorted(choice.removesuffix("s")) == letters), None)
 

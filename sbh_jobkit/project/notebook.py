@@ -52,7 +52,7 @@ class Notebook:
         return earlier
 
     def not_run(self, name: str) -> Statement | None:
-        """Return the latest statement that would have defined a name again, but for the error of its cell."""
+        """Return the latest statement that would have defined a name again, except for the error of its cell."""
         last = self._last.get(name)
         after = self.every[self.every.index(last) + 1 if last is not None else 0 :]
         return next((found for found in reversed(after) if not found.ran and name in found.names.binds), None)
