@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sbh_jobkit import clock
 from sbh_jobkit.context.backends import AnswerMistakeError, NotServedError
 from sbh_jobkit.context.gate import OfOneRun
+from sbh_jobkit.context.headers import header_problem
 from sbh_jobkit.context.pages import PagesAsked
 from sbh_jobkit.errors import Members, format_error
 from sbh_jobkit.plugin.members import SYNONYMS
@@ -89,7 +90,11 @@ class Http(OfOneRun, Members):
             request = self._backend.build(method, url, params=params, headers=headers, data=data, json=json)
             full, body = str(request.url), _body(request) if method in _SENDING else b""
             address = full if "://" in full else address  # httpx would put a slash before a bare name
-            answer = _answered(self._backend.send(request))
+            if headers and (problem := header_problem(headers)) is not None:
+                answer = failed(problem.error)
+                self._recorder.fault("header-invalid", f"ctx.{member}", problem.message, problem.advice)
+            else:
+                answer = _answered(self._backend.send(request))
         except NotServedError as missing:
             method, address, served = missing.method, missing.url, False
             answer = failed(f"no route for {method} {address}")

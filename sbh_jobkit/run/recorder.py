@@ -29,6 +29,7 @@ FAULTS = {
     "extension-failed": "an extension failed, or reported what it had not declared",
     "file-type": "a file's data was neither bytes nor text, or its key, prefix or content type was not text",
     "filter-invalid": "a database filter was not of the filter language",
+    "header-invalid": "a request had a header that HTTP does not allow, such as one that ends with a line break",
     "hook-not-called": "a hook of the plugin hears an emitted event, and a simulation does not call it (fails no run)",
     "http-unmatched": "an HTTP request matched no route of the world",
     "link-invalid": "a presigned URL was asked for, with an operation or a time that no such URL can have",

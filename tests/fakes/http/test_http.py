@@ -165,6 +165,56 @@ def test_it_never_raises(ran, world, call):
     assert told != ""
 
 
+STRIP = "call .strip() where the job reads it: what comes from a file or a command often ends with a line break"
+ONE_LINE = "a header is one line of text: send this in the body, or as JSON or base64"
+LETTERS = "write letters, digits and hyphens"
+HEADERS = {
+    "a line break at the end": ({"X-Key": "{key}\n"}, "the value of the header X-Key ends with a line break", STRIP),
+    "that of Windows": ({"X-Key": "{key}\r\n"}, "the value of the header X-Key ends with a line break", STRIP),
+    "bytes": ({"X-Key": b"k\n"}, "the value of the header X-Key ends with a line break", STRIP),
+    "a space before": ({"X-Key": " {key}"}, "the value of the header X-Key begins with white space", STRIP),
+    "a tab behind": ({"X-Key": "{key}\t"}, "the value of the header X-Key ends with white space", STRIP),
+    "nothing but space": ({"X-Key": " "}, "the value of the header X-Key ends with white space", STRIP),
+    "a header in a header": ({"X-Key": "a\r\nX: b"}, "the value of the header X-Key has a line break in it", ONE_LINE),
+    "PEM": ({"X-Key": "{key}\nb\n"}, "the value of the header X-Key ends with a line break", ONE_LINE),
+    "NUL": ({"X-Key": "{key}\0"}, "the value of the header X-Key has a control character in it", ONE_LINE),
+    "a form feed": ({"X-Key": "a\fb"}, "the value of the header X-Key has a control character in it", ONE_LINE),
+    "the second": (
+        {"X": "1", "X-Key": "{key}\n"},
+        "the value of the header X-Key ends with a line break",
+        STRIP,
+    ),
+    "pairs": ([("X-Key", "{key}\n")], "the value of the header X-Key ends with a line break", STRIP),
+    "a space in a name": ({"X Key": "{key}"}, "'X Key' is not the name of a header", LETTERS),
+    "no name": ({"": "1"}, "'' is not the name of a header", LETTERS),
+    "a colon": ({"X-Key:": "1"}, "'X-Key:' is not the name of a header", LETTERS),
+    "a name with a line break": ({"X\n": "1"}, "'X\\n' is not the name of a header", LETTERS),
+    "a length in words": ({"Content-Length": "ten"}, "bad Content-Length", None),
+    "two hosts": ([("Host", "a"), ("Host", "b")], "Found multiple Host: headers", None),
+}
+
+
+@pytest.mark.parametrize(("headers", "message", "advice"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_no_client_sends(faulted, *, headers, message, advice):
+    """The request is not sent; the fault names the header, and neither it nor the error shows a secret's value."""
+    world = World()
+    world.secrets["KEY"] = "tok-'\"123"
+    world.http.get(API).respond(json={})
+    given = repr(headers).replace("{key}", "' + ctx.secrets.get('KEY') + '")
+    value, fault = faulted(f"ctx.http.get('{API}', headers={given})", world)
+    assert fault == ("header-invalid", "ctx.http.get", message, advice)
+    assert value["status_code"] == 0
+    assert value["error"].startswith("LocalProtocolError: ")
+    assert "tok" not in value["error"]
+    assert world.http.unused == (f"GET {API}",)
+
+
+@pytest.mark.parametrize("text", ["", "Bearer a b", "a\tb", 'a,b;c="d"', "\x01"])
+def test_a_header_that_clients_send(answered, world, text):
+    """What a server would see is what the route sees."""
+    assert answered(f"ctx.http.get('{API}/echo', None, {{'x-a': {text!r}}})['json']['headers']", world) == {"x-a": text}
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
