@@ -127,6 +127,12 @@ def _parse_part(key: Any, operand: Any, path: tuple[object, ...], field: str | N
     return Group(operator="$not", parts=(condition,)) if key in _NEGATIONS else condition
 
 
+def operator_for(name: str) -> str | None:
+    """Return the operator that is meant by a name without its `$`, such as `gte`, `>=` or `contains`, or None."""
+    written = f"${name.strip().lower()}"
+    return written if written in {*_IN_A_FIELD, *_AT_THE_TOP} else _MEANT.get(written)
+
+
 def _refuse_pattern(value: Any, path: tuple[object, ...]) -> None:
     """Refuse a compiled regular expression where a value is compared: it equals no value of a row."""
     for each in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):

@@ -77,7 +77,7 @@ class Database(OfOneRun, Members):
         self._recorder.rows_read += len(found)
         if len(found) == limit > 0 or offset:
             self._note_limit(table, filters, offset, found if len(found) == limit else None)
-        if filters and not offset and table != "plugin_jobs":
+        if filters and not offset:
             self._recorder.found("query", (table, *filters)) if found else self._note_empty(table, filters)
         return found
 

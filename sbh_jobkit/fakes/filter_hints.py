@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import nearest
-from sbh_jobkit.filters import MISSING, Condition, Filter, Group, value_of
+from sbh_jobkit.filters import MISSING, Condition, Filter, Group, operator_for, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     Row = Mapping[str, Any]
 
@@ -28,12 +29,16 @@ _SUFFIX = "__"
 """Django writes `status__in`."""
 
 
-def explain(table: str | None, rows: Iterable[Row], given: Filter) -> tuple[str, str] | None:
-    """Return what is probably wrong with a filter that matched none of the rows, and what to do; or None."""
+def explain(table: str | None, rows: Sequence[Row], given: Filter, *, complete: bool = False) -> tuple[str, str] | None:
+    """Return what is probably wrong with a filter that matched none of the rows, and what to do; or None.
+
+    `complete` says that every row has all the fields that the table can have.
+    """
     sample, of = list(islice(rows, _SAMPLE)), f" of {table!r}" if table is not None else ""
     for condition in _required(given.root) if sample else ():
         present = [value for row in sample if (value := value_of(row, condition.field)) is not MISSING]
-        found = _of_values(condition, present) if present else _of_name(condition, sample, of)
+        found = _of_values(condition, present) if present else _of_name(condition, sample, of, complete=complete)
+        found = found or _of_dict(condition, present, rows)
         if found is not None:
             return found
     return None
@@ -62,8 +67,10 @@ def _required(node: Condition | Group) -> Iterator[Condition]:
             yield from _required(part)
 
 
-def _of_name(condition: Condition, sample: list[Row], of: str) -> tuple[str, str] | None:
-    fields = {str(name) for row in sample for name in row}
+def _of_name(condition: Condition, sample: list[Row], of: str, *, complete: bool) -> tuple[str, str] | None:
+    fields = dict.fromkeys(str(name) for row in sample for name in row)
+    if condition.operator == "$eq" and (meant := _joining(condition)) is not None:
+        return f"no row{of} has a field {condition.field!r}, and an operator begins with $", f"write {meant}"
     name, suffix, operator = condition.field.partition(_SUFFIX)
     if suffix and name in fields:
         message = f"no row{of} has a field {condition.field!r}"
@@ -75,13 +82,25 @@ def _of_name(condition: Condition, sample: list[Row], of: str) -> tuple[str, str
         return message, f"leave it out of the filter, and ask in Python for {member!r} of row[{parent!r}]"
     first = condition.field.partition(".")[0]
     near = nearest(first, fields) if first not in fields and len(first) >= _LEAST else None
+    if near is None and complete and first not in fields:
+        return f"no row{of} has a field {condition.field!r}; it has {', '.join(fields)}", _CHECK_NAME
     if near is None:
         return None
     return f"no row{of} has a field {condition.field!r}; did you mean {near!r}?", _CHECK_NAME
 
 
+def _joining(condition: Condition) -> str | None:
+    """Return how to write `and`, `or` and `not` in place of a field that has filters for its value."""
+    operator, operand = operator_for(condition.field), condition.operand
+    if operator == "$not" and isinstance(operand, Mapping):
+        return "{'$not': {…}}"
+    filters = isinstance(operand, (list, tuple)) and operand and all(isinstance(each, Mapping) for each in operand)
+    return f"{{{operator!r}: […]}}" if filters and operator in {"$and", "$or", "$not"} else None
+
+
 def _of_values(condition: Condition, present: list[Any]) -> tuple[str, str] | None:
-    lists = all(isinstance(value, (list, tuple)) for value in present)
+    values = [value for value in present if value is not None]
+    lists = bool(values) and all(isinstance(value, (list, tuple)) for value in values)
     operand, field = condition.operand, condition.field
     asked = operand if condition.operator == "$in" else (operand,)
     if lists and condition.operator in {"$eq", "$in", "$regex"} and all(isinstance(each, str) for each in asked):
@@ -90,14 +109,37 @@ def _of_values(condition: Condition, present: list[Any]) -> tuple[str, str] | No
             message,
             f"leave it out of the filter, and ask in Python: {asked[0]!r} in row[{field!r}]" if asked else "",
         )
-    if condition.operator == "$eq" and isinstance(operand, (list, tuple)) and _are_single(present):
+    if condition.operator == "$eq" and isinstance(operand, (list, tuple)) and _are_single(values):
         written = json.dumps(list(operand), default=repr)
         return f"{written} is a list, and the field {field!r} is not", f'write {{"{field}": {{"$in": {written}}}}}'
     return None
 
 
 def _are_single(values: list[Any]) -> bool:
-    return all(isinstance(value, (str, int, float)) for value in values)
+    return bool(values) and not any(isinstance(value, (list, tuple, Mapping)) for value in values)
+
+
+def _of_dict(condition: Condition, present: list[Any], rows: Iterable[Row]) -> tuple[str, str] | None:
+    """Return what is wrong with a dict to compare with: its keys are operators without `$`, or no row has a dict."""
+    operand, field = condition.operand, condition.field
+    if condition.operator != "$eq" or not isinstance(operand, Mapping) or not operand:
+        return None
+    values = [value for value in present if value is not None]
+    meant = [
+        operator_for(key) if isinstance(key, str) and key.lower() not in {"and", "or"} else None for key in operand
+    ]
+    exact = all(operator == f"${key}".lower() for key, operator in zip(operand, meant, strict=True))
+    dicts = [value for row in rows if isinstance(value := value_of(row, field), Mapping)]
+    if any(key in each for each in dicts for key in operand) or ((dicts or not values) and not exact):
+        return None
+    if not all(meant):
+        message = f"{{{', '.join(map(repr, operand))}: …}} is a dict, and the field {field!r} is not"
+        return message, f"write the value itself, or an operator such as {{{field!r}: {{'$gte': …}}}}"
+    named, has = " and ".join(map(repr, operand)), "has" if len(operand) == 1 else "have"
+    message = f"{named} {has} no $, so the field {field!r} is compared with the whole dict"
+    if values and all(isinstance(value, (list, tuple)) for value in values):
+        return message, f"leave it out of the filter, and ask in Python of row[{field!r}], which is a list"
+    return message, f"write {{{field!r}: {{{', '.join(f'{operator!r}: …' for operator in meant)}}}}}"
 
 
 def _of_near_values(field: str, value: Any, values: Iterable[Any]) -> tuple[str, str] | None:

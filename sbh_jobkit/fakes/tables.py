@@ -211,9 +211,8 @@ class Tables(Members):
 
     def explain(self, table: str, filters: Mapping[str, Any]) -> tuple[str, str] | None:
         """Return why a filter that matched no row did not, and what to do, if that is probably a mistake."""
-        if table in self._computed:
-            return None  # the kit's own tables have all their fields
-        return filter_hints.explain(table, self._stored(table), language.parse(filters))
+        complete = table in self._computed  # a row of the kit's own tables has all their fields
+        return filter_hints.explain(table, self._stored(table), language.parse(filters), complete=complete)
 
     def _predicate(self, filters: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], bool]:
         return language.parse(filters).predicate(self._zone())

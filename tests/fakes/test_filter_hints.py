@@ -1,5 +1,7 @@
 """Filters that find nothing because of a mistake: the job gets no rows, and the run a fault that says why."""
 
+from datetime import date
+
 import pytest
 
 from sbh_jobkit.fakes.filter_hints import doubt
@@ -7,11 +9,19 @@ from sbh_jobkit.fakes.world import World
 from sbh_jobkit.filters import parse
 
 ROWS = [
-    {"id": 1, "status": "active", "tags": ["new", "paid"], "score": 3, "address": {"city": "Oslo"}},
-    {"id": 2, "status": "active", "tags": ["old"], "score": 4, "address": {"city": "Rome"}},
+    {"id": 1, "status": "active", "tags": ["new", "paid"], "score": 3, "address": {"city": "Oslo"}, "left": None},
+    {"id": 2, "status": "active", "tags": ["old"], "score": 4, "address": {"city": "Rome"}, "left": date(2026, 1, 1)},
 ]
 LIST = "the field 'tags' is a list, and a list never equals text: a filter compares the whole list"
 NAME = "a row without the field never matches; check the name"
+
+
+def bare(keys, field, operators):
+    """Return message and advice for operators without `$`."""
+    message = f"{keys} no $, so the field {field!r} is compared with the whole dict"
+    return message, f"write {{{field!r}: {{{operators}}}}}"
+
+
 MISTAKES = {
     "a misspelt field": ({"state": "active"}, "no row of 'users' has a field 'state'; did you mean 'status'?", NAME),
     "capitals": ({"Status": "active"}, "no row of 'users' has a field 'Status'; did you mean 'status'?", NAME),
@@ -71,8 +81,54 @@ MISTAKES = {
         LIST,
         "leave it out of the filter, and ask in Python: 'new' in row['tags']",
     ),
+    "an operator without $": ({"score": {"gte": 1}}, *bare("'gte' has", "score", "'$gte': …")),
+    "two of them": ({"score": {"gte": 1, "lt": 9}}, *bare("'gte' and 'lt' have", "score", "'$gte': …, '$lt': …")),
+    "in capitals": ({"status": {"IN": ["active"]}}, *bare("'IN' has", "status", "'$in': …")),
+    "a sign": ({"score": {">=": 1}}, *bare("'>=' has", "score", "'$gte': …")),
+    "an operator of another language": (
+        {"status": {"startswith": "a"}},
+        *bare("'startswith' has", "status", "'$regex': …"),
+    ),
+    "of a time, and of nothing": ({"left": {"lt": "2026-02-01"}}, *bare("'lt' has", "left", "'$lt': …")),
+    "of a list": (
+        {"tags": {"contains": "new"}},
+        "'contains' has no $, so the field 'tags' is compared with the whole dict",
+        "leave it out of the filter, and ask in Python of row['tags'], which is a list",
+    ),
+    "of a dict": ({"address": {"ne": None}}, *bare("'ne' has", "address", "'$ne': …")),
+    "of a path": ({"address.city": {"eq": "Oslo"}}, *bare("'eq' has", "address.city", "'$eq': …")),
+    "of a field that no row has": (
+        {"deleted_at": {"exists": False}},
+        *bare("'exists' has", "deleted_at", "'$exists': …"),
+    ),
+    "a dict for a text": (
+        {"status": {"name": "active", 1: 2}},
+        "{'name', 1: …} is a dict, and the field 'status' is not",
+        "write the value itself, or an operator such as {'status': {'$gte': …}}",
+    ),
+    "a list for a time": ({"left": [1]}, "[1] is a list, and the field 'left' is not", 'write {"left": {"$in": [1]}}'),
+    "or without $": (
+        {"or": [{"status": "active"}, {"score": 3}]},
+        "no row of 'users' has a field 'or', and an operator begins with $",
+        "write {'$or': […]}",
+    ),
+    "AND": (
+        {"$and": [{"AND": [{"status": "active"}]}]},
+        "no row of 'users' has a field 'AND', and an operator begins with $",
+        "write {'$and': […]}",
+    ),
+    "not": (
+        {"not": {"status": "closed"}},
+        "no row of 'users' has a field 'not', and an operator begins with $",
+        "write {'$not': {…}}",
+    ),
 }
 FINE = {
+    "another dict": {"address": {"city": "Bonn"}},
+    "a dict of a field that no row has": {"hours": {"from": 9, "until": 17}},
+    "a dict with words that are operators elsewhere": {"address": {"contains": "x"}},
+    "no operator, and no such field": {"or": "active"},
+    "an empty dict": {"status": {}},
     "nothing is that far": {"status": "closed"},
     "no row has that score": {"score": {"$gt": 10}},
     "the whole list": {"tags": ["new"]},
@@ -108,6 +164,46 @@ def test_a_filter_that_cannot_match(ran, world, member, *, filters, message, adv
 def test_a_filter_that_does_not_match_today(ran, world, filters):
     """To find nothing is no fault."""
     assert ran(f"return len(ctx.db.query('users', {filters!r}))", world).faults == ()
+
+
+@pytest.mark.parametrize("key", ["gte", "in", "not", "min", "eq"])
+def test_a_column_of_json_that_has_such_keys(ran, key):
+    """What is an operator elsewhere is data there, also where only a late row has it."""
+    world = World()
+    world.db.insert("rules", [*({"when": {"and": 1}} for _ in range(300)), {"when": {key: 1}}, {"when": None}])
+    body = f"return [ctx.db.count('rules', {{'when': {{{key!r}: number}}}}) for number in (1, 2)]"
+    run = ran(body, world)
+    assert (run.value, run.faults) == ([1, 0], ())
+
+
+FIELDS = ["id", "plugin_installation_id", "name", "schedule_cron", "status", "last_run_at", "next_run_at"]
+FIELDS += ["last_error", "runs"]
+PLUGIN_JOBS = {
+    "a misspelt field": (
+        {"plugin_instalation_id": "shop"},
+        "'plugin_instalation_id'; did you mean 'plugin_installation_id'?",
+    ),
+    "letters in another order": ({"nmae": "work"}, "'nmae'; did you mean 'name'?"),
+    "a part of a name": (
+        {"schedule": {"$exists": True}, "last_error_at": "x"},
+        "'last_error_at'; did you mean 'last_error'?",
+    ),
+    "a field that the table never has": ({"tenant": "acme"}, f"'tenant'; it has {', '.join(FIELDS)}"),
+}
+
+
+@pytest.mark.parametrize(("filters", "end"), PLUGIN_JOBS.values(), ids=PLUGIN_JOBS)
+def test_the_table_of_jobs_has_all_its_fields(ran, filters, end):
+    """Another field than those of its rows is a mistake, whatever it is called."""
+    (fault,) = ran(f"return ctx.db.query('plugin_jobs', {filters!r})").faults
+    message = f"table 'plugin_jobs': no row of 'plugin_jobs' has a field {end}"
+    assert (fault.kind, fault.message, fault.advice) == ("filter-invalid", message, NAME)
+
+
+@pytest.mark.parametrize("filters", [{"status": "failed"}, {"last_run_at": {"$gte": "2026-01-01"}}, {"name": "other"}])
+def test_jobs_that_are_not_there_today(ran, filters):
+    """No job of that state or name is no mistake."""
+    assert ran(f"return ctx.db.query('plugin_jobs', {filters!r})").faults == ()
 
 
 def test_an_empty_table_has_no_fields(ran):

@@ -122,6 +122,14 @@ def _number(ctx):
     ctx.db.query("users", {"n": "3"})
 
 
+def _installation(ctx):
+    ctx.db.query("plugin_jobs", {"plugin_installation_id": "notebok"})
+
+
+def _failed_jobs(ctx):
+    ctx.db.query("plugin_jobs", {"status": "failed"})
+
+
 def _unlooked(ctx):
     ctx.http.get("https://a.example/broken")
     return {"status": "success"}
@@ -209,6 +217,12 @@ SEEN = [
         {},
     ),
     (_case, [("query-empty", "no run found a row of 'users': 'status' is never 'Active'", 6)], {}),
+    (
+        _installation,
+        [("query-empty", "no run found a row of 'plugin_jobs': 'plugin_installation_id' is never 'notebok'", 6)],
+        {},
+    ),
+    (_failed_jobs, [], {}),
     (_number, [("query-empty", "no run found a row of 'users': 'n' is a number, and '3' is text", 6)], {}),
     (
         _unlooked,
