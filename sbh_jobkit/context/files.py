@@ -119,10 +119,11 @@ class Files(OfOneRun, Members):
     def get_presigned_url(self, key: str, operation: str = "get_object", expires_in: int = 3600) -> str | None:
         """Return a link to read the file (`put_object`: to store it), which works for `expires_in` seconds.
 
-        None, and a fault, for an unknown operation, a time that no link can have, or a key that is not text.
+        None, and a fault, for an unknown operation, a time that no link can have, or a key that no file can have.
         """
         self._gate("files.get_presigned_url", "files.read")
-        if not self._is_text("get_presigned_url", "a file's key", key):
+        if (problem := key_problem(key)) is not None:
+            self._recorder.fault("file-type", "ctx.files.get_presigned_url", problem)
             return None
         if (problem := link_problem(operation, expires_in)) is not None:
             self._recorder.fault("link-invalid", "ctx.files.get_presigned_url", problem)
@@ -142,4 +143,10 @@ class Files(OfOneRun, Members):
 
 def key_problem(key: object) -> str | None:
     """Return what is wrong with a file's key, or None."""
-    return None if isinstance(key, str) and key else f"a file's key must be text that is not empty, got {key!r}"
+    if not isinstance(key, str) or not key:
+        return f"a file's key must be text that is not empty, got {key!r}"
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return f"a file's key must be text that UTF-8 can write, got {key!r}"
+    return None

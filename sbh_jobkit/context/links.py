@@ -42,7 +42,7 @@ class Signer:
             raise ValueError(problem)
         expires = int(now.timestamp()) + expires_in
         query = {"operation": operation, "expires": expires, "signature": self._signature(key, operation, expires)}
-        return f"{self.base.rstrip('/')}/{quote(key)}?{urlencode(query)}"
+        return f"{self.base.rstrip('/')}/{_path(key)}?{urlencode(query)}"
 
     def verify(self, url: str, now: datetime) -> Link | None:
         """Return what a link permits; None for one that is wrong or has expired."""
@@ -59,6 +59,12 @@ class Signer:
     def _signature(self, key: str, operation: str, expires: int) -> str:
         signed = json.dumps([self.tenant, operation, key, expires])
         return hmac.new(self.secret, signed.encode(), sha256).hexdigest()
+
+
+def _path(key: str) -> str:
+    """Return a key as it is written in an address; clients take `.` and `..` between slashes out of one."""
+    parts = quote(key).split("/")
+    return "/".join(part.replace(".", "%2E") if part in {".", ".."} else part for part in parts)
 
 
 def link_problem(operation: object, expires_in: object) -> str | None:

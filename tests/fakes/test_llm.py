@@ -205,17 +205,43 @@ def test_an_exception_class_fails_like_its_instance(answered):
     assert answered("ctx.llm.run('p')", told(TimeoutError)) == failed
 
 
-@pytest.mark.parametrize("most", ["'5'", "-1", "0", "1.5", "None", "True"])
-def test_a_wrong_limit_is_an_error(answered, most):
+MOST = "max_tokens must be a whole number of at least 1"
+TEMPERATURE = "temperature must be a number of at least 0"
+WRONG = {
+    **{f"'p', max_tokens={most}": f"{MOST}, got {most}" for most in ("'5'", "-1", "0", "1.5", "None", "True", "[5]")},
+    **{f"{prompt}": f"the prompt must be text, got {prompt}" for prompt in ("None", "5", "{'a': 1}", "['p']", "b'p'")},
+    **{
+        f"'p', temperature={given}": f"{TEMPERATURE}, got {given}"
+        for given in ("'hot'", "'0.2'", "None", "True", "-0.1", "1j", "[0]")
+    },
+    "'p', temperature=float('nan')": f"{TEMPERATURE}, got nan",
+    "'p', temperature=float('inf')": f"{TEMPERATURE}, got inf",
+    **{
+        f"'p', model={given}": f"model must be the name of a model or None, got {given}"
+        for given in ("5", "['small']", "False", "b'small'")
+    },
+    "{'rows': list(range(99))}": "the prompt must be text, got a value of type dict",
+}
+
+
+@pytest.mark.parametrize(("given", "why"), WRONG.items(), ids=WRONG)
+def test_what_no_model_takes_is_an_error(answered, given, why):
     """Whatever a job passes, `ctx.llm.run` does not raise, and the model is not asked."""
-    world = told("a b c")
-    error = f"ValueError: max_tokens must be a whole number of at least 1, got {most}"
-    assert answered(f"ctx.llm.run('p', max_tokens={most})", world) == {
-        "text": "",
-        "error": error,
-        "usage": None,
-        "model": "fake-llm",
-    }
+    world = World()
+    world.llm.reply(ZeroDivisionError)
+    answer = {"text": "", "error": f"ValueError: {why}", "usage": None, "model": "fake-llm"}
+    assert answered(f"ctx.llm.run({given})", world) == answer
+
+
+def test_an_error_names_the_model_that_was_asked(answered):
+    """What is wrong with the rest does not hide it."""
+    assert answered("ctx.llm.run(None, 'big')['model']") == "big"
+
+
+@pytest.mark.parametrize("given", ["0", "0.0", "1", "2.0"])
+def test_a_temperature_is_any_number(answered, given):
+    """Whole numbers are numbers, too."""
+    assert answered(f"ctx.llm.run('p', temperature={given})['text']", told("a")) == "a"
 
 
 def test_a_model_that_stays_down_does_not_grow(ran):

@@ -92,6 +92,27 @@ LINKS = {
         f"ctx.files.upload('ä b/50%&?=#.txt', 'x') and ctx.http.get({LINK}('ä b/50%&?=#.txt'))",
         (200, "x"),
     ),
+    **{
+        f"the key {key!r}": (
+            f"ctx.http.put({LINK}({key!r}, 'put_object'), 'x') and ctx.http.get({LINK}(ctx.files.get({key!r})['key']))",
+            (200, "x"),
+        )
+        for key in (
+            "a/../b",
+            "./c",
+            ".",
+            "..",
+            "a/..",
+            "x/./../y",
+            "/d",
+            "e//f",
+            "g/",
+            "...",
+            ".h/..i",
+            "%2E%2E/j",
+            "k\\..\\l",
+        )
+    },
     "a link to no file": (f"ctx.http.get({LINK}('none.txt'))", (404, "there is no file 'none.txt'")),
     "a link to a file that is gone": (
         f"(url := {LINK}('a.txt'), ctx.files.delete('a.txt')) and ctx.http.get(url)",
