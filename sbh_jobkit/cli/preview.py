@@ -14,7 +14,7 @@ from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.fakes.world import World
 from sbh_jobkit.report.terminal.runs import fire_lines, time_with_zone
 from sbh_jobkit.run.run import Fire
-from sbh_jobkit.schedule import times
+from sbh_jobkit.schedule import cron, times
 from sbh_jobkit.schedule.schedule import Schedule
 from sbh_jobkit.simulation.simulator import Simulator
 
@@ -68,8 +68,10 @@ def _of_expression(options: Namespace) -> _Preview:
 
 
 def _of_plugin(options: Namespace) -> _Preview:
-    if not Path(options.what).exists():
-        msg = f"{options.what!r} is neither a path that exists nor cron (five fields, such as '0 9 * * 1')"
+    if not options.what.strip() or not Path(options.what).exists():
+        meant = cron.suggestion(options.what)
+        example = f": {meant}" if meant is not None else " (five fields, such as '0 9 * * 1')"
+        msg = f"{options.what!r} is neither a path that exists nor cron{example}"
         raise JobkitError(msg)
     plugin = given.load(options.what)
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))

@@ -84,10 +84,14 @@ def parse(expression: str) -> Cron:
     try:
         return _parse_fields(expression, tuple(_split(expression)))
     except ScheduleError:
-        readable = isinstance(expression, str) and len(expression) <= _LONGEST
-        if readable and (why := dialects.explain(expression, _is_cron)) is not None:
+        if isinstance(expression, str) and (why := suggestion(expression)) is not None:
             raise _error(expression, why) from None
         raise
+
+
+def suggestion(text: str) -> str | None:
+    """Return what to write in place of a text that means a schedule without being cron, or None."""
+    return dialects.explain(text, _is_cron) if len(text) <= _LONGEST else None
 
 
 def _is_cron(text: str) -> bool:

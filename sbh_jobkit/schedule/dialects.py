@@ -47,6 +47,7 @@ _WORD = re.compile(r"\s*@?(hour|dai|week|month|year|annual)ly\s*|\s*@?(midnight)
 _CLOCK = re.compile(
     r"\s*(?:every\s*day|daily)?\s*(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?\s*(?:every\s*day|daily)?\s*", re.IGNORECASE
 )
+_INTERVAL = re.compile(r"\s*((?:\d+\s*[a-z]+\s*)+)", re.IGNORECASE)
 _YEAR = re.compile(r"\*|(?:19|20)\d\d.*")
 _NO_SECONDS = {"0", "00", "*", "*/1", "?"}
 
@@ -219,7 +220,8 @@ def _words(text: str, _: IsCron) -> str | None:
         hour = int(found[1]) % 12 + 12 * (found[3].lower() == "pm") if found[3] else int(found[1])
         minute = int(found[2] or 0)
         return f"did you mean '{minute} {hour} * * *'?" if hour < 24 and minute < _HOUR else None  # noqa: PLR2004
-    return None
+    found = _INTERVAL.fullmatch(text)
+    return _meant(_amounts(_AMOUNT.findall(found[1]))) if found else None
 
 
 def _meant(advice: str | None) -> str | None:

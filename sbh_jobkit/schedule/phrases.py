@@ -11,6 +11,11 @@ _DAY = (
 )
 _TIME = r"(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?|(?:at\s+)?(noon|midnight)"
 _ON_DAYS = re.compile(rf"(?:run\s+)?(?:every\s+|on\s+|each\s+)?{_DAY}(?:\s+(?:{_TIME}))?", re.IGNORECASE)
+_OFTEN = {"daily": "* * *", "nightly": "* * *", "weekly": "* * 0", "monthly": "1 * *", "quarterly": "1 */3 *"}
+_OFTEN |= {"yearly": "1 1 *", "annually": "1 1 *"}
+_AT = re.compile(
+    rf"@?(?:({'|'.join(_OFTEN)})(?:\s+|$))?(?:(?:every\s+)?(?:{_TIME}))?(?:\s+(?:daily|every\s*day))?", re.IGNORECASE
+)
 _HOURLY = re.compile(r"(?:hourly|every\s+hour)\s+at\s+:?(\d{1,2})", re.IGNORECASE)
 _NEVER = {"never", "manual", "manually", "by hand", "none", "off", "disabled", "no", "false", "null", "-", "on demand"}
 _MIDNIGHT, _NOON = 0, 12
@@ -24,6 +29,8 @@ def explain_phrase(text: str) -> str | None:
         return "a job that only a person starts has no schedule: leave it out"
     if (found := _HOURLY.fullmatch(words)) and int(found[1]) < _MINUTES:
         return f"did you mean '{int(found[1])} * * * *'?"
+    if (found := _AT.fullmatch(words)) and any(found.group(1, 3, 4, 5)) and (clock := _clock(*found.groups()[1:])):
+        return f"did you mean '{clock[1]} {clock[0]} {_OFTEN[found[1] or 'daily']}'?"
     found = _ON_DAYS.fullmatch(words)
     clock = _clock(*found.groups()[2:]) if found is not None else None
     if found is None or clock is None:

@@ -20,6 +20,7 @@ START = "2026-01-01T00:00"
 """The default start of a simulation: a fixed date, so that each simulation gives the same result."""
 
 _PART = re.compile(r"(\d+)\s*(mo|[ywdhms])", re.IGNORECASE)
+_CAPITAL_M = re.compile(r"M(?![oO])")
 _ISO_DURATION = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
 )
@@ -180,6 +181,10 @@ def _parse_duration(text: str) -> Duration:
     numbers: list[tuple[str, str]] = []
     if _PART.sub("", compact).strip() == "":
         numbers = _PART.findall(compact)
+        if any(unit == "M" for _, unit in numbers):
+            month, minute = (_CAPITAL_M.sub(unit, compact) for unit in ("mo", "m"))
+            msg = f"{text!r} is not a duration: M is not a unit; write {month!r} for months or {minute!r} for minutes"
+            raise TimeFormatError(msg)
     elif iso := _ISO_DURATION.fullmatch(compact):
         numbers = [(number, unit) for number, unit in zip(iso.groups(), (*_MONTHS, *_SECONDS), strict=True) if number]
     if not numbers:

@@ -332,6 +332,27 @@ BAD_WORDS = {
         ["preview", "soon"],
         "'soon' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')",
     ),
+    "a word in place of cron": (
+        ["preview", "daily"],
+        "'daily' is neither a path that exists nor cron: did you mean '@daily'?",
+    ),
+    "a time of day in place of cron": (
+        ["preview", "9:00"],
+        "'9:00' is neither a path that exists nor cron: did you mean '0 9 * * *'?",
+    ),
+    "an interval in place of cron": (
+        ["preview", "15m"],
+        "'15m' is neither a path that exists nor cron: did you mean '*/15 * * * *'?",
+    ),
+    "nothing in place of cron": (
+        ["preview", " "],
+        "' ' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')",
+    ),
+    "nothing at all": (["preview", ""], "'' is neither a path that exists nor cron (five fields, such as '0 9 * * 1')"),
+    "a month that could be a minute": (
+        ["simulate", "p", "--for", "1M"],
+        "'1M' is not a duration: M is not a unit; write '1mo' for months or '1m' for minutes",
+    ),
     "too long a time": (
         ["preview", "0 9 * * 1", "--for", "99999999d"],
         "the duration '99999999d' is too long; use a shorter one",

@@ -65,6 +65,10 @@ DURATIONS = [
 NO_DURATIONS = [
     ("", f"'' is not a duration; {UNITS}"),
     ("30", f"'30' is not a duration; {UNITS}"),
+    ("1M", "'1M' is not a duration: M is not a unit; write '1mo' for months or '1m' for minutes"),
+    (" 6 M", "' 6 M' is not a duration: M is not a unit; write '6 mo' for months or '6 m' for minutes"),
+    ("1y2M", "'1y2M' is not a duration: M is not a unit; write '1y2mo' for months or '1y2m' for minutes"),
+    ("2H30M", "'2H30M' is not a duration: M is not a unit; write '2H30mo' for months or '2H30m' for minutes"),
     ("d", f"'d' is not a duration; {UNITS}"),
     ("1.5h", f"'1.5h' is not a duration; {UNITS}"),
     ("-1d", f"'-1d' is not a duration; {UNITS}"),
