@@ -71,6 +71,7 @@ def _kept(kind: type, name: str) -> type:
         return object.__getattribute__(self, attribute)
 
     body = {"__slots__": (), "__getattribute__": __getattribute__, "_kept": True, "__doc__": kind.__doc__}
+    body["__dir__"] = object.__dir__  # that of a context asks its services
     body["__module__"] = kind.__module__
     return type(kind.__name__, (kind,), body)
 

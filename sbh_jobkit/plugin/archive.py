@@ -7,7 +7,7 @@ import zipfile
 from lzma import LZMAError
 from pathlib import PurePosixPath
 from struct import error as StructError  # noqa: N812  an exception, which struct spells in lower case
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from zlib import error as ZlibError  # noqa: N812  an exception, which zlib spells in lower case
 
 from sbh_jobkit.errors import PluginError
@@ -77,15 +77,31 @@ def check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    """Refuse what is ambiguous: two manifests, a name that comes twice, names that differ in case alone."""
+    """Refuse what is ambiguous: two manifests, two names for one file, a file where a folder is needed."""
     manifests = [name for name in names if name == "plugin.json" or name.endswith("/plugin.json")]
     if "plugin.json" in manifests and len(manifests) > 1:
         msg = f"{path} has more than one plugin.json: {', '.join(manifests)}; a zip holds one plugin"
         raise PluginError(msg)
-    met: dict[str, str] = {}
+    met: dict[PurePosixPath, str] = {}
     for name in names:
-        other = met.setdefault(name.casefold(), name)
+        other = met.setdefault(PurePosixPath(name.casefold()), name)
         if other is not name:
-            same = "twice" if other == name else f"and {other!r}, which are one file where case does not count"
-            msg = f"{path} has {name!r} {same}; nothing was unpacked"
-            raise PluginError(msg)
+            _refuse_pair(path, name, other)
+    for name in names:
+        for folder in PurePosixPath(name.casefold()).parents:
+            if not (file := met.get(folder, "/")).endswith("/"):
+                msg = f"{path} has {name!r}, and a file {file!r} where that needs a folder; nothing was unpacked"
+                raise PluginError(msg)
+
+
+def _refuse_pair(path: Path, name: str, other: str) -> NoReturn:
+    """Raise PluginError for two members that would be unpacked to one place."""
+    if other == name:
+        same = "twice"
+    elif other.endswith("/") is not name.endswith("/"):
+        same = f"and {other!r}, of which one is a file and one is a folder"
+    else:
+        case = "" if PurePosixPath(name) == PurePosixPath(other) else " where case does not count"
+        same = f"and {other!r}, which are one file{case}"
+    msg = f"{path} has {name!r} {same}; nothing was unpacked"
+    raise PluginError(msg)

@@ -162,3 +162,15 @@ def test_a_context_of_a_test_is_of_no_run():
     ctx = PluginContext("acme")
     ctx.emit("a", {})
     assert (ctx.secrets.has("KEY"), World().context().files.list()) == (False, [])
+
+
+@pytest.mark.parametrize("look", [dir, repr, lambda it: it.tenant_id, lambda it: it.__class__, lambda it: [*vars(it)]])
+def test_to_look_at_it_is_no_use_of_it(loaded, look):
+    """A debugger or a notebook lists the members of what is kept, in a later run and between runs."""
+    plugin = loaded("ctx", "LOOK(it)")
+    work = plugin.jobs["work"].function
+    work.__globals__["LOOK"] = look
+    assert [run.faults for run in simulate(plugin, World(), duration="3d").runs] == [(), (), ()]
+    (it,) = work.__globals__["kept"]
+    look(it)
+    assert {"http", "files", "emit", "tenant_id"} <= {*dir(it)}
