@@ -6,6 +6,7 @@ is one for the process. It does nothing while no code of a plugin runs, and igno
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -32,6 +33,7 @@ _HEARD = network.EVENTS | FILES | exits.EVENTS | SHARED | _STARTS | {"import"}
 _NETWORK_ADVICE = (
     "ask through ctx.http, which world.http answers; World(loopback=True) lets servers of this machine be reached"
 )
+_SERVER_ADVICE = "nothing calls a job; a server of its own, for a test, listens at 127.0.0.1"
 _FILE_ADVICE = "store it with ctx.files.upload, or below tempfile.gettempdir()"
 _watching: list[Guard] = []
 _installed = threading.Event()
@@ -123,6 +125,8 @@ class Guard:
         elif event in FILES:
             for verb, path in self._files.changes(event, arguments):
                 self._report("real-file", event, f"the job {verb} a real file: {path}", _FILE_ADVICE)
+            if event in network.EVENTS:  # a socket is bound to a path, or to an address
+                self._check_network(event, arguments)
         elif event in network.EVENTS:
             self._check_network(event, arguments)
         elif os.getpid() == _pid and (called := exits.check_event(event, arguments)) is not None:
@@ -169,6 +173,10 @@ class Guard:
             return
         if self._loopback and network.is_loopback(host):
             return
+        if event == "socket.bind":
+            self._report("network", event, f"the job tried to listen on the real network: {where}", _SERVER_ADVICE)
+            msg = f"{where}: a simulated job does not listen on the real network; {_SERVER_ADVICE}"
+            raise RealNetworkError(errno.EACCES, msg)  # with a number, which servers read
         self._report("network", event, f"the job tried to reach the real network: {where}", _NETWORK_ADVICE)
         msg = f"{where}: a simulated job has no real network; {_NETWORK_ADVICE}"
         raise RealNetworkError(msg)

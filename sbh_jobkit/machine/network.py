@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
 
 EVENTS = frozenset(
     {
-        *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"),
+        *(
+            "socket.__new__",
+            "socket.bind",
+            "socket.connect",
+            "socket.getaddrinfo",
+            "socket.gethostbyname",
+            "socket.gethostbyaddr",
+        ),
         *("socket.getnameinfo", "socket.sendto", "socket.sendmsg", "syslog.openlog", "syslog.syslog"),
     }
 )
@@ -47,6 +55,9 @@ _found: dict[tuple[Path, frozenset[str]], tuple[int, list[tuple[str, str | None]
 _NOT_NETWORK = {*sys.stdlib_module_names, "src", "sbh_jobkit", "sbh_plugins"}
 """Packages without modules that reach the network past Python's sockets."""
 _SYSLOG = "/dev/log"
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  it is refused
+_FAMILIES = {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, getattr(socket, "AF_ALG", socket.AF_UNIX), -1}
+"""The families of sockets whose addresses are looked at, and those that reach nobody; -1 is Python's default."""
 _LOOK_UPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 
 
@@ -57,6 +68,10 @@ def address(event: str, arguments: tuple[Any, ...]) -> tuple[str | None, str]:
     """
     if event.startswith("syslog."):  # which the C library sends, without a socket of Python
         return _SYSLOG, _SYSLOG
+    if event == "socket.__new__":
+        return _of_family(arguments[1])
+    if event == "socket.bind":
+        return _bound(arguments[1])
     if event in _LOOK_UPS:
         host, port = arguments[0], arguments[1] if event == "socket.getaddrinfo" else None
     elif event == "socket.getnameinfo":
@@ -71,6 +86,25 @@ def address(event: str, arguments: tuple[Any, ...]) -> tuple[str | None, str]:
         host, port = to[0], to[1]
     shown = host.decode("utf-8", "replace") if isinstance(host, bytes) else str(host or "localhost")
     return shown, f"{shown}:{port}" if port else shown
+
+
+def _of_family(family: int) -> tuple[str | None, str]:
+    """Return a family of sockets that reaches what nobody looks at: the kernel, a radio, other virtual machines."""
+    if family in _FAMILIES:
+        return None, ""
+    try:
+        name = socket.AddressFamily(family).name
+    except ValueError:
+        name = f"the family {family}"
+    return name, name
+
+
+def _bound(to: Any) -> tuple[str | None, str]:
+    """Return the address at which a socket can be reached from other machines; a path is a file, which is looked at."""
+    if not isinstance(to, tuple) or not isinstance(to[0], (str, bytes)) or len(to) < 2:  # noqa: PLR2004  host and port
+        return None, ""
+    host = os.fsdecode(to[0]) or _EVERY_ADDRESS
+    return (None, "") if is_loopback(host) else (host, f"{host}:{to[1]}")
 
 
 def is_own_name(event: str, host: str) -> bool:

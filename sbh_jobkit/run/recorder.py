@@ -33,7 +33,7 @@ FAULTS = {
     "hook-not-called": "a hook of the plugin hears an emitted event, and a simulation does not call it (fails no run)",
     "http-unmatched": "an HTTP request matched no route of the world",
     "link-invalid": "a presigned URL was asked for, with an operation or a time that no such URL can have",
-    "network": "the job tried to reach the real network, and was refused, or loaded a module that reaches it unheard",
+    "network": "the job tried to reach the real network or to listen on it, or loaded a module that reaches it unheard",
     "payload-not-json": "an event's payload was not JSON",
     "permission-denied": "the manifest does not permit what was called",
     "real-file": "the job wrote or changed a real file outside the temporary directory",

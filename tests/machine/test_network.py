@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from types import ModuleType
@@ -37,6 +38,10 @@ REFUSED = {
         "/dev/log",
     ),
     "an address without a name": ("socket.socket().connect(('', 80))", "localhost:80"),
+    "the kernel": ("socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "AF_NETLINK"),
+    "frames": ("socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", "AF_PACKET"),
+    "another virtual machine": ("socket.socket(socket.AF_VSOCK).connect((2, 80))", "AF_VSOCK"),
+    "a family without a name": ("__import__('_socket').socket(43)", "the family 43"),
 }
 
 
@@ -50,9 +55,42 @@ def test_the_network_is_refused(ran, call, where):
     assert run.value in {"RealNetworkError", None}
 
 
+LISTENING = {
+    "every address": ("socket.create_server(('', 0))", "0.0.0.0:0"),
+    "in numbers": ("socket.create_server(('0.0.0.0', 8080))", "0.0.0.0:8080"),
+    "in bytes": ("socket.socket().bind((b'', 0))", "0.0.0.0:0"),
+    "IPv6": ("socket.socket(socket.AF_INET6).bind(('::', 0))", ":::0"),
+    "an address of this machine": ("socket.socket().bind(('192.0.2.7', 80))", "192.0.2.7:80"),
+    "datagrams": ("socket.socket(type=socket.SOCK_DGRAM).bind(('', 5353))", "0.0.0.0:5353"),
+    "HTTP": ("__import__('http.server').server.HTTPServer(('', 0), None)", "0.0.0.0:0"),
+    "asyncio": (
+        "import asyncio; asyncio.run(asyncio.start_server(print, '0.0.0.0', 8080))",
+        "0.0.0.0:8080",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("loopback", [False, True])
+@pytest.mark.parametrize(("call", "where"), LISTENING.values(), ids=LISTENING)
+def test_nobody_else_reaches_a_job(ran, call, where, loopback):
+    """A socket that other machines could reach is refused, with an error that servers can read."""
+    body = f"import socket\ntry: {call}\nexcept OSError as error: return error.errno"
+    run = ran(body, World(loopback=loopback))
+    (fault,) = {fault.message: fault for fault in run.faults}.values()
+    assert (fault.kind, fault.message) == ("network", f"the job tried to listen on the real network: {where}")
+    assert fault.advice == "nothing calls a job; a server of its own, for a test, listens at 127.0.0.1"
+    assert run.value == errno.EACCES
+
+
 ALLOWED = {
     "a pair": "for end in socket.socketpair(): end.close()",
     "a server of its own": "with socket.socket() as end: end.bind(('127.0.0.1', 0)); end.listen()",
+    "a server by name": "socket.create_server(('localhost', 0)).close()",
+    "a server of IPv6": "socket.create_server(('::1', 0), family=socket.AF_INET6).close()",
+    "datagrams of its own": "with socket.socket(type=socket.SOCK_DGRAM) as end: end.bind(('127.0.0.2', 0))",
+    "an abstract socket": "with socket.socket(socket.AF_UNIX) as end: end.bind('\\0sbh-test'); end.listen()",
+    "asyncio": "import asyncio; asyncio.run(asyncio.sleep(1))",
     "its own name": "socket.gethostname(); socket.getfqdn()",
     "a message's id": "from email.utils import make_msgid; make_msgid()",
     "a socket in the temporary folder": (
