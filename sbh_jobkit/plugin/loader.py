@@ -17,6 +17,7 @@ from sbh_jobkit.clock import bind_sleep
 from sbh_jobkit.errors import PluginError, nearest
 from sbh_jobkit.plugin import archive
 from sbh_jobkit.plugin import manifest as _manifest
+from sbh_jobkit.plugin.addresses import LONGEST
 from sbh_jobkit.plugin.manifest import FILE, Manifest
 from sbh_jobkit.plugin.marks import attributes_of
 from sbh_jobkit.plugin.modules import ModuleSpace
@@ -186,7 +187,7 @@ def _read(folder: Path, shown: Path) -> Manifest:
 
 
 def _slug(name: str) -> str:
-    slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:LONGEST]
     return slug if any(sign.isalnum() for sign in slug) else "plugin"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, nearest
+from sbh_jobkit.plugin.addresses import explain_length, explain_name
 from sbh_jobkit.schedule import cron, times
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def _values(data: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str,
     slug, entry = data.get("slug"), data.get("entry")
     if isinstance(slug, str) and slug.strip() and not _SLUG.fullmatch(slug):
         problems.append(f"$.slug: {slug!r} is not a slug; use only letters, digits, '-' and '_'{_at_least(slug)}")
+    elif isinstance(slug, str) and (problem := explain_length(slug)):
+        problems.append(f"$.slug: {problem}")
     if isinstance(entry, str) and entry.strip() and not _ENTRY.fullmatch(entry):
         problems.append(f"$.entry: {entry!r} is not a Python file inside the plugin, such as 'main.py'")
     _check(times.zone, data.get("timezone"), "$.timezone", problems)
@@ -203,7 +206,9 @@ def _jobs(entries: Any, problems: list[str]) -> Iterator[ManifestJob]:
         _check(cron.parse, texts.get("schedule"), f"{path}.schedule", problems)
         _check(times.zone, texts.get("timezone"), f"{path}.timezone", problems)
         name = texts.get("name")
-        if name and name in seen:
+        if name and (problem := explain_name(name)):
+            problems.append(f"{path}.name: {problem}")
+        elif name and name in seen:
             problems.append(f"{path}.name: {name!r} is already the name of $.jobs[{seen[name]}]; rename one")
         elif name:
             seen[name] = index

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
-from unicodedata import category
 
 from sbh_jobkit.errors import PluginError
+from sbh_jobkit.plugin.addresses import explain_name, explain_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _NAME = "_plugin_job_name"
-_NOT_IN_NAMES = {"Cc", "Zl", "Zp"}
-"""Control characters, and what separates lines and paragraphs."""
+_EXPLAINED = {"name": explain_name, "path": explain_path}
+"""What a parameter must be beyond text."""
 _declared: ContextVar[list[Any] | None] = ContextVar("declared", default=None)
 _checks: list[Callable[[Any], object]] = []
 
@@ -116,6 +116,6 @@ def _check_text(decorator: str, parameter: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = f"@{decorator}: {parameter} must be text that is not empty, got {value!r}"
         raise PluginError(msg)
-    if parameter == "name" and any(category(letter) in _NOT_IN_NAMES for letter in value):
-        msg = f"@{decorator}: name must be one line without control characters, got {value!r}"
+    if parameter in _EXPLAINED and (problem := _EXPLAINED[parameter](value)):
+        msg = f"@{decorator}: {parameter} {problem}"
         raise PluginError(msg)

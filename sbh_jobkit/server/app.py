@@ -27,6 +27,7 @@ from sbh_jobkit.server.gauges import Gauges
 from sbh_jobkit.server.health import readiness
 from sbh_jobkit.server.metrics import CONTENT_TYPE
 from sbh_jobkit.server.openapi import document
+from sbh_jobkit.server.routing import PlainRoute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +58,9 @@ class App:
         self._readers: set[str] = set()
         """Which tokens have read the numbers."""
         metrics.watch(Gauges(service, workers=service.packs))
-        routes = [Route(each.path, self._endpoint(each), methods=[each.method]) for each in ENDPOINTS]
+        routes: list[Route] = [
+            PlainRoute(each.path, self._endpoint(each), methods=[each.method]) for each in ENDPOINTS
+        ]
         routes += [
             Route("/api/plugins", self._endpoint(ENDPOINTS[0]), methods=["GET"]),
             Route("/ext/{slug}/{path:path}", self._route, methods=_VERBS),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+from sbh_jobkit.plugin.addresses import path_pattern
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.server.answer import Answer, ApiError
 from sbh_jobkit.server.endpoint import Endpoint, Value
@@ -22,7 +22,6 @@ _AT_ONCE = 4
 _PATIENCE = 10.0
 """Seconds for one of the others to end."""
 _slots = threading.BoundedSemaphore(_AT_ONCE)
-_PART = re.compile(r"\{(\w+)\}|<(\w+)>")
 
 
 def test_event(call: Call) -> Answer:
@@ -65,7 +64,7 @@ def find_route(plugin: PluginDescription, method: str, path: str) -> tuple[int, 
     """Return the number of the route that serves a path, and the parts of the path; raises ApiError (404, 405)."""
     others: set[str] = set()
     for index, route in enumerate(plugin.routes):
-        found = _pattern(route.path).fullmatch(f"/{path.strip('/')}")
+        found = path_pattern(route.path).fullmatch(f"/{path.strip('/')}")
         if found is None:
             continue
         if method in route.methods or (method == "HEAD" and "GET" in route.methods):
@@ -75,15 +74,6 @@ def find_route(plugin: PluginDescription, method: str, path: str) -> tuple[int, 
         allowed = ", ".join(sorted(others))
         raise ApiError(405, f"this route takes {allowed}", headers={"Allow": allowed})
     raise ApiError(404, f"the plugin {plugin.slug!r} has no such route")
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts, last = [], 0
-    text = f"/{path.strip('/')}"
-    for found in _PART.finditer(text):
-        parts += [re.escape(text[last : found.start()]), f"(?P<{found[1] or found[2]}>[^/]+)"]
-        last = found.end()
-    return re.compile("".join([*parts, re.escape(text[last:])]))
 
 
 def serve_route(call: Call, request: Mapping[str, Any]) -> tuple[Any, int]:

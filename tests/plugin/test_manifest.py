@@ -106,6 +106,8 @@ PROBLEMS = [
         for slug in ("-", "_", "---", "-_-")
     ),
     ({"slug": "../p"}, "$.slug: '../p' is not a slug; use only letters, digits, '-' and '_'"),
+    ({"slug": "s" * 201}, f"$.slug: must have at most 200 characters, got 201: '{'s' * 20}…'"),
+    ({"slug": "a-" * 750}, f"$.slug: must have at most 200 characters, got 1,500: '{'a-' * 10}…'"),
     ({"entry": ""}, "$.entry: must not be empty"),
     ({"entry": " "}, "$.entry: must not be empty"),
     *(
@@ -175,6 +177,23 @@ PROBLEMS = [
     ({"jobs": ["a"]}, "$.jobs[0]: must be an object with name and schedule, got text ('a')"),
     ({"jobs": [{"schedule": "@daily"}]}, "$.jobs[0].name: missing; every job needs a name"),
     ({"jobs": [{"name": ""}]}, "$.jobs[0].name: must not be empty"),
+    *(
+        (
+            {"jobs": [{"name": "a"}, {"name": name}]},
+            "$.jobs[1].name: is a part of addresses, so it must have no '/' and no '\\' and not be '.' or '..',"
+            f" got {name!r}",
+        )
+        for name in ("a/b", "..", ".", "a\\b", "/")
+    ),
+    *(
+        ({"jobs": [{"name": name}]}, f"$.jobs[0].name: must be one line without control characters, got {name!r}")
+        for name in ("a\0b", "a\n", "a\x85")
+    ),
+    ({"jobs": [{"name": "\udcff"}]}, "$.jobs[0].name: must be text that UTF-8 can write, got '\\udcff'"),
+    (
+        {"jobs": [{"name": "x" * 201}]},
+        f"$.jobs[0].name: must have at most 200 characters, got 201: '{'x' * 20}…'",
+    ),
     ({"jobs": [{"name": 5}]}, "$.jobs[0].name: must be text, got a number (5)"),
     ({"jobs": [{"name": "a", "description": 5}]}, "$.jobs[0].description: must be text, got a number (5)"),
     (
@@ -217,7 +236,7 @@ LIKELY = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("routes", [True, False])
-@pytest.mark.parametrize("slug", ["a", "7", "-a-", "_1", "my-plugin_2"])
+@pytest.mark.parametrize("slug", ["a", "7", "-a-", "_1", "my-plugin_2", "x" * 200])
 def test_what_platforms_write_is_read(routes, slug):
     """The platform's own manifests have `"routes": true`; a slug needs one letter or digit."""
     found = parse(

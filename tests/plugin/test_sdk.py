@@ -6,6 +6,7 @@ import pytest
 
 from sbh_jobkit.errors import PluginError
 from sbh_jobkit.plugin import sdk
+from sbh_jobkit.plugin.addresses import path_pattern
 
 MARKS = [
     (
@@ -120,6 +121,83 @@ def test_the_name_of_a_job_is_one_line(value):
     with pytest.raises(PluginError) as caught:
         sdk.job(value)
     assert str(caught.value) == f"@job: name must be one line without control characters, got {value!r}"
+
+
+NO_PART_OF_ADDRESSES = ["a/b", "..", ".", "/", "a\\b", "reports/..", "../x", "//"]
+NOT_UTF8 = ["\ud800", "caf\udce9", "a\udfffb"]
+NAMES = [
+    *("daily sync", "Übersicht", "v1.2", "a:b", "...", " a ", "a?x#y&z=%41", "50%", "a%2Fb", "~", "日報", "x" * 200),
+    *("<b>", "ä" * 200, "😀"),
+]
+
+
+@pytest.mark.parametrize("value", NO_PART_OF_ADDRESSES)
+def test_the_name_of_a_job_is_one_part_of_an_address(value):
+    """A browser, a proxy or the server would read such a name as several parts, or as none."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job(value)
+    what = "is a part of addresses, so it must have no '/' and no '\\' and not be '.' or '..'"
+    assert str(caught.value) == f"@job: name {what}, got {value!r}"
+
+
+@pytest.mark.parametrize("value", NOT_UTF8, ids=ascii)
+def test_the_name_of_a_job_can_be_written_as_utf8(value):
+    """No address and no store can have any other text."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job(value)
+    assert str(caught.value) == f"@job: name must be text that UTF-8 can write, got {value!r}"
+
+
+@pytest.mark.parametrize(("length", "shown"), [(201, "201"), (5_000, "5,000")])
+def test_the_name_of_a_job_fits_the_store(length, shown):
+    """The columns of the store have 200 characters."""
+    with pytest.raises(PluginError) as caught:
+        sdk.job("x" * length)
+    assert str(caught.value) == f"@job: name must have at most 200 characters, got {shown}: '{'x' * 20}…'"
+
+
+@pytest.mark.parametrize("value", NAMES)
+def test_all_other_names_are_legal(value):
+    """What an address can have, encoded."""
+    assert sdk.job(value)(lambda ctx: ctx)._plugin_job_name == value
+
+
+PART = "must write each part as '{name}' or '<name>', with a name that Python allows"
+BAD_PATHS = {
+    "/compare/{id}/{id}": "must give each part a name of its own, but 'id' is there twice",
+    "/{a}/x/<a>": "must give each part a name of its own, but 'a' is there twice",
+    "/{größe}/{größe}": "must give each part a name of its own, but 'größe' is there twice",
+    **dict.fromkeys(["/{1a}", "/{}", "/{a-b}", "/{a", "/a}", "/<>", "/<int:id>", "/{a²}", "/{ a }", "/{{a}}"], PART),
+    **dict.fromkeys(["/{a}/{b", "/<a>>", "/{a:path}", "/{a>"], PART),
+    "/\ud800": "must be text that UTF-8 can write",
+}
+
+
+@pytest.mark.parametrize(("path", "problem"), BAD_PATHS.items(), ids=ascii)
+def test_the_path_of_a_route_can_be_served(path, problem):
+    """A path that the server could not read would take all routes of the plugin with it."""
+    with pytest.raises(PluginError) as caught:
+        sdk.route(path)
+    assert str(caught.value) == f"@route: path {problem}, got {path!r}"
+
+
+GOOD_PATHS = {
+    "/": ("/", {}),
+    "status": ("/status", {}),
+    "/a/": ("/a", {}),
+    "/{id}/<other>": ("/1/2", {"id": "1", "other": "2"}),
+    "/x.{ext}": ("/x.tar.gz", {"ext": "tar.gz"}),
+    "/{_}-{größe}": ("/a-L", {"_": "a", "größe": "L"}),
+    "/{class}": ("/A", {"class": "A"}),
+    "/a+b (c)": ("/a+b (c)", {}),
+}
+
+
+@pytest.mark.parametrize(("path", "address", "parts"), [(path, *found) for path, found in GOOD_PATHS.items()])
+def test_paths_that_are_served(path, address, parts):
+    """Text counts as it stands, and each part is what is between two slashes."""
+    sdk.route(path)
+    assert path_pattern(path).fullmatch(address).groupdict() == parts
 
 
 @pytest.mark.parametrize("value", [value for value in NO_TEXTS if value is not None], ids=repr)

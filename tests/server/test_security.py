@@ -49,6 +49,11 @@ REFUSED = {
     "an address that is none": ("operate", "acme", "GET", "/api/nothing", 404),
     "a method that is none": ("operate", "acme", "DELETE", "/api/plugins/", 405),
     "a path out of the routes": ("operate", "acme", "GET", "/ext/tea/..%2f..%2fetc%2fpasswd", 404),
+    "a job whose name would be an address": ("operate", "acme", "GET", "/api/plugins/tea/jobs/greet%2Fruns", 404),
+    "the same, to run it": ("operate", "acme", "POST", "/api/plugins/tea/jobs/greet%2frun-now", 404),
+    "a plugin that is an address": ("operate", "acme", "GET", "/api/plugins/tea%2Fjobs", 404),
+    "a slash in a run": ("operate", "acme", "POST", "/api/plugins/tea/jobs/greet/runs%2F1%2fcancel", 404),
+    "a page": (None, None, "GET", "/jobs/acme/tea/greet%2frun", 404),
     "a link nobody signed": (None, None, "GET", "/files/acme/..%2f..%2facme.toml?operation=get_object", 403),
     "a link of no tenant": (None, None, "GET", "/files/none/a?operation=get_object&expires=9&signature=x", 403),
 }

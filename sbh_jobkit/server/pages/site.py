@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, quote
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from sbh_jobkit.report.template import render
 from sbh_jobkit.server.access import visible_tenants
@@ -17,12 +16,14 @@ from sbh_jobkit.server.answer import SAFE, ApiError
 from sbh_jobkit.server.body import read_body
 from sbh_jobkit.server.pages import session
 from sbh_jobkit.server.pages.views import View
+from sbh_jobkit.server.routing import PlainRoute
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.routing import Route
 
     from sbh_jobkit.server.service import Service
 
@@ -51,18 +52,18 @@ class Site:
     def routes(self) -> tuple[Route, ...]:
         """Return all addresses."""
         return (
-            Route("/login", self._login, methods=["GET", "POST"]),
-            Route("/logout", self._logout, methods=["POST"]),
-            Route("/", self._page(View.overview)),
-            Route("/runs", self._page(View.runs)),
-            Route(_JOB, self._page(View.job)),
-            Route(f"{_JOB}/run", self._page(View.confirm), methods=["GET"]),
-            Route(f"{_JOB}/run", self._form(View.run_now), methods=["POST"]),
-            Route(f"{_JOB}/runs/{{number}}", self._page(View.run)),
-            Route(f"{_JOB}/runs/{{number}}/cancel", self._form(View.cancel), methods=["POST"]),
-            Route(f"{_JOB}/pause", self._form(View.pause), methods=["POST"]),
-            Route(f"{_JOB}/resume", self._form(View.resume), methods=["POST"]),
-            Route("/plugins/{tenant}/{plugin}/{what}", self._form(View.switch), methods=["POST"]),
+            PlainRoute("/login", self._login, methods=["GET", "POST"]),
+            PlainRoute("/logout", self._logout, methods=["POST"]),
+            PlainRoute("/", self._page(View.overview)),
+            PlainRoute("/runs", self._page(View.runs)),
+            PlainRoute(_JOB, self._page(View.job)),
+            PlainRoute(f"{_JOB}/run", self._page(View.confirm), methods=["GET"]),
+            PlainRoute(f"{_JOB}/run", self._form(View.run_now), methods=["POST"]),
+            PlainRoute(f"{_JOB}/runs/{{number}}", self._page(View.run)),
+            PlainRoute(f"{_JOB}/runs/{{number}}/cancel", self._form(View.cancel), methods=["POST"]),
+            PlainRoute(f"{_JOB}/pause", self._form(View.pause), methods=["POST"]),
+            PlainRoute(f"{_JOB}/resume", self._form(View.resume), methods=["POST"]),
+            PlainRoute("/plugins/{tenant}/{plugin}/{what}", self._form(View.switch), methods=["POST"]),
         )
 
     def _page(self, show: Handler) -> Callable[[Request], Awaitable[Response]]:
