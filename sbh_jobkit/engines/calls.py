@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STATUSES = range(200, 600)
 _PAIR = 2
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Request(dict[str, Any]):
@@ -58,7 +59,8 @@ def _hook(function: Callable[..., Any], call: Mapping[str, Any]) -> Callable[[An
 def _route(function: Callable[..., Any], call: Mapping[str, Any]) -> Callable[[Any], Any]:
     def answer(ctx: Any) -> Any:
         ctx.request = Request(call["request"])
-        return _shaped(function(ctx, *_data(function, call), **_named(function, call)), _answer)
+        data, parts = _arguments(function, call["request"])
+        return _shaped(function(ctx, *data, **parts), _answer)
 
     return answer
 
@@ -87,16 +89,16 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def _named(function: Callable[..., Any], call: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parts of the path that the function has parameters for."""
-    takes = {parameter.name for parameter in _parameters(function)}
-    return {name: value for name, value in call["request"]["path_params"].items() if name in takes}
+def _arguments(function: Callable[..., Any], request: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return what a route takes beside the context: the parts of the path by name, and the request's data.
 
-
-def _data(function: Callable[..., Any], call: Mapping[str, Any]) -> list[Any]:
-    """Return the request's data for a function that takes it, as today's host passes it."""
-    request = call["request"]
-    rest = [parameter for parameter in _parameters(function) if parameter.name not in request["path_params"]]
-    if not rest or rest[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        return []
-    return [request["json"] if request["json"] is not None else dict(request["query"])]
+    The data go to the first parameter that is not a part: by position where it comes right after the context, as
+    today's host passes them, else by name.
+    """
+    parts, taken = request["path_params"], _parameters(function)
+    named = {each.name: parts[each.name] for each in taken if each.name in parts}
+    data = next((each for each in taken if each.name not in parts), None)
+    if data is None or data.kind not in _POSITIONAL:
+        return [], named
+    given = request["json"] if request["json"] is not None else dict(request["query"])
+    return ([given], named) if data is taken[0] else ([], {**named, data.name: given})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sbh_jobkit.check.decorators import decorators
+from sbh_jobkit.check.decorators import argument, decorators, text
 from sbh_jobkit.check.walk import functions, inside, outer_functions
+from sbh_jobkit.plugin.addresses import path_parts
 from sbh_jobkit.plugin.members import SERVICES
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         outer = outer_functions(tree)
         for function in functions(tree):
             for kind, call in decorators(function):
-                yield from _parameters(subject, file, function, kind)
+                yield from _parameters(subject, file, function, kind, call)
                 if function not in outer:
                     message = f"{function.name} is inside a function or a class, where the platform does not find it"
                     yield subject.source.found(file, call, "job-nested", message, advice="move it to the module")
@@ -47,17 +48,23 @@ def _yields(function: Function) -> bool:
     return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in inside(function))
 
 
-def _parameters(subject: Subject, file: str, function: Function, kind: str) -> Iterator[Finding]:
+def _parameters(subject: Subject, file: str, function: Function, kind: str, call: ast.Call) -> Iterator[Finding]:
     fewest, most, shown = _CALLED[kind]
     arguments = function.args
     given = [each.arg for each in [*arguments.posonlyargs, *arguments.args]]
-    required = len(given) - len(arguments.defaults)
     keywords = [
         each.arg for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None
     ]
+    parts = _parts_of_path(kind, call)
+    # where the path is not a plain string, every parameter that has a name may be a part of it
+    by_name = {*parts} if parts is not None else {each.arg for each in arguments.args} | {*keywords}
+    required = [name for name in given[1 : len(given) - len(arguments.defaults)] if name not in by_name]
+    unnamed = by_name.intersection(each.arg for each in arguments.posonlyargs[1:])
+    missing = len(given) < fewest and arguments.vararg is None
     taken = ", ".join([*given, *keywords]) or "nothing"
-    message = f"{function.name} is called with {shown}, but it takes {taken}"
-    if (len(given) < fewest and arguments.vararg is None) or required > most or keywords:
+    also = f" and with {', '.join(parts)} by name" if parts else ""
+    message = f"{function.name} is called with {shown}{also}, but it takes {taken}"
+    if missing or len(required) >= most or unnamed or not by_name.issuperset(keywords):
         yield subject.source.found(file, function, "signature", message)
     elif fewest > 1 and len(given) > 1 and _is_context(function, given[1]) and not _is_context(function, given[0]):
         message = f"{function.name} uses {given[1]!r} as the context, but the context comes first"
@@ -68,6 +75,14 @@ def _parameters(subject: Subject, file: str, function: Function, kind: str) -> I
         message = f"{function.name} takes {given[0]!r} before 'ctx', but it is called with ctx first"
         node = [*arguments.posonlyargs, *arguments.args][0]
         yield subject.source.found(file, node, "D18", message, advice=f"write def {function.name}{shown}")
+
+
+def _parts_of_path(kind: str, call: ast.Call) -> list[str] | None:
+    """Return the parts of a route's path, which it gets by name; None for a path that is not a plain string."""
+    if kind != "route":
+        return []
+    path = text(argument(call, 0, "path"))
+    return None if path is None else path_parts(path)
 
 
 def _is_context(function: Function, name: str) -> bool:
