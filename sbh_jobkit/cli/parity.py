@@ -74,7 +74,7 @@ def _opened(engine: str, url: str | None) -> Iterator[tuple[Store, MakeSide | No
     from sbh_jobkit.engines.store import Store
 
     if engine == "local":
-        store = Store.open("sqlite:///:memory:")
+        store = Store.open("sqlite:///:memory:", in_memory=True)
         try:
             yield store, None
         finally:

@@ -20,6 +20,10 @@ from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.version import __version__
 
 LOADING_SECONDS = 60.0
+_NOT_ONE_ANSWER = (
+    "its process did not give one answer while it was loaded; a module must not call os.fork(), or write to what it has"
+    " not opened, when it is imported"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +97,20 @@ def describe(path: str) -> PluginDescription:
     except subprocess.TimeoutExpired as error:
         msg = f"{path}: loading the plugin takes longer than {LOADING_SECONDS:g} s"
         raise PluginError(msg) from error
-    given: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": _explain_end(done.returncode)}
+    given = _read(done.stdout) if done.stdout else {"error": _explain_end(done.returncode)}
     if "error" in given:
         msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
         raise PluginError(msg)
     return _description(path, given)
+
+
+def _read(answer: bytes) -> dict[str, Any]:
+    """Return what the process has answered; a copy of it that a module has made answers, too."""
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"error": _NOT_ONE_ANSWER}
 
 
 def to_text(description: PluginDescription) -> str:

@@ -67,16 +67,18 @@ class Store:
         *,
         create: bool = True,
         migrates: bool = True,
+        in_memory: bool = False,
         beside: Callable[[Connection], object] | None = None,
     ) -> Self:
         """Open a store, such as `sqlite:///jobs.db` or `postgresql://user@host/db`; a new one gets its tables.
 
         One of an older version is brought up to date. Raises StoreError for a URL, a folder or a database that cannot
         be used, for a store of a newer version, without `create` for a file that is not there, and without `migrates`
-        for one that is new, or older. `beside` is called in the transaction that makes or migrates the tables, to make
+        for one that is new, or older. Only with `in_memory` it may be in memory, where no other process finds it.
+        `beside` is called in the transaction that makes or migrates the tables, to make
         others beside them, so that all of it is done or nothing.
         """
-        engine = _engine(url, create=create)
+        engine = _engine(url, create=create, in_memory=in_memory)
         with _usable(engine, migrates=migrates):
             for left in reversed(range(_TRIES)):
                 try:
@@ -136,10 +138,13 @@ def why(error: SQLAlchemyError) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _engine(url: str, *, create: bool) -> Engine:
+def _engine(url: str, *, create: bool, in_memory: bool = False) -> Engine:
     """Return what opens connections to a database; raises StoreError for a URL, or a folder, that cannot be used."""
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
+        if _is_in_memory(parsed) and not in_memory:
+            msg = f"the store {url!r} is in memory, where no other process finds it; name a file: sqlite:///jobs.db"
+            raise StoreError(msg)
         parsed = _absolute(parsed)
         _check_folder(parsed)
         if not create and not Path(parsed.database or "").exists():
@@ -197,20 +202,32 @@ def _parse(url: str) -> URL:
         msg = f"unknown store {without_password(url)!r}{hint}"
         raise StoreError(msg)
     try:
-        return make_url(url)
+        parsed = make_url(url)
+        if scheme == "sqlite":
+            _check_names_file(parsed)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         shown = without_password(url)
         msg = f"the store {shown!r} is not a database URL; write sqlite:///jobs.db or postgresql://user@host/database"
         raise StoreError(msg) from error
+    return parsed.set(drivername=scheme)  # the driver is ours to choose
+
+
+def _check_names_file(url: URL) -> None:
+    """Raise ValueError for a URL of SQLite with a host, as `sqlite://jobs.db` has, or a path that no file can have."""
+    if url.host or url.username or "\0" in (url.database or ""):
+        raise ValueError
+
+
+def _is_in_memory(url: URL) -> bool:
+    return not url.database or url.database == ":memory:"
 
 
 def _absolute(url: URL) -> URL:
-    in_memory = not url.database or url.database == ":memory:"
-    return url if in_memory else url.set(database=str(Path(url.database or "").absolute()))
+    return url if _is_in_memory(url) else url.set(database=str(Path(url.database or "").absolute()))
 
 
 def _check_folder(url: URL) -> None:
-    if not url.database or url.database == ":memory:":
+    if _is_in_memory(url) or url.database is None:
         return
     folder, is_new = Path(url.database).parent, not Path(url.database).exists()
     if not folder.is_dir():

@@ -89,6 +89,16 @@ BROKEN = {
     "raise KeyboardInterrupt\n": "KeyboardInterrupt",
     "class Odd(BaseException):\n    pass\nraise Odd('strange')\n": "Odd: strange",
     "import os\nos.closerange(3, 256)\n": "{path}: its process ended",
+    **dict.fromkeys(
+        [
+            "import os\nos.fork()\n",
+            "from os import fork as copy\ncopy() or copy()\n",
+            "import pty\npty.fork()\n",
+            "import os\nfor each in range(3, 20):\n    try:\n        os.write(each, b'{}')\n    except OSError:\n        pass\n",
+        ],
+        "{path}: its process did not give one answer while it was loaded; a module must not call os.fork(), or write to"
+        " what it has not opened, when it is imported",
+    ),
 }
 
 

@@ -110,7 +110,7 @@ def test_simulator_and_core_decide_alike(schedule, takes, ends, policy, spans):
     plugin, world = failing(schedule, takes, ends), World(time_limit=10**6)
     simulator = Simulator(plugin, world, start=START, duration="10h", policy=policy, faults=FaultPlan(*down))
     runs = list(simulator.runs())
-    store = Store.open("sqlite:///:memory:")
+    store = Store.open("sqlite:///:memory:", in_memory=True)
     try:
         decided = rehearse(store, simulator, runs, None)
     finally:

@@ -24,6 +24,14 @@ BAD = {
     "postgres://ann:hun/t er2@h/jobs": "unknown store 'postgres://ann:***@h/jobs'; did you mean 'postgresql'?",
     "postgresql://ann:hunter2@h:x/jobs": f"the store 'postgresql://ann:***@h:x/jobs' {NO_URL}",
     "postgresql:": f"the store 'postgresql:' {NO_URL}",
+    **{
+        url: f"the store {url!r} is in memory, where no other process finds it; name a file: sqlite:///jobs.db"
+        for url in ("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite://", "sqlite:///?timeout=5")
+    },
+    **{
+        url: f"the store {url!r} {NO_URL}"
+        for url in ("sqlite://jobs.db", "sqlite://ann@/jobs.db", "sqlite:jobs.db", "sqlite:/jobs.db", "sqlite:///a%00b")
+    },
     "sqlite:////no/where/jobs.db": "the store '/no/where/jobs.db' cannot be made: there is no folder '/no/where'",
 }
 
