@@ -168,6 +168,19 @@ def one_line(text: str) -> str:
     return "".join(repr(each)[1:-1] if each.splitlines() == [""] else each for each in text)
 
 
+def decode_utf8(data: bytes) -> str:
+    """Return the text of a file, without its byte order mark; raises ValueError, which says what to do."""
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError(explain_encoding(error)) from None
+
+
+def explain_encoding(error: UnicodeDecodeError) -> str:
+    """Return what to do about a file that is in another encoding."""
+    return f"byte {error.start} is not UTF-8; save the file as UTF-8"
+
+
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str:
     """Return `; did you mean 'x'?` for the choice that `nearest` finds, or "" if none is near."""
     near = nearest(name, choices, nearness=nearness)

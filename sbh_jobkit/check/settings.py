@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sbh_jobkit.check import rulebook
 from sbh_jobkit.check.finding import LEVELS
 from sbh_jobkit.check.importing import LIMIT
-from sbh_jobkit.errors import JobkitError, did_you_mean
+from sbh_jobkit.errors import JobkitError, decode_utf8, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ class Settings:
     @classmethod
     def _from_file(cls, file: Path) -> Self:
         try:
-            data: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+            data: Any = tomllib.loads(decode_utf8(file.read_bytes()))
         except (OSError, ValueError, RecursionError) as error:
             msg = f"{file} cannot be read: {error}"
             raise JobkitError(msg) from error

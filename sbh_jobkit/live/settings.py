@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sbh_jobkit.errors import SettingsError
+from sbh_jobkit.errors import SettingsError, decode_utf8
 from sbh_jobkit.live import keys
 from sbh_jobkit.schedule.policies import ALL_JOBS
 
@@ -146,10 +146,12 @@ class Settings:
         """Read a file; raises SettingsError, which names the file and the key."""
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            msg = f"cannot read {str(path)!r}: {why}; name the file that describes the tenant"
+            text = decode_utf8(path.read_bytes())
+        except OSError as error:
+            msg = f"cannot read {str(path)!r}: {error.strerror or error}; name the file that describes the tenant"
+            raise SettingsError(msg) from error
+        except ValueError as error:
+            msg = f"cannot read {str(path)!r}: {error}"
             raise SettingsError(msg) from error
         return cls.from_text(path, text)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, nearest
+from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, explain_encoding, nearest
 from sbh_jobkit.plugin.addresses import explain_length, explain_name
 from sbh_jobkit.schedule import cron, times
 
@@ -85,7 +85,7 @@ def read(text: str | bytes, where: str = FILE) -> Manifest:
         problem = f"line {error.lineno} column {error.colno} is not valid JSON: {error.msg}"
         raise ManifestError(where, [problem]) from None
     except UnicodeDecodeError as error:
-        raise ManifestError(where, [f"byte {error.start} is not UTF-8; save the file as UTF-8"]) from None
+        raise ManifestError(where, [explain_encoding(error)]) from None
     except ValueError:  # Python parses numbers of at most 4300 digits
         raise ManifestError(where, ["a number has too many digits"]) from None
     except RecursionError:

@@ -64,7 +64,7 @@ LONG = "is outside the years 1 to 9999; use a shorter duration"
     [
         (["simulate", "p", "--faults", "deep.toml"], "deep.toml: the fault plan is not valid TOML: maximum recursion"),
         (["simulate", "p", "--faults", "digits.toml"], "digits.toml: the fault plan is not valid TOML: Exceeds the"),
-        (["simulate", "p", "--faults", "bytes.toml"], "bytes.toml: the fault plan is not valid TOML: "),
+        (["simulate", "p", "--faults", "bytes.toml"], "cannot read the fault plan 'bytes.toml': byte 5 is not UTF-8"),
         (["simulate", "p", "--policy", f"max_instances={'9' * 5000}"], "max_instances must be a whole number"),
         (["simulate", "p", "--seed", "9" * 5000], "--seed has 5,000 digits"),
         (["simulate", "p", "--tenants", "99999999999"], "--tenants 99999999999 is not a number of tenants: use 1 to"),

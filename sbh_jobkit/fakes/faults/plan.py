@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import FaultPlanError, UnknownJobError, did_you_mean
+from sbh_jobkit.errors import FaultPlanError, UnknownJobError, decode_utf8, did_you_mean
 from sbh_jobkit.fakes.faults.kinds import (
     KINDS,
     Crash,
@@ -80,15 +80,16 @@ class FaultPlan:
     def load(cls, path: str | Path) -> FaultPlan:
         """Load a TOML file: `seed = 7`, and one table such as `[[outage]]` with settings per fault."""
         try:
-            with Path(path).open("rb") as file:
-                found = tomllib.load(file)
+            text = decode_utf8(Path(path).read_bytes())
         except OSError as error:
             msg = f"cannot read the fault plan {str(path)!r}: {error.strerror}"
             raise FaultPlanError(msg) from error
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # also for a number with too many digits, or text that is not UTF-8
+        except ValueError as error:
+            msg = f"cannot read the fault plan {str(path)!r}: {error}"
+            raise FaultPlanError(msg) from error
+        try:
+            found = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # also for a number with too many digits
             msg = f"{path}: the fault plan is not valid TOML: {error}; write tables such as [[outage]]"
             raise FaultPlanError(msg) from error
         seed = found.pop("seed", 0)

@@ -81,6 +81,11 @@ def file(tmp_path, monkeypatch):
     return write
 
 
+def test_a_byte_order_mark_is_left_out(file):
+    """As some editors of Windows write it."""
+    assert FaultPlan.load(file(PLAN.encode("utf-8-sig"))) == FaultPlan(*FAULTS, seed=7)
+
+
 def test_a_file_is_a_plan(file):
     """Tables with the settings of each fault, times as TOML's own or as text."""
     assert FaultPlan.load(file(PLAN)) == FaultPlan(*FAULTS, seed=7)
@@ -129,10 +134,11 @@ WRONG = {
     ),
     "another encoding": (
         "# été".encode("latin-1"),
-        (
-            "plan.toml: the fault plan is not valid TOML: 'utf-8' codec can't decode byte 0xe9 in position 2: "
-            "invalid continuation byte; write tables such as [[outage]]"
-        ),
+        "cannot read the fault plan 'plan.toml': byte 2 is not UTF-8; save the file as UTF-8",
+    ),
+    "UTF-16": (
+        "seed = 7".encode("utf-16"),
+        "cannot read the fault plan 'plan.toml': byte 0 is not UTF-8; save the file as UTF-8",
     ),
     "a misspelt kind": (
         '[[outtage]]\nof = "db"\n',
