@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -228,9 +227,19 @@ def _open_sqlite(parsed: sa.engine.URL, settings: Settings) -> Engine:
     if not parsed.database or parsed.database == ":memory:":
         msg = f"db {str(parsed)!r} names no file; write sqlite:///app.db"
         raise SettingsError(msg)
-    path = settings.folder / parsed.database
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-    opened = partial(sqlite3.connect, uri, uri=True, isolation_level=None, check_same_thread=False)
+    path = (settings.folder / parsed.database).absolute()
+    uri = f"file:{quote(str(path))}?mode=ro"
+
+    def opened() -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError as error:  # whose text says neither why nor which file
+            if path.is_file():
+                raise
+            why = "is not a file" if path.exists() else "does not exist"
+            msg = f"the file of the database {why}: {str(path)!r}; see db in tenant.toml"
+            raise ServiceError(msg) from error
+
     engine = sa.create_engine("sqlite://", creator=opened, poolclass=sa.pool.QueuePool)
 
     @sa.event.listens_for(engine, "connect")

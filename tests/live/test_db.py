@@ -256,7 +256,27 @@ def test_a_database_that_cannot_be_used_is_refused(url):
     assert str(refused.value) == REFUSED[url]
 
 
-@pytest.mark.parametrize("url", ["sqlite:///none.db", "postgresql://ann:hunter2@127.0.0.1:1/app"])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none.db", "does not exist"),
+        ("no/where/a.db", "does not exist"),
+        (".", "is not a file"),
+        ("é ?#", "does not exist"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(tmp_path, name, why):
+    """SQLite itself only says that it cannot open it."""
+    settings = Settings(id="acme", db=f"sqlite:///{name.replace('?', '%3F')}", folder=tmp_path)
+    database = LiveDatabase.from_settings(settings)
+    with pytest.raises(ServiceError) as refused:
+        database.tables()
+    path = str(tmp_path / name)
+    assert str(refused.value) == f"the file of the database {why}: {path!r}; see db in tenant.toml"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@127.0.0.1:1/app", "postgresql://ann:hunter2@127.0.0.1:2/a"])
 def test_a_database_that_is_not_there_is_an_error(tmp_path, url):
     """No file is made, and no password is shown."""
     database = LiveDatabase.from_settings(Settings(id="acme", db=url, folder=tmp_path))
