@@ -39,27 +39,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:
             protection.protect()
             watchdog.end_stuck(os.dup(2))
-        if not typed:
-            _parser()[0].print_help(sys.stderr)
-            return WRONG_USE
-        try:
-            options = _read(typed)
-        except SystemExit:  # help, or the version
-            protection.check()
-            raise
-        command = getattr(importlib.import_module(f"sbh_jobkit.cli.{options.command}"), options.command)
-        ok = command(options)
-        protection.check()
+        return _carry_out(typed)
     except JobkitError as error:
         return _report(f"{error}")
     except OSError as error:
         if error.filename is None:  # no file that was asked for
             raise
         return _report(f"{error.filename}: {error.strerror}")
+    except UnicodeEncodeError:  # paths of any bytes work where nothing has to be written with them
+        wrong = list(filter(_is_not_utf8, [*typed, os.environ.get(live_options.VARIABLE, "")]))
+        if not wrong:
+            raise
+        return _report(f"{ascii(os.fsencode(wrong[0]))[1:]} has a byte that is not UTF-8; write the name in UTF-8")
     except KeyboardInterrupt:
         print("sbh-jobkit: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _carry_out(typed: list[str]) -> int:
+    """Run the command that was typed; return its exit code."""
+    if not typed:
+        _parser()[0].print_help(sys.stderr)
+        return WRONG_USE
+    try:
+        options = _read(typed)
+    except SystemExit:  # help, or the version
+        protection.check()
+        raise
+    command = getattr(importlib.import_module(f"sbh_jobkit.cli.{options.command}"), options.command)
+    ok = command(options)
+    protection.check()
     return OK if ok else FAILED
+
+
+def _is_not_utf8(word: str) -> bool:
+    """Whether a word of the command line has bytes that are not text; Python gives them as surrogates."""
+    return any("\udc80" <= letter <= "\udcff" for letter in word)
 
 
 def _report(problem: str) -> int:
