@@ -64,7 +64,7 @@ def add_serve(commands: Commands) -> None:
     text = "the address to listen on; beyond this machine, a token must be there (default: 127.0.0.1)"
     serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=text)
     text = "the address by which others reach it, for links to files (default: the host and the port)"
-    serve.add_argument("--url", metavar="URL", help=text)
+    serve.add_argument("--url", type=_url, metavar="URL", help=text)
     text = "write the first token of the REST API to this file, or take it from there (mode 600)"
     serve.add_argument("--token-file", metavar="FILE", help=text)
     serve.add_argument("--key-file", metavar="FILE", help=_KEY)
@@ -86,7 +86,9 @@ def add_worker(commands: Commands) -> None:
     text = "what brings rows to workers: the name that serve was given, too (default: distributed)"
     worker.add_argument("--engine", default="distributed", metavar="distributed|NAME", help=text)
     _add_runs(worker)
-    worker.add_argument("--tenants", metavar="A,B", help="only jobs of these tenants (default: all)")
+    worker.add_argument(
+        "--tenants", type=_tenants, default=[], metavar="A,B", help="only jobs of these tenants (default: all)"
+    )
     text = "how long runs may go on after Ctrl-C or SIGTERM, before they are cancelled (default: 20s)"
     worker.add_argument("--grace", default="20s", metavar="DURATION", help=text)
     text = "the file with the key of secrets, mode 600 (default: the variable SBH_JOBKIT_KEY)"
@@ -94,7 +96,7 @@ def add_worker(commands: Commands) -> None:
     text = "where plugins are kept that were fetched (default: sbh-jobkit.packages)"
     worker.add_argument("--cache", metavar="FOLDER", help=text)
     text = "the address of the REST API, for links to files"
-    worker.add_argument("--url", metavar="URL", help=text)
+    worker.add_argument("--url", type=_url, metavar="URL", help=text)
     text = "make or migrate the tables of a store, or copy a store from SQLite into PostgreSQL"
     store = add_command(commands, "store", text)
     store.add_argument("action", metavar="migrate|copy", help="what to do")
@@ -193,6 +195,28 @@ def _name(text: str) -> str:
         msg = f"--name {text[:60]!r} is not a name: use up to 50 letters, digits, '.', '_' and '-'"
         raise JobkitError(msg)
     return text
+
+
+def _url(text: str) -> str:
+    """Return the address of a server, which links to files begin with."""
+    from sbh_jobkit.live.keys import web_address
+
+    try:
+        if "?" not in text and "#" not in text:
+            return web_address(text)
+        hint = "; leave out what begins with '?' or '#'"
+    except (TypeError, ValueError) as error:
+        hint = str(error) if str(error).startswith("; ") else ", such as https://jobs.example"
+    msg = f"--url {text!r} is not an address that begins with https:// or http://{hint}"
+    raise JobkitError(msg)
+
+
+def _tenants(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        msg = f"--tenants {text!r} names no tenant; write names such as acme,globex, or leave it out for all tenants"
+        raise JobkitError(msg)
+    return names
 
 
 def _port(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sbh_jobkit.cli import streams
 from sbh_jobkit.engines import heartbeat, installations, vault
 from sbh_jobkit.engines.describe import describe
+from sbh_jobkit.engines.folders import require_folder
 from sbh_jobkit.engines.instants import now
 from sbh_jobkit.engines.keyring import Keys, require_private, write_private
 from sbh_jobkit.engines.uploads import Uploads
@@ -76,6 +77,8 @@ class Web:
         """
         beside = beside_store(store)
         key_file = Path(options.key_file or beside("key")).absolute()
+        uploads = Path(options.uploads or beside("plugins")).absolute()
+        require_folder(uploads, "--uploads")
         heartbeat.check_start(store, options.name, options.engine)
         _require_token(options, store, shows=shows)
         keys = Keys.load_or_make(key_file)
@@ -85,7 +88,6 @@ class Web:
         try:
             host = f"[{options.host}]" if ":" in options.host else options.host
             url = options.url or f"http://{host}:{listening.getsockname()[1]}"
-            uploads = Path(options.uploads or beside("plugins")).absolute()
             address = Address(url=url.rstrip("/"), uploads=Uploads(uploads), key_file=key_file)
             token = _first_token(store, options.token_file, shows=shows)
         except BaseException:

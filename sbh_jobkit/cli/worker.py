@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 def worker(options: Namespace) -> bool:
     """Work until Ctrl-C or SIGTERM."""
     grace = times.duration(options.grace, zero=True).total_seconds()
-    tenants = [name.strip() for name in (options.tenants or "").split(",") if name.strip()]
     if options.store is None:
         msg = f"a worker needs a store; name it with --store postgresql://…, or set {VARIABLE}"
         raise SettingsError(msg)
@@ -34,8 +33,11 @@ def worker(options: Namespace) -> bool:
         from sbh_jobkit.engines.catalogue import Catalogue
         from sbh_jobkit.engines.distributed import adapters
         from sbh_jobkit.engines.distributed.worker import QueueWorker
+        from sbh_jobkit.engines.folders import require_folder
         from sbh_jobkit.engines.packages import PackageCache
         from sbh_jobkit.engines.starter import Starter
+    if options.cache:
+        require_folder(Path(options.cache), "--cache")
     with adapters.opened(options.engine, options.store) as (store, engine):
         heartbeat.check_start(store, options.name, options.engine)
         beside = beside_store(store)
@@ -54,13 +56,13 @@ def worker(options: Namespace) -> bool:
                 starter,
                 Catalogue(store, cache, more),
                 slots=options.runs,
-                tenants=tenants,
+                tenants=options.tenants,
                 ended=notified([screen.ended]),
                 called=options.name,
                 engine_name=options.engine,
             )
             running.start()
-            serving = Serving(plugins=[], tenants=tenants or ["all"], store=store.shown, due=[], url=None)
+            serving = Serving(plugins=[], tenants=options.tenants or ["all"], store=store.shown, due=[], url=None)
             ready = f"up to {count(options.runs, 'run')} at a time"
             Lifetime(running, screen, grace, lambda: None, ready=lambda: ready).run(serving, None)
     return True

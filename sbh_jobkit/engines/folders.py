@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbh_jobkit.engines.instants import now
-from sbh_jobkit.errors import JobkitError
+from sbh_jobkit.errors import JobkitError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +28,15 @@ YOUNG = 60.0
 
 class CannotCopy(JobkitError):  # noqa: N818  what is the matter, not an error of the program
     """A plugin's folder that is too large, or cannot be read."""
+
+
+def require_folder(path: Path, option: str) -> None:
+    """Raise SettingsError for what is not a folder, and cannot become one; the option names another one."""
+    found = next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
+    if not found.is_dir():
+        where = "" if found == path else f", since {str(found)!r} is not one"
+        msg = f"{str(path)!r} is not a folder{where}; name a folder with {option}"
+        raise SettingsError(msg)
 
 
 def plugin_files(root: Path, belongs: Callable[[Path], bool] = lambda _: True) -> Iterator[tuple[str, Path]]:

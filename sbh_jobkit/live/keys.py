@@ -23,6 +23,7 @@ _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):.*@")
 _SECRET_PART = re.compile(r"([?&][^=&'\"]*(?:key|secret|token|password)[^=&'\"]*=)[^&'\"]*", re.IGNORECASE)
+_NOT_IN_URLS = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 _MOST_SECONDS = 86_400
 _MOST_DAYS = 36_500
 _MOST = 2**40
@@ -229,7 +230,7 @@ def _sources(value: Any) -> tuple[str, ...]:
 def _url(value: Any, schemes: tuple[str, ...]) -> str:
     scheme = urlsplit(_text(value)).scheme.partition("+")[0]
     if "://" not in value or scheme not in schemes:
-        raise ValueError(did_you_mean(value.partition(":")[0], schemes))
+        raise ValueError("" if scheme in schemes else did_you_mean(value.partition(":")[0], schemes))
     return str(value)
 
 
@@ -248,14 +249,16 @@ def _storage(value: Any) -> str:
     return url
 
 
-def _web(value: Any) -> str:
-    if not urlsplit(_url(value, ("http", "https"))).hostname:
+def web_address(value: Any) -> str:
+    """Return an address that begins with https:// or http://; raises TypeError or ValueError, maybe with a hint."""
+    parts = urlsplit(_url(value, ("http", "https")))
+    if not parts.hostname or parts.port == 0 or _NOT_IN_URLS.search(value):  # to ask for a port above 65535 raises
         raise ValueError
     return str(value)
 
 
 _SECRET = _Key("the name of a secret", _text)
-_WEB = _Key("an address that begins with https:// or http://", _web)
+_WEB = _Key("an address that begins with https:// or http://", web_address)
 _SECONDS = _Key("a number of seconds above 0, and at most a day", _seconds)
 _TOP = {
     "id": _Key("text of letters, digits, '-' and '_', such as 'acme'", _id),

@@ -58,9 +58,7 @@ class App:
         self._readers: set[str] = set()
         """Which tokens have read the numbers."""
         metrics.watch(Gauges(service, workers=service.packs))
-        routes: list[Route] = [
-            PlainRoute(each.path, self._endpoint(each), methods=[each.method]) for each in ENDPOINTS
-        ]
+        routes: list[Route] = [PlainRoute(each.path, self._endpoint(each), methods=[each.method]) for each in ENDPOINTS]
         routes += [
             Route("/api/plugins", self._endpoint(ENDPOINTS[0]), methods=["GET"]),
             Route("/ext/{slug}/{path:path}", self._route, methods=_VERBS),

@@ -46,6 +46,9 @@ class Token:
 def add(connection: Connection, name: str, role: str, *, tenant: str | None = None, value: str | None = None) -> str:
     """Make a token, or take one that is given, and return it; it can never be read again. Raises JobkitError."""
     _check(name, role)
+    if tenant is not None and not tenant.strip():
+        msg = f"the tenant of the token {name!r} must not be empty; leave it out for all tenants"
+        raise JobkitError(msg)
     if name in {each.name for each in read(connection)}:
         msg = f"there is a token {name!r} already; remove it first, or take another name"
         raise JobkitError(msg)

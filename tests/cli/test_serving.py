@@ -247,7 +247,46 @@ BAD = {
     " table 'theirs'",
     "serve tea --tenant tenant.toml --tenant tenant.toml": "two tenants are called 'acme': {folder}/tenant.toml and"
     " {folder}/tenant.toml; serve one of them, or rename one",
-    "serve --check --tenant down.toml": "tenant down: db cannot be used: ",
+    "serve --check --tenant down.toml": "tenant down: db cannot be used: the file of the database does not exist:"
+    " '{folder}/no.db'; see db in tenant.toml",
+    **{
+        f"serve tea --url {url}": f"--url {url!r} is not an address that begins with https:// or http://{hint}"
+        for url, hint in {
+            "notaurl": ", such as https://jobs.example",
+            "ftp://x": ", such as https://jobs.example",
+            "http://": ", such as https://jobs.example",
+            "https:/jobs.example": ", such as https://jobs.example",
+            "http://jobs.example:99999": ", such as https://jobs.example",
+            "htp://jobs.example": "; did you mean 'http'?",
+            "https://jobs.example/?a=1": "; leave out what begins with '?' or '#'",
+        }.items()
+    },
+    "worker --url jobs.example": "--url 'jobs.example' is not an address that begins with https:// or http://",
+    "serve tea --uploads tenant.toml": "'{folder}/tenant.toml' is not a folder; name a folder with --uploads",
+    "serve tea --uploads tenant.toml/a/b": "'{folder}/tenant.toml/a/b' is not a folder, since '{folder}/tenant.toml' is"
+    " not one; name a folder with --uploads",
+    "worker --store postgresql://h/d --cache tenant.toml": "'tenant.toml' is not a folder; name a folder with --cache",
+    **{
+        f"worker --tenants={given}": f"--tenants {given!r} names no tenant; write names such as acme,globex, or"
+        " leave it out for all tenants"
+        for given in ("", ",", ",,,")
+    },
+    "token add x --tenant=": "the tenant of the token 'x' must not be empty; leave it out for all tenants",
+    **{
+        f"{line}{url}": f"the store {url!r} is in memory, where no other process finds it; name a file:"
+        " sqlite:///jobs.db"
+        for line in ("serve tea --store ", "history --store ", "pause --all --store=")
+        for url in ("sqlite://", "sqlite:///", "sqlite:///:memory:")
+    },
+    **{
+        line: f"{shown} has a byte that is not UTF-8; write the name in UTF-8"
+        for line, shown in {
+            "token remove \udcff --store sqlite:///old.db": r"'\xff'",
+            "token add x --tenant caf\udce9 --store sqlite:///old.db": r"'caf\xe9'",
+            "history --tenant a\udcc3b --store sqlite:///old.db": r"'a\xc3b'",
+            "serve tea --port 0 --store sqlite:///jobs.db\udcff": r"'sqlite:///jobs.db\xff'",
+        }.items()
+    },
     "history --store sqlite:///none.db": "there is no store 'sqlite:///none.db'; serve makes it, or name another one"
     " with --store",
     "history te --store sqlite:///old.db": "the store has no plugin 'te'; it has none yet",

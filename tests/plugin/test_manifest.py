@@ -180,8 +180,10 @@ PROBLEMS = [
     *(
         (
             {"jobs": [{"name": "a"}, {"name": name}]},
-            "$.jobs[1].name: is a part of addresses, so it must have no '/' and no '\\' and not be '.' or '..',"
-            f" got {name!r}",
+            (
+                "$.jobs[1].name: is a part of addresses, so it must have no '/' and no '\\' and not be '.' or '..',"
+                f" got {name!r}"
+            ),
         )
         for name in ("a/b", "..", ".", "a\\b", "/")
     ),

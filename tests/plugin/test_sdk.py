@@ -159,7 +159,7 @@ def test_the_name_of_a_job_fits_the_store(length, shown):
 @pytest.mark.parametrize("value", NAMES)
 def test_all_other_names_are_legal(value):
     """What an address can have, encoded."""
-    assert sdk.job(value)(lambda ctx: ctx)._plugin_job_name == value
+    assert vars(sdk.job(value)(lambda ctx: ctx))["_plugin_job_name"] == value
 
 
 PART = "must write each part as '{name}' or '<name>', with a name that Python allows"
