@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from starlette.responses import Response
-
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
 """Headers of every answer."""
+
+
+def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer in JSON, with more headers than those of every answer."""
+    # in ASCII: a text of a job may have half of a surrogate pair, which UTF-8 cannot write and an escape can
+    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, {**SAFE, **(headers or {})}, media_type="application/json")
 
 
 class ApiError(Exception):
@@ -34,7 +40,7 @@ class ApiError(Exception):
         body: dict[str, Any] = {"success": False, "error": self.message}
         if self.errors:
             body["errors"] = list(self.errors)
-        return JSONResponse(body, self.status, {**SAFE, **self.headers})
+        return json_response(body, self.status, self.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class Answer:
         """Return the envelope."""
         failed = {} if self.error is None else {"error": self.error}
         body = {"success": self.error is None, **failed, "data": self.data, **self.more}
-        return JSONResponse(body, self.status, SAFE)
+        return json_response(body, self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.server import calls_api, job_api, operate_api, plugin_api
 from sbh_jobkit.server.access import caller_of, tenant_of
-from sbh_jobkit.server.answer import SAFE, ApiError, Later
+from sbh_jobkit.server.answer import SAFE, ApiError, Later, json_response
 from sbh_jobkit.server.body import read_body, read_upload
 from sbh_jobkit.server.endpoint import Call
 from sbh_jobkit.server.files_api import serve_file
@@ -109,14 +109,14 @@ class App:
         asked = await _described(request, data)
         call = Call(service=self._service, caller=caller, tenant=tenant, path=request.path_params)
         body, status = await run_in_threadpool(calls_api.serve_route, call, asked)
-        return JSONResponse(body, status, SAFE)
+        return json_response(body, status)
 
     async def _file(self, request: Request) -> Response:
         """Serve a signed link."""
         return await serve_file(self._service, request)
 
     async def _alive(self, _: Request) -> Response:
-        return JSONResponse({"success": True, "data": {"status": "alive"}}, headers=SAFE)
+        return json_response({"success": True, "data": {"status": "alive"}})
 
     async def _ready(self, _: Request) -> Response:
         parts = await run_in_threadpool(readiness, self._service)
@@ -124,8 +124,8 @@ class App:
         bad = [name for name, state in shown.items() if state != "ok"]
         if bad:
             error = f"not ready: {', '.join(bad)}; the status page and the log say why"
-            return JSONResponse({"success": False, "error": error, "data": shown}, 503, SAFE)
-        return JSONResponse({"success": True, "data": shown}, headers=SAFE)
+            return json_response({"success": False, "error": error, "data": shown}, 503)
+        return json_response({"success": True, "data": shown})
 
     async def _numbers(self, request: Request) -> Response:
         token = sha256(request.headers.get("authorization", "").encode()).hexdigest()
@@ -145,7 +145,7 @@ class App:
         return Response(text, headers=SAFE, media_type=CONTENT_TYPE)
 
     async def _document(self, _: Request) -> Response:
-        return JSONResponse(document(ENDPOINTS, self._service.address.url), headers=SAFE)
+        return json_response(document(ENDPOINTS, self._service.address.url))
 
 
 async def _awaited(later: Later, stopping: Event) -> Any:

@@ -124,7 +124,7 @@ def packed(files, **more):
     return written.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pack():
     """Return the function that makes zips."""
     return packed

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote
 
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from sbh_jobkit.report.template import render
 from sbh_jobkit.server.access import visible_tenants
@@ -20,7 +20,7 @@ from sbh_jobkit.server.routing import PlainRoute
 from sbh_jobkit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
     from starlette.routing import Route
@@ -120,7 +120,7 @@ class Site:
         shown = {"who": view.caller, "mark": mark, "refresh": view.refresh, **values}
         text = render(template, style=self._style, version=__version__, **shown)
         headers = {**_HEADERS, **({"Refresh": f"{view.refresh}"} if view.refresh else {})}
-        return HTMLResponse(f"{text}", status, headers)
+        return _html_response(text, status, headers)
 
     async def _login(self, request: Request) -> Response:
         """Show the form for a token, or open a session."""
@@ -135,7 +135,7 @@ class Site:
                 wrong, status = True, 401
         values = {"wrong": wrong, "who": None, "mark": "", "refresh": 0}
         text = render("server/login", style=self._style, version=__version__, **values)
-        return HTMLResponse(f"{text}", status, _HEADERS)
+        return _html_response(text, status, _HEADERS)
 
     def _opened(self, cookie: str, to: str) -> Response:
         here = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
@@ -150,6 +150,11 @@ class Site:
         answer = RedirectResponse("/login", 303, _HEADERS)
         answer.delete_cookie(session.COOKIE)
         return answer
+
+
+def _html_response(text: str, status: int, headers: Mapping[str, str]) -> Response:
+    """Return a page; what UTF-8 cannot write of a job's texts, half of a surrogate pair, stands there as an escape."""
+    return Response(text.encode("utf-8", "backslashreplace"), status, headers, media_type="text/html")
 
 
 async def _form_of(request: Request) -> dict[str, str]:
