@@ -159,6 +159,7 @@ _NEAR, _NEAR_IF_SHORT, _SHORT = 0.71, 0.65, 4
 _ALIKE = 0.6
 _NAME = re.compile(r"[\w.:-]+")
 _WORDS = re.compile(r"[a-z0-9]+")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _LEAST = 3
 """So many letters tell words apart: `http` is meant by `outbound_http`, `db` could be anything."""
 
@@ -179,6 +180,12 @@ def decode_utf8(data: bytes) -> str:
 def explain_encoding(error: UnicodeDecodeError) -> str:
     """Return what to do about a file that is in another encoding."""
     return f"byte {error.start} is not UTF-8; save the file as UTF-8"
+
+
+def half_pair(text: str) -> str | None:
+    """Return the first half of a surrogate pair in a text, which UTF-8 cannot write, as Python shows it, or None."""
+    found = _HALF_PAIR.search(text)
+    return None if found is None else repr(found[0])
 
 
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit.context.gate import OfOneRun
-from sbh_jobkit.errors import Members, did_you_mean
+from sbh_jobkit.errors import Members, did_you_mean, half_pair
 from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
@@ -89,4 +89,7 @@ def secret_problem(key: object, value: object) -> str | None:
         return f"a secret's name must be text that is not empty, got {key!r}"
     if not isinstance(value, str):
         return f"secret {key!r} must be text, got a value of type {type(value).__name__}"
+    for what, text in (("name", key), ("value", value)):
+        if half_pair(text) is not None:  # which half is not said: it is a part of the value
+            return f"a secret must be text that UTF-8 can write, and the {what} of {key!r} has half of a surrogate pair"
     return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, explain_encoding, nearest
+from sbh_jobkit.errors import JobkitError, ManifestError, did_you_mean, explain_encoding, half_pair, nearest
 from sbh_jobkit.plugin.addresses import explain_length, explain_name
 from sbh_jobkit.schedule import cron, times
 
@@ -221,6 +221,11 @@ def _text(value: Any, path: str, problems: list[str], *, empty: bool = False) ->
         return None
     if not value.strip() and not empty:
         problems.append(f"{path}: must not be empty")
+        return None
+    if (half := half_pair(value)) is not None:
+        problems.append(
+            f"{path}: {half} is half of a surrogate pair, which is not a character; write both or remove it"
+        )
         return None
     return value
 

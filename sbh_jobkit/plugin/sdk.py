@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sbh_jobkit.errors import PluginError
+from sbh_jobkit.errors import PluginError, half_pair
 from sbh_jobkit.plugin.addresses import explain_name, explain_path
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ def _check_text(decorator: str, parameter: str, value: object) -> None:
         raise PluginError(msg)
     if not isinstance(value, str) or not value.strip():
         msg = f"@{decorator}: {parameter} must be text that is not empty, got {value!r}"
+        raise PluginError(msg)
+    if (half := half_pair(value)) is not None:
+        msg = f"@{decorator}: {parameter} has {half}, half of a surrogate pair, which is not a character"
         raise PluginError(msg)
     if parameter in _EXPLAINED and (problem := _EXPLAINED[parameter](value)):
         msg = f"@{decorator}: {parameter} {problem}"

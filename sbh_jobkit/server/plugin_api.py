@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from sbh_jobkit.context.secrets import secret_problem
 from sbh_jobkit.engines import vault
 from sbh_jobkit.engines.describe import describe
 from sbh_jobkit.engines.schema import State, job_run
@@ -110,6 +111,8 @@ def set_secret(call: Call) -> Answer:
         raise ApiError(
             400, "'key' must be a name of letters, digits, '_', '.' and '-' that begins with a letter or '_'"
         )
+    if (problem := secret_problem(name, value)) is not None:
+        raise ApiError(400, problem)
     _require_to_count(call, name)
     try:
         with call.service.store.write() as connection:

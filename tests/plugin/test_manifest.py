@@ -72,6 +72,28 @@ PROBLEMS = [
     ({"description": None}, "$.description: must be text, got null"),
     ({"author": {}}, "$.author: must be text, got an object"),
     ({"repo_url": 5}, "$.repo_url: must be text, got a number (5)"),
+    *(
+        ({key: text}, f"$.{key}: {half} is half of a surrogate pair, which is not a character; write both or remove it")
+        for key, text, half in (
+            ("name", "\ud83d", r"'\ud83d'"),
+            ("version", "1\udfff", r"'\udfff'"),
+            ("description", "\udc00\ud800", r"'\udc00'"),
+            ("author", "op-\udce9", r"'\udce9'"),
+            ("repo_url", "https://\udbff", r"'\udbff'"),
+        )
+    ),
+    (
+        {"secrets": ["A", "\ud800"]},
+        r"$.secrets[1]: '\ud800' is half of a surrogate pair, which is not a character; write both or remove it",
+    ),
+    (
+        {"jobs": [{"name": "\ud83d\ud83d", "schedule": "@daily"}]},
+        r"$.jobs[0].name: '\ud83d' is half of a surrogate pair, which is not a character; write both or remove it",
+    ),
+    (
+        {"jobs": [{"name": "a", "schedule": "\ud800 * * * *"}]},
+        r"$.jobs[0].schedule: '\ud800' is half of a surrogate pair, which is not a character; write both or remove it",
+    ),
     # keys
     ({"permisions": []}, "$.permisions: unknown key; did you mean 'permissions'?"),
     ({"Jobs": []}, "$.Jobs: unknown key; did you mean 'jobs'?"),
@@ -191,7 +213,6 @@ PROBLEMS = [
         ({"jobs": [{"name": name}]}, f"$.jobs[0].name: must be one line without control characters, got {name!r}")
         for name in ("a\0b", "a\n", "a\x85")
     ),
-    ({"jobs": [{"name": "\udcff"}]}, "$.jobs[0].name: must be text that UTF-8 can write, got '\\udcff'"),
     (
         {"jobs": [{"name": "x" * 201}]},
         f"$.jobs[0].name: must have at most 200 characters, got 201: '{'x' * 20}…'",

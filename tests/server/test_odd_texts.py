@@ -1,5 +1,7 @@
 """Texts that UTF-8 or a database cannot hold: half of a surrogate pair, as in the name of a file, and NUL."""
 
+import json
+
 import httpx2
 import pytest
 
@@ -41,6 +43,10 @@ def nul(ctx):
 @job("swapped")
 def swapped(ctx):
     return "\udc00\ud800"
+
+@job("set_secret")
+def set_secret(ctx):
+    return [ctx.secrets.set("MADE", "\udc80"), ctx.secrets.set("\udc80", "made")]
 
 @route("/half/{name}", methods=["GET", "POST"])
 def half(ctx, name):
@@ -101,6 +107,60 @@ def test_a_body_with_such_a_text_is_answered(odd, what):
     address, body, status = CALLS[what]
     answer = odd.post(f"/api/plugins/{address}", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["success"]) == (status, status == 200)
+
+
+@pytest.mark.parametrize("value", ["\ud800", "pass\udce9word", "\udfff\ud83d", "\ud83dx"], ids=ascii)
+def test_a_secret_with_such_a_text_is_refused(odd, value):
+    """The answer does not repeat it; nothing could encrypt it."""
+    body = json.dumps({"key": "NEW", "value": value})
+    answer = odd.post("/api/plugins/odd/secrets", content=body)
+    message = "a secret must be text that UTF-8 can write, and the value of 'NEW' has half of a surrogate pair"
+    assert (answer.status_code, answer.json()) == (400, {"success": False, "error": message})
+    assert odd.post("/api/plugins/odd/secrets", json={"key": "NEW", "value": "\U0001f600\0"}).status_code == 200
+
+
+def test_a_job_that_sets_such_a_secret_has_a_fault(odd):
+    """And goes on."""
+    found = odd.post("/api/plugins/odd/jobs/set_secret/run-now").json()["data"]["result"]
+    assert (found["result"], found["error"][:11]) == ([False, False], "secret-type")
+
+
+MANIFESTS = {
+    "its name": '{"slug": "up", "name": "\\ud83d"}',
+    "its version": '{"slug": "up", "name": "Up", "version": "\\udfff"}',
+    "its description": '{"slug": "up", "name": "Up", "description": "\\udce9"}',
+    "a secret": '{"slug": "up", "name": "Up", "secrets": ["\\udc00"]}',
+    "a job": '{"slug": "up", "name": "Up", "jobs": [{"name": "\\udbff"}]}',
+    "its slug": '{"slug": "\\ud800", "name": "Up"}',
+    "its entry": '{"slug": "up", "name": "Up", "entry": "\\ud800.py"}',
+    "its time zone": '{"slug": "up", "name": "Up", "timezone": "\\ud800"}',
+}
+
+
+@pytest.mark.parametrize("what", MANIFESTS)
+def test_a_manifest_with_such_a_text_is_refused(odd, pack, what):
+    """As a problem of the package, and nothing of it is served."""
+    files = {"file": ("up.zip", pack({"plugin.json": MANIFESTS[what], "main.py": ""}))}
+    answer = odd.post("/api/plugins/upload", files=files)
+    assert (answer.status_code, "is half of a surrogate pair" in f"{answer.json()['errors']}") == (422, True)
+    assert [each["slug"] for each in odd.get("/api/plugins/").json()["data"]] == ["odd", "tea"]
+
+
+MODULES = [
+    "raise ValueError('\\ud800')",
+    "import sys; sys.exit('\\udfff')",
+    "import os; open(os.fsdecode(b'/no/\\xe9'))",
+    "from src.ext.sdk import job\n@job('\\udc00')\ndef a(ctx): pass",
+    "from src.ext.sdk import hook\n@hook('\\udc00')\ndef a(ctx, data): pass",
+]
+
+
+@pytest.mark.parametrize("main", MODULES)
+def test_a_module_that_fails_with_such_a_text_is_refused(odd, pack, main):
+    """With the reason."""
+    files = {"plugin.json": '{"slug": "up", "name": "Up"}', "main.py": main}
+    answer = odd.post("/api/plugins/upload", files={"file": ("up.zip", pack(files))})
+    assert (answer.status_code, answer.json()["error"][:26]) == (422, "the package is not valid: ")
 
 
 def test_a_route_takes_and_answers_such_a_text(odd):
