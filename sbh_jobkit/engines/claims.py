@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, and_, bindparam, case, cast, extract, func, select, update
 
 from sbh_jobkit.engines.instants import from_store, now_in, to_store
-from sbh_jobkit.engines.schema import State, insert, job_run
+from sbh_jobkit.engines.schema import State, insert, job_run, storable
 from sbh_jobkit.run.run import Outcome
 from sbh_jobkit.schedule.policy import TRIED_AGAIN
 
@@ -118,14 +118,15 @@ def start(connection: Connection, claim: Claim, now: float | None = None, versio
 
     `version` is that of the plugin; without `now`, it is the time of the database, which is not asked for first.
     """
-    given = {**claim.key, "new_version": version}
+    given = {**claim.key, "new_version": version and storable(version)}
     return _execute_at(connection, (_START, _START_NOW), given, now).rowcount == 1
 
 
 def finish(connection: Connection, claim: Claim, run: Run, now: float | None = None) -> bool:
     """End a running row as its run ended; if the row has ended already, keep the report as a note beside it."""
     record = json.dumps(run.to_dict())
-    given = {**claim.key, "new_outcome": run.outcome, "new_reason": run.reason, "new_record": record}
+    reason = run.reason and storable(run.reason)
+    given = {**claim.key, "new_outcome": run.outcome, "new_reason": reason, "new_record": record}
     if _execute_at(connection, (_FINISH, _FINISH_NOW), given, now).rowcount == 1:
         if run.outcome in TRIED_AGAIN:
             follow_up(connection, [claim], now_in(connection) if now is None else now)

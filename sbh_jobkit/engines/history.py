@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, case, select, tuple_
+from sqlalchemy import and_, case, false, select, tuple_
 
 from sbh_jobkit.engines.instants import from_store, now_in, to_store
-from sbh_jobkit.engines.schema import State, job_mark, job_run
+from sbh_jobkit.engines.schema import State, job_mark, job_run, storable
 from sbh_jobkit.run.record import read_run
 from sbh_jobkit.run.run import Outcome, Run
 from sbh_jobkit.schedule import times
@@ -66,8 +66,10 @@ class Wanted:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions for their rows."""
-        names = ("tenant", "plugin", "job")
-        return [job_run.c[name] == getattr(self, name) for name in names if getattr(self, name) is not None]
+        given = {name: value for name in _KEY[:3] if (value := getattr(self, name)) is not None}
+        if any(value != storable(value) for value in given.values()):  # no row has such a name
+            return [false()]
+        return [job_run.c[name] == value for name, value in given.items()]
 
 
 def read_ended(

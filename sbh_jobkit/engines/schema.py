@@ -6,6 +6,7 @@ PostgreSQL; SQLAlchemy writes both dialects.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ HAS_RUN = text("sbh_job_run.state = 'ended' AND sbh_job_run.started_at IS NOT NU
 _OPEN = text("state <> 'ended'")
 _HAS_RUN = text("state = 'ended' AND started_at IS NOT NULL")
 _UNOFFERED = text("offered_at IS NULL AND state IN ('due', 'waiting', 'backfill', 'retry')")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 metadata = MetaData()
 store_version = Table("sbh_store", metadata, Column("version", Integer, primary_key=True))
 job_run = Table(
@@ -183,6 +185,11 @@ life = Table(
 )
 """When each scheduler and each worker was alive; where none was, fire times were missed. The name is the operator's.
 The engine is the one with which the process uses the store."""
+
+
+def storable(text: str) -> str:
+    """Return a text as every database stores it: NUL, and half of a surrogate pair, as Python writes them."""
+    return _UNSTORABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def insert(connection: Connection, table: Table) -> Any:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from sbh_jobkit.engines import claims, dispatcher, planner
 from sbh_jobkit.engines.history import Going, Wanted, known_plugins, read_ended, read_going, read_verdicts
@@ -266,3 +266,36 @@ print([name for name in sys.modules if name.startswith(("sbh_jobkit.fakes", "sbh
 """
     done = subprocess.run([sys.executable, "-c", code, sqlite_url], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\n"
+
+
+ODD = {
+    "NUL": ("a\0b", r"a\x00b"),
+    "a name that is not UTF-8": ("op-\udce9.csv", r"op-\udce9.csv"),
+    "one half alone": ("\ud83d", r"\ud83d"),
+    "both halves, the second first": ("\udc00\ud800", r"\udc00\ud800"),
+    "the ends of the range": ("\udfff \ud800", r"\udfff \ud800"),
+    "what every database stores": ("ä\U0001f600\n\x01", "ä\U0001f600\n\x01"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_run_with_an_odd_text_is_kept(store, lived, what):
+    """As it was, but for the reason, which is a column of its own: there it stands as Python writes it."""
+    text, written = ODD[what]
+    error = RunError(type="ValueError", message=text, place=text, traceback=text)
+    run = run_of(job(), NINE, error=error, reason=text, value={text: [text]}, stdout=text, outcome=Outcome.CRASHED)
+    lived(job(), NINE, run)
+    with store.read() as connection:
+        (found,) = read_ended(connection, Wanted())
+        assert connection.execute(select(job_run.c.reason)).scalars().first() == written
+    assert found.run == run
+
+
+@pytest.mark.parametrize("what", [what for what, (text, written) in ODD.items() if text != written])
+def test_an_odd_text_names_nothing(store, lived, what):
+    """Neither a tenant, nor a plugin, nor a job; PostgreSQL would not even take the question."""
+    lived(job(), NINE, run_of(job(), NINE))
+    for name in ("tenant", "plugin", "job"):
+        with store.read() as connection:
+            assert [*read_ended(connection, Wanted(**{name: ODD[what][0]}))] == []
+            assert read_going(connection, Wanted(**{name: ODD[what][0]})) == []

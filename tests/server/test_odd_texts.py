@@ -167,3 +167,30 @@ def test_a_route_takes_and_answers_such_a_text(odd):
     """In its body and in its answer."""
     answer = odd.post("/ext/odd/half/a", content=b'"\\udc00"', headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()) == (200, {"name": "a", "\ud800": "\udc00", "text": "\udfff"})
+
+
+ADDRESSES = {
+    "/api/plugins/%00/jobs": 404,
+    "/api/plugins/odd/jobs/nul%00/runs": 404,
+    "/api/plugins/odd/jobs/%ED%A0%80/runs": 404,
+    "/api/plugins/odd/jobs/nul/runs?limit=%00": 400,
+    "/api/plugins/odd/jobs/nul/runs?%ED%A0%80=1": 400,
+    "/ext/%00/half/a": 404,
+    "/ext/odd/none%00": 404,
+    "/files/acme/%00?sig=1": 403,
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_such_name_is_found(odd, address):
+    """Nothing has one."""
+    assert odd.get(address).status_code == ADDRESSES[address]
+
+
+@pytest.mark.parametrize("query", ["job=%00", "plugin=a%00", "job=%ED%A0%80", "plugin=%00&job=%00", "outcome=%00"])
+def test_a_page_of_runs_of_such_a_name_is_empty(served, query):
+    """But for what is no name."""
+    with httpx2.Client(base_url=served.url, trust_env=False, follow_redirects=True) as pages:
+        pages.post("/login", data={"token": served.tokens["read"]})
+        found = pages.get(f"/runs?{query}")
+    assert (found.status_code, "/runs/" in found.text) == (200, query.startswith("outcome"))
