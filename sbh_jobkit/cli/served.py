@@ -78,8 +78,8 @@ def screen_for(*, with_tenant: bool, with_plugin: bool) -> Screen:
 
 @contextmanager
 def logging_on(screen: Screen) -> Iterator[None]:
-    """Show the scheduler's log on the screen."""
-    logger, handler = logging.getLogger("sbh_jobkit"), ScreenHandler(screen)
+    """Show the scheduler's log on the screen, and what libraries warn of: it is a line of the same log."""
+    logger, handler = logging.getLogger(), ScreenHandler(screen)
     logger.addHandler(handler)
     try:
         yield

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from hashlib import sha256
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from sbh_jobkit.server.endpoint import Endpoint
     from sbh_jobkit.server.metrics import Metrics
@@ -76,8 +79,13 @@ class App:
             DBAPIError: _without_store,
             Exception: _broken,
         }
-        self.asgi = Starlette(routes=routes, exception_handlers=failed)
-        self.asgi.router.redirect_slashes = False
+        self._starlette = Starlette(routes=routes, exception_handlers=failed)
+        self._starlette.router.redirect_slashes = False
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        with suppress(Exception):  # it has been answered and logged; Starlette raises it again, for servers that log
+            await self._starlette(scope, receive, send)
 
     def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -203,6 +211,7 @@ async def _without_store(_: Request, error: DBAPIError) -> Response:
     return ApiError(503, "the store cannot be used; the server's log says why").response()
 
 
-async def _broken(_: Request, error: Exception) -> Response:
-    _LOG.error("a request could not be answered", exc_info=error)
+async def _broken(request: Request, error: Exception) -> Response:
+    path = quote(request.scope["path"], errors="replace")  # without the query, which may have what opens a link
+    _LOG.error("%s %s could not be answered", request.method, path, exc_info=error)
     return ApiError(500, "the server could not answer; its log says why").response()

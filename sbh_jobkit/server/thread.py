@@ -76,6 +76,7 @@ class ServerThread:
         config = uvicorn.Config(
             app,
             http=_Protocol,
+            interface="asgi3",
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from sbh_jobkit.cli.screens import JsonLines, ScreenHandler, TerminalScreen
+from sbh_jobkit.cli.served import logging_on
 from sbh_jobkit.engines.claims import Claim
 
 CLAIM = Claim(tenant="acme", plugin="shop", job="work", fire=1767600000.0, worker="w")
@@ -40,3 +41,18 @@ def test_a_person_reads_a_sentence(log, capsys):
     """On standard error."""
     log(TerminalScreen(with_tenant=True, with_plugin=True), "shop/work: it is late", extra={"facts": CLAIM.facts})
     assert capsys.readouterr() == ("", "sbh-jobkit: warning: shop/work: it is late\n")
+
+
+@pytest.mark.parametrize("name", ["sbh_jobkit.server", "uvicorn.error", "asyncio", "a.library"])
+def test_what_a_library_warns_of_is_a_line_of_the_same_log(capsys, name):
+    """Once, with its traceback; a bare line could not be parsed by what reads the log."""
+    with logging_on(JsonLines()):
+        logging.getLogger(name).warning("it is late", exc_info=ValueError("tea"))
+    out, err = capsys.readouterr()
+    line = json.loads(out)
+    assert (line["level"], line["text"].split("\n")[0], "ValueError: tea" in line["text"]) == (
+        "warning",
+        "it is late",
+        True,
+    )
+    assert err == ""

@@ -127,3 +127,35 @@ def test_a_full_store_is_not_the_callers_mistake(serve_in, tmp_path, caplog):
         assert api.get("/api/plugins/tea/jobs").status_code == 200
         with served.store.read() as connection:
             assert vault.names_of(connection, "acme", "tea") == []
+
+
+BROKEN = {
+    "a call": ("GET", "/api/plugins/metrics", "GET /api/plugins/metrics"),
+    "a body": ("POST", "/api/plugins/tea/secrets", "POST /api/plugins/tea/secrets"),
+    "a route": ("PUT", "/ext/tea/cups/a?key=s3cret", "PUT /ext/tea/cups/a"),
+    "letters that a line must not have": (
+        "GET",
+        "/api/plugins/%0a%1b%ED%A0%80/jobs",
+        "GET /api/plugins/%0A%1B%EF%BF%BD%EF%BF%BD%EF%BF%BD/jobs",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_could_not_be_answered_is_one_record(served, monkeypatch, caplog, what):
+    """It names the request, without query and body; the HTTP server does not print it again."""
+    method, address, named = BROKEN[what]
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(served.service, "plugins", fail)
+    with served.client() as api:
+        answer = api.request(method, address, json={"key": "A", "value": "s3cret"} if method == "POST" else None)
+    error = "the server could not answer; its log says why"
+    assert (answer.status_code, answer.json()) == (500, {"success": False, "error": error})
+    assert [(each.name, each.getMessage()) for each in caplog.records] == [
+        ("sbh_jobkit.server", f"{named} could not be answered")
+    ]
+    assert caplog.records[0].exc_info[0] is ZeroDivisionError
+    assert "s3cret" not in caplog.text
