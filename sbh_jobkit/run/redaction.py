@@ -11,14 +11,13 @@ from uuid import UUID
 
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.places import PACKAGE, authors_terms
-from sbh_jobkit.run.outcome import is_plain, texts_of
+from sbh_jobkit.run.outcome import DEEPEST, is_plain, texts_of
 from sbh_jobkit.run.spellings import SHORTEST, Spelling, fold, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _NONE: frozenset[str] = frozenset()
-_DEEPEST = 50
 _MOST_BITS = 14_000
 _MOST_REPEATS = 10_000
 """How often a copy looks into lists and dicts that it has met before: one that holds itself has endless paths."""
@@ -219,7 +218,7 @@ class _Copy:
     def _container(self, value: Any) -> Any:
         here = id(value)
         self._repeats += here in self._met
-        if here in self._path or len(self._path) > _DEEPEST or self._repeats > _MOST_REPEATS:
+        if here in self._path or len(self._path) > DEEPEST or self._repeats > _MOST_REPEATS:
             return "…"
         self._met.add(here)
         self._path.add(here)

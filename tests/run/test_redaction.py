@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from sbh_jobkit.errors import TimeLimitExceeded
 from sbh_jobkit.plugin.places import authors_terms
+from sbh_jobkit.run.outcome import DEEPEST
 from sbh_jobkit.run.redaction import Redactor
 
 SECRETS = {"hunter22": "DB_PASSWORD", "sk-live-1234": "API_KEY"}
@@ -290,14 +291,23 @@ def test_what_was_given_is_left_as_it_was():
     assert value == {"a": ["hunter22"]}
 
 
-@pytest.mark.parametrize("depth", [60, 5_000])
+@pytest.mark.parametrize("depth", [DEEPEST + 2, 500, 5_000])
 def test_deep_structures_end_in_an_ellipsis(depth):
-    """Below fifty levels nothing is shown, so that nothing leaks and nothing overflows."""
+    """Below the levels that a value may have nothing is shown, so that nothing leaks and nothing overflows."""
     value, shown = "hunter22", "…"
     for _ in range(depth):
         value = [value]
-    for _ in range(51):
+    for _ in range(DEEPEST + 1):
         shown = [shown]
+    assert Redactor(SECRETS).value(value) == shown
+
+
+@pytest.mark.parametrize("depth", [1, 50, 51, DEEPEST])
+def test_a_value_that_may_be_kept_is_kept_whole(depth):
+    """As deep as JSON of a job may be."""
+    value, shown = "hunter22", "‹secret:DB_PASSWORD›"
+    for _ in range(depth):
+        value, shown = [value], [shown]
     assert Redactor(SECRETS).value(value) == shown
 
 
