@@ -9,6 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.plugin.job import Job
+from sbh_jobkit.run.outcome import json_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,10 +77,16 @@ def _shaped(value: Any, shape: Callable[[Any], Any]) -> Any:
 
 
 def _answer(value: Any) -> dict[str, Any]:
-    """Return body and answer; a pair of a body and a number is what a route returns that names its HTTP status."""
-    is_pair = isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], int)
-    body, number = value if is_pair else (value, 200)
-    return {"body": body, "answer": number if number in _STATUSES else 200}
+    """Return body and status of what a route returned, the body alone or a pair; raises ValueError and TypeError."""
+    is_pair = isinstance(value, tuple) and len(value) == _PAIR
+    body, status = value if is_pair else (value, 200)
+    if not isinstance(status, int) or status not in _STATUSES:
+        msg = f"the route returned the HTTP status {status!r}; in a pair, the second is a number from 200 to 599"
+        raise ValueError(msg)
+    if (problem := json_problem(body)) is not None:
+        msg = f"what the route returned is not JSON: {problem}"
+        raise TypeError(msg)
+    return {"body": body, "answer": int(status)}
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
 """Headers of every answer."""
+_WITHOUT_BODY = {204, 304}
+"""Statuses whose answer ends with its headers."""
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer in JSON, with more headers than those of every answer."""
     # in ASCII: a text of a job may have half of a surrogate pair, which UTF-8 cannot write and an escape can
-    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    text = "" if status in _WITHOUT_BODY else json.dumps(body, allow_nan=False, separators=(",", ":"))
     return Response(text, status, {**SAFE, **(headers or {})}, media_type="application/json")
 
 
