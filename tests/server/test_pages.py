@@ -75,6 +75,34 @@ def test_a_forged_cookie_opens_nothing(browse, change):
     assert heading(client.get("/")) == "Sign in"
 
 
+FORGED_BYTES = {
+    "a letter after the signature": lambda whole: whole + b"\xff",
+    "a letter in place of the signature": lambda whole: whole.rpartition(b".")[0] + b".\xe9",
+    "a letter in the signature": lambda whole: whole[:-1] + "ß".encode(),
+    "a letter in the end": lambda whole: whole.replace(b".", b".\xb2", 1),
+    "a letter in the name": lambda whole: b"\xe9" + whole,
+    "nothing but letters": lambda _: b"\xe9.\xe9.\xe9",
+    "no text at all": lambda _: b"\x80\xff",
+}
+
+
+@pytest.mark.parametrize("what", FORGED_BYTES)
+def test_a_cookie_that_is_not_ascii_opens_nothing(served, browse, what):
+    """It is a forged one, and no mistake of the server."""
+    name, cookie = session.COOKIE.encode(), browse("read").cookies[session.COOKIE].encode()
+    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+        answer = client.get("/", headers=[(b"Cookie", name + b"=" + FORGED_BYTES[what](cookie))])
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?to=/")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://a]b", "http://é", "null", "http:///x", "://"])
+def test_a_form_of_an_odd_origin_cannot_sign_in(served, origin):
+    """Whatever it says, it is not this server."""
+    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+        headers = [(b"Origin", origin.encode())]
+        assert client.post("/login", data={"token": served.tokens["read"]}, headers=headers).status_code == 403
+
+
 def test_a_session_ends_with_its_token(served, browse):
     """A token that is removed is signed out."""
     from sbh_jobkit.server import tokens
