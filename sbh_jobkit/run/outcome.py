@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NOT_FINITE = "JSON cannot write NaN or Infinity"
 DEEPEST = 128
 """The most levels of an event or of a returned value."""
-_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep, which other JSON libraries refuse"
+TOO_DEEP = f"it is nested more than {DEEPEST} levels deep, which other JSON libraries refuse"
 _PLAIN = frozenset({str, bool, type(None)})
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -64,11 +64,11 @@ def written(value: Any) -> tuple[str, str | None]:
     try:
         text = _encode(value)
     except RecursionError:
-        return "", _TOO_DEEP
+        return "", TOO_DEEP
     except (TypeError, ValueError) as error:
         return "", _NOT_FINITE if isinstance(error, ValueError) and "float" in str(error) else str(error)
     deep = text.count("[") + text.count("{") > DEEPEST and _is_deep(value)
-    return ("", _TOO_DEEP) if deep else (text, None)
+    return ("", TOO_DEEP) if deep else (text, None)
 
 
 def _is_deep(value: Any) -> bool:

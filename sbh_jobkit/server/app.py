@@ -22,7 +22,7 @@ from sbh_jobkit.errors import JobkitError
 from sbh_jobkit.server import calls_api, job_api, operate_api, plugin_api
 from sbh_jobkit.server.access import caller_of, tenant_of
 from sbh_jobkit.server.answer import SAFE, ApiError, Later, json_response
-from sbh_jobkit.server.body import read_body, read_upload
+from sbh_jobkit.server.body import media_type, read_body, read_json, read_upload
 from sbh_jobkit.server.endpoint import Call
 from sbh_jobkit.server.files_api import serve_file
 from sbh_jobkit.server.gauges import Gauges
@@ -172,16 +172,8 @@ async def _awaited(later: Later, stopping: Event) -> Any:
 
 async def _described(request: Request, data: bytes) -> dict[str, Any]:
     """Return a request as a plugin's route sees it; what identifies the caller is left out."""
-    import json
-
     text = data.decode("utf-8", "replace")
-    content_type = request.headers.get("content-type", "")
-    found = None
-    if data and "json" in content_type:
-        try:
-            found = json.loads(data)
-        except (ValueError, RecursionError):
-            raise ApiError(400, "the body is not JSON") from None
+    is_json = "json" in media_type(request.headers.get("content-type", ""))
     hidden = {"authorization", "cookie"}
     return {
         "method": request.method,
@@ -189,7 +181,7 @@ async def _described(request: Request, data: bytes) -> dict[str, Any]:
         "query": dict(request.query_params),
         "headers": {name: value for name, value in request.headers.items() if name not in hidden},
         "body": text,
-        "json": found,
+        "json": read_json(data) if data and is_json else None,
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
 from sbh_jobkit.plugin.archive import LARGEST_MB
+from sbh_jobkit.run.outcome import TOO_DEEP, json_problem
 from sbh_jobkit.server.answer import ApiError
 
 if TYPE_CHECKING:
@@ -50,10 +52,27 @@ async def read_body(request: Request, most: int = LARGEST_BODY) -> bytes:
     return b"".join(parts)
 
 
+def media_type(content_type: str) -> str:
+    """Return the type of a body without its parameters; capitals do not matter (RFC 9110, section 8.3.1)."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def read_json(data: bytes) -> Any:
+    """Return the value of a body; raises ApiError (400) for one that a job could not return either."""
+    try:
+        found = json.loads(data)
+    except RecursionError:
+        raise ApiError(400, f"the body cannot be taken: {TOO_DEEP}") from None
+    except ValueError:
+        raise ApiError(400, "the body is not JSON") from None
+    if (problem := json_problem(found)) is not None:
+        raise ApiError(400, f"the body cannot be taken: {problem}")
+    return found
+
+
 async def read_upload(request: Request) -> bytes:
     """Return the file of a form, multipart/form-data with a part `file`; raises ApiError (400, 408, 413)."""
-    content_type = request.headers.get("content-type", "")
-    if not content_type.startswith("multipart/form-data"):
+    if media_type(request.headers.get("content-type", "")) != "multipart/form-data":
         raise ApiError(400, "send the zip as multipart/form-data with a part 'file', as curl -F file=@plugin.zip does")
     data = await read_body(request, LARGEST_UPLOAD + LARGEST_BODY)
     again = Request(request.scope, _replayed(data))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from sbh_jobkit.server.answer import ApiError
+from sbh_jobkit.server.body import media_type, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,7 +124,7 @@ class Endpoint:
         """Return the fields of a body, JSON or a form; raises ApiError (400)."""
         if not self.body:
             return {}
-        is_form = content_type.startswith(_FORM)
+        is_form = media_type(content_type) == _FORM
         given = _pairs(data.decode("utf-8", "replace")) if is_form else _json(data)
         if is_form and any(
             name not in self.body and not (value and _NAME.fullmatch(name)) for name, value in given.items()
@@ -139,10 +140,7 @@ class Endpoint:
 
 
 def _json(data: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        raise ApiError(400, "the body is not JSON") from None
+    found = read_json(data)
     if not isinstance(found, dict):
         raise ApiError(400, f"the body must be a JSON object, got {_NAMES[type(found)]}")
     return found
