@@ -142,9 +142,12 @@ def _named(call: Call) -> tuple[Key, float]:
 
 def _started(service: Service, key: Key, fire: float) -> dict[str, Any]:
     row = read_row(service, key, fire)
-    state = row.state if isinstance(row, Going) else State.DUE if row is None else State.ENDED
-    at = datetime.fromtimestamp(fire, UTC).isoformat()
-    return {"job_name": key[2], "run_id": to_store(fire), "fire_time": at, "state": state, "result": None}
+    state, at = State.DUE, datetime.fromtimestamp(fire, UTC)
+    if isinstance(row, Going):
+        state, at = row.state, row.fire_time
+    elif row is not None:
+        state, at = State.ENDED, row.run.fire_time
+    return {"job_name": key[2], "run_id": to_store(fire), "fire_time": at.isoformat(), "state": state, "result": None}
 
 
 def _result(row: Recorded) -> Answer:

@@ -1,9 +1,11 @@
 """The REST API as the platform's guide and an operator call it: paths, shapes and statuses of CONTRACT.md section 6."""
 
+import json
 import shlex
 import time
 from datetime import datetime
 from threading import BoundedSemaphore
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -297,6 +299,34 @@ def test_an_upload_is_served_at_once(served, api, pack):
     api.post("/api/plugins/up/disable")
     upload("1.2.0", 3)
     assert api.post("/api/plugins/up/jobs/tell/run-now").status_code == 403
+
+
+FIRE_ZONES = {
+    "the tenant's": ("acme", "tea", "link", "Europe/Berlin"),
+    "none but UTC": ("globex", "tea", "link", "UTC"),
+    "that of a job with a schedule": ("acme", "zones", "scheduled", "Asia/Kolkata"),
+    "the plugin's": ("acme", "zones", "by_hand", "America/St_Johns"),
+}
+
+
+@pytest.mark.parametrize("whose", FIRE_ZONES)
+def test_every_call_gives_a_fire_time_in_one_zone(served, api, pack, whose):
+    """Also the one that does not wait for the run."""
+    manifest = {"slug": "zones", "name": "Z", "timezone": "America/St_Johns"}
+    manifest["jobs"] = [{"name": "scheduled", "schedule": "0 5 1 1 *", "timezone": "Asia/Kolkata"}]
+    main = "from src.ext.sdk import job\n" + "".join(
+        f"@job('{name}')\ndef {name}(ctx): pass\n" for name in ("scheduled", "by_hand")
+    )
+    api.post("/api/plugins/upload", files={"file": pack({"plugin.json": json.dumps(manifest), "main.py": main})})
+    tenant, plugin, job, zone = FIRE_ZONES[whose]
+    address = f"/api/plugins/{plugin}/jobs/{job}"
+    with served.client(tenant=tenant) as client:
+        started = client.post(f"{address}/run-now?wait=false").json()["data"]
+        at = datetime.fromtimestamp(started["run_id"] / 1e6, ZoneInfo(zone)).isoformat()
+        while (run := client.get(f"{address}/runs/{started['run_id']}").json()["data"])["state"] != "ended":
+            assert run["fire_time"] == at
+        listed = client.get(f"{address}/runs").json()["data"][0]
+    assert [each["fire_time"] for each in (started, run, listed)] == [at] * 3
 
 
 def test_health_and_metrics(served, api):
