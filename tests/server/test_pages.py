@@ -401,6 +401,8 @@ def test_half_a_day_in_both_directions_has_every_run(served, browse, monkeypatch
     with served.store.write() as connection:
         connection.execute(job_run.insert(), rows)
     (day,) = re.findall(r"<bdi>fail</bdi></th><td><svg(.*?)</svg>", browse("globex").get("/").text)
+    verdicts = re.findall(r"tick-mark v-(\w+)", day)
+    assert verdicts.index("ok") < verdicts.index("missed")
     marks = {verdict: path.count("M") for verdict, path in re.findall(r'v-(\w+)" d="([^"]*)"', day)}
     assert marks["missed"] == 29
     assert 689 <= marks["ok"] <= 691

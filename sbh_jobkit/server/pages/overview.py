@@ -192,7 +192,7 @@ def _little_room(service: Service) -> str | None:
 def day_of(service: Service, row: JobRow) -> dict[str, list[float]]:
     """Return the runs of the last 12 hours and the fire times of the next 12 of one job, `next`.
 
-    They are places from 0 to 1000 on the axis of that day, by verdict.
+    They are places from 0 to 1000 on the axis of that day, by verdict; what failed comes last, and is drawn on top.
     """
     middle = datetime.fromtimestamp(now(), UTC)
     first = middle - _HALF
@@ -205,7 +205,7 @@ def day_of(service: Service, row: JobRow) -> dict[str, list[float]]:
     places: dict[str, list[float]] = {}
     for at, verdict in found:
         places.setdefault(verdict, []).append(_place(at, first))
-    return places
+    return dict(sorted(places.items(), key=lambda found: found[0] not in _FINE))
 
 
 def _place(at: datetime, first: datetime) -> float:
