@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sbhjobs import markers
+from sbh_jobkit.errors import did_you_mean
 from sbh_jobkit.run.run import Run
 
 if TYPE_CHECKING:
@@ -63,9 +64,14 @@ class WatchedRun(Run):
 
     def __getattribute__(self, name: str) -> Any:
         """Record the name and answer with the run's value, `__class__` included, so that both compare equal."""
+        __tracebackhide__ = True  # the line of the test is what is wrong
         tracked = object.__getattribute__(self, "_tracked")
         tracked.names.add(name)
-        return getattr(tracked.run, name)
+        try:
+            return getattr(tracked.run, name)
+        except AttributeError:
+            msg = f"a run has no {name!r}{did_you_mean(name, [each for each in dir(tracked.run) if each[0] != '_'])}"
+            raise AttributeError(msg) from None
 
     def __repr__(self) -> str:
         """Return the run's repr without recording: pytest prints it, and printing a run does not check it."""

@@ -174,6 +174,7 @@ def _add_preview(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_start(preview, "start, ISO 8601 (default: now)")
     preview.add_argument("--for", dest="duration", metavar="DURATION", help=f"{_LENGTHS} (default: 7d)")
     _add_end(preview)
+    preview.add_argument("--job", action="append", metavar="NAME", help="only this job of a plugin; may be repeated")
     _add_common(preview, runs=False)
 
 

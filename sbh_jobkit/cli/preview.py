@@ -46,11 +46,14 @@ def preview(options: Namespace) -> bool:
     lines = fire_lines(found.fires[:_MOST_LINES], found.now, with_jobs=found.of_plugin)
     print("\n".join([*found.heading, "", *lines]))
     if len(found.fires) > _MOST_LINES:
-        print(f"… and {len(found.fires) - _MOST_LINES:,} more; --json lists them all")
+        print(f"… and {len(found.fires) - _MOST_LINES:,} more; --json lists them all, --job and --from show less")
     return True
 
 
 def _of_expression(options: Namespace) -> _Preview:
+    if options.job:
+        msg = f"--job names a job of a plugin, and {options.what!r} is a cron expression; leave it out"
+        raise JobkitError(msg)
     schedule = Schedule(options.what, options.tz or "UTC")
     now = _start(options, schedule.tz)
     end = times.end_of(now, options.end, options.duration, default=LOOK_AHEAD)
@@ -76,7 +79,7 @@ def _of_plugin(options: Namespace) -> _Preview:
     plugin = given.load(options.what)
     now = _start(options, times.zone(options.tz or plugin.manifest.timezone or "UTC"))
     end = times.end_of(now, options.end, options.duration, default=LOOK_AHEAD)
-    simulator = Simulator(plugin, World(), start=now, end=end, tz=options.tz)
+    simulator = Simulator(plugin, World(), start=now, end=end, tz=options.tz, jobs=options.job)
     heading = []
     for due in simulator.due:
         heading.append(f"{due.job.name}: {due.schedule.describe(clocks=False)}")
@@ -85,7 +88,8 @@ def _of_plugin(options: Namespace) -> _Preview:
             again = f"; next: {time_with_zone(following)}" if following is not None else ""
             heading.append(f"  not due before {time_with_zone(end)}{again}")
         heading += [f"  note: {note}" for note in due.schedule.clock_notes(now)]
-    heading += [f"{name}: manual only (no schedule)" for name, job in plugin.jobs.items() if job.expression is None]
+    names = plugin.jobs if options.job is None else options.job
+    heading += [f"{name}: manual only (no schedule)" for name in names if plugin.jobs[name].expression is None]
     return _Preview(now=now, heading=heading, fires=list(simulator.fires()), of_plugin=True)
 
 

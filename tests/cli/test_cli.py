@@ -841,10 +841,29 @@ def test_preview_of_a_plugin(here, capsys):
     write(here / "p", main_=MAIN.replace("0 6 * * *", "*/10 * * * *"))
     out = said(capsys, "preview", "p", "--from", "2026-01-01", "--for", "1d")[1]
     assert out.splitlines()[0] == "greet: every 10 minutes (UTC)"
-    assert out.splitlines()[-1] == "… and 104 more; --json lists them all"
+    assert out.splitlines()[-1] == "… and 104 more; --json lists them all, --job and --from show less"
     found = json.loads(said(capsys, "preview", "p", "--from", "2026-01-01", "--for", "1d", "--json")[1])
     assert len(found["fires"]) == 144
     assert found["fires"][0] == {"job": "greet", "at": "2026-01-01T00:00:00+00:00", "note": None}
+
+
+def test_preview_of_one_job(here, capsys):
+    """The others are left out, above and below; an expression has no jobs."""
+    other = "\n@job('rare', schedule='30 2 * * *')\ndef rare(ctx): pass\n\n@job('hand')\ndef hand(ctx): pass\n"
+    write(here / "p", main_=MAIN.replace("0 6 * * *", "*/10 * * * *") + other)
+    given = ("preview", "p", "--from", "2026-01-01", "--for", "1d")
+    assert said(capsys, *given, "--job", "rare", "--job", "hand")[1].splitlines() == [
+        "rare: at 02:30 every day (UTC)",
+        "hand: manual only (no schedule)",
+        "",
+        "Thu 2026-01-01 02:30 UTC  in 2h 30m  rare",
+    ]
+    assert said(capsys, *given, "--job", "rar")[2] == (
+        "sbh-jobkit: error: the plugin has no job 'rar'; did you mean 'rare'?\n"
+    )
+    assert said(capsys, "preview", "0 9 * * *", "--job", "rare")[2] == (
+        "sbh-jobkit: error: --job names a job of a plugin, and '0 9 * * *' is a cron expression; leave it out\n"
+    )
 
 
 SLOW = MAIN.replace("0 6 * * *", "* * * * *").replace('print("good morning")', "sum(range(20_000))")

@@ -147,6 +147,14 @@ def test_the_message_of_an_unchecked_failure_in_a_simulation(jobs):
     assert "if this is expected, compare simulation.failures, or assert on run.ok" in jobs.screen()
 
 
+def test_a_wrong_name_is_an_error_at_the_line_of_the_test(jobs):
+    """With the nearest right one, as everywhere."""
+    jobs.write({"test_it.py": 'def test_it(sbh_run):\n    assert sbh_run("fine").http_call == ()\n'})
+    screen = jobs.screen()
+    assert "AttributeError: a run has no 'http_call'; did you mean 'http_calls'?" in screen
+    assert "tracker.py" not in screen
+
+
 def test_a_failing_test_shows_what_it_ran(jobs, kept):
     """The runs of a test that fails itself are shown below it, with their output."""
     jobs.write({"test_it.py": 'def test_it(sbh_run):\n    assert sbh_run("both", at="2026-01-05").ok\n'})
