@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sbh_jobkit.machine import interrupts
 from sbh_jobkit.plugin.places import PACKAGE, authors_terms
+from sbh_jobkit.run.escapes import Escapes, View, may_be_escaped, without_begun
 from sbh_jobkit.run.outcome import DEEPEST, is_plain, texts_of
 from sbh_jobkit.run.spellings import SHORTEST, Spelling, fold, spellings
 
@@ -49,7 +50,7 @@ class _Secret(NamedTuple):
 class Redactor:
     """Replaces the values of a tenant's secrets by their names."""
 
-    __slots__ = ("_as_written", "_folded", "_known", "_secrets", "given")
+    __slots__ = ("_as_written", "_escapes", "_folded", "_known", "_secrets", "_shown_names", "given")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take the names of the secrets by their values."""
@@ -63,7 +64,9 @@ class Redactor:
         for value, name in names.items():
             for own in spellings(value)[:1]:  # what is a secret itself is no other one's spelling
                 self._secrets[own] = _Secret(name, _API.fullmatch(value) is not None)
+        self._shown_names = _without_values(names)
         self._known: dict[str, str] = {}
+        self._escapes = Escapes(names)
         self._folded = tuple(spelling.text for spelling in self._secrets if spelling.folded)
         self._as_written = tuple(spelling.text for spelling in self._secrets if not spelling.folded)
 
@@ -102,6 +105,14 @@ class Redactor:
 
     def beginning(self, text: str) -> str:
         """Return a text that was cut, redacted, and without a value's first characters at its end."""
+        end = len(text)
+        for view in (*self._escapes.views(text), *self._escapes.views(without_begun(text))):
+            if (begun := self._begun(view.text)) < len(view.text):
+                end = min(end, view.places[begun])
+        return self.text(text[:end])
+
+    def _begun(self, text: str) -> int:
+        """Return where the longest first part of a value begins with which a text ends, else the text's length."""
         low, end = fold(text), len(text)
         for spelling in self._secrets:
             whole, searched = spelling.text, low if spelling.folded else text
@@ -109,7 +120,7 @@ class Redactor:
                 if searched.endswith(whole[:length]):
                     end = min(end, len(text) - length)
                     break
-        return self.text(text[:end])
+        return end
 
     def pasteable(self, text: str) -> str:
         """Return a Python expression for the text, with `world.secrets[…]` in place of a secret's value."""
@@ -135,41 +146,50 @@ class Redactor:
     def _shows(self, text: str) -> bool:
         if len(text) < SHORTEST:
             return False
+        if self._has(text):
+            return True
+        return may_be_escaped(text) and any(map(self._has, self._escapes.texts(text)))
+
+    def _has(self, text: str) -> bool:
         if self._folded:
             low = fold(text)
             for spelling in self._folded:
                 if spelling in low:
                     return True
-        return any(spelling in text for spelling in self._as_written)
+        for spelling in self._as_written:  # noqa: SIM110  it is asked of each text, and a generator costs more
+            if spelling in text:
+                return True
+        return False
 
     def _find(self, text: str) -> Iterator[_Found]:
         """Yield every place of a secret, from left to right, the longest first where several begin."""
-        low = fold(text)
-        shown = [each for each in self._secrets if each.text in (low if each.folded else text)]
-        found = [each for spelling in shown for each in self._places(spelling, text, low)]
+        found = [each for view in self._escapes.views(text) for each in self._in(view)]
         end = 0
         for each in sorted(found, key=lambda one: (one.start, -one.end, one.partial, one.harmless)):
             if each.end > end:
                 yield each
                 end = each.end
 
-    def _places(self, spelling: Spelling, text: str, low: str) -> Iterator[_Found]:
-        searched = low if spelling.folded else text
-        start = searched.find(spelling.text)
-        while start >= 0:
-            end = start + len(spelling.text)
-            for letter in spelling.rest:
-                if not searched.startswith(letter, end):
-                    break
-                end += 1
-            yield _Found(start, end, *self._secrets[spelling], partial=bool(spelling.rest))
-            start = searched.find(spelling.text, end)
+    def _in(self, view: View) -> Iterator[_Found]:
+        low = fold(view.text)
+        for spelling in self._secrets:
+            searched = low if spelling.folded else view.text
+            start = searched.find(spelling.text)
+            while start >= 0:
+                end = start + len(spelling.text)
+                for letter in spelling.rest:
+                    if not searched.startswith(letter, end):
+                        break
+                    end += 1
+                first, last = view.places[start], view.places[end]
+                yield _Found(first, last, *self._secrets[spelling], partial=bool(spelling.rest))
+                start = searched.find(spelling.text, end)
 
     def _replaced(self, text: str, mark: Callable[[str], str]) -> str:
         parts, end, last = [], 0, ""
         for found in self._find(text):
             if found.start >= end or found.name != last:  # two spellings of one secret can share characters
-                parts += [text[end : found.start], mark(found.name)]
+                parts += [text[end : found.start], mark(self._shown_names.get(found.name, found.name))]
             end, last = found.end, found.name
         return "".join([*parts, text[end:]]) if parts else text
 
@@ -188,7 +208,7 @@ class _Copy:
 
     def copy(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value if type(value) is str else str.__str__(value))  # its class may show another
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python refuses to write it
@@ -209,8 +229,8 @@ class _Copy:
         """Return a number, a time or a member of an enumeration as it is, unless it shows a secret."""
         if not len(self._redactor):
             return value
-        for show in (str, repr):
-            text = _shown(value, show)
+        masked = [kind.__repr__(value) for kind in (int, float) if isinstance(value, kind) and type(value) is not kind]
+        for text in (_shown(value, str), _shown(value, repr), *masked):  # JSON has the number, whatever its class shows
             if self._redactor.concerns(text):
                 return self._text(text)
         return value
@@ -243,6 +263,19 @@ class _Copy:
         except TypeError:  # a dict or a list of the plugin's own kind that can be a key
             return self._text(_shown(value, repr))
         return copy
+
+
+def _without_values(names: Mapping[str, str]) -> dict[str, str]:
+    """Return what to show of the names that have a value in them, as a job can name a secret that it sets."""
+    every = "\n".join(dict.fromkeys(names.values()))
+    values = sorted((value for value in names if len(value) >= SHORTEST and value in every), key=len, reverse=True)
+    shown = {}
+    for name in names.values() if values else ():
+        left = name
+        for value in values:
+            left = left.replace(value, "…")
+        shown[name] = left
+    return shown
 
 
 def _shown(value: Any, show: Callable[[Any], str]) -> str:

@@ -1,15 +1,12 @@
-"""The ways in which programs write one value: quoted, escaped, in URLs, as bytes, in base64 and hex, or cut short."""
+"""The ways in which programs write one value, apart from escapes: in capitals, as a number, in base64, or cut short."""
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode, encodebytes
 from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
-from html import escape
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, quote_plus
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -22,10 +19,6 @@ _FOLDED_FROM = 8
 _SHORTEST_CODE = 6
 """Shorter codes in base64 and hex are part of ordinary text."""
 _SHORTEST_PREFIX = 10
-_BOTH_QUOTES = "'\""
-_LEFT_IN_URLS = "!$%&'()*+,/:;=?@[\\]^`{|}"
-_MARKUPSAFE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})
-_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -43,9 +36,11 @@ class Spelling(NamedTuple):
 def fold(text: str) -> str:
     """Return a text in small letters, with each character at its place."""
     low = text.lower()
-    if len(low) == len(text):
+    if text.isascii():
         return low
-    return "".join(small if len(small := each.lower()) == 1 else each for each in text)
+    if len(low) != len(text):
+        low = "".join(small if len(small := each.lower()) == 1 else each for each in text)
+    return low.replace("\u03c2", "\u03c3")  # a capital sigma becomes either, by what follows it
 
 
 @lru_cache(maxsize=1 << 12)
@@ -53,30 +48,32 @@ def spellings(value: str) -> tuple[Spelling, ...]:
     """Return every way to write a value, the value itself first; none for one that is too short."""
     if len(value) < SHORTEST:
         return ()
-    texts = dict.fromkeys([value, *_escapes(value)])
-    texts = texts | dict.fromkeys(twice for once in texts for twice in _escapes(once))
-    texts = texts | dict.fromkeys(text for text in _values(value) if len(text) >= SHORTEST)
-    texts = texts | dict.fromkeys(code for code in _codes(value) if len(code) >= _SHORTEST_CODE)
-    folded = len(value) >= _FOLDED_FROM
-    found = dict.fromkeys(Spelling(fold(text) if folded else text, folded) for text in texts)
+    found: dict[Spelling, None] = {}
+    for own in dict.fromkeys((value, value.strip())):  # files of keys end in a new line, which programs strip
+        folded = len(own) >= _FOLDED_FROM
+        codes = [code for code in _codes(own) if len(code) >= _SHORTEST_CODE]
+        for text in (*_signs(own), *(_capitals(own) if folded else ()), *_values(own), *codes):
+            if len(text) >= SHORTEST:
+                found[Spelling(fold(text) if folded else text, folded)] = None
+        for code in _hex(own) if len(own) >= SHORTEST else ():
+            found[Spelling(code, folded=True)] = None
     half = max(_SHORTEST_PREFIX, (len(value) + 1) // 2)
     if half < len(value) and "://" not in value:  # the first half of an address is its host
-        low = fold(value)
-        found[Spelling(low[:half], folded=True, rest=low[half:])] = None
+        for low in dict.fromkeys(map(fold, _signs(value))):
+            found[Spelling(low[:half], folded=True, rest=low[half:])] = None
     return tuple(found)
 
 
-def _escapes(text: str) -> Iterator[str]:
-    """Yield a text as it is written inside quotes, in JSON, as bytes, in URLs, in forms and in HTML."""
-    data = text.encode("utf-8", "surrogatepass")
-    yield repr(text)[1:-1]
-    yield repr(text + _BOTH_QUOTES)[1:-4]  # as it is written in a longer text that has both quotes
-    yield repr(data)[2:-1]
-    yield repr(data + _BOTH_QUOTES.encode())[2:-4]
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield from (quote(data), quote(data, safe=""), quote(data, safe=_LEFT_IN_URLS), quote_plus(data))
-    yield from (escape(text), escape(text, quote=False), text.translate(_MARKUPSAFE), text.translate(_XML))
+def _capitals(text: str) -> Iterator[str]:
+    """Yield a text in capitals and small letters, where one letter can become two."""
+    if not text.isascii():
+        yield from (text.upper(), text.lower(), text.title(), text.capitalize(), text.casefold())
+
+
+def _signs(text: str) -> Iterator[str]:
+    """Yield a text as it is, with the spaces of forms, and with the quotes of CSV and SQL."""
+    yield text
+    yield from (text.replace(" ", "+"), text.replace('"', '""'), text.replace("'", "''"))
 
 
 def _values(text: str) -> Iterator[str]:
@@ -94,9 +91,8 @@ def _values(text: str) -> Iterator[str]:
 
 
 def _codes(text: str) -> Iterator[str]:
-    """Yield a text in hex and base64, also inside the base64 of a longer text."""
+    """Yield a text in base64, also inside the base64 of a longer text."""
     data = text.encode("utf-8", "surrogatepass")
-    yield from (data.hex(), data.hex(":"), data.hex(" "), data.hex("-"))
     yield encodebytes(data).decode().strip()
     for before in range(3):  # how many bytes of the longer text share the first four characters
         code = b64encode(b"\0" * before + data).decode()
@@ -104,3 +100,8 @@ def _codes(text: str) -> Iterator[str]:
         for each in (code[skipped:whole], code[skipped:].rstrip("="), code[skipped:]):
             yield each
             yield each.translate(_URL_SAFE)
+
+
+def _hex(text: str) -> Iterator[str]:
+    data = text.encode("utf-8", "surrogatepass")
+    yield from (data.hex(), data.hex(":"), data.hex(" "), data.hex("-"))

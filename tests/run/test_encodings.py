@@ -20,6 +20,8 @@ QUOTED = "it's a\\b"
 RUNG = "it's é\x07"
 MARKED = "<a'\">&"
 MARK = "‹secret:A›"
+CAPITAL, SMALL, LAST = "\u03a3\u03c3\u03c2"
+"""The letter sigma, which has a form of its own at the end of a word."""
 
 
 def inside(text):
@@ -123,6 +125,18 @@ FOUND = [
     ("ABCDEFGH", "abcdefgh Abcdefgh", f"{MARK} {MARK}"),
     ("ABCDEFG", "abcdefg ABCDEFG", f"abcdefg {MARK}"),
     ("ABCDİEFGH", "abcdİefgh", MARK),
+    ("straßenbahn9", "STRASSENBAHN9 Straßenbahn9 strassenbahn9", f"{MARK} {MARK} {MARK}"),
+    ("ABCDİEFGH", f"{'ABCDİEFGH'.lower()} ABCDİEFGH", f"{MARK} {MARK}"),
+    ("ﬁsch-geheim", "FISCH-GEHEIM fisch-geheim", f"{MARK} {MARK}"),
+    ("\u017fecret-value", "SECRET-VALUE", MARK),
+    ("\u00b5-secret-value", "\u039c-SECRET-VALUE", MARK),
+    (f"KODIKO{CAPITAL}9", f"kodiko{LAST}9 KODIKO{CAPITAL}9AB", f"{MARK} {MARK}AB"),
+    (f"MYSTIKO{CAPITAL}", f"MYSTIKO{CAPITAL}AB mystiko{LAST} mystiko{SMALL}a", f"{MARK}AB {MARK} {MARK}a"),
+    ("pin7x9", "70696E377839 70:69:6E:37:78:39 70696e377839", f"{MARK} {MARK} {MARK}"),
+    ("  abcdefgh1234", "abcdefgh1234 [  abcdefgh1234]", f"{MARK} [{MARK}]"),
+    ("abcdefgh1234\n", "dTphYmNkZWZnaDEyMzQ= 6162636465666768 abcdefgh1234", f"dTp{MARK} 6162636465666768 {MARK}"),
+    ("\tpin7x9\r\n", "pin7x9 PIN7X9", f"{MARK} PIN7X9"),
+    ("  ab  ", "ab abc", "ab abc"),
 ]
 
 
@@ -148,11 +162,9 @@ def test_a_value_that_is_too_short_has_no_spelling(value):
 
 def test_every_spelling_of_a_value():
     """The value itself is the first; a value of letters alone is written in its codes."""
+    codes = ("YWJjZA==", "YWJjZA", "FiY2Q=")
+    hexes = ("61626364", "61:62:63:64", "61 62 63 64", "61-62-63-64")
     assert [*spellings("abcd")] == [
-        Spelling(text, folded=False)
-        for text in (
-            *("abcd", "61626364", "61:62:63:64", "61 62 63 64", "61-62-63-64"),
-            *("YWJjZA==", "YWJjZA", "FiY2Q=", "FiY2Q", "hYmNk"),
-        )
-        if len(text) >= 6 or text == "abcd"
+        *(Spelling(text, folded=False) for text in ("abcd", *codes)),
+        *(Spelling(text, folded=True) for text in hexes),
     ]

@@ -92,6 +92,33 @@ def test_what_is_not_found(text):
     assert Redactor({TOKEN: "TOKEN"}).text(text) == text
 
 
+class Pin(int):
+    """A number that masks its text."""
+
+    def __repr__(self):
+        """Show nothing."""
+        return "<pin>"
+
+    __str__ = __repr__
+
+
+class Share(float):
+    """Another."""
+
+    __repr__ = __str__ = __format__ = lambda *_: "***"
+
+
+class Hidden(str):
+    """A text that masks itself."""
+
+    __slots__ = ()
+    __repr__ = __str__ = lower = lambda _: "***"
+
+    def __contains__(self, _):
+        """Hide."""
+        return False
+
+
 class Account(Enum):
     """A secret in an enumeration."""
 
@@ -124,6 +151,10 @@ VALUES = {
     "a class's name": ("Secret12345", type("Secret12345", (), {})),
     "an object of that class": ("Secret12345", type("Secret12345", (), {})()),
     "a member of an enumeration": ("12345678", Account.MAIN),
+    "a whole number that masks its text": ("12345678", Pin(12345678)),
+    "a float that masks its text": ("1234.50", Share(1234.5)),
+    "such a number as a key": ("12345678", {"pins": {Pin(12345678): 1}}),
+    "a text that masks itself": ("t-1234567890", Hidden("t-1234567890")),
     "a complex number": ("12345678", complex(12345678, 1)),
     "a range": ("12345678", range(12345678)),
 }
