@@ -115,7 +115,9 @@ class Database(OfOneRun, Members):
         try:
             return answer()
         except UnknownTableError as error:
-            sql = _sql_problem(table)
+            sql = _sql_problem(
+                table, partial(self._recorder.shown, f"ctx.db.{member}", "SQL in place of a table's name")
+            )
             advice = self._hints.table(table) if sql is None else None
             self._recorder.fault("table-unknown", f"ctx.db.{member}", sql or str(error), advice)
             if sql is not None:
@@ -126,11 +128,11 @@ class Database(OfOneRun, Members):
             raise
 
 
-def _sql_problem(table: object) -> str | None:
+def _sql_problem(table: object, redacted: Callable[[str], str]) -> str | None:
     """Return what is wrong with SQL in place of a table's name, in one line; None for anything else."""
     if not isinstance(table, str) or not _SQL.match(table):
         return None
-    line = " ".join(table.split())
+    line = " ".join(redacted(table).split())  # before the cut, because half a value is not found
     shown = line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
     first = _NAME.match(line)
     name = found[1] if (found := _AFTER.search(line)) else first[1] if first else "users"

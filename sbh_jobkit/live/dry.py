@@ -46,6 +46,13 @@ class Write:
     """What the job called, such as `ctx.files.upload`."""
     what: str
     """What would have been written, without the values of secrets."""
+    content: str = ""
+    """The rest of it, which can be long."""
+
+    def redacted(self, redact: Callable[[str], str]) -> Write:
+        """Return it without the values of secrets, and short: first the one, because half a value is not found."""
+        texts = (redact(self.what), _shortened(redact(self.content)))
+        return Write(member=self.member, what=" ".join(filter(None, texts)))
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -71,8 +78,8 @@ class DryHttp:
         if request.method in _READS:
             return self._http.send(request)
         self._http.check(request, request)
-        body = _shortened(request.read().decode("utf-8", "replace"))
-        self._show(Write(member=f"ctx.http.{request.method.lower()}", what=f"{request.url} {body}".rstrip()))
+        body = request.read().decode("utf-8", "replace")
+        self._show(Write(member=f"ctx.http.{request.method.lower()}", what=f"{request.url}", content=body))
         return HttpAnswer(200, {"Content-Type": "application/json"}, b"{}")
 
     def close(self) -> None:
@@ -192,9 +199,8 @@ class DryEvents:
 
     def publish(self, event: Event) -> None:
         """Show an event."""
-        self._show(
-            Write(member="ctx.emit", what=f"{event.type!r} {_shortened(json.dumps(event.payload, ensure_ascii=False))}")
-        )
+        payload = json.dumps(event.payload, ensure_ascii=False)
+        self._show(Write(member="ctx.emit", what=f"{event.type!r}", content=payload))
 
     def deliver(self) -> list[str]:
         """Deliver nothing."""
@@ -238,7 +244,7 @@ class _DryService:
 
         def call(*given: Any, **named: Any) -> None:
             arguments = [*map(repr, given), *(f"{key}={value!r}" for key, value in named.items())]
-            show(Write(member=called, what=_shortened(f"({', '.join(arguments)})")))
+            show(Write(member=called, what="", content=f"({', '.join(arguments)})"))
 
         return call
 

@@ -11,7 +11,7 @@ from sbh_jobkit.live.http import LiveHttp
 from sbh_jobkit.live.settings import HttpSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sbh_jobkit.live.settings import LlmSettings
 
@@ -22,10 +22,20 @@ _MOST_SHOWN = 300
 class LiveLlm:
     """Asks the model that the settings name."""
 
-    __slots__ = ("_http", "_secrets", "_settings")
+    __slots__ = ("_http", "_redacted", "_secrets", "_settings")
 
-    def __init__(self, settings: LlmSettings, secrets: Mapping[str, str], transport: Any = None) -> None:
-        """Ask the service at the settings' address, with the key among the secrets; `transport` is as for LiveHttp."""
+    def __init__(
+        self,
+        settings: LlmSettings,
+        secrets: Mapping[str, str],
+        transport: Any = None,
+        redacted: Callable[[str], str] = str,
+    ) -> None:
+        """Ask the service at the settings' address, with the key among the secrets; `transport` is as for LiveHttp.
+
+        `redacted` is called with the service's words about a failure.
+        """
+        self._redacted = redacted
         self._settings = settings
         self._secrets = secrets
         allowed = HttpSettings(allow=(urlsplit(settings.url).hostname or "",), timeout=settings.timeout)
@@ -52,7 +62,7 @@ class LiveLlm:
             raise ServiceError(leaves.message) from leaves
         written = _parsed(content)
         if status >= 300:  # noqa: PLR2004  as HTTP has it: all above are redirects and errors
-            msg = f"the model's service answered {status}: {_reason(written, content)}"
+            msg = f"the model's service answered {status}: {self._reason(written, content)}"
             raise ServiceError(msg)
         try:
             text = written["choices"][0]["message"]["content"] or ""
@@ -60,12 +70,18 @@ class LiveLlm:
             read = int(usage.get("prompt_tokens", self.tokens(prompt)))
             return LlmAnswer(str(text), read, int(usage.get("completion_tokens", self.tokens(text))))
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-            msg = f"the model's service answered what is not a chat completion: {_reason(written, content)}"
+            msg = f"the model's service answered what is not a chat completion: {self._reason(written, content)}"
             raise ServiceError(msg) from error
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _reason(self, written: Any, content: bytes) -> str:
+        error = written.get("error") if isinstance(written, dict) else None
+        text = error.get("message") if isinstance(error, dict) else error
+        shown = self._redacted(f"{text or content.decode('utf-8', 'replace')}")  # before the cut: half is not found
+        return shown[:_MOST_SHOWN]
 
     def _headers(self) -> dict[str, str]:
         name = self._settings.key
@@ -101,9 +117,3 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return None
-
-
-def _reason(written: Any, content: bytes) -> str:
-    error = written.get("error") if isinstance(written, dict) else None
-    text = error.get("message") if isinstance(error, dict) else error
-    return f"{text or content.decode('utf-8', 'replace')}"[:_MOST_SHOWN]

@@ -137,8 +137,9 @@ class LiveTenant:
     @cached_property
     def llm(self) -> LiveLlm | NoLlm:
         """The language model."""
-        settings = self.settings.llm
-        return NoLlm() if settings is None else LiveLlm(settings, self.secrets, self.transport)
+        if (settings := self.settings.llm) is None:
+            return NoLlm()
+        return LiveLlm(settings, self.secrets, self.transport, lambda text: self.redactor().text(text))
 
     @cached_property
     def events(self) -> LiveEvents | DryEvents:
@@ -174,7 +175,7 @@ class LiveTenant:
     def _show(self, write: Write) -> None:
         """Show what a dry run did not do, without the values of secrets."""
         if self._dry is not None:
-            self._dry(Write(member=write.member, what=self.redactor().text(write.what)))
+            self._dry(write.redacted(self.redactor().text))
 
     @cached_property
     def _passwords(self) -> dict[str, str]:

@@ -32,17 +32,18 @@ class Listener:
     current: Listener | None = None
     """That of the run which goes on."""
 
-    __slots__ = ("_note", "_seen")
+    __slots__ = ("_note", "_redacted", "_seen")
 
-    def __init__(self, note: Callable[[str, object], object]) -> None:
-        """Call `note` with a kind and the error."""
+    def __init__(self, note: Callable[[str, object], object], redacted: Callable[[str], str] = str) -> None:
+        """Call `note` with a kind and the error, `redacted` with the error's text."""
         self._note = note
+        self._redacted = redacted
         self._seen: set[tuple[CodeType, int, str]] | None = None
 
     def hear(self, error: BaseException) -> None:
         """Note an error, as type and message with # for numbers."""
         frame = sys._getframe(2)  # noqa: SLF001  the handler
-        message = " ".join(_NUMBERS.sub("#", f"{error}").split())
+        message = " ".join(_NUMBERS.sub("#", self._redacted(f"{error}")).split())
         shown = f"{type(error).__name__}: {message if len(message) <= _LONGEST else f'{message[:_LONGEST]}…'}"
         seen = self._seen = self._seen if self._seen is not None else set()
         if (key := (frame.f_code, frame.f_lineno, shown)) not in seen:

@@ -247,6 +247,10 @@ class Recorder:
         """Record a deletion."""
         self._keep(self.files, FileChange(action="deleted", key=self._redactor().text(key), size=size))
 
+    def redacted(self, text: str) -> str:
+        """Return a text with names in place of secrets' values."""
+        return self._redactor().text(text)
+
     def shown(self, member: str, what: str, text: str) -> str:
         """Return a text of an extension with names in place of secrets' values; a secret in it is a fault."""
         shown = self._redactor().text(text)

@@ -54,7 +54,7 @@ class Runner:
         started_at = datetime.fromtimestamp(started or fire, zone) if late else fire_time
         with self._tenant.open(job, fire, zone) as session:
             recorder = session.recorder
-            before, Listener.current = Listener.current, Listener(recorder.note)
+            before, Listener.current = Listener.current, Listener(recorder.note, recorder.redacted)
             try:
                 call = self._sandbox.call(job, session)
             finally:
@@ -82,7 +82,7 @@ class Runner:
             stdout=redacted(output.stdout, session.redactor()) if output.stdout else "",
             stderr=redacted(output.stderr, session.redactor()) if output.stderr else "",
             logs=tuple([authors_terms(session.redactor().text(line)) for line in output.logs]) if output.logs else (),
-            expected=session.expected,
+            expected=session.redactor().text(session.expected) if session.expected else session.expected,
             events=tuple(recorder.events),
             http_calls=tuple(recorder.http_calls),
             llm_calls=tuple(recorder.llm_calls),
@@ -90,7 +90,7 @@ class Runner:
             secrets_set=tuple(map(session.redactor().text, recorder.secrets_set)) if recorder.secrets_set else (),
             rows_read=recorder.rows_read,
             faults=tuple(recorder.faults),
-            injected_faults=session.injected,
+            injected_faults=tuple(map(session.redactor().text, session.injected)) if session.injected else (),
             notes=recorder.all_notes(),
             before=session.before,
             after=session.after,

@@ -251,7 +251,7 @@ class Simulator:
             reached=reached,
             runs=runs,
             unused_faults=plan.unused_faults if plan is not None else (),
-            module_changes=state.changes(),
+            module_changes=state.changes(self.world.redactor().text),
             watch=watch,
             conditions=self.conditions,
             snapshots=timeline.snapshots or [],

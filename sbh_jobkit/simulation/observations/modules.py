@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sbh_jobkit.plugin.plugin import Plugin
 
@@ -26,14 +26,14 @@ class ModuleState:
         self._functions = [job.function for job in plugin.jobs.values()]
         self._before = dict(self._values())
 
-    def changes(self) -> list[tuple[str, str]]:
-        """Return the variables that hold something else now, and how they changed."""
+    def changes(self, redacted: Callable[[str], str] = str) -> list[tuple[str, str]]:
+        """Return the variables that hold something else now, and how they changed, in redacted texts."""
         after = dict(self._values())
         found = []
         for name, old in self._before.items():
             new = after.get(name, old)
-            if new != old and not _CACHE.fullmatch(name):
-                found.append((name, f"{old} → {new}"))
+            if _cut(new) != _cut(old) and not _CACHE.fullmatch(name):
+                found.append((name, f"{_cut(redacted(old))} → {_cut(redacted(new))}"))
         return found
 
     def _values(self) -> Iterator[tuple[str, str]]:
@@ -59,6 +59,9 @@ def _summary(value: Any) -> str:
     if type(value) in _SIZED:
         return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
     if type(value) in _PLAIN:
-        text = repr(value)
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return repr(value)
     return ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
