@@ -1,22 +1,34 @@
-"""The descriptors 1 and 2 of the process, led into memory while a plugin's code runs."""
+"""The descriptors 1 and 2 of the process, led into memory while a plugin's code runs.
+
+Code can open the same file again, as `/dev/stdout` or `/proc/self/fd/1`, with a position of its own. So what was written
+is measured by the size of the file, and both descriptors append. A pipe would keep the order, too, but a job that writes
+more than it holds would wait for a reader in its own process. One thing is lost: what a run has written to the
+descriptors before it opens the file again with "w", which empties every file.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from tempfile import TemporaryFile
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 _spare: list[tuple[int, int]] = []
 """Empty files that no session uses: to make two costs more than a short run."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_spare.clear)  # a file's position is shared with the process that was forked
+    os.register_at_fork(after_in_child=_spare.clear)  # a file is shared with the process that was forked
 
 
 class Descriptors:
     """Keeps what is written to the process's standard output and error: `open` and `close` around each run."""
 
-    __slots__ = ("_files", "_led", "_saved", "_stay")
+    __slots__ = ("_files", "_led", "_lock", "_saved", "_stay")
 
     def __init__(self, *, stay: bool = False) -> None:
         """Keep nothing yet; with `stay`, both lead into memory also between two runs."""
@@ -24,6 +36,8 @@ class Descriptors:
         self._saved: tuple[int, ...] | None = None
         self._stay = stay
         self._led = False
+        self._lock = threading.Lock()
+        """Two threads must not shorten a file at once: the second would lengthen it."""
 
     def __enter__(self) -> None:
         """Remember where both lead, for any number of runs."""
@@ -41,9 +55,7 @@ class Descriptors:
     @staticmethod
     def _give_back(files: tuple[int, int]) -> None:
         for file in files:
-            if os.lseek(file, 0, os.SEEK_CUR):
-                os.ftruncate(file, 0)
-                os.lseek(file, 0, os.SEEK_SET)
+            _empty(file)
         _spare.append(files)
 
     def open(self) -> None:
@@ -71,23 +83,28 @@ class Descriptors:
         if not self._files:
             return None
         out, err = self._files
-        written, wrong = os.lseek(out, 0, os.SEEK_CUR), os.lseek(err, 0, os.SEEK_CUR)
-        return (_taken(out, min(written, most)), _taken(err, min(wrong, most))) if written or wrong else None
+        if not _size(out) and not _size(err):
+            return None
+        with self._lock:
+            return _taken(out, most), _taken(err, most)
 
     def shorten(self, most: int) -> None:
         """Drop what was written beyond so many bytes, except for one that shows it."""
         for file in self._files or ():
-            with suppress(OSError):
-                if os.lseek(file, 0, os.SEEK_CUR) > 16 * most:
-                    os.ftruncate(file, most + 1)
-                    os.lseek(file, most + 1, os.SEEK_SET)
+            with self._lock, suppress(OSError):
+                if _size(file) > 16 * most:
+                    os.ftruncate(file, _begin(file) + most + 1)
 
 
 def _file() -> int:
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("output")
-    with TemporaryFile() as file:
-        return os.dup(file.fileno())
+        file = os.memfd_create("output")
+    else:
+        with TemporaryFile() as temporary:
+            file = os.dup(temporary.fileno())
+    if fcntl is not None:
+        fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
+    return file
 
 
 def _close(files: tuple[int, ...]) -> None:
@@ -108,11 +125,34 @@ def _copies() -> tuple[int, ...]:
         return ()
 
 
-def _taken(file: int, size: int) -> bytes:
-    data = os.pread(file, size, 0)
-    os.ftruncate(file, 0)
-    os.lseek(file, 0, os.SEEK_SET)
-    return data
+def _taken(file: int, most: int) -> bytes:
+    """Return what a file has, at most so many bytes, and empty it."""
+    parts: list[bytes] = []
+    at = _begin(file)
+    while most > 0 and (data := os.pread(file, most, at)):  # until nothing more comes from another process
+        parts.append(data)
+        at += len(data)
+        most -= len(data)
+    _empty(file)
+    return b"".join(parts).lstrip(b"\0")
+
+
+def _size(file: int) -> int:
+    return os.lseek(file, 0, os.SEEK_END)  # fstat takes three times as long; where a file appends, nothing is moved
+
+
+def _begin(file: int) -> int:
+    """Return where the data begins: after a hole, if a file that was opened again has written behind the end."""
+    try:
+        return os.lseek(file, 0, os.SEEK_DATA)
+    except (AttributeError, OSError):  # the system does not know holes, or there is nothing
+        return 0
+
+
+def _empty(file: int) -> None:
+    if _size(file):
+        os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)  # where it cannot append
 
 
 def _flush() -> None:

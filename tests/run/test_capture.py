@@ -2,6 +2,7 @@
 
 import logging
 import os
+import subprocess
 import sys
 from contextlib import nullcontext
 
@@ -178,6 +179,54 @@ def test_what_is_written_to_descriptors_between_two_runs(capfd, alone):
     capture.end()
     os.write(1, b"after\n")
     assert capfd.readouterr() == ("after\n", "" if alone else "between\n" * 2)
+
+
+OPENED = {
+    "/dev/stdout": ("/dev/stdout", os.O_WRONLY | os.O_TRUNC | os.O_CREAT),
+    "/dev/stdout, to append": ("/dev/stdout", os.O_WRONLY | os.O_APPEND),
+    "/dev/fd/1": ("/dev/fd/1", os.O_WRONLY),
+    "/proc/self/fd/1": ("/proc/self/fd/1", os.O_RDWR),
+    "/proc/thread-self/fd/1": ("/proc/thread-self/fd/1", os.O_WRONLY | os.O_TRUNC),
+}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd/1"), reason="the system has no such files")  # noqa: PTH110
+@pytest.mark.parametrize(("name", "flags"), OPENED.values(), ids=OPENED)
+def test_standard_output_that_is_opened_again(capfd, name, flags):
+    """What is written there is the run's, also in a later run and after what the descriptor itself has got."""
+    capture = Capture()
+    capture.begin()
+    with capture:
+        again = os.open(name, flags)
+        os.write(again, b"first ")
+        os.write(1, b"second ")
+        subprocess.run(["/bin/sh", "-c", "echo third >> /dev/stdout; echo wrong > /dev/stderr"], check=True)
+    assert capture.take()[:2] == ("first second third\n", "wrong\n")
+    with capture:
+        os.write(again, b"later")
+    assert capture.take()[:2] == ("later", "")
+    with capture:
+        os.write(1, b"last")
+    assert capture.take()[:2] == ("last", "")
+    os.close(again)
+    capture.end()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_endless_output_is_shortened_once(times):
+    """The thread that looks, and one that takes, leave no empty places."""
+    capture = Capture()
+    capture.begin()
+    with capture:
+        for _ in range(times):
+            os.write(1, b"x" * 17_000_000)
+            capture.look()
+        os.write(2, b"end")
+    assert [(len(each), each.count("x")) for each in capture.take()[:2]] == [(1_000_000 + len(CUT), 1_000_000), (3, 0)]
+    capture.look()
+    assert capture.take()[:2] == ("", "")
+    capture.end()
 
 
 def test_descriptors_come_back_from_a_run_that_is_interrupted():

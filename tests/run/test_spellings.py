@@ -220,6 +220,26 @@ LEAKS = {
         "what the job printed",
         "main.py:3",
     ),
+    "standard output that is opened again": (
+        "with open('/dev/stdout', 'w') as out: out.write(token)",
+        "what the job printed",
+        "main.py:3",
+    ),
+    "error output of a shell": (
+        "import os; os.system('echo ' + token + ' > /dev/stderr')",
+        "what the job printed",
+        "main.py:3",
+    ),
+    "a descriptor's file": (
+        "with open('/proc/self/fd/1', 'a') as out: out.write(token)",
+        "what the job printed",
+        "main.py:3",
+    ),
+    "a descriptor's file of a process": (
+        "import subprocess; subprocess.run(['tee', '/dev/fd/2'], input=token.encode(), stdout=-3)",
+        "what the job printed",
+        "main.py:3",
+    ),
     "a shell": ("import os; os.system('echo ' + token)", "what the job printed", "main.py:3"),
     "logging": ("import logging; logging.warning(token)", "what the job logged", "main.py:6"),
     "an uploaded file in UTF-16": (
