@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.cli import live_options, protection
 from sbh_jobkit.errors import JobkitError, did_you_mean
-from sbh_jobkit.machine import watchdog
+from sbh_jobkit.machine import descriptors, watchdog
 from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.simulation.stress.kinds import CHOICES
 from sbh_jobkit.version import __version__
@@ -31,6 +31,13 @@ OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
+    code = _run(arguments)
+    if arguments is None:  # the process ends next
+        descriptors.lead_away()
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     typed = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -1,9 +1,9 @@
 """The descriptors 1 and 2 of the process, led into memory while a plugin's code runs.
 
-Code can open the same file again, as `/dev/stdout` or `/proc/self/fd/1`, with a position of its own. So what was written
-is measured by the size of the file, and both descriptors append. A pipe would keep the order, too, but a job that writes
-more than it holds would wait for a reader in its own process. One thing is lost: what a run has written to the
-descriptors before it opens the file again with "w", which empties every file.
+Code can open the same file again, as `/dev/stdout` or `/proc/self/fd/1`, with a position of its own. So what was
+written is measured by the size of the file, and both descriptors append. A pipe would keep the order, too, but a job
+that writes more than it holds would wait for a reader in its own process. One thing is lost: what a run has written to
+the descriptors before it opens the file again with "w", which empties every file.
 """
 
 from __future__ import annotations
@@ -94,6 +94,16 @@ class Descriptors:
             with self._lock, suppress(OSError):
                 if _size(file) > 16 * most:
                     os.ftruncate(file, _begin(file) + most + 1)
+
+
+def lead_away() -> None:
+    """Lead both to nowhere until the process ends: what a plugin's objects print while Python ends is of no run."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # there is none, its reader has gone, or it is closed
+            stream.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
 
 
 def _file() -> int:

@@ -44,6 +44,11 @@ def redacted(text: str, redactor: Redactor) -> str:
     return redactor.beginning(text.removesuffix(_CUT)) + _CUT
 
 
+def is_capturing() -> bool:
+    """Whether what is logged now goes into a run."""
+    return any(isinstance(handler, LogLines) for handler in logging.root.handlers)
+
+
 class Capture:
     """Captures standard output, standard error and the root logger from level INFO: open it around each run."""
 

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from sbh_jobkit import threads
 from sbh_jobkit.errors import LimitExceeded, TimeLimitExceeded
+from sbh_jobkit.run.capture import is_capturing
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -90,6 +91,14 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._clock.epoch
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report an error nobody retrieved, such as that of a task that a module kept, only while a run captures it.
+
+        Later, when the module or the interpreter ends, its text would be shown as it is, with any secret in it.
+        """
+        if is_capturing():
+            super().call_exception_handler(context)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # passed on as it is
         if executor is None and vars(self).get("_default_executor") is None:

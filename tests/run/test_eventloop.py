@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+from contextlib import nullcontext
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ import pytest
 from sbh_jobkit.clock import VirtualClock
 from sbh_jobkit.errors import TimeLimitExceeded
 from sbh_jobkit.run import eventloop as loop
+from sbh_jobkit.run.capture import Capture
 
 
 @pytest.fixture(autouse=True)
@@ -347,3 +349,31 @@ def test_ten_thousand_sleeps_are_quick(clock):
         return wall()
 
     assert loop.run(ticking(), clock) == "11:46:40"
+
+
+@pytest.mark.parametrize("kept", ["task", "future"])
+@pytest.mark.parametrize("captured", [True, False])
+def test_an_error_that_nobody_retrieves(caplog, kept, captured):
+    """While a run goes on it is logged there; later it would be shown with any secret in it."""
+    objects, text = [], "s3cret"
+
+    async def fail():
+        raise ValueError(text)
+
+    async def main():
+        if kept == "task":
+            objects.append(asyncio.ensure_future(fail()))
+        else:
+            objects.append(asyncio.get_running_loop().create_future())
+            objects[0].set_exception(ValueError(text))
+        await asyncio.sleep(1)
+
+    with VirtualClock(datetime.fromisoformat("2026-01-05T09:00:00+00:00"), ZoneInfo("UTC")) as clock:
+        loop.run(main(), clock)
+    capture = Capture()
+    with capture if captured else nullcontext():
+        objects.clear()
+        gc.collect()
+    lines = capture.take().logs
+    assert [("never retrieved" in line, "s3cret" in line) for line in lines] == [(True, True)] * captured
+    assert caplog.text == ""

@@ -14,12 +14,14 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPo
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FleetError, Interrupted
+from sbh_jobkit.machine.descriptors import lead_away
 from sbh_jobkit.simulation.fleet.installation import NotSimulated, run_task
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5.0
 """Seconds for workers to return what they have done, and then to end."""
+_LAST = -100
+"""After what others do when a worker ends."""
 _INTERVAL = 0.1
 """Seconds after which a worker checks again whether it has to stop."""
 
@@ -130,6 +134,7 @@ def _begin(stop: Event, began: Event, folder: str) -> None:
     _Worker.stop = stop
     began.set()
     os.chdir(folder)
+    Finalize(None, lead_away, exitpriority=_LAST)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
