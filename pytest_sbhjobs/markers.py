@@ -120,7 +120,7 @@ def _problem(mark: pytest.Mark, folder: Path) -> str | None:
 def _wrong_names(mark: pytest.Mark, folder: Path) -> str | None:
     from sbh_jobkit import World
     from sbh_jobkit.plugin.manifest import PERMISSIONS
-    from sbh_jobkit.run.recorder import known_kinds
+    from sbh_jobkit.run.kinds import known_kinds
 
     if mark.name == "sbh_plugin":
         path = mark.args[0]

@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -45,7 +46,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         if arguments is None:
             protection.protect()
-            watchdog.end_stuck(os.dup(2))
+            with suppress(OSError):  # there is no standard error
+                watchdog.end_stuck(os.dup(2))
         return _carry_out(typed)
     except JobkitError as error:
         return _report(f"{error}")

@@ -20,7 +20,7 @@ from sbh_jobkit.extensions.manager import manager
 from sbh_jobkit.extensions.registry import Extensions
 from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.report.terminal.serving import Serving
-from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.run.kinds import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sbh_jobkit import clock
 from sbh_jobkit.errors import ExtensionError, did_you_mean
 from sbh_jobkit.plugin.manifest import PERMISSIONS
-from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.run.kinds import FAULTS
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,7 +17,8 @@ from sbh_jobkit.fakes.plugin_jobs import TABLE, JobTable
 from sbh_jobkit.fakes.random import SeededRandom
 from sbh_jobkit.fakes.secrets import SecretStore
 from sbh_jobkit.fakes.tables import Tables
-from sbh_jobkit.run.recorder import Recorder, known_kinds
+from sbh_jobkit.run.kinds import known_kinds
+from sbh_jobkit.run.recorder import Recorder
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.run import Event, HttpCall, LlmCall
 from sbh_jobkit.schedule import times

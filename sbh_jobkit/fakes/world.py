@@ -26,8 +26,8 @@ from sbh_jobkit.fakes.script import FILE, WorldScript
 from sbh_jobkit.fakes.snapshot import Snapshot, make_snapshot
 from sbh_jobkit.fakes.stores import Stores
 from sbh_jobkit.plugin.manifest import PERMISSIONS
+from sbh_jobkit.run.kinds import known_kinds
 from sbh_jobkit.run.limits import check_time_limit
-from sbh_jobkit.run.recorder import known_kinds
 from sbh_jobkit.schedule import times
 
 if TYPE_CHECKING:

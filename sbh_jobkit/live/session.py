@@ -18,7 +18,8 @@ from sbh_jobkit.live.files import LiveFiles
 from sbh_jobkit.live.http import LiveHttp
 from sbh_jobkit.live.llm import LiveLlm, NoLlm
 from sbh_jobkit.live.secrets import LiveSecrets, SettingsHints
-from sbh_jobkit.run.recorder import FAULTS, Recorder
+from sbh_jobkit.run.kinds import FAULTS
+from sbh_jobkit.run.recorder import Recorder
 from sbh_jobkit.run.redaction import Redactor
 from sbh_jobkit.run.session import Limits
 

@@ -27,8 +27,8 @@ from sbh_jobkit.notebook.magics import JobMagics
 from sbh_jobkit.plugin import divergences
 from sbh_jobkit.plugin.manifest import FILE
 from sbh_jobkit.report import rules
+from sbh_jobkit.run.kinds import FAULTS
 from sbh_jobkit.run.notes import OBSERVATIONS
-from sbh_jobkit.run.recorder import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

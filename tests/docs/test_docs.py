@@ -35,7 +35,7 @@ from sbh_jobkit.live.settings import Settings
 from sbh_jobkit.notebook.dashboard import Dashboard
 from sbh_jobkit.notebook.magics import options_of
 from sbh_jobkit.plugin import divergences, manifest
-from sbh_jobkit.run.recorder import FAULTS
+from sbh_jobkit.run.kinds import FAULTS
 from sbh_jobkit.simulation.measure import NAMES as BUDGETS
 
 TEXTS = {path.name: path.read_text() for path in manual.PAGES}
