@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from sbh_jobkit.engines.instants import from_store, now
+from sbh_jobkit.engines.lease import LEASE
 from sbh_jobkit.engines.schema import State, job_run, life
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _LATE = 60.0
 """Seconds for which a fire time may be undecided while a slot is free."""
-_SIGN = 30.0
 
 
 def readiness(service: Service) -> dict[str, str]:
@@ -39,7 +39,7 @@ def readiness(service: Service) -> dict[str, str]:
 
 def _planned(connection: Connection, *, is_full: bool) -> str:
     alive = connection.execute(select(func.max(life.c.alive_at))).scalar()
-    if alive is None or from_store(alive) < now() - _SIGN:
+    if alive is None or from_store(alive) < now() - LEASE:
         return "no scheduler has given a sign of life"
     c = job_run.c
     oldest = connection.execute(select(func.min(c.fire_time)).where(c.state == State.DUE)).scalar()

@@ -17,7 +17,7 @@ class PlainRoute(Route):
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as other routes do, but for `%2F`."""
+        """Match as other routes do, except for `%2F`."""
         if b"%2f" in scope.get("raw_path", b"").lower():
             return Match.NONE, {}
         return super().matches(scope)
