@@ -188,6 +188,12 @@ def half_pair(text: str) -> str | None:
     return None if found is None else repr(found[0])
 
 
+def about(path: str, problem: str) -> str:
+    """Return a problem with the path before it that it is about, unless it names that itself."""
+    names_it = path == "." or problem.startswith(path) or f"{path}/" in problem or repr(path) in problem
+    return problem if names_it else f"{path}: {problem}"
+
+
 def did_you_mean(name: str, choices: Iterable[str], *, nearness: float | None = None) -> str:
     """Return `; did you mean 'x'?` for the choice that `nearest` finds, or "" if none is near."""
     near = nearest(name, choices, nearness=nearness)

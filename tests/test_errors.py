@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbh_jobkit.errors import did_you_mean, nearest
+from sbh_jobkit.errors import about, did_you_mean, nearest
 from sbh_jobkit.plugin.manifest import PERMISSIONS
 
 JOBS = ["daily_kpi", "send_mails", "sync", "hourly_report"]
@@ -46,6 +46,21 @@ def test_what_is_near_is_suggested(name, choices, meant):
 def test_what_is_far_is_not_suggested(name, choices):
     """A wrong suggestion is worse than none: it hides the list of what there is."""
     assert did_you_mean(name, choices) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "problem", "said"),
+    [
+        ("shop", "main.py:3: SyntaxError", "shop: main.py:3: SyntaxError"),
+        ("shop", "shop/main.py:3: SyntaxError", "shop/main.py:3: SyntaxError"),
+        ("shop", "no such path: 'shop'", "no such path: 'shop'"),
+        ("a", "its process was ended by a job", "a: its process was ended by a job"),
+        (".", "main.py:3: SyntaxError", "main.py:3: SyntaxError"),
+    ],
+)
+def test_a_problem_names_what_it_is_about(path, problem, said):
+    """Once: a short path can be part of a word."""
+    assert about(path, problem) == said
 
 
 def test_spelling_alone():

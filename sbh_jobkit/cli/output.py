@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sbh_jobkit.cli import options as given
 from sbh_jobkit.cli import streams
+from sbh_jobkit.errors import about
 from sbh_jobkit.report.text import count
 from sbh_jobkit.simulation.fleet.result import FleetSimulation
 
@@ -95,7 +96,7 @@ def _print_messages(fleet: FleetSimulation) -> None:
             streams.message(f"warning: {plugin.path}: {warning}")
     for (path, why), number in Counter((one.path, one.why) for one in fleet.not_simulated).items():
         where = f" (at {number:,} tenants)" if number > 1 else ""
-        streams.message(f"error: {why if path in why else f'{path}: {why}'}{where}")
+        streams.message(f"error: {about(path, why)}{where}")
 
 
 class _SimulationView:

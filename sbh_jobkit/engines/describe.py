@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sbh_jobkit.errors import PluginError
+from sbh_jobkit.errors import PluginError, about
 from sbh_jobkit.plugin.loader import real_imports
 from sbh_jobkit.plugin.plugin import Plugin
 from sbh_jobkit.version import __version__
@@ -99,7 +99,7 @@ def describe(path: str) -> PluginDescription:
         raise PluginError(msg) from error
     given = _read(done.stdout) if done.stdout else {"error": _explain_end(done.returncode)}
     if "error" in given:
-        msg = given["error"] if path in given["error"] else f"{path}: {given['error']}"
+        msg = about(path, given["error"])
         raise PluginError(msg)
     return _description(path, given)
 

@@ -12,7 +12,7 @@ import signal
 from collections import deque
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbh_jobkit.errors import FleetError, Interrupted
 from sbh_jobkit.machine.descriptors import lead_away
+from sbh_jobkit.machine.watchdog import end_stuck
 from sbh_jobkit.simulation.fleet.installation import NotSimulated, run_task
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ _INTERVAL = 0.1
 """Seconds after which a worker checks again whether it has to stop."""
 
 _ENDED = (
-    "its process ended before its work did, so its runs are missing: a job ended it, or the machine ran out of memory"
+    "its process ended before its work did, so its runs are missing: a job ended it, or never let go of it, or the "
+    "machine ran out of memory"
 )
 _NOT_BEGUN = (
     "no process of the fleet could begin: a script that starts a fleet does so below `if __name__ == '__main__':`, "
@@ -135,6 +137,8 @@ def _begin(stop: Event, began: Event, folder: str) -> None:
     began.set()
     os.chdir(folder)
     Finalize(None, lead_away, exitpriority=_LAST)
+    with suppress(OSError):  # there is no standard error
+        end_stuck(os.dup(2))
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -29,7 +29,11 @@ ENDS = {
         "        if ctx.tenant_id == 'tenant-2' and datetime.now().hour == 18: import ctypes; ctypes.string_at(0)"
     ),
 }
-WHY = "its process ended before its work did, so its runs are missing: a job ended it, or the machine ran out of memory"
+WHY = (
+    "its process ended before its work did, so its runs are missing: a job ended it, or never let go of it, or the "
+    "machine ran out of memory"
+)
+IMPATIENT = "from sbh_jobkit.machine import watchdog\nwatchdog._GRACE = 0.5\n"
 
 
 @pytest.mark.parametrize("body", ENDS.values(), ids=ENDS)
@@ -58,6 +62,23 @@ def test_the_command_says_it(write, capsys):
         f"sbh-jobkit: error: fatal: {WHY}",
         "sbh-jobkit: error: 1 of 2 installations has not come to its end",
     ]
+
+
+def test_a_call_that_never_lets_go_ends_its_process_alone(write, tmp_path):
+    """The others of the fleet are there; the line is on the standard error."""
+    write("a", JOB.format("any(iter(int, 1))"))
+    write("calm", JOB.format("return 1"))
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    words = [sys.executable, "-m", "sbh_jobkit", "simulate", "a", "calm", "--jobs", "2", "--for", "1d"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])}
+    given = {"cwd": Path.cwd(), "env": env, "capture_output": True, "text": True, "timeout": 100}
+    done = subprocess.run([*words, "--time-limit", "0.5"], check=False, **given)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        1,
+        "4 runs, all as expected, 1 installation could not be simulated",
+    )
+    assert f"sbh-jobkit: error: a: {WHY}" in done.stderr
+    assert "a/main.py" in done.stderr
 
 
 def test_one_that_could_not_begin_is_bad_input(write, capsys):
