@@ -283,7 +283,6 @@ BAD = {
         for line, shown in {
             "token remove \udcff --store sqlite:///old.db": r"'\xff'",
             "token add x --tenant caf\udce9 --store sqlite:///old.db": r"'caf\xe9'",
-            "history --tenant a\udcc3b --store sqlite:///old.db": r"'a\xc3b'",
             "serve tea --port 0 --store sqlite:///jobs.db\udcff": r"'sqlite:///jobs.db\xff'",
         }.items()
     },

@@ -59,11 +59,12 @@ def test_the_kind_can_be_allowed():
     assert run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00").ok
 
 
-def test_a_manifest_without_the_permission():
+def test_a_tenant_without_the_permission():
     """Without the permission `send_email`, sending fails."""
     world = tenant(permissions=["db.read"])
     run = run_job(plugin.jobs["remind"], world, at="2026-01-02T08:00")
-    assert run.summary.endswith("ctx.email.send needs the permission 'send_email', which plugin.json does not list")
+    message = "ctx.email.send needs the permission 'send_email', which the permissions of the world do not list"
+    assert run.summary.endswith(message)
 
 
 @pytest.mark.parametrize("part", ["subject", "body"])
