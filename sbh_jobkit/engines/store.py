@@ -41,7 +41,7 @@ _HELD = ("40P01", "55P03")
 """What it calls a deadlock, and a lock that others have for too long."""
 _TRIES, _PAUSE = 5, 1.0
 """How often a migration is tried that meets what others hold, and the seconds between, in which workers write."""
-_IDLE_SINCE = "sbh_idle_since"
+_IDLE_SINCE, _POOL = "sbh_idle_since", "sbh_pool"
 _IDLE = 1.0
 """Seconds after which a connection that nobody used is asked whether it goes on."""
 _PATIENCE = 30_000
@@ -240,12 +240,20 @@ def _check_folder(url: URL) -> None:
 
 
 def _look_at_idle(engine: Engine) -> None:
-    """Ask a connection that was idle whether it goes on, before it is used; to ask each time would double a read."""
+    """Ask a connection that was idle whether it goes on, before it is used; to ask each time would double a read.
+
+    One that a thread still has when the store is closed is closed when it comes back.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _(_: object, record: Any) -> None:
+        record.info[_POOL] = id(engine.pool)  # a store that is closed gets another pool
 
     @event.listens_for(engine, "checkin")
     def _(connection: Any, record: Any) -> None:
-        del connection
         record.info[_IDLE_SINCE] = monotonic()
+        if record.info.get(_POOL) != id(engine.pool) and connection is not None:
+            connection.close()
 
     @event.listens_for(engine, "checkout")
     def _(connection: Any, record: Any, _: object) -> None:

@@ -128,6 +128,16 @@ def test_a_folder_that_cannot_be_written_is_refused(is_new):
     assert done.stdout == f"the store '{folder}/jobs.db' {what}: the folder '{folder}' cannot be written\n"
 
 
+def test_a_connection_that_comes_back_after_the_end_is_closed(postgres_url):
+    """A thread may still have one when the store is closed; it would stay open for as long as the process lives."""
+    opened = Store.open(postgres_url)
+    with opened.read() as connection:
+        driver = connection.connection.driver_connection
+        opened.close()
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    assert driver.closed
+
+
 def test_a_connection_that_was_ended_while_nobody_used_it_is_replaced(postgres_url, monkeypatch):
     """It is asked before it is used, but only where it was idle: a question takes as long as a read."""
     opened, asked = Store.open(postgres_url), []
