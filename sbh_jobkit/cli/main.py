@@ -10,13 +10,12 @@ import importlib
 import os
 import re
 import sys
-from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sbh_jobkit.cli import live_options, protection
-from sbh_jobkit.errors import JobkitError, did_you_mean
+from sbh_jobkit.errors import JobkitError, did_you_mean, half_pair
 from sbh_jobkit.machine import descriptors, watchdog
 from sbh_jobkit.report.option_names import option_hint
 from sbh_jobkit.simulation.stress.kinds import CHOICES
@@ -46,8 +45,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         if arguments is None:
             protection.protect()
-            with suppress(OSError):  # there is no standard error
-                watchdog.end_stuck(os.dup(2))
+            watchdog.end_stuck()
         return _carry_out(typed)
     except JobkitError as error:
         return _report(f"{error}")
@@ -56,7 +54,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         return _report(f"{error.filename}: {error.strerror}")
     except UnicodeEncodeError:  # paths of any bytes work where nothing has to be written with them
-        wrong = list(filter(_is_not_utf8, [*typed, os.environ.get(live_options.VARIABLE, "")]))
+        wrong = list(filter(half_pair, [*typed, os.environ.get(live_options.VARIABLE, "")]))  # what stands for a byte
         if not wrong:
             raise
         return _report(f"{ascii(os.fsencode(wrong[0]))[1:]} has a byte that is not UTF-8; write the name in UTF-8")
@@ -79,11 +77,6 @@ def _carry_out(typed: list[str]) -> int:
     ok = command(options)
     protection.check()
     return OK if ok else FAILED
-
-
-def _is_not_utf8(word: str) -> bool:
-    """Whether a word of the command line has bytes that are not text; Python gives them as surrogates."""
-    return any("\udc80" <= letter <= "\udcff" for letter in word)
 
 
 def _report(problem: str) -> int:

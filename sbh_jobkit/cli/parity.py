@@ -64,7 +64,7 @@ def _policy_words(simulator: Simulator, tenant: Settings) -> list[str]:
         f"--policy {due.job.name}:{each.name}={value}"
         for due in simulator.due
         for each in fields(due.policy)
-        if (value := getattr(policy(due.job.name), each.name)) != getattr(due.policy, each.name)
+        if (value := getattr(policy(due.job.name), each.name)) not in {None, getattr(due.policy, each.name)}
     ]
 
 

@@ -58,9 +58,8 @@ def _migrate(options: Namespace) -> None:
     shown = without_password(options.store)
     opened = Store.open(options.store, beside=lambda made: applied.extend(queue_schema.apply(made, shown)))
     print(f"the store {opened.shown!r} has version {schema.VERSION}")
-    print(
-        f"its queue for workers: {'made' if queue_schema.WHOLE in applied else ', '.join(applied) or 'nothing to do'}"
-    )
+    done = "made" if queue_schema.WHOLE in applied else ", ".join(applied) or "nothing to do"
+    print(f"its queue for workers: {done}")
     opened.close()
 
 

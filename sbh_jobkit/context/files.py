@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sbh_jobkit.context.gate import OfOneRun
 from sbh_jobkit.context.links import link_problem
-from sbh_jobkit.errors import Members
+from sbh_jobkit.errors import Members, half_pair
 from sbh_jobkit.plugin.members import SYNONYMS
 
 if TYPE_CHECKING:
@@ -145,8 +145,4 @@ def key_problem(key: object) -> str | None:
     """Return what is wrong with a file's key, or None."""
     if not isinstance(key, str) or not key:
         return f"a file's key must be text that is not empty, got {key!r}"
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return f"a file's key must be text that UTF-8 can write, got {key!r}"
-    return None
+    return None if half_pair(key) is None else f"a file's key must be text that UTF-8 can write, got {key!r}"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _OVERLAP = 60.0
 """Seconds that are looked at again: a row may be committed a little after the time that it names."""
 _LONGEST = 500
-_UNEXCITING = {Outcome.SKIPPED, Outcome.COALESCED, Outcome.CANCELLED}
-"""Outcomes that are no failure of a first attempt: a rule or a person decided so."""
+_UNEXCITING = {Outcome.SKIPPED, Outcome.COALESCED}
+"""Outcomes that are no failure of a first attempt: a rule decided so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

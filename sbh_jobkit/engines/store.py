@@ -75,8 +75,8 @@ class Store:
         One of an older version is brought up to date. Raises StoreError for a URL, a folder or a database that cannot
         be used, for a store of a newer version, without `create` for a file that is not there, and without `migrates`
         for one that is new, or older. Only with `in_memory` it may be in memory, where no other process finds it.
-        `beside` is called in the transaction that makes or migrates the tables, to make
-        others beside them, so that all of it is done or nothing.
+        `beside` is called in the transaction that makes or migrates the tables, to make others beside them, so that all
+        of it is done or nothing.
         """
         engine = _engine(url, create=create, in_memory=in_memory)
         with _usable(engine, migrates=migrates):

@@ -25,19 +25,10 @@ class SharedState:
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         """Take one of `EVENTS`, which come before the change; return what changes, if it is the first time."""
-        if event == "os.chdir":
-            what = _FOLDER
-        elif os.fsdecode(arguments[0]) == "TZ":
-            what = _ZONE
-        else:
+        what = _FOLDER if event == "os.chdir" else _ZONE if os.fsdecode(arguments[0]) == "TZ" else None
+        if what is None or what in self.before:
             return None
-        if what in self.before:
-            return None
-        before = os.environ.get("TZ") if what == _ZONE else None
-        if what == _FOLDER:
-            with suppress(OSError):  # it was removed
-                before = str(Path.cwd())
-        self.before[what] = before
+        self.before[what] = _folder() if what == _FOLDER else os.environ.get("TZ")
         return what
 
     def restore(self) -> None:
@@ -53,3 +44,10 @@ class SharedState:
                 os.environ["TZ"] = zone
             time.tzset()
         self.before.clear()
+
+
+def _folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return None

@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import threading
+from contextlib import suppress
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -119,13 +120,14 @@ class Watchdog:
             self._ring(frame)
 
 
-def end_stuck(descriptor: int) -> None:
-    """End the whole process where a call of C code never lets other threads run, and write its line to the descriptor.
+def end_stuck() -> None:
+    """End the whole process where a call of C code never lets other threads run, and write its line to standard error.
 
     Nothing else can end that. A notebook is left alone: who works there can restart the kernel.
     """
     global _stuck_log  # noqa: PLW0603  one for the process
-    _stuck_log = descriptor
+    with suppress(OSError):  # there is no standard error
+        _stuck_log = os.dup(2)  # a run captures the other one
 
 
 def _end_later(now: float, seconds: float, log: int) -> None:

@@ -14,7 +14,7 @@ def usage(asked, said):
 TAKES = "world.llm.reply takes text, an exception, a function of the prompt, or a list of these"
 
 
-def told(*replies, **when):
+def replying(*replies, **when):
     """Make a world with replies, the last ones with a pattern."""
     world = World()
     for reply in replies:
@@ -37,22 +37,30 @@ def failing(prompt):
             "ctx.llm.run('hello there')",
             {"text": "[fake answer to a prompt of 11 characters]", "usage": usage(2, 8), "model": "fake-llm"},
         ),
-        (told("one two"), "ctx.llm.run('a b c')", {"text": "one two", "usage": usage(3, 2), "model": "fake-llm"}),
-        (told("x"), "ctx.llm.run('a', model='big')", {"text": "x", "usage": usage(1, 1), "model": "big"}),
-        (told("x"), "ctx.llm.run('a', 'big', 0.0, 5)", {"text": "x", "usage": usage(1, 1), "model": "big"}),
-        (told("x"), "ctx.llm.run(prompt='a', temperature=2)", {"text": "x", "usage": usage(1, 1), "model": "fake-llm"}),
-        (told(""), "ctx.llm.run('a')", {"text": "", "usage": usage(1, 0), "model": "fake-llm"}),
-        (told(str.upper), "ctx.llm.run('loud')", {"text": "LOUD", "usage": usage(1, 1), "model": "fake-llm"}),
-        (told(len), "ctx.llm.run('four')", {"text": "4", "usage": usage(1, 1), "model": "fake-llm"}),
-        (told("a b c d"), "ctx.llm.run('p', max_tokens=2)", {"text": "a b", "usage": usage(1, 2), "model": "fake-llm"}),
-        (told("a  b\nc"), "ctx.llm.run('p')", {"text": "a  b\nc", "usage": usage(1, 3), "model": "fake-llm"}),
+        (replying("one two"), "ctx.llm.run('a b c')", {"text": "one two", "usage": usage(3, 2), "model": "fake-llm"}),
+        (replying("x"), "ctx.llm.run('a', model='big')", {"text": "x", "usage": usage(1, 1), "model": "big"}),
+        (replying("x"), "ctx.llm.run('a', 'big', 0.0, 5)", {"text": "x", "usage": usage(1, 1), "model": "big"}),
         (
-            told(TimeoutError("busy")),
+            replying("x"),
+            "ctx.llm.run(prompt='a', temperature=2)",
+            {"text": "x", "usage": usage(1, 1), "model": "fake-llm"},
+        ),
+        (replying(""), "ctx.llm.run('a')", {"text": "", "usage": usage(1, 0), "model": "fake-llm"}),
+        (replying(str.upper), "ctx.llm.run('loud')", {"text": "LOUD", "usage": usage(1, 1), "model": "fake-llm"}),
+        (replying(len), "ctx.llm.run('four')", {"text": "4", "usage": usage(1, 1), "model": "fake-llm"}),
+        (
+            replying("a b c d"),
+            "ctx.llm.run('p', max_tokens=2)",
+            {"text": "a b", "usage": usage(1, 2), "model": "fake-llm"},
+        ),
+        (replying("a  b\nc"), "ctx.llm.run('p')", {"text": "a  b\nc", "usage": usage(1, 3), "model": "fake-llm"}),
+        (
+            replying(TimeoutError("busy")),
             "ctx.llm.run('p', 'big')",
             {"text": "", "error": "TimeoutError: busy", "usage": None, "model": "big"},
         ),
         (
-            told(failing),
+            replying(failing),
             "ctx.llm.run('why')",
             {"text": "", "error": "LookupError: why", "usage": None, "model": "fake-llm"},
         ),
@@ -84,7 +92,7 @@ def test_the_latest_reply_that_matches_counts(answered, prompt, text):
 
 def test_a_later_reply_replaces_an_earlier_one(answered):
     """The latest of several replies for the same prompt answers."""
-    world = told("old", "new")
+    world = replying("old", "new")
     assert answered("ctx.llm.run('p')['text']", world) == "new"
 
 
@@ -202,7 +210,7 @@ def test_what_is_no_reply_is_refused(reply, when, message):
 def test_an_exception_class_fails_like_its_instance(answered):
     """`reply(TimeoutError)` is a failure, as it is for a route of `world.http`."""
     failed = {"text": "", "error": "TimeoutError", "usage": None, "model": "fake-llm"}
-    assert answered("ctx.llm.run('p')", told(TimeoutError)) == failed
+    assert answered("ctx.llm.run('p')", replying(TimeoutError)) == failed
 
 
 MOST = "max_tokens must be a whole number of at least 1"
@@ -241,7 +249,7 @@ def test_an_error_names_the_model_that_was_asked(answered):
 @pytest.mark.parametrize("given", ["0", "0.0", "1", "2.0"])
 def test_a_temperature_is_any_number(answered, given):
     """Whole numbers are numbers, too."""
-    assert answered(f"ctx.llm.run('p', temperature={given})['text']", told("a")) == "a"
+    assert answered(f"ctx.llm.run('p', temperature={given})['text']", replying("a")) == "a"
 
 
 def test_a_model_that_stays_down_does_not_grow(ran):

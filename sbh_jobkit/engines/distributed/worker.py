@@ -198,10 +198,7 @@ class QueueWorker:
             return
         try:
             self._writer.write(partial(self._engine.withdraw, rows=rows))
-        except (
-            SQLAlchemyError,
-            ExtensionError,
-        ) as error:  # then it calls for nothing; the run that was claimed goes on
+        except (SQLAlchemyError, ExtensionError) as error:  # then it calls for nothing, which does no harm
             text = why(error) if isinstance(error, SQLAlchemyError) else f"{error}"
             self._note(f"the engine still has rows that were claimed: {text}")
 

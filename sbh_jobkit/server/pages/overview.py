@@ -94,9 +94,10 @@ class JobRow:
     @property
     def is_failing(self) -> bool:
         """Whether the last run is not ok, of those that started and that nobody cancelled."""
-        runs = [mark.run for mark in self.marks]
-        started = [run for run in runs if run.started_at is not None and run.outcome is not Outcome.CANCELLED]
-        return bool(started) and not started[-1].ok
+        for mark in reversed(self.marks):
+            if mark.run.started_at is not None and mark.run.outcome is not Outcome.CANCELLED:
+                return not mark.run.ok
+        return False
 
 
 def job_rows(service: Service, plugins: Iterable[InstalledPlugin]) -> list[JobRow]:
@@ -205,7 +206,7 @@ def day_of(service: Service, row: JobRow) -> dict[str, list[float]]:
     places: dict[str, list[float]] = {}
     for at, verdict in found:
         places.setdefault(verdict, []).append(_place(at, first))
-    return dict(sorted(places.items(), key=lambda found: found[0] not in _FINE))
+    return {verdict: places[verdict] for verdict in sorted(places, key=lambda verdict: verdict not in _FINE)}
 
 
 def _place(at: datetime, first: datetime) -> float:

@@ -12,7 +12,7 @@ import signal
 from collections import deque
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -137,8 +137,7 @@ def _begin(stop: Event, began: Event, folder: str) -> None:
     began.set()
     os.chdir(folder)
     Finalize(None, lead_away, exitpriority=_LAST)
-    with suppress(OSError):  # there is no standard error
-        end_stuck(os.dup(2))
+    end_stuck()
     Thread(target=_end_with_parent, daemon=True).start()
 
 

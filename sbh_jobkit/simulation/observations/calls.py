@@ -59,7 +59,7 @@ def call_observations(run: Run, *, replies: bool) -> Iterator[Observation]:
             advice = "look for what may be missing, as .get(…) does, and count or print what is left out"
         elif note.kind == "process-state":
             message = f"changes {note.subject} of the whole process, which other runs may share"
-            advice = _WAYS.get(note.subject, "leave it as it is")
+            advice = _WAYS[note.subject]
         else:
             continue
         yield Observation(
